@@ -1,0 +1,15 @@
+"""Attempt number → how long to wait before the next one."""
+
+import random
+from datetime import timedelta
+
+
+def draw_delay(attempt: int, *, base: timedelta, cap: timedelta, rng: random.Random) -> timedelta:
+    """Draw a delay for the given attempt (1 is the first): uniform in [half, whole] of the capped exponential.
+
+    Half of it is kept as a floor so that a retry is never immediate; the other half is drawn so that
+    workers that failed together do not come back together.
+    """
+    exponent = min(attempt - 1, 32)  # beyond this every cap is reached, and 2**n would only grow
+    whole = min(base * 2**exponent, cap)
+    return timedelta(seconds=whole.total_seconds() * (0.5 + rng.random() / 2))

@@ -1,0 +1,57 @@
+"""What a source of data told, and what it could not tell.
+
+A report is honest when every datum has a source and every missing datum is named.
+So a source returns values, not exceptions: a ``Finding`` for what was read, a ``Gap`` for what was not.
+"""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+
+class GapReason(StrEnum):
+    """Why a datum is missing."""
+
+    NOT_CONFIGURED = "not_configured"
+    UNAVAILABLE = "unavailable"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    NOT_IMPLEMENTED = "not_implemented"
+    EMPTY = "empty"
+
+
+class Finding(BaseModel):
+    """Something that a source told, as it goes into the prompt and into ``hq.run_evidence``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = Field(description="Registry name of the source, for instance 'github'.")
+    label: str = Field(description="French provenance label, for instance 'GitHub · EmotionsCare'.")
+    text: str = Field(description="French text for the prompt. Untrusted: it is bounded and fenced there.")
+    data: dict[str, JsonValue] = Field(default_factory=dict, description="The figures behind the text.")
+    url: str | None = Field(default=None, description="Where a person can check it.")
+    read_at: AwareDatetime
+
+
+class Gap(BaseModel):
+    """Something that a source was asked for and could not tell."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    label: str
+    reason: GapReason
+    sentence: str = Field(description="French: what is missing, why, and what would bring it back.")
+
+
+class Collected(BaseModel):
+    """Everything that one source, or all of them, told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def __add__(self, other: "Collected") -> "Collected":
+        """Join two collections, in order."""
+        return Collected(findings=self.findings + other.findings, gaps=self.gaps + other.gaps)

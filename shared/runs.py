@@ -1,0 +1,102 @@
+"""A run, as workers speak of it: what is claimed, what is written down, how an attempt ends.
+
+Life of a run: ``pending → running → completed | failed | cancelled``; a failure worth another attempt, or a lost
+lease, goes back to ``pending`` with a later start, until the attempts are used up. SQL decides every transition.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+RunId = NewType("RunId", UUID)
+LeaseToken = NewType("LeaseToken", int)
+
+
+class RunStatus(StrEnum):
+    """The states of ``hq.run_status``."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing more will happen to the run by itself."""
+        return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Lease(_Fact):
+    """The right to work on a run. The token is the fence: every write names it, a newer claim voids it."""
+
+    run_id: RunId
+    lease_token: LeaseToken
+
+
+class LeaseState(StrEnum):
+    """What a renewal tells about a lease."""
+
+    HELD = "held"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Claim(Lease):
+    """A run handed to this worker."""
+
+    run_type: str
+    platform_key: str | None
+    attempt: int = Field(description="1 is the first; counts failures and lost leases, not hand-backs.")
+    max_attempts: int
+    trigger: str
+    requester: str
+    context: dict[str, JsonValue] | list[JsonValue] | JsonValue
+    checkpoints: dict[str, JsonValue] = Field(description="Step name → output, of steps already done.")
+    created_at: AwareDatetime
+
+
+class StepRecord(_Fact):
+    """One real step of a run, as it is kept in ``hq.run_steps``."""
+
+    step_order: int
+    name: str
+    description: str
+    status: RunStatus
+    output: JsonValue = None
+    started_at: AwareDatetime
+    completed_at: AwareDatetime | None
+
+
+class EvidenceRecord(_Fact):
+    """What a source told, as it is kept in ``hq.run_evidence``."""
+
+    evidence_type: str
+    data: dict[str, JsonValue]
+    source_url: str | None
+
+
+class Outcome(StrEnum):
+    """How an attempt ends."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RETRY = "retry"
+
+
+class Settlement(_Fact):
+    """The end of an attempt: everything that is written with it, in one transaction."""
+
+    outcome: Outcome
+    summary: str = Field(description="French Markdown: the report, or what happened and what to do.")
+    appendix: dict[str, JsonValue] = Field(description="Flat: scalars and lists of strings.")
+    steps: tuple[StepRecord, ...] = ()
+    evidence: tuple[EvidenceRecord, ...] = ()
+    retry_in: timedelta = timedelta(0)
