@@ -1,0 +1,24 @@
+-- Lock a run for the worker that holds this lease token, and say whether it really does.
+-- Locks the queue row, then the run. False: the lease was given away, handed back, or somebody ended the run.
+-- Raises nothing.
+create or replace function hq.guard_lease(p_run_id uuid, p_lease_token bigint)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  perform from hq.run_queue as q
+  where q.run_id = p_run_id and q.lease_token = p_lease_token and q.worker_id is not null
+  for update;
+  if not found then
+    return false;
+  end if;
+  perform from hq.runs as r where r.id = p_run_id and r.status = 'running' for no key update;
+  return found;
+end
+$$;
+revoke execute on function hq.guard_lease from public, anon, authenticated;
+comment on function hq.guard_lease is 'Vérifie et verrouille le bail d''un ouvrier (jeton de garde).';

@@ -1,0 +1,25 @@
+-- Keep the outcome of one step of a running run, and what it cost, so that another attempt resumes after it.
+-- Fenced by the lease token. Idempotent.
+-- Raises nothing. Answers false when the lease is lost: the worker must stop.
+create or replace function public.checkpoint_hq_step(
+  p_run_id uuid, p_lease_token bigint, p_step jsonb, p_usage jsonb default '{}'
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  perform hq.record_cost(p_run_id, p_lease_token, p_usage);
+  if not hq.guard_lease(p_run_id, p_lease_token) then
+    return false;
+  end if;
+  perform hq.write_steps(p_run_id, jsonb_build_array(p_step));
+  return true;
+end
+$$;
+revoke execute on function public.checkpoint_hq_step from public, anon, authenticated;
+grant execute on function public.checkpoint_hq_step to service_role;
+comment on function public.checkpoint_hq_step is 'Enregistre une étape terminée d''une exécution en cours.';

@@ -1,0 +1,94 @@
+-- Examine what our workers need from this database beside our own objects: one row per check.
+-- Read-only. state is green, amber (works, not as well) or red (does not work).
+-- Raises nothing.
+create or replace function public.inspect_hq_backend()
+returns table (name text, state text, detail text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_job record;
+begin
+  return query select
+    'schema variant',
+    'green',
+    case when to_regclass('hq.runs_dlq') is null then 'seed (28 February 2026)' else 'head' end;
+
+  return query select
+    'log source executive-run',
+    case when c.definition like '%executive-run%' then 'green' else 'amber' end,
+    case
+      when c.definition like '%executive-run%' then 'accepted'
+      else 'refused by the check of hq.structured_logs: logs are kept under edge_function'
+    end
+  from (
+    select string_agg(pg_get_constraintdef(k.oid), ' ') as definition
+    from pg_catalog.pg_constraint as k
+    where k.conrelid = 'hq.structured_logs'::regclass and k.contype = 'c'
+  ) as c;
+
+  return query select
+    'realtime publication',
+    case when count(*) > 0 then 'green' else 'amber' end,
+    case when count(*) > 0 then 'hq.runs is published' else 'hq.runs is not in supabase_realtime: workers poll' end
+  from pg_catalog.pg_publication_tables as p
+  where p.pubname = 'supabase_realtime' and p.schemaname = 'hq' and p.tablename = 'runs';
+
+  return query select
+    'realtime grant ' || r.role_name,
+    case when g.granted then 'green' else 'amber' end,
+    case when g.granted then 'usage on hq, select on hq.runs' else 'missing: no event of hq.runs reaches this role' end
+  from (values ('authenticated'), ('service_role')) as r (role_name)
+  cross join lateral (
+    select has_schema_privilege(r.role_name, 'hq', 'usage')
+      and has_column_privilege(r.role_name, 'hq.runs', 'id', 'select')
+      and has_column_privilege(r.role_name, 'hq.runs', 'status', 'select') as granted
+  ) as g;
+
+  return query select
+    'trigger on hq.runs',
+    case when count(*) > 0 then 'green' else 'amber' end,
+    case
+      when count(*) > 0 then 'enabled'
+      else 'missing or disabled: rows inserted by hand wait for the next rescue'
+    end
+  from pg_catalog.pg_trigger as t
+  where t.tgrelid = 'hq.runs'::regclass and t.tgname = 'enqueue_inserted_run' and t.tgenabled <> 'D';
+
+  if to_regclass('cron.job') is null then
+    return query select 'pg_cron', 'amber', 'not enabled: workers rescue by themselves, nothing does while none lives';
+    return;
+  end if;
+  for v_job in
+    execute $query$
+      select j.schedule, j.command, j.active, d.status, d.start_time
+      from (values ('hq-rescue-runs')) as wanted (name)
+      left join cron.job as j on j.jobname = wanted.name
+      left join lateral (
+        select r.status, r.start_time from cron.job_run_details as r
+        where r.jobid = j.jobid order by r.runid desc limit 1
+      ) as d on true
+    $query$
+  loop
+    return query select
+      'cron job hq-rescue-runs',
+      case
+        when v_job.command is distinct from 'select public.rescue_hq_runs()' or not v_job.active then 'red'
+        when v_job.status = 'failed' or v_job.start_time < now() - interval '5 minutes' then 'amber'
+        else 'green'
+      end,
+      case
+        when v_job.command is null then 'missing: run emocare migrate'
+        when v_job.command <> 'select public.rescue_hq_runs()' then 'another command stands under this name: ' || v_job.command
+        when not v_job.active then 'switched off'
+        else format('%s, last run %s', v_job.schedule, coalesce(v_job.status || ' at ' || v_job.start_time, 'not yet'))
+      end;
+  end loop;
+end
+$$;
+revoke execute on function public.inspect_hq_backend from public, anon, authenticated;
+grant execute on function public.inspect_hq_backend to service_role;
+comment on function public.inspect_hq_backend is 'Contrôles de la base dont dépendent les ouvriers.';

@@ -1,0 +1,44 @@
+-- List the latest runs, newest first, for the command line (the screens' own function is for the owner's token only).
+-- Read-only. At most 500 rows.
+-- Raises nothing.
+create or replace function public.list_hq_runs(p_limit integer default 20, p_status text default null)
+returns table (
+  run_id uuid,
+  run_type text,
+  platform_key text,
+  status text,
+  trigger text,
+  attempt integer,
+  created_at timestamptz,
+  started_at timestamptz,
+  completed_at timestamptz,
+  cost_eur numeric,
+  executive_summary text
+)
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select
+    r.id,
+    r.run_type,
+    r.platform_key,
+    r.status::text,
+    request.trigger,
+    coalesce(queue.attempt + 1, (r.detailed_appendix ->> 'attempt')::integer),
+    r.created_at,
+    r.started_at,
+    r.completed_at,
+    (select sum(c.cost_eur) from hq.run_costs as c where c.run_id = r.id),
+    r.executive_summary
+  from hq.runs as r
+  left join hq.run_requests as request on request.run_id = r.id
+  left join hq.run_queue as queue on queue.run_id = r.id
+  where p_status is null or r.status::text = p_status
+  order by r.created_at desc, r.id
+  limit least(greatest(p_limit, 0), 500)
+$$;
+revoke execute on function public.list_hq_runs from public, anon, authenticated;
+grant execute on function public.list_hq_runs to service_role;
+comment on function public.list_hq_runs is 'Dernières exécutions, pour la ligne de commande.';

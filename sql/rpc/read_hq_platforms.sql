@@ -1,0 +1,27 @@
+-- Read the managed platforms, or one of them, for a worker (the host's function is for the owner's token only).
+-- Read-only.
+-- Raises nothing.
+create or replace function public.read_hq_platforms(p_platform_key text default null)
+returns table (
+  key text,
+  name text,
+  description text,
+  github_url text,
+  status text,
+  status_reason text,
+  uptime_percent numeric,
+  last_release_at timestamptz
+)
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select p.key, p.name, p.description, p.github_url, p.status, p.status_reason, p.uptime_percent, p.last_release_at
+  from hq.platforms as p
+  where p_platform_key is null or p.key = p_platform_key
+  order by p.name
+$$;
+revoke execute on function public.read_hq_platforms from public, anon, authenticated;
+grant execute on function public.read_hq_platforms to service_role;
+comment on function public.read_hq_platforms is 'Plateformes gérées, telles que les lit un ouvrier.';

@@ -1,0 +1,35 @@
+-- Hand running runs back to the queue, [{run_id, lease_token}], when a worker stops. No attempt is counted.
+-- Fenced by the lease tokens. Idempotent.
+-- Raises nothing. Answers how many were handed back.
+create or replace function public.release_hq_runs(p_leases jsonb)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_lease record;
+  v_released integer := 0;
+begin
+  for v_lease in
+    select l.run_id, l.lease_token
+    from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
+  loop
+    continue when not hq.guard_lease(v_lease.run_id, v_lease.lease_token);
+    update hq.run_queue
+    set worker_id = null, leased_until = null, run_at = now()
+    where run_id = v_lease.run_id;
+    update hq.runs set status = 'pending', started_at = null where id = v_lease.run_id;
+    perform hq.log_run('info', 'run.released', v_lease.run_id, jsonb_build_object(
+      'lease_token', v_lease.lease_token
+    ));
+    v_released := v_released + 1;
+  end loop;
+  return v_released;
+end
+$$;
+revoke execute on function public.release_hq_runs from public, anon, authenticated;
+grant execute on function public.release_hq_runs to service_role;
+comment on function public.release_hq_runs is 'Rend des exécutions à la file quand un ouvrier s''arrête.';

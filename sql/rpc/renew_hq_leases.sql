@@ -1,0 +1,57 @@
+-- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives.
+-- Fenced by the lease tokens. Idempotent.
+-- Raises nothing. Answers each run's state: held, cancelled (stop, somebody cancelled it) or lost (stop).
+create or replace function public.renew_hq_leases(
+  p_worker_id text, p_leases jsonb, p_lease_seconds numeric, p_heartbeat jsonb
+)
+returns table (run_id uuid, state text)
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at)
+  select p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases), h.realtime, h.started_at
+  from jsonb_to_record(p_heartbeat) as h (
+    version text, concurrency integer, realtime text, started_at timestamptz
+  )
+  on conflict (worker_id) do update set
+    version = excluded.version,
+    concurrency = excluded.concurrency,
+    running = excluded.running,
+    realtime = excluded.realtime,
+    seen_at = now();
+
+  return query
+  with given as (
+    select l.run_id, l.lease_token
+    from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
+  ),
+  held as (
+    update hq.run_queue as q
+    set leased_until = now() + make_interval(secs => p_lease_seconds::double precision)
+    from given, hq.runs as r
+    where q.run_id = given.run_id
+      and q.lease_token = given.lease_token
+      and q.worker_id = p_worker_id
+      and r.id = given.run_id
+      and r.status = 'running'
+    returning q.run_id
+  )
+  select
+    given.run_id,
+    case
+      when held.run_id is not null then 'held'
+      when r.status = 'cancelled' then 'cancelled'
+      else 'lost'
+    end
+  from given
+  left join held on held.run_id = given.run_id
+  left join hq.runs as r on r.id = given.run_id;
+end
+$$;
+revoke execute on function public.renew_hq_leases from public, anon, authenticated;
+grant execute on function public.renew_hq_leases to service_role;
+comment on function public.renew_hq_leases is 'Renouvelle les baux d''un ouvrier et note qu''il vit.';

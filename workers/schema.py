@@ -1,0 +1,216 @@
+"""Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, mirrors the registry, keeps the ledger.
+
+Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
+whose database password one does not have. Migrations run once, each in its own transaction; functions are
+applied again whenever their file changed.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from shared.errors import ConfigurationError
+from shared.registry import REGISTRY_VERSION, RUN_TYPES
+
+SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
+
+_MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
+_LOCK_ATTEMPTS: Final = 10
+
+_LEDGER: Final = """\
+create table if not exists hq.worker_migrations (
+  kind       text not null check (kind in ('migration', 'function')),
+  name       text not null,
+  sha256     text not null,
+  applied_at timestamptz not null default now(),
+  primary key (kind, name)
+);
+alter table hq.worker_migrations enable row level security;
+revoke all on hq.worker_migrations from public, anon, authenticated, service_role;
+comment on table hq.worker_migrations is 'Registre de nos migrations (distinct de celui de Supabase).';
+"""
+
+_AFTER: Final = """\
+select hq.register_cron_jobs();
+notify pgrst, 'reload schema';
+"""
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of ours: a migration or the definition of a function."""
+
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest that the ledger keeps."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass
+class Report:
+    """What ``apply`` did."""
+
+    migrations: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    registry: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether anything was done at all."""
+        return bool(self.migrations or self.functions or self.registry)
+
+
+def read_files(folder: Path = SQL_FOLDER) -> tuple[SqlFile, ...]:
+    """Read every file in the order in which it applies.
+
+    Raises: ConfigurationError when a migration's number is taken twice or skipped.
+    """
+    migrations = [SqlFile("migration", p.stem, p.read_text()) for p in sorted((folder / "migrations").glob("*.sql"))]
+    for expected, migration in enumerate(migrations, start=1):
+        match = _MIGRATION_NAME.match(migration.name)
+        if match is None or int(match[1]) != expected:
+            raise ConfigurationError(
+                f"sql/migrations/{migration.name}.sql: expected {expected:04d}_verb_object.sql; "
+                "numbers are neither skipped nor taken twice."
+            )
+    # '_' sorts before letters: private helpers are there before what calls them.
+    functions = [SqlFile("function", p.stem, p.read_text()) for p in sorted((folder / "rpc").glob("*.sql"))]
+    return (*migrations, *functions)
+
+
+def render(files: Iterable[SqlFile] | None = None) -> str:
+    """Render everything as one text that can be pasted in the SQL editor, any number of times."""
+    parts = [
+        "-- EMOCARE HQ workers: everything they need in this database. Paste it whole in the SQL editor and run it;",
+        "-- running it again is harmless. It only adds; no table, function or policy of the host changes meaning.",
+        _LEDGER,
+    ]
+    for file in read_files() if files is None else files:
+        parts.append(_render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}")
+    parts += [_mirror_statement(), _AFTER]
+    return "\n".join(parts)
+
+
+def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
+    """Bring a database up to date; do nothing where it already is.
+
+    Concurrency: callers wait for one another on an advisory lock; workers may go on running meanwhile.
+    Raises: ConfigurationError when the database is not the HQ's, or a merged migration was edited.
+    """
+    files = tuple(read_files() if files is None else files)
+    report = Report()
+    with psycopg.connect(database_url, autocommit=True, application_name="emocare migrate") as connection:
+        if not connection.execute("select to_regclass('hq.runs') is not null").fetchone() == (True,):
+            raise ConfigurationError(
+                "This database has no table hq.runs: give the URL of the HQ's database (or `emocare dev` for a local one)."
+            )
+        connection.execute("select pg_advisory_lock(hashtextextended('hq.worker_migrations', 0))")
+        connection.execute(_LEDGER.encode())
+        known = _read_ledger(connection)
+        for file in files:
+            _refuse_edited(file, known)
+        for file in files:
+            if file.kind == "migration" and (file.kind, file.name) not in known:
+                _run(connection, [file.text, _ledger_entry(file)])
+                report.migrations.append(file.name)
+        changed = [f for f in files if f.kind == "function" and known.get((f.kind, f.name)) != f.sha256]
+        _run(connection, [part for f in changed for part in (f.text, _ledger_entry(f))])
+        report.functions = [f.name for f in changed]
+        mirrored = connection.execute("select distinct registry_version from hq.run_types").fetchall()
+        if mirrored != [(REGISTRY_VERSION,)]:
+            _run(connection, [_mirror_statement()])
+            report.registry = True
+        _run(connection, [_AFTER])
+    return report
+
+
+def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Iterable[str]) -> None:
+    """Run statements in one transaction; a lock that a busy table refuses is asked for again."""
+    text = "\n".join(statements)
+    if not text:
+        return
+    for attempt in range(1, _LOCK_ATTEMPTS + 1):
+        try:
+            with connection.transaction():
+                connection.execute(text.encode())
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if attempt == _LOCK_ATTEMPTS:
+                raise
+            time.sleep(0.2 * attempt)
+        else:
+            return
+
+
+def _read_ledger(connection: "psycopg.Connection[tuple[object, ...]]") -> dict[tuple[str, str], str]:
+    rows = connection.execute("select kind, name, sha256 from hq.worker_migrations").fetchall()
+    return {(str(kind), str(name)): str(sha256) for kind, name, sha256 in rows}
+
+
+def _refuse_edited(file: SqlFile, known: dict[tuple[str, str], str]) -> None:
+    applied = known.get((file.kind, file.name))
+    if file.kind == "migration" and applied is not None and applied != file.sha256:
+        raise ConfigurationError(
+            f"sql/migrations/{file.name}.sql differs from what this database applied: "
+            "a merged migration is never edited; add a new one."
+        )
+
+
+def _render_migration(file: SqlFile) -> str:
+    tag = f"$migration_{file.name[:4]}$"
+    return (
+        f"do $ledger$\nbegin\n"
+        f"  if not exists (select from hq.worker_migrations where kind = 'migration' and name = '{file.name}') then\n"
+        f"    execute {tag}\n{file.text}\n{tag};\n    {_ledger_entry(file)}  end if;\nend\n$ledger$;\n"
+    )
+
+
+def _ledger_entry(file: SqlFile) -> str:
+    return (
+        f"insert into hq.worker_migrations (kind, name, sha256) values ('{file.kind}', '{file.name}', '{file.sha256}') "
+        "on conflict (kind, name) do update set sha256 = excluded.sha256, applied_at = now();\n"
+    )
+
+
+def _mirror_rows() -> Iterator[tuple[object, ...]]:
+    for run_type in RUN_TYPES.values():
+        yield (
+            run_type.key,
+            run_type.label,
+            run_type.agent.name,
+            run_type.agent.name.removesuffix(" Agent"),
+            run_type.tier.model,
+            run_type.cost_eur,
+            run_type.risk.value,
+            run_type.requires_approval,
+            run_type.auto_executable,
+            [trigger.value for trigger in run_type.allowed_triggers],
+            REGISTRY_VERSION,
+        )
+
+
+def _mirror_statement() -> str:
+    """Write the registry's mirror as one statement: insert, update, and forget what the registry forgot."""
+    rows = ",\n".join(
+        "  (" + ", ".join(sql.Literal(value).as_string(None) for value in row) + ")" for row in _mirror_rows()
+    )
+    columns = (
+        "key, label, agent, agent_role, model, cost_eur, risk, requires_approval, auto_executable, "
+        "allowed_triggers, registry_version"
+    )
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", ")[1:])
+    return (
+        f"delete from hq.run_types where registry_version <> '{REGISTRY_VERSION}';\n"
+        f"insert into hq.run_types ({columns}) values\n{rows}\n"
+        f"on conflict (key) do update set {updates};\n"
+    )
