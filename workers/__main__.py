@@ -1,0 +1,5 @@
+"""``python -m workers`` is the command ``emocare``."""
+
+from workers.cli import main
+
+main()

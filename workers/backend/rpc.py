@@ -1,0 +1,183 @@
+"""One typed function per function of ours that PostgREST serves; ``sql/rpc`` holds their definitions.
+
+All are POST: the postgrest client repeats GET and HEAD by itself, and nothing may be repeated behind our back.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from supabase import AsyncClient
+
+from shared.runs import Claim, Lease, LeaseState, RunId, Settlement, StepRecord
+from workers.backend.translate import translated
+from workers.ports import (
+    Check,
+    Heartbeat,
+    LogLine,
+    Platform,
+    Rescue,
+    RunDetail,
+    RunLine,
+    RunRequest,
+    RunTicket,
+    Usage,
+)
+
+T = TypeVar("T")
+
+
+class SchemaState(BaseModel):
+    """What the database has of ours."""
+
+    model_config = ConfigDict(frozen=True)
+
+    migrations: dict[str, str]
+    functions: dict[str, str]
+    registry_version: str | None
+    server_time: datetime
+
+
+class _RenewedLease(BaseModel):
+    run_id: RunId
+    state: LeaseState
+
+
+async def _call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
+    with translated(name):
+        response = await client.rpc(name, dict(params)).execute()
+    return shape.validate_python(response.data)
+
+
+_TICKETS = TypeAdapter(list[RunTicket])
+_CLAIMS = TypeAdapter(list[Claim])
+_BOOL = TypeAdapter(bool)
+_TEXT = TypeAdapter(str)
+_INT = TypeAdapter(int)
+_RENEWED = TypeAdapter(list[_RenewedLease])
+_RESCUES = TypeAdapter(list[Rescue])
+_DETAILS = TypeAdapter(list[RunDetail])
+_LINES = TypeAdapter(list[RunLine])
+_LOGS = TypeAdapter(list[LogLine])
+_CHECKS = TypeAdapter(list[Check])
+_PLATFORMS = TypeAdapter(list[Platform])
+_STATES = TypeAdapter(list[SchemaState])
+
+
+def _leases(leases: Sequence[Lease]) -> list[dict[str, JsonValue]]:
+    return [{"run_id": str(lease.run_id), "lease_token": lease.lease_token} for lease in leases]
+
+
+async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
+    """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
+    params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
+    return (await _call(client, "request_hq_run", params, _TICKETS))[0]
+
+
+async def claim_hq_runs(
+    client: AsyncClient, worker_id: str, limit: int, lease: timedelta, type_slots: Mapping[str, int]
+) -> list[Claim]:
+    """Take the next due runs. Not idempotent: never repeated, a lost answer is rescued. Raises: BackendError."""
+    params = {
+        "p_worker_id": worker_id,
+        "p_limit": limit,
+        "p_lease_seconds": lease.total_seconds(),
+        "p_type_slots": dict(type_slots),
+    }
+    return await _call(client, "claim_hq_runs", params, _CLAIMS)
+
+
+async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord, usage: Usage) -> bool:
+    """Keep a finished step; False when the lease is lost. Idempotent. Raises: BackendError."""
+    params = {
+        "p_run_id": str(lease.run_id),
+        "p_lease_token": lease.lease_token,
+        "p_step": step.model_dump(mode="json"),
+        "p_usage": usage.model_dump(mode="json"),
+    }
+    return await _call(client, "checkpoint_hq_step", params, _BOOL)
+
+
+async def settle_hq_run(client: AsyncClient, lease: Lease, settlement: Settlement, usage: Usage) -> str:
+    """End an attempt; the run's status, or 'lost'. Idempotent. Raises: BackendError."""
+    params = {
+        "p_run_id": str(lease.run_id),
+        "p_lease_token": lease.lease_token,
+        "p_outcome": settlement.outcome.value,
+        "p_summary": settlement.summary,
+        "p_appendix": settlement.appendix,
+        "p_steps": [step.model_dump(mode="json") for step in settlement.steps],
+        "p_evidence": [evidence.model_dump(mode="json") for evidence in settlement.evidence],
+        "p_usage": usage.model_dump(mode="json"),
+        "p_retry_in_seconds": settlement.retry_in.total_seconds(),
+    }
+    return await _call(client, "settle_hq_run", params, _TEXT)
+
+
+async def renew_hq_leases(
+    client: AsyncClient, worker_id: str, leases: Sequence[Lease], lease: timedelta, heartbeat: Heartbeat
+) -> dict[RunId, LeaseState]:
+    """Renew the worker's leases and note that it lives. Idempotent. Raises: BackendError."""
+    params = {
+        "p_worker_id": worker_id,
+        "p_leases": _leases(leases),
+        "p_lease_seconds": lease.total_seconds(),
+        "p_heartbeat": heartbeat.model_dump(mode="json"),
+    }
+    rows = await _call(client, "renew_hq_leases", params, _RENEWED)
+    return {row.run_id: row.state for row in rows}
+
+
+async def release_hq_runs(client: AsyncClient, leases: Sequence[Lease]) -> int:
+    """Hand runs back; how many were. Idempotent. Raises: BackendError."""
+    return await _call(client, "release_hq_runs", {"p_leases": _leases(leases)}, _INT)
+
+
+async def rescue_hq_runs(client: AsyncClient) -> Rescue:
+    """Put right what died or was changed by hand. Idempotent. Raises: BackendError."""
+    return (await _call(client, "rescue_hq_runs", {}, _RESCUES))[0]
+
+
+async def cancel_hq_run(client: AsyncClient, run_id: RunId) -> str:
+    """Cancel a run; its status. Idempotent. Raises: UnknownRun, BackendError."""
+    return await _call(client, "cancel_hq_run", {"p_run_id": str(run_id)}, _TEXT)
+
+
+async def get_hq_run(client: AsyncClient, run_id: RunId) -> RunDetail:
+    """Read one run. Raises: UnknownRun, BackendError."""
+    return (await _call(client, "get_hq_run", {"p_run_id": str(run_id)}, _DETAILS))[0]
+
+
+async def list_hq_runs(client: AsyncClient, limit: int, status: str | None) -> list[RunLine]:
+    """List the latest runs, newest first. Raises: BackendError."""
+    return await _call(client, "list_hq_runs", {"p_limit": limit, "p_status": status}, _LINES)
+
+
+async def list_hq_logs(
+    client: AsyncClient, *, limit: int, run_id: UUID | None, level: str | None, after: datetime | None
+) -> list[LogLine]:
+    """List structured logs, newest first. Raises: BackendError."""
+    params = {
+        "p_limit": limit,
+        "p_run_id": run_id and str(run_id),
+        "p_level": level,
+        "p_after": after and after.isoformat(),
+    }
+    return await _call(client, "list_hq_logs", params, _LOGS)
+
+
+async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
+    """Read the managed platforms, or one of them. Raises: BackendError."""
+    return await _call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
+
+
+async def inspect_hq_backend(client: AsyncClient) -> list[Check]:
+    """Examine what the workers need from the database beside our own objects. Raises: BackendError."""
+    return await _call(client, "inspect_hq_backend", {}, _CHECKS)
+
+
+async def get_hq_schema_state(client: AsyncClient) -> SchemaState:
+    """Read what the database has of ours. Raises: BackendError."""
+    return (await _call(client, "get_hq_schema_state", {}, _STATES))[0]

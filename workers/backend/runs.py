@@ -1,0 +1,85 @@
+"""The run store, on top of the RPCs: which calls are repeated, and what a lost lease means."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from supabase import AsyncClient
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from shared.errors import BackendUnavailable, LeaseLost
+from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+from workers.backend import rpc
+from workers.ports import Heartbeat, Platform, Rescue, Usage
+from workers.settings import WorkerSettings
+from workers.version import VERSION
+
+T = TypeVar("T")
+
+
+class SupabaseRunStore:
+    """The runs of ``hq``, as seen by one worker.
+
+    Concurrency: safe to share between the tasks of a process.
+    """
+
+    def __init__(self, client: AsyncClient, *, worker_id: str, settings: WorkerSettings, started_at: datetime) -> None:
+        self._client = client
+        self._worker_id = worker_id
+        self._settings = settings
+        self._started_at = started_at
+
+    async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
+        """Take the next due runs. Raises: BackendError."""
+        return await rpc.claim_hq_runs(self._client, self._worker_id, limit, self._settings.lease, type_slots)
+
+    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+        """Keep a finished step. Raises: LeaseLost, BackendError."""
+        if not await self._insist(lambda: rpc.checkpoint_hq_step(self._client, lease, step, usage)):
+            raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
+
+    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+        """End an attempt. Raises: LeaseLost, BackendError."""
+        status = await self._insist(lambda: rpc.settle_hq_run(self._client, lease, settlement, usage))
+        if status == "lost":
+            raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
+        return RunStatus(status)
+
+    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+        """Renew leases and note that the worker lives. Raises: BackendError."""
+        heartbeat = Heartbeat(
+            version=VERSION,
+            concurrency=self._settings.concurrency,
+            realtime=realtime,
+            started_at=self._started_at,
+        )
+        return await rpc.renew_hq_leases(self._client, self._worker_id, leases, self._settings.lease, heartbeat)
+
+    async def release(self, leases: Sequence[Lease]) -> int:
+        """Hand runs back without counting an attempt. Raises: BackendError."""
+        return await self._insist(lambda: rpc.release_hq_runs(self._client, leases))
+
+    async def rescue(self) -> Rescue:
+        """Put right what died or was changed by hand. Raises: BackendError."""
+        return await rpc.rescue_hq_runs(self._client)
+
+    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
+        """Read the managed platforms, or one of them. Raises: BackendError."""
+        return tuple(await self._insist(lambda: rpc.read_hq_platforms(self._client, platform_key)))
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an idempotent call while Supabase is away.
+
+        Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
+        report that is already paid for; nobody else can rescue the run either while the backend is away.
+        """
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(BackendUnavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=3),
+            stop=stop_after_delay(4 * self._settings.lease.total_seconds()),
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await call()
+        raise AssertionError("tenacity either returns or raises")

@@ -1,0 +1,218 @@
+"""Realtime subscription → "look now", owned by a watchdog.
+
+The client library gives up after a few tries, loses its listener to a callback that raises, and believes a dead
+socket for most of a minute. So its own reconnection is off, callbacks only set events, the worker proves the socket
+by echoes to itself, and on any doubt a new client is built, for ever, with jittered back-off.
+Missing hints cost latency only: whoever listens here also sweeps.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Self
+from uuid import uuid4
+
+import structlog
+from realtime import (
+    AsyncRealtimeChannel,
+    AsyncRealtimeClient,
+    RealtimePostgresChangesListenEvent,
+    RealtimeSubscribeStates,
+)
+
+from shared.backoff import draw_delay
+from workers.ports import WakeupState
+from workers.settings import RealtimeSettings, SupabaseSettings
+
+log = structlog.get_logger(__name__)
+
+# Opening a socket and joining: a dead address must not hold a rebuild back for longer than this.
+_CONNECT_SECONDS = 4
+_CLOSE_SECONDS = 2
+
+
+class RealtimeWakeups:
+    """Keeps one subscription to ``hq.runs`` alive.
+
+    Concurrency: one ``watch`` at a time.
+    """
+
+    def __init__(self, supabase: SupabaseSettings, settings: RealtimeSettings, *, worker_id: str) -> None:
+        self._url = f"{str(supabase.url).rstrip('/')}/realtime/v1"
+        self._key = supabase.service_key
+        self._settings = settings
+        self._worker_id = worker_id
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+        self.state = WakeupState.DEGRADED
+        self.rebuilds = 0
+
+    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+        """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                async with _Subscription(self._url, self._key.get_secret_value(), self._worker_id) as subscription:
+                    await self._go_live(subscription, look, check_leases)
+                    failures = 0
+                    await self._stay_live(subscription)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the library raises, the answer is a new client
+                reason = f"{type(error).__name__}: {error}"
+            else:
+                reason = subscription.fault_reason
+            failures += 1
+            self.rebuilds += 1
+            if self.state is WakeupState.LIVE:
+                self.state = WakeupState.DEGRADED
+            delay = draw_delay(failures, base=self._settings.retry_base, cap=self._settings.retry_cap, rng=self._random)
+            log.warning("realtime.lost", reason=reason, retry_in_ms=round(delay.total_seconds() * 1000))
+            look()
+            check_leases()
+            await asyncio.sleep(delay.total_seconds())
+
+    async def _go_live(
+        self, subscription: "_Subscription", look: Callable[[], None], check_leases: Callable[[], None]
+    ) -> None:
+        await subscription.join(look=look, check_leases=check_leases)
+        look()  # what was inserted while nobody listened
+        await subscription.wait_until_fed(self._settings.subscribe_timeout)
+        look()  # what was inserted between the join and the moment the server really began to listen
+        check_leases()
+        self.state = WakeupState.LIVE
+        log.info("realtime.subscribed")
+
+    async def _stay_live(self, subscription: "_Subscription") -> None:
+        """Return when the subscription is at fault."""
+        missed = 0
+        while missed < self._settings.echoes_missed:
+            if await subscription.wait_for_fault(self._settings.echo_every):
+                return
+            missed = 0 if await subscription.echo(_echo_patience(self._settings.echo_every)) else missed + 1
+        subscription.fault_reason = f"{missed} echoes missing"
+
+
+def _echo_patience(interval: timedelta) -> timedelta:
+    return min(interval, timedelta(seconds=5))
+
+
+class _Subscription:
+    """One client with one channel, used once and thrown away."""
+
+    def __init__(self, url: str, key: str, worker_id: str) -> None:
+        self._client = AsyncRealtimeClient(url, key, auto_reconnect=False, timeout=_CONNECT_SECONDS)
+        self._topic = f"hq-worker-{worker_id}-{uuid4().hex[:8]}"
+        self._channel: AsyncRealtimeChannel | None = None
+        self._fault = asyncio.Event()
+        self._fed = asyncio.Event()
+        self._echoed: asyncio.Future[None] | None = None
+        self._nonce = ""
+        self.fault_reason = "closed"
+
+    async def __aenter__(self) -> Self:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await self._client.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # A half-open socket never answers a close: what cannot be closed in time is dropped.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._client.remove_all_channels()
+
+    async def join(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+        """Join the channel. Raises: ConnectionError when the server refuses or does not answer."""
+        channel = self._client.channel(
+            self._topic,
+            {
+                "config": {
+                    "broadcast": {"ack": False, "self": True},
+                    "presence": {"key": "", "enabled": False},
+                    "private": False,
+                }
+            },
+        )
+        self._channel = channel
+        channel.on_postgres_changes(
+            RealtimePostgresChangesListenEvent.Insert,
+            _guarded(lambda _: look()),
+            table="runs",
+            schema="hq",
+            filter="status=eq.pending",
+        )
+        channel.on_postgres_changes(
+            RealtimePostgresChangesListenEvent.Update,
+            _guarded(lambda _: check_leases()),
+            table="runs",
+            schema="hq",
+            filter="status=eq.cancelled",
+        )
+        channel.on_system(_guarded(lambda _: self._fed.set()))
+        channel.on_broadcast("echo", _guarded(self._hear_echo))
+        await channel.subscribe(self._note_state)
+        if not channel.is_joined:
+            raise ConnectionError(f"join refused: {self.fault_reason}")
+
+    async def wait_until_fed(self, limit: timedelta) -> None:
+        """Wait for the server's word that it reads the table. Raises: ConnectionError when it does not come."""
+        fed = asyncio.create_task(self._fed.wait())
+        fault = asyncio.create_task(self._fault.wait())
+        try:
+            await asyncio.wait({fed, fault}, timeout=limit.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            fed.cancel()
+            fault.cancel()
+        if self._fault.is_set() or not self._fed.is_set():
+            raise ConnectionError("the server never confirmed the subscription to hq.runs")
+
+    async def wait_for_fault(self, limit: timedelta) -> bool:
+        """Wait for a fault, at most so long; tell whether there was one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit.total_seconds()):
+                await self._fault.wait()
+        if not self._fault.is_set() and not self._is_listening():
+            self.fault_reason = "the listener is dead"
+            self._fault.set()
+        return self._fault.is_set()
+
+    async def echo(self, patience: timedelta) -> bool:
+        """Broadcast a nonce to oneself; tell whether it came back. Heartbeat replies never reach a callback."""
+        if self._channel is None:
+            return False
+        self._nonce = uuid4().hex
+        self._echoed = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                await self._channel.send_broadcast("echo", {"nonce": self._nonce})
+                await self._echoed
+        except TimeoutError:
+            return False
+        return True
+
+    def _hear_echo(self, payload: object) -> None:
+        if self._nonce in repr(payload) and self._echoed is not None and not self._echoed.done():
+            self._echoed.set_result(None)
+
+    def _note_state(self, state: RealtimeSubscribeStates, error: Exception | None) -> None:
+        if state is not RealtimeSubscribeStates.SUBSCRIBED:
+            self.fault_reason = f"{state.value}: {error}" if error else state.value
+            self._fault.set()
+
+    def _is_listening(self) -> bool:
+        # The library tells nobody that its listener died; its task is the only witness.
+        task = self._client._listen_task  # noqa: SLF001
+        return task is not None and not task.done() and self._channel is not None and self._channel.is_joined
+
+
+def _guarded(callback: Callable[[object], None]) -> Callable[[object], None]:
+    """Keep an exception inside: one that escapes from a callback kills the library's listener without a word."""
+
+    def guarded(payload: object) -> None:
+        try:
+            callback(payload)
+        except Exception:
+            log.exception("realtime.callback_failed")
+
+    return guarded

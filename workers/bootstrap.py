@@ -1,0 +1,88 @@
+"""Composition root: settings → a worker, everything opened and closed by one stack."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import httpx
+import structlog
+
+from shared.errors import ConfigurationError
+from shared.findings import Collected
+from workers.backend import rpc
+from workers.backend.client import open_client
+from workers.backend.runs import SupabaseRunStore
+from workers.backend.wakeups import RealtimeWakeups
+from workers.clock import SystemClock
+from workers.executive_run.execute import ExecutiveRun
+from workers.gateway.chat import ChatGateway
+from workers.loop import Loop
+from workers.ports import Clock, Source, Subject
+from workers.schema import read_files
+from workers.settings import Settings
+from workers.sources import collect_all
+from workers.sources.github import GithubSource
+from workers.sources.platforms import PlatformsSource
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Loop]:
+    """Open everything a worker needs.
+
+    Raises: ConfigurationError when the database lacks what this version needs.
+    """
+    clock = clock or SystemClock()
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(open_client(settings.supabase))
+        refuse_older_schema(await rpc.get_hq_schema_state(client))
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
+        sources: tuple[Source, ...] = (
+            PlatformsSource(clock=clock),
+            GithubSource(http, settings.github, clock=clock),
+        )
+
+        async def collect(subject: Subject) -> Collected:
+            return await collect_all(
+                sources,
+                subject,
+                names_wanted=subject.run_type.sources,
+                timeout=settings.worker.source_timeout,
+                clock=clock,
+            )
+
+        yield Loop(
+            store=store,
+            execute=ExecutiveRun(
+                store=store,
+                collect=collect,
+                gateway=ChatGateway(http, settings.gateway, clock=clock),
+                clock=clock,
+                settings=settings.worker,
+            ),
+            wakeups=RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id),
+            clock=clock,
+            settings=settings.worker,
+            worker_id=worker_id,
+        )
+
+
+def refuse_older_schema(state: rpc.SchemaState) -> None:
+    """Refuse a database that lacks a migration or a function of ours; warn where a definition differs.
+
+    Raises: ConfigurationError naming the command that brings it up to date.
+    """
+    files = read_files()
+    missing = [f.name for f in files if f.name not in (state.migrations | state.functions)]
+    if missing:
+        raise ConfigurationError(
+            f"The database lacks {', '.join(missing)}. Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
+        )
+    differing = [f.name for f in files if (state.migrations | state.functions)[f.name] != f.sha256]
+    if differing:
+        log.warning("schema.differs", names=differing, remedy="emocare migrate")

@@ -1,0 +1,78 @@
+"""The command ``emocare``: one clear line per error, exit codes that scripts can rely on.
+
+Exit codes: 0 done · 1 the run failed, or a check found something · 2 wrong usage · 69 Supabase does not answer ·
+77 refused · 78 configuration.
+"""
+
+import sys
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, WorkersError
+from workers.cli import operate, registry, runs
+from workers.version import VERSION
+
+app = typer.Typer(
+    name="emocare",
+    help="Run and operate the EMOCARE HQ workers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command("work")(operate.work)
+app.command("run")(runs.run)
+app.command("runs")(runs.list_runs)
+app.command("show")(runs.show)
+app.command("cancel")(runs.cancel)
+app.command("logs")(runs.logs)
+app.command("migrate")(operate.migrate)
+app.command("sql")(operate.print_sql)
+app.command("doctor")(operate.doctor)
+app.command("dev")(operate.dev)
+app.add_typer(registry.app, name="registry", help="The table of run types.")
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if asked:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run and operate the EMOCARE HQ workers."""
+
+
+def exit_code(error: WorkersError) -> int:
+    """Map an error to the exit code that scripts rely on."""
+    match error:
+        case ConfigurationError():
+            return 78
+        case Forbidden():
+            return 77
+        case CallerError():
+            return 2
+        case BackendUnavailable():
+            return 69
+        case _:
+            return 1
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        app()
+    except WorkersError as error:
+        structlog.reset_defaults()
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {error}", highlight=False)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,152 @@
+"""Commands for whoever operates the workers: work, migrate, sql, doctor, dev."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+from pydantic import SecretStr
+from rich.markup import escape
+from rich.table import Table
+
+from shared.errors import BackendError, ConfigurationError, WorkersError
+from shared.registry import REGISTRY_VERSION
+from workers import schema
+from workers.backend import rpc
+from workers.backend.client import open_client
+from workers.bootstrap import open_worker, refuse_older_schema
+from workers.cli.context import (
+    DEFAULT_ENV_FILE,
+    AsJson,
+    EnvFile,
+    console,
+    print_json,
+    run_async,
+    settings_from,
+)
+from workers.logs import configure_logs
+from workers.ports import Check, CheckState
+from workers.settings import Settings
+
+_MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
+_SKEW_SECONDS: Final = 5
+
+
+def work(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+    """Execute runs until SIGTERM or Ctrl-C; then finish or hand back what runs, and exit 0."""
+    settings = settings_from(env_file)
+    configure_logs(settings.logs)
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with open_worker(settings) as worker:
+            await worker.run(stop)
+
+    run_async(body())
+
+
+def migrate(
+    database_url: Annotated[
+        str,
+        typer.Option(
+            "--database-url",
+            envvar="DATABASE_URL",
+            help="postgresql://… of the HQ database.",
+            show_envvar=True,
+        ),
+    ],
+) -> None:
+    """Bring the database up to date: our tables, functions, grants, cron jobs and the registry's mirror."""
+    report = schema.apply(database_url)
+    if not report.changed:
+        console.print("The database is up to date.")
+        return
+    for kind, names in (("migration", report.migrations), ("function", report.functions)):
+        for name in names:
+            console.print(f"[green]✓[/] {kind} {name}", highlight=False)
+    if report.registry:
+        console.print(f"[green]✓[/] run types mirrored (registry {REGISTRY_VERSION})", highlight=False)
+
+
+def print_sql() -> None:
+    """Print everything `migrate` would apply, as one text for the SQL editor; pasting it twice is harmless."""
+    typer.echo(schema.render())
+
+
+def doctor(as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+    """Check settings, reachability, schema, grants, publication, cron jobs and clock (exit 1 on a red line)."""
+    checks = run_async(_examine(settings_from(env_file)))
+    if as_json:
+        print_json([check.model_dump(mode="json") for check in checks])
+    else:
+        table = Table(box=None, show_header=False, padding=(0, 1))
+        for check in checks:
+            table.add_row(_MARKS[check.state], check.name, escape(check.detail))
+        console.print(table)
+    if any(check.state == "red" for check in checks):
+        raise typer.Exit(1)
+
+
+def dev(
+    variant: Annotated[str, typer.Option("--variant", help="Schema to start from: seed or head.")] = "head",
+    port: Annotated[int, typer.Option("--port", help="The one address of the stack.")] = 54321,
+) -> None:
+    """Keep a local Supabase up, migrated, with stand-ins for the vendors (needs the project's folder)."""
+    command = [sys.executable, "-m", "devstack", "--variant", variant, "--port", str(port)]
+    if not (schema.SQL_FOLDER.parent / "devstack").is_dir():
+        raise ConfigurationError("The development stack is not part of this installation: clone the project.")
+    raise typer.Exit(subprocess.call(command, cwd=schema.SQL_FOLDER.parent))  # noqa: S603 - our own module
+
+
+async def _examine(settings: Settings) -> list[Check]:
+    checks = list(_examine_settings(settings))
+    async with open_client(settings.supabase) as client:
+        try:
+            state = await rpc.get_hq_schema_state(client)
+        except BackendError as error:
+            return [*checks, Check(name="supabase", state="red", detail=str(error))]
+        checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
+        checks.append(_examine_schema(state))
+        checks.append(_examine_clock(state.server_time))
+        checks += await rpc.inspect_hq_backend(client)
+    return checks
+
+
+def _examine_settings(settings: Settings) -> list[Check]:
+    checks = [
+        _examine_key("LOVABLE_API_KEY", settings.gateway.api_key, if_absent="red"),
+        _examine_key("GITHUB_TOKEN", settings.github.token, if_absent="amber"),
+    ]
+    return [*checks, Check(name="LLM_BASE_URL", state="green", detail=str(settings.gateway.base_url))]
+
+
+def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> Check:
+    return (
+        Check(name=name, state="green", detail="present") if key else Check(name=name, state=if_absent, detail="absent")
+    )
+
+
+def _examine_schema(state: rpc.SchemaState) -> Check:
+    try:
+        refuse_older_schema(state)
+    except WorkersError as error:
+        return Check(name="our schema", state="red", detail=str(error))
+    if state.registry_version != REGISTRY_VERSION:
+        return Check(
+            name="our schema",
+            state="amber",
+            detail=f"run types mirrored from registry {state.registry_version}, this is {REGISTRY_VERSION}: emocare migrate",
+        )
+    return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
+
+
+def _examine_clock(server_time: datetime) -> Check:
+    skew = abs((datetime.now(UTC) - server_time).total_seconds())
+    state: CheckState = "green" if skew < _SKEW_SECONDS else "amber"
+    return Check(name="clock", state=state, detail=f"{skew:.1f} s from the database's")

@@ -1,0 +1,284 @@
+"""Commands about runs: ask for one, follow it, list, show, cancel, read the journal."""
+
+import asyncio
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from pydantic import JsonValue
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from supabase import AsyncClient
+
+from shared.errors import InvalidRequest
+from shared.registry import TIME_ZONE
+from shared.runs import RunId, RunStatus
+from workers.backend import rpc
+from workers.backend.client import open_client
+from workers.cli.context import (
+    DEFAULT_ENV_FILE,
+    AsJson,
+    EnvFile,
+    console,
+    print_json,
+    run_async,
+    settings_from,
+)
+from workers.executive_run.steps import Step
+from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
+
+_POLL: Final = timedelta(milliseconds=400)
+_COLOURS: Final = {
+    RunStatus.PENDING: "yellow",
+    RunStatus.RUNNING: "cyan",
+    RunStatus.COMPLETED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.CANCELLED: "magenta",
+}
+_LEVEL_COLOURS: Final = {"info": "green", "warn": "yellow", "error": "red", "critical": "red"}
+
+RunArgument = Annotated[UUID, typer.Argument(metavar="RUN", help="Id of the run.")]
+
+
+def run(
+    run_type: Annotated[str, typer.Argument(metavar="TYPE", help="Run type, see `emocare registry list`.")],
+    platform: Annotated[str | None, typer.Option("--platform", help="Key of one platform.")] = None,
+    context: Annotated[str | None, typer.Option("--context", help="JSON, or @FILE holding JSON.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key is the same run.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="A new run, even if one is in flight.")] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """Ask for a run; with --wait, follow its steps and print the report (exit 1 unless it completed)."""
+    request = RunRequest(
+        run_type=run_type,
+        platform_key=platform,
+        context=_read_context(context),
+        idempotency_key=key,
+        force=force,
+    )
+
+    async def body() -> tuple[RunTicket, RunDetail | None]:
+        async with open_client(settings_from(env_file).supabase) as client:
+            ticket = await rpc.request_hq_run(client, request)
+            if not as_json:
+                verb = "created" if ticket.created else f"answers your request ({ticket.reason})"
+                console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}")
+            if not wait:
+                return ticket, None
+            return ticket, await _follow(client, ticket.run_id, silent=as_json)
+
+    ticket, detail = run_async(body())
+    if as_json:
+        print_json(detail or ticket)
+    elif detail is not None:
+        console.print()
+        console.print(_render_end(detail))
+    if detail is not None and detail.status is not RunStatus.COMPLETED:
+        raise typer.Exit(1)
+
+
+def list_runs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,
+    status: Annotated[RunStatus | None, typer.Option("--status", help="Only these.")] = None,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """List the latest runs, newest first."""
+
+    async def body() -> list[RunLine]:
+        async with open_client(settings_from(env_file).supabase) as client:
+            return await rpc.list_hq_runs(client, limit, status and status.value)
+
+    lines = run_async(body())
+    if as_json:
+        print_json([line.model_dump(mode="json") for line in lines])
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("created (Paris)", "status", "type", "platform", "trigger", "try", "took", "EUR", "run"):
+        table.add_column(column, justify="right" if column in {"try", "took", "EUR"} else "left")
+    for line in lines:
+        table.add_row(
+            f"{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}",
+            _status(line.status),
+            escape(line.run_type),
+            line.platform_key or "-",
+            line.trigger or "-",
+            "-" if line.attempt is None else str(line.attempt),
+            _duration(line),
+            _euros(line.cost_eur),
+            str(line.run_id),
+        )
+    console.print(table if lines else "No run yet: `emocare run DAILY_EXECUTIVE_BRIEF --wait` makes one.")
+
+
+def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+    """Show one run: request, steps, evidence, cost, report."""
+
+    async def body() -> RunDetail:
+        async with open_client(settings_from(env_file).supabase) as client:
+            return await rpc.get_hq_run(client, RunId(run_id))
+
+    detail = run_async(body())
+    if as_json:
+        print_json(detail)
+        return
+    console.print(_render_steps(detail))
+    console.print(_render_end(detail))
+
+
+def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+    """Cancel a run that has not ended; one that has ended stays as it is (exit 1)."""
+
+    async def body() -> str:
+        async with open_client(settings_from(env_file).supabase) as client:
+            return await rpc.cancel_hq_run(client, RunId(run_id))
+
+    status = RunStatus(run_async(body()))
+    if as_json:
+        print_json({"run_id": str(run_id), "status": status.value})
+    else:
+        console.print(f"run [bold]{run_id}[/] is {_status(status)}")
+    if status is not RunStatus.CANCELLED:
+        raise typer.Exit(1)
+
+
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come; Ctrl-C ends.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 30,
+    run_id: Annotated[UUID | None, typer.Option("--run", help="Only this run's.")] = None,
+    level: Annotated[str | None, typer.Option("--level", help="info, warn or error.")] = None,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """Read the structured logs that the screens show, oldest first."""
+
+    async def body() -> None:
+        async with open_client(settings_from(env_file).supabase) as client:
+            lines = await rpc.list_hq_logs(client, limit=limit, run_id=run_id, level=level, after=None)
+            for line in reversed(lines):
+                _print_log(line, as_json=as_json)
+            seen = {line.id for line in lines}
+            while follow:
+                await asyncio.sleep(1)
+                newest = max((line.created_at for line in lines), default=None)
+                fresh = await rpc.list_hq_logs(client, limit=500, run_id=run_id, level=level, after=newest)
+                for line in reversed(fresh):
+                    if line.id not in seen:
+                        _print_log(line, as_json=as_json)
+                lines = fresh or lines
+                seen |= {line.id for line in fresh}
+
+    run_async(body())
+
+
+def _read_context(given: str | None) -> JsonValue:
+    if given is None:
+        return None
+    try:
+        text = Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
+        value: JsonValue = json.loads(text)
+    except OSError as error:
+        raise InvalidRequest(f"--context: cannot read {given[1:]!r}: {error.strerror}.") from error
+    except ValueError as error:
+        raise InvalidRequest(f"--context: not JSON ({error}). Quote it as one word, or give @FILE.") from error
+    return value
+
+
+async def _follow(client: AsyncClient, run_id: RunId, *, silent: bool) -> RunDetail:
+    """Show the steps of a run as they come, until it ends."""
+    detail = await rpc.get_hq_run(client, run_id)
+    if silent or not console.is_terminal:
+        while not detail.status.is_final:
+            await asyncio.sleep(_POLL.total_seconds())
+            detail = await rpc.get_hq_run(client, run_id)
+        if not silent:
+            console.print(_render_steps(detail))
+        return detail
+    with Live(_render_steps(detail), console=console, refresh_per_second=4) as live:
+        while not detail.status.is_final:
+            await asyncio.sleep(_POLL.total_seconds())
+            detail = await rpc.get_hq_run(client, run_id)
+            live.update(_render_steps(detail))
+    return detail
+
+
+def _render_steps(detail: RunDetail) -> RenderableType:
+    head = Text.from_markup(f"{escape(detail.run_type)} · {detail.platform_key or 'all platforms'} · ")
+    head.append_text(Text.from_markup(_status(detail.status)))
+    if detail.attempt and detail.attempt > 1:
+        head.append(f" · attempt {detail.attempt}")
+    written = {step["name"]: step["status"] for step in detail.steps}
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    current = detail.status is RunStatus.RUNNING
+    for step in Step:
+        name, description = step.value
+        match written.get(name):
+            case "completed":
+                mark = "[green]✓[/]"
+            case "failed":
+                mark = "[red]✗[/]"
+            case _ if current:
+                mark, current = "[cyan]…[/]", False
+            case _:
+                mark = "[dim]·[/]"
+        table.add_row(mark, name, f"[dim]{description}[/]")
+    return Group(head, table)
+
+
+def _render_end(detail: RunDetail) -> RenderableType:
+    facts = Table(box=None, show_header=False, padding=(0, 1))
+    appendix = detail.detailed_appendix or {}
+    for label, value in (
+        ("model", appendix.get("model_used")),
+        ("data", _joined(appendix.get("data_sources"))),
+        ("missing", _joined(appendix.get("missing_data"), "\n")),
+        ("error", appendix.get("error_code")),
+        ("evidence", f"{len(detail.evidence)} rows" if detail.evidence else None),
+        ("took", _duration(detail)),
+        ("cost", f"{_euros(detail.cost_eur)} EUR" if detail.cost_eur is not None else None),
+    ):
+        if value not in (None, "", "-"):
+            facts.add_row(f"[bold]{label}[/]", escape(str(value)))
+    return Group(Markdown(detail.executive_summary or "(no report yet)"), Text(), facts)
+
+
+def _print_log(line: LogLine, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(line.model_dump_json())
+        return
+    colour = _LEVEL_COLOURS.get(line.level, "white")
+    shown = "  ".join(f"{key}={value}" for key, value in line.metadata.items() if value is not None)
+    console.print(
+        f"[dim]{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}[/] [{colour}]{line.level:<5}[/] "
+        f"[bold]{escape(line.message)}[/]  [dim]{escape(shown)}[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _status(status: RunStatus) -> str:
+    return f"[{_COLOURS[status]}]{status.value}[/]"
+
+
+def _joined(value: JsonValue, separator: str = ", ") -> str:
+    return separator.join(map(str, value)) if isinstance(value, list) else ""
+
+
+def _duration(line: RunLine) -> str:
+    if line.started_at is None or line.completed_at is None:
+        return "-"
+    return f"{(line.completed_at - line.started_at).total_seconds():.1f} s"
+
+
+def _euros(amount: Decimal | None) -> str:
+    return "-" if amount is None else f"{amount:.4f}"

@@ -1,0 +1,114 @@
+"""What was collected → the question for the model. Pure.
+
+Whatever comes from outside (titles of issues, pages, answers of searches, the caller's context) is data: it is
+bounded, stripped of what one cannot see, and fenced between markers that it cannot close, because they hold a
+random word drawn for this run.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from pydantic import JsonValue
+
+from shared.findings import Collected, Finding, Gap
+from shared.registry import DATA_TAG, MISSING_DATA_SECTION, TIME_ZONE, RunType, render_system_prompt
+from workers.ports import Message, Platform
+
+FINDING_CHARS: Final = 6_000
+CONTEXT_CHARS: Final = 8_000
+DATA_CHARS: Final = 60_000
+
+_CUT: Final = "\n[… coupé : texte trop long]"
+_DAYS: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS: Final = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+_MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
+
+
+def compose(
+    run_type: RunType,
+    collected: Collected,
+    *,
+    platforms: Sequence[Platform],
+    whole_company: bool,
+    context: JsonValue,
+    now: datetime,
+    nonce: str,
+) -> tuple[Message, ...]:
+    """Compose the question of one run.
+
+    Units: ``nonce`` is the random word of this run's fences; it must be unknown to whoever wrote the data.
+    """
+    parts = [
+        f"Nous sommes le {render_moment(now)} (heure de Paris).",
+        _render_scope(platforms, whole_company=whole_company),
+        f"Rapport demandé : {run_type.label}.",
+        *_render_findings(collected.findings, nonce),
+        *([_fence("contexte fourni par l'appelant", _render_context(context), nonce)] if context else []),
+        render_gaps(collected.gaps),
+    ]
+    return (
+        Message(role="system", content=render_system_prompt(run_type)),
+        Message(role="user", content="\n\n".join(part for part in parts if part)),
+    )
+
+
+def render_moment(moment: datetime) -> str:
+    """Say a moment in French, by the clock of Paris."""
+    local = moment.astimezone(TIME_ZONE)
+    day = "1er" if local.day == 1 else str(local.day)
+    return f"{_DAYS[local.weekday()]} {day} {_MONTHS[local.month - 1]} {local.year} à {local:%H h %M}"
+
+
+def render_gaps(gaps: Sequence[Gap]) -> str:
+    """List what is missing, under the heading that the report must repeat."""
+    if not gaps:
+        return ""
+    return "\n".join([f"{MISSING_DATA_SECTION} :", *(f"- {gap.label} : {gap.sentence}" for gap in gaps)])
+
+
+def clean(text: str, limit: int) -> str:
+    """Bound a text and drop what a reader cannot see: control, format (zero width, direction), surrogates."""
+    visible = "".join(
+        char
+        for char in unicodedata.normalize("NFC", text)
+        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    visible = _MANY_BLANK_LINES.sub("\n\n", visible).strip()
+    return visible if len(visible) <= limit else visible[: limit - len(_CUT)] + _CUT
+
+
+def _render_scope(platforms: Sequence[Platform], *, whole_company: bool) -> str:
+    names = ", ".join(clean(platform.name, 80) for platform in platforms)
+    if not names:
+        return "Entreprise : EMOTIONSCARE. Aucune plateforme n'est enregistrée dans la base du QG."
+    subject = "Plateformes de l'entreprise" if whole_company else "Plateforme concernée"
+    return f"Entreprise : EMOTIONSCARE. {subject} : {names}."
+
+
+def _render_findings(findings: Sequence[Finding], nonce: str) -> list[str]:
+    rendered: list[str] = []
+    left = DATA_CHARS
+    for finding in findings:
+        text = clean(finding.text, min(FINDING_CHARS, max(left, len(_CUT))))
+        left -= len(text)
+        title = finding.label if finding.url is None else f"{finding.label} ({finding.url})"
+        rendered.append(_fence(title, text, nonce))
+    return rendered
+
+
+def _fence(title: str, text: str, nonce: str) -> str:
+    tag = f"{DATA_TAG}-{nonce}"
+    # The nonce is unguessable; removing it all the same makes "cannot be closed" true by construction.
+    inside = text.replace(nonce, "")
+    return f"<{tag}>\nSource : {clean(title, 200).replace(nonce, '')}\n{inside}\n</{tag}>"
+
+
+def _render_context(context: JsonValue) -> str:
+    return clean(json.dumps(context, ensure_ascii=False, indent=2, sort_keys=True), CONTEXT_CHARS)

@@ -1,0 +1,94 @@
+"""The real steps of a run, and the memory of those already done.
+
+A step that cost money or took time is checkpointed as soon as it is done, so that another attempt resumes after it;
+the others are written with the settlement.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared.runs import Claim, RunStatus, StepRecord
+from workers.ports import Clock, Meter, RunStore
+
+T = TypeVar("T", bound=BaseModel)
+
+WORTH_A_CHECKPOINT: Final = timedelta(milliseconds=250)
+
+
+class Step(Enum):
+    """What a run really does, in order; the names are read on the screens."""
+
+    COLLECT = ("Collecte", "Lecture des sources de données, en parallèle.")
+    COMPOSE = ("Rédaction de la demande", "Mise en forme des données pour le modèle.")
+    ASK = ("Rapport du modèle", "Rédaction du rapport par le modèle d'IA.")
+    SETTLE = ("Enregistrement", "Écriture du rapport, des preuves, du coût et du journal.")
+
+    @property
+    def order(self) -> int:
+        """Return the step's place, from 1."""
+        return list(Step).index(self) + 1
+
+
+class StepBook:
+    """Runs steps, remembers what was done before this attempt, keeps what is still to be written."""
+
+    def __init__(self, claim: Claim, *, store: RunStore, clock: Clock, meter: Meter) -> None:
+        self._claim = claim
+        self._store = store
+        self._clock = clock
+        self._meter = meter
+        self._unwritten: dict[Step, StepRecord] = {}
+
+    async def do(self, step: Step, shape: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """Do a step, or return what an earlier attempt checkpointed.
+
+        Raises: LeaseLost when the checkpoint is refused; whatever the work raises.
+        """
+        done = self._recall(step, shape)
+        if done is not None:
+            return done
+        started, billed = self._clock.now(), self._meter.total.calls
+        try:
+            result = await work()
+        except Exception:
+            self._unwritten[step] = self._record(step, RunStatus.FAILED, started)
+            raise
+        record = self._record(step, RunStatus.COMPLETED, started, result)
+        if self._meter.total.calls > billed or self._clock.now() - started > WORTH_A_CHECKPOINT:
+            await self._store.checkpoint(self._claim, record, self._meter.total)
+        else:
+            self._unwritten[step] = record
+        return result
+
+    def unwritten(self) -> tuple[StepRecord, ...]:
+        """Return the records that the settlement has to write, in order."""
+        return tuple(sorted(self._unwritten.values(), key=lambda record: record.step_order))
+
+    def note(self, step: Step, started: datetime) -> None:
+        """Note a step that is done and leaves nothing to resume from."""
+        self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started)
+
+    def _recall(self, step: Step, shape: type[T]) -> T | None:
+        output = self._claim.checkpoints.get(step.value[0])
+        if output is None:
+            return None
+        try:
+            return shape.model_validate(output)
+        except ValidationError:
+            return None  # written by another version of this programme: the step is done again
+
+    def _record(self, step: Step, status: RunStatus, started: datetime, output: BaseModel | None = None) -> StepRecord:
+        name, description = step.value
+        return StepRecord(
+            step_order=step.order,
+            name=name,
+            description=description,
+            status=status,
+            output=None if output is None else output.model_dump(mode="json"),
+            started_at=started,
+            completed_at=self._clock.now(),
+        )

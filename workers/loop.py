@@ -1,0 +1,222 @@
+"""Wake → claim → execute → settle; heartbeat; graceful stop. Python works here, SQL decides."""
+
+import asyncio
+import contextlib
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from shared.errors import BackendError, LeaseLost
+from shared.registry import RUN_TYPES
+from shared.runs import Claim, LeaseState, RunId
+from workers.ports import Clock, Meter, RunExecutor, RunStore, Wakeups, WakeupState
+from workers.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+# Workers that started together must not look together.
+_SWEEP_JITTER: Final = 0.15
+
+
+@dataclass
+class _Execution:
+    claim: Claim
+    task: "asyncio.Task[None]"
+    # Set before the task is cancelled, so that its end is told for what it was.
+    dropped_as: LeaseState | None = None
+
+
+class Loop:
+    """One worker: takes due runs up to its concurrency, keeps their leases, and stops without losing any."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        execute: RunExecutor,
+        wakeups: Wakeups,
+        clock: Clock,
+        settings: WorkerSettings,
+        worker_id: str,
+    ) -> None:
+        self._store = store
+        self._execute = execute
+        self._wakeups = wakeups
+        self._clock = clock
+        self._settings = settings
+        self._worker_id = worker_id
+        self._running: dict[RunId, _Execution] = {}
+        self._look = asyncio.Event()
+        self._beat = asyncio.Event()
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop, then finish what can be finished in the grace period and hand back the rest."""
+        log.info("worker.started", worker_id=self._worker_id, concurrency=self._settings.concurrency)
+        background = [
+            asyncio.create_task(self._wakeups.watch(look=self._look.set, check_leases=self._beat.set), name="wakeups"),
+            asyncio.create_task(self._keep_leases(), name="heartbeat"),
+        ]
+        try:
+            await self._take_work_until(stop)
+            await self._drain()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+        log.info("worker.stopped", worker_id=self._worker_id)
+
+    async def _take_work_until(self, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            rescued_at = -math.inf
+            while not stop.is_set():
+                self._look.clear()
+                if self._clock.monotonic() - rescued_at >= self._settings.sweep_every.total_seconds():
+                    rescued_at = self._clock.monotonic()
+                    await self._rescue()
+                await self._claim()
+                await self._wait_for_a_hint(stopping)
+        finally:
+            stopping.cancel()
+
+    async def _wait_for_a_hint(self, stopping: "asyncio.Task[bool]") -> None:
+        """Wait until there may be work: somebody said so, or it is time to look."""
+        period = self._settings.sweep_every.total_seconds() * (1 + self._random.uniform(-_SWEEP_JITTER, _SWEEP_JITTER))
+        looking = asyncio.create_task(self._look.wait())
+        try:
+            await asyncio.wait({looking, stopping}, timeout=period, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looking.cancel()
+
+    async def _rescue(self) -> None:
+        try:
+            rescue = await self._store.rescue()
+        except BackendError as error:
+            log.warning("backend.failed", call="rescue", error_code=error.code, error_message=str(error))
+        else:
+            if not rescue.did_nothing:
+                log.info("runs.rescued", **rescue.model_dump())
+
+    async def _claim(self) -> None:
+        free = self._settings.concurrency - len(self._running)
+        if free <= 0:
+            return
+        try:
+            claims = await self._store.claim(free, self._type_slots())
+        except BackendError as error:
+            log.warning("backend.failed", call="claim", error_code=error.code, error_message=str(error))
+            return
+        for claim in claims:
+            task = asyncio.create_task(self._work(claim), name=f"run {claim.run_id}")
+            self._running[claim.run_id] = _Execution(claim, task)
+        if claims and self._wakeups.state is not WakeupState.LIVE:
+            self._beat.set()  # from now on leases are checked often
+        if len(claims) == free:
+            return  # full: the next run that ends looks again
+        if claims:
+            self._look.set()  # a type's own limit may have hidden others
+
+    def _type_slots(self) -> dict[str, int]:
+        """Say how many more runs of each limited type this process takes."""
+        busy = Counter(execution.claim.run_type for execution in self._running.values())
+        return {
+            run_type.key: max(run_type.max_parallel - busy[run_type.key], 0)
+            for run_type in RUN_TYPES.values()
+            if run_type.max_parallel is not None
+        }
+
+    async def _work(self, claim: Claim) -> None:
+        started = self._clock.monotonic()
+        meter = Meter()
+        bound = log.bind(
+            run_id=str(claim.run_id),
+            run_type=claim.run_type,
+            attempt=claim.attempt,
+            worker_id=self._worker_id,
+        )
+        end = "unsettled"
+        try:
+            settlement = await self._execute(claim, meter)
+            end = (await self._store.settle(claim, settlement, meter.total)).value
+        except LeaseLost as error:
+            end = "lease_lost"
+            bound.warning("run.lease_lost", error_message=str(error))
+        except BackendError as error:
+            # The lease runs out and another attempt resumes after the last checkpoint.
+            bound.error("run.unsettled", error_code=error.code, error_message=str(error))
+        except asyncio.CancelledError:
+            execution = self._running.get(claim.run_id)
+            end = "handed_back" if execution is None or execution.dropped_as is None else execution.dropped_as.value
+            raise
+        finally:
+            if self._running.get(claim.run_id) is not None:
+                del self._running[claim.run_id]
+            bound.info(
+                "run.settled",
+                end=end,
+                duration_ms=round((self._clock.monotonic() - started) * 1000),
+                model=meter.total.model,
+                tokens_in=meter.total.tokens_in,
+                tokens_out=meter.total.tokens_out,
+                cost_eur=str(meter.total.cost_eur),
+            )
+            self._look.set()
+
+    # ── Leases ───────────────────────────────────────────────────────────────────────────────
+
+    async def _keep_leases(self) -> None:
+        """Renew all leases in one call, often enough; drop the runs that are not ours any more."""
+        while True:
+            self._beat.clear()
+            try:
+                await self._renew()
+            except BackendError as error:
+                log.warning("backend.failed", call="renew", error_code=error.code, error_message=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._beat_period()):
+                    await self._beat.wait()
+
+    def _beat_period(self) -> float:
+        # Without Realtime nobody tells of a cancellation: while something runs, ask more often.
+        blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
+        period = self._settings.cancel_poll if blind else self._settings.renew_every
+        return min(period, self._settings.renew_every).total_seconds()
+
+    async def _renew(self) -> None:
+        held = {run_id: execution.claim for run_id, execution in self._running.items()}
+        states = await self._store.renew(list(held.values()), self._wakeups.state.value)
+        for run_id, state in states.items():
+            execution = self._running.get(run_id)
+            same_claim = execution is not None and execution.claim is held.get(run_id)
+            if execution is None or not same_claim or state is LeaseState.HELD or execution.dropped_as:
+                continue
+            log.warning("run.dropped", run_id=str(run_id), state=state.value)
+            execution.dropped_as = state
+            execution.task.cancel()
+
+    # ── The end ──────────────────────────────────────────────────────────────────────────────
+
+    async def _drain(self) -> None:
+        """Let running work finish within the grace period, then hand the rest back: no attempt is counted."""
+        tasks = [execution.task for execution in self._running.values()]
+        if not tasks:
+            return
+        log.info("worker.draining", running=len(tasks), grace_s=self._settings.grace.total_seconds())
+        await asyncio.wait(tasks, timeout=self._settings.grace.total_seconds())
+        left = list(self._running.values())
+        for execution in left:
+            execution.task.cancel()
+        await asyncio.gather(*(execution.task for execution in left), return_exceptions=True)
+        if not left:
+            return
+        try:
+            released = await self._store.release([execution.claim for execution in left])
+        except BackendError as error:
+            log.error("runs.not_released", running=len(left), error_code=error.code, error_message=str(error))
+        else:
+            log.info("runs.released", released=released)

@@ -1,0 +1,237 @@
+"""The one way to call somebody else's HTTP.
+
+A call has a deadline, a bound on what it reads, and one way to fail: ``CallFailed``, whose ``fault`` says
+what happened in a word that belongs to no HTTP library. A status is not a failure here: what a 404 means,
+the caller knows.
+Messages name the method, the host and the fault; never a path, a parameter or a header, where secrets travel.
+"""
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import httpx
+from pydantic import JsonValue
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from shared.errors import UpstreamError
+from workers.ports import Clock
+
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+RETRY_AFTER_CAP: Final = timedelta(days=1)
+USER_AGENT: Final = "EMOTIONSCARE-HQ"
+
+_GET_ATTEMPTS: Final = 3
+_TRANSIENT: Final = frozenset({500, 502, 503, 504})
+
+
+class Fault(StrEnum):
+    """Why a call brought nothing back."""
+
+    TIMED_OUT = "timed out"
+    UNREACHABLE = "could not be reached"
+    INTERRUPTED = "broke off"
+    GARBLED = "answered what cannot be read"
+    SATURATED = "has no free connection on our side"
+    MISUSED = "was called in a way that cannot work"
+
+
+FAULTS: Final[Mapping[type[Exception], Fault]] = {
+    TimeoutError: Fault.TIMED_OUT,
+    OSError: Fault.INTERRUPTED,
+    httpx.TimeoutException: Fault.TIMED_OUT,
+    httpx.PoolTimeout: Fault.SATURATED,
+    httpx.ConnectError: Fault.UNREACHABLE,
+    httpx.ProxyError: Fault.UNREACHABLE,
+    httpx.NetworkError: Fault.INTERRUPTED,
+    httpx.RemoteProtocolError: Fault.INTERRUPTED,
+    httpx.DecodingError: Fault.GARBLED,
+    httpx.TooManyRedirects: Fault.GARBLED,
+    httpx.LocalProtocolError: Fault.MISUSED,
+    httpx.UnsupportedProtocol: Fault.MISUSED,
+    httpx.HTTPStatusError: Fault.MISUSED,
+    httpx.InvalidURL: Fault.MISUSED,
+    httpx.CookieConflict: Fault.MISUSED,
+    httpx.StreamError: Fault.MISUSED,
+}
+"""Foreign exceptions, in our words; a class that is missing here is looked up by its nearest base."""
+
+
+class CallFailed(UpstreamError):
+    """A call brought no answer back."""
+
+    code = "call_failed"
+
+    def __init__(self, message: str, *, fault: Fault) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+    @property
+    def is_outage(self) -> bool:
+        """Tell whether the other side, or the way to it, is at fault."""
+        return self.fault in {Fault.TIMED_OUT, Fault.UNREACHABLE, Fault.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, whatever its status."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    cut: bool
+
+    def json(self) -> JsonValue:
+        """Parse the body.
+
+        Raises: CallFailed (garbled) when it is not JSON, or was cut off for its size.
+        """
+        try:
+            parsed: JsonValue = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED) from error
+        return parsed
+
+
+def open_http() -> httpx.AsyncClient:
+    """Open the HTTP client that a whole process shares for calls to others.
+
+    Concurrency: as many connections as there are calls; what bounds them is the number of runs at once.
+    """
+    return httpx.AsyncClient(
+        headers={"user-agent": USER_AGENT},
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
+        timeout=CONNECT_TIMEOUT.total_seconds(),
+    )
+
+
+async def call(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    within: timedelta,
+    max_bytes: int = MAX_BODY_BYTES,
+    **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params, json
+) -> Reply:
+    """Call once and read at most ``max_bytes`` of what comes back.
+
+    Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
+    """
+    seconds = within.total_seconds()
+    timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
+    try:
+        async with asyncio.timeout(seconds), http.stream(method, url, timeout=timeout, **request) as response:
+            return await _read(response, max_bytes)
+    except tuple(FAULTS) as error:
+        fault = next(FAULTS[known] for known in type(error).__mro__ if known in FAULTS)
+        raise CallFailed(f"{method} {_host(url)} {fault}", fault=fault) from error
+
+
+async def get(
+    http: httpx.AsyncClient,
+    url: str,
+    *,
+    within: timedelta,
+    clock: Clock,
+    max_bytes: int = MAX_BODY_BYTES,
+    **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params
+) -> Reply:
+    """Read something, trying twice more, after a jittered wait, what a moment may heal.
+
+    A limit (403, 429) is not tried again here: only the caller knows when it ends.
+    Units: ``within`` bounds the tries and the waits together.
+    Raises: CallFailed, as ``call`` does.
+    """
+    attempts = AsyncRetrying(
+        stop=stop_after_attempt(_GET_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.25, max=2),
+        retry=retry_if_exception(_may_pass) | retry_if_result(lambda reply: reply.status in _TRANSIENT),
+        sleep=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
+        retry_error_callback=_last_outcome,
+    )
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            reply: Reply = await attempts(call, http, "GET", url, within=within, max_bytes=max_bytes, **request)
+    except TimeoutError as error:
+        raise CallFailed(f"GET {_host(url)} {Fault.TIMED_OUT}", fault=Fault.TIMED_OUT) from error
+    return reply
+
+
+def parse_retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Read how long to wait, in any of its three forms: milliseconds, seconds, an HTTP date.
+
+    Shape: never negative, at most ``RETRY_AFTER_CAP``; None when absent or unreadable.
+    """
+    fields = httpx.Headers(headers)
+    delay = _parse_number(fields.get("retry-after-ms"), timedelta(milliseconds=1))
+    if delay is None:
+        told = fields.get("retry-after")
+        delay = _parse_number(told, timedelta(seconds=1))
+        if delay is None:
+            delay = _parse_date(told, now)
+    return None if delay is None else max(timedelta(0), min(delay, RETRY_AFTER_CAP))
+
+
+def _parse_number(text: str | None, unit: timedelta) -> timedelta | None:
+    try:
+        amount = float(text or "")
+    except ValueError:
+        return None
+    if math.isnan(amount):
+        return None
+    # Clamped before it is multiplied: a timedelta cannot hold every float.
+    return max(0.0, min(amount, RETRY_AFTER_CAP / unit)) * unit
+
+
+def _parse_date(text: str | None, now: datetime) -> timedelta | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> Reply:
+    body = bytearray()
+    # httpx declares an iterator and returns a generator, which must be closed when it is left early.
+    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > max_bytes:
+                # Leaving the stream early closes the connection: the rest is never read.
+                return Reply(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
+    return Reply(response.status_code, response.headers, bytes(body), cut=False)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, CallFailed) and error.fault is not Fault.MISUSED
+
+
+def _last_outcome(state: RetryCallState) -> Reply:
+    outcome = state.outcome
+    assert outcome is not None
+    reply: Reply = outcome.result()
+    return reply
+
+
+def _host(url: str) -> str:
+    try:
+        return httpx.URL(url).host or "?"
+    except httpx.InvalidURL:
+        return "?"

@@ -1,0 +1,307 @@
+"""What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap.py``)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+
+from shared.findings import Collected
+from shared.registry import ModelTier, RunType
+from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary start; only differences mean something."""
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Wait."""
+
+
+class Message(BaseModel):
+    """One message of a chat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    content: str
+
+
+class Usage(BaseModel):
+    """What the model calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = ""
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    tokens_reasoning: int = 0
+    cost_eur: Decimal = Decimal(0)
+    estimated: bool = False
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Add two usages; the later model's name is kept, one estimate makes the sum an estimate."""
+        return Usage(
+            model=other.model or self.model,
+            calls=self.calls + other.calls,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            tokens_cached=self.tokens_cached + other.tokens_cached,
+            tokens_reasoning=self.tokens_reasoning + other.tokens_reasoning,
+            cost_eur=self.cost_eur + other.cost_eur,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+class Answer(BaseModel):
+    """A usable answer of the model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    model: str
+    fallback_used: bool
+
+
+class UsageMeter(Protocol):
+    """Receives the usage of every billed call as soon as it is known, also of calls whose answer is refused."""
+
+    def add(self, usage: Usage) -> None:
+        """Record the usage of one call."""
+
+
+class Gateway(Protocol):
+    """The model."""
+
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+        """Ask the tier's model, or its fallback; raise a ``GatewayError`` when neither gives a usable answer."""
+
+    def breaker_states(self) -> Mapping[str, str]:
+        """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""
+
+
+class Subject(BaseModel):
+    """What a source is asked about: a run type, and one platform or all of them."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    run_type: RunType
+    platforms: tuple["Platform", ...]
+
+
+class Platform(BaseModel):
+    """A managed platform, as ``hq.platforms`` knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    name: str
+    description: str | None = None
+    github_url: str | None = None
+    status: str
+    status_reason: str | None = None
+    uptime_percent: Decimal | None = None
+    last_release_at: datetime | None = None
+
+
+class Source(Protocol):
+    """One place that data comes from."""
+
+    @property
+    def name(self) -> str:
+        """Return the registry name of the source."""
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject.
+
+        Never raises a ``SourceError`` outwards: what could not be read comes back as a ``Gap``.
+        """
+
+
+class Collect(Protocol):
+    """Asks every source that a run type wants."""
+
+    async def __call__(self, subject: Subject) -> Collected:
+        """Return findings and gaps; what could not be read is a gap, not an error."""
+
+
+class RunRequest(BaseModel):
+    """What somebody asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    platform_key: str | None = None
+    context: JsonValue = None
+    trigger: str = "manual"
+    idempotency_key: str | None = None
+    priority: int = 0
+    force: bool = False
+
+
+class RunTicket(BaseModel):
+    """The run that answers a request: made now, or found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    status: RunStatus
+    created: bool
+    reason: str
+
+
+class Heartbeat(BaseModel):
+    """What a worker tells of itself with each renewal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    concurrency: int
+    realtime: str
+    started_at: AwareDatetime
+
+
+class Rescue(BaseModel):
+    """What a rescue put right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requeued: int
+    failed: int
+    adopted: int
+    dropped: int
+
+    @property
+    def did_nothing(self) -> bool:
+        """Tell whether all was well."""
+        return not (self.requeued or self.failed or self.adopted or self.dropped)
+
+
+class RunLine(BaseModel):
+    """One line of a list of runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    platform_key: str | None
+    status: RunStatus
+    trigger: str | None
+    attempt: int | None
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+    executive_summary: str | None
+    cost_eur: Decimal | None = None
+
+
+class RunDetail(RunLine):
+    """One run with its request, steps, evidence and bill."""
+
+    requester: str | None
+    owner_requested: bool
+    max_attempts: int | None
+    run_at: AwareDatetime | None
+    worker_id: str | None
+    detailed_appendix: dict[str, JsonValue] | None
+    steps: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+    costs: list[dict[str, Any]]
+
+
+class LogLine(BaseModel):
+    """One row of ``hq.structured_logs``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    level: str
+    source: str
+    message: str
+    metadata: dict[str, JsonValue]
+    run_id: RunId | None
+    created_at: AwareDatetime
+
+
+CheckState = Literal["green", "amber", "red"]
+
+
+class Check(BaseModel):
+    """One line of the doctor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: CheckState
+    detail: str
+
+
+class RunStore(Protocol):
+    """The runs, as a worker needs them. Every write is fenced by a lease; ``LeaseLost`` means: stop, write nothing."""
+
+    async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
+        """Take the next due runs."""
+
+    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+        """Keep a finished step and what was billed so far. Raises: LeaseLost."""
+
+    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+        """End an attempt. Raises: LeaseLost."""
+
+    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+        """Renew leases and note that the worker lives."""
+
+    async def release(self, leases: Sequence[Lease]) -> int:
+        """Hand runs back without counting an attempt."""
+
+    async def rescue(self) -> Rescue:
+        """Put right what died or was changed by hand."""
+
+    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
+        """Read the managed platforms, or one of them."""
+
+
+class WakeupState(StrEnum):
+    """How wake-ups reach this worker."""
+
+    LIVE = "live"
+    DEGRADED = "degraded (polling)"
+
+
+class Wakeups(Protocol):
+    """Hints that something changed. They carry no truth."""
+
+    @property
+    def state(self) -> WakeupState:
+        """Tell whether hints arrive."""
+
+    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+        """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
+
+
+class RunExecutor(Protocol):
+    """Does the work of one claimed run."""
+
+    def __call__(self, claim: Claim, meter: "Meter") -> Awaitable[Settlement]:
+        """Execute the claim and return how the attempt ends. Raises: LeaseLost."""
+
+
+class Meter:
+    """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
+
+    def __init__(self) -> None:
+        self.total = Usage()
+
+    def add(self, usage: Usage) -> None:
+        """Record the usage of one call."""
+        self.total += usage

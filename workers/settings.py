@@ -1,0 +1,176 @@
+"""Environment → frozen models, validated once, before anything opens.
+
+One model per concern; a field's alias is its environment variable. Only the command line reads the environment,
+by calling ``read_settings``; everything else receives the model it needs.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+
+def _seconds(value: object) -> object:
+    """Read a bare number as seconds, as every variable name here says."""
+    return timedelta(seconds=float(value)) if isinstance(value, int | float | str) else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class _Block(BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True, case_sensitive=True
+    )
+
+
+class SupabaseSettings(_Block):
+    """Where the database's API is, and the key that opens it."""
+
+    url: HttpUrl = Field(alias="SUPABASE_URL", description="Project URL, e.g. https://abc.supabase.co")
+    service_key: SecretStr = Field(
+        alias="SUPABASE_SERVICE_ROLE_KEY", description="Service key: legacy JWT or sb_secret_…"
+    )
+    timeout: Seconds = Field(timedelta(seconds=10), alias="SUPABASE_TIMEOUT_SECONDS", description="Per call.")
+
+
+class WorkerSettings(_Block):
+    """How one worker process works."""
+
+    concurrency: int = Field(8, ge=1, le=1000, alias="WORKER_CONCURRENCY", description="Runs at once.")
+    lease: Seconds = Field(
+        timedelta(seconds=30),
+        alias="LEASE_SECONDS",
+        description="A run silent for longer is given to another worker.",
+    )
+    renew_every: Seconds = Field(
+        timedelta(seconds=10), alias="LEASE_RENEW_SECONDS", description="Heartbeat, all runs in one call."
+    )
+    cancel_poll: Seconds = Field(
+        timedelta(seconds=1.5),
+        alias="CANCEL_POLL_SECONDS",
+        description="Heartbeat while Realtime is down, so that a cancellation is still noticed within 2 s.",
+    )
+    sweep_every: Seconds = Field(
+        timedelta(seconds=3.5),
+        alias="SWEEP_SECONDS",
+        description="Look for work without being told, jittered.",
+    )
+    run_timeout: Seconds = Field(
+        timedelta(minutes=10), alias="RUN_TIMEOUT_SECONDS", description="A run may not take longer than this."
+    )
+    source_timeout: Seconds = Field(
+        timedelta(seconds=20), alias="SOURCE_TIMEOUT_SECONDS", description="Deadline of each source."
+    )
+    grace: Seconds = Field(
+        timedelta(seconds=25),
+        alias="SHUTDOWN_GRACE_SECONDS",
+        description="On SIGTERM, how long running work may take to finish before it is handed back.",
+    )
+    retry_base: Seconds = Field(
+        timedelta(seconds=15), alias="RETRY_BASE_SECONDS", description="First delay between two attempts."
+    )
+    retry_cap: Seconds = Field(
+        timedelta(minutes=15), alias="RETRY_CAP_SECONDS", description="Longest delay between two attempts."
+    )
+
+
+class RealtimeSettings(_Block):
+    """How the wake-up subscription is watched."""
+
+    echo_every: Seconds = Field(
+        timedelta(seconds=25),
+        alias="REALTIME_ECHO_SECONDS",
+        description="A broadcast to itself proves the socket.",
+    )
+    echoes_missed: int = Field(
+        2, ge=1, alias="REALTIME_ECHOES_MISSED", description="Missing echoes before the client is rebuilt."
+    )
+    subscribe_timeout: Seconds = Field(
+        timedelta(seconds=20),
+        alias="REALTIME_SUBSCRIBE_SECONDS",
+        description="From joining to the server's `system` ok; longer rebuilds the client.",
+    )
+    retry_base: Seconds = Field(
+        timedelta(seconds=0.5),
+        alias="REALTIME_RETRY_BASE_SECONDS",
+        description="First delay before a rebuild.",
+    )
+    retry_cap: Seconds = Field(
+        timedelta(seconds=4),
+        alias="REALTIME_RETRY_CAP_SECONDS",
+        description="Longest delay before a rebuild.",
+    )
+
+
+class GatewaySettings(_Block):
+    """The model's service: any OpenAI-compatible endpoint."""
+
+    base_url: HttpUrl = Field(HttpUrl("https://ai.gateway.lovable.dev/v1"), alias="LLM_BASE_URL")
+    api_key: SecretStr | None = Field(None, alias="LOVABLE_API_KEY", description="Key of the endpoint.")
+    call_timeout: Seconds = Field(
+        timedelta(seconds=120),
+        alias="LLM_TIMEOUT_SECONDS",
+        description="One call, from sending to the last byte.",
+    )
+    retry_budget: Seconds = Field(
+        timedelta(seconds=60),
+        alias="LLM_RETRY_BUDGET_SECONDS",
+        description="Waiting that one question may cost in all; beyond it the run goes back to the queue.",
+    )
+    max_calls: int = Field(4, ge=1, alias="LLM_MAX_CALLS", description="Calls that one question may cost in all.")
+    max_tokens: int = Field(3000, ge=1, alias="LLM_MAX_TOKENS")
+    temperature: float = Field(0.7, ge=0, le=2, alias="LLM_TEMPERATURE")
+    eur_per_usd: float = Field(0.92, gt=0, alias="EUR_PER_USD", description="For costs that come in dollars.")
+    breaker_failures: int = Field(3, ge=1, alias="LLM_BREAKER_FAILURES")
+    breaker_window: Seconds = Field(timedelta(minutes=2), alias="LLM_BREAKER_WINDOW_SECONDS")
+    breaker_open: Seconds = Field(timedelta(seconds=60), alias="LLM_BREAKER_OPEN_SECONDS")
+
+
+class GithubSettings(_Block):
+    """Read access to the managed repositories."""
+
+    base_url: HttpUrl = Field(HttpUrl("https://api.github.com"), alias="GITHUB_API_URL")
+    token: SecretStr | None = Field(None, alias="GITHUB_TOKEN", description="Fine-grained, read only.")
+
+
+class LogSettings(_Block):
+    """What is printed on stdout."""
+
+    level: str = Field("info", alias="LOG_LEVEL", pattern="^(debug|info|warning|error)$")
+    format: str = Field("auto", alias="LOG_FORMAT", pattern="^(auto|json|console)$")
+
+
+class Settings(BaseModel):
+    """Everything a worker process needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    supabase: SupabaseSettings
+    worker: WorkerSettings
+    realtime: RealtimeSettings
+    gateway: GatewaySettings
+    github: GithubSettings
+    logs: LogSettings
+
+
+def read_settings(env_file: Path | None = None) -> Settings:
+    """Read the environment, and below it a file of ``NAME=value`` lines.
+
+    Raises: ConfigurationError naming every variable that is missing or wrong, and never its value.
+    """
+    blocks = {name: field.annotation for name, field in Settings.model_fields.items()}
+    faults: list[str] = []
+    read: dict[str, _Block] = {}
+    for name, block in blocks.items():
+        try:
+            read[name] = block(_env_file=env_file)  # type: ignore[misc]
+        except ValidationError as error:
+            faults += [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    if faults:
+        raise ConfigurationError(f"Settings: {'; '.join(faults)}. `.env.example` explains each variable.")
+    return Settings.model_validate(read)

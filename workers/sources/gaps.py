@@ -1,0 +1,43 @@
+"""Why a source told nothing: from our errors to a ``Gap``."""
+
+from typing import Final
+
+from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
+from shared.findings import Gap, GapReason
+from shared.registry import SourceName
+
+LABELS: Final = {
+    SourceName.PLATFORMS: "Base HQ · plateformes",
+    SourceName.GITHUB: "GitHub",
+    SourceName.PERPLEXITY: "Perplexity · veille",
+    SourceName.FIRECRAWL: "Firecrawl · pages web",
+    SourceName.STRIPE: "Stripe · revenus",
+    SourceName.DATABASE_CATALOGUE: "Base HQ · catalogue",
+    SourceName.RUN_HISTORY: "Base HQ · historique des exécutions",
+}
+"""The French name of each source, for its gaps."""
+
+
+class SourceTimedOut(SourceUnavailable):
+    """The source did not answer in time."""
+
+
+_REASONS: Final[dict[type[SourceError], GapReason]] = {
+    SourceNotConfigured: GapReason.NOT_CONFIGURED,
+    SourceRejected: GapReason.REJECTED,
+    SourceTimedOut: GapReason.TIMED_OUT,
+}
+
+
+def label_of(source: str) -> str:
+    """Return the French name of a source, or its own when nobody named it."""
+    try:
+        return LABELS[SourceName(source)]
+    except ValueError:
+        return source
+
+
+def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
+    """Say as a value what a source raised."""
+    reason = _REASONS.get(type(error), GapReason.UNAVAILABLE)
+    return Gap(source=source, label=label, reason=reason, sentence=error.sentence)

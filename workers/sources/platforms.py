@@ -1,0 +1,55 @@
+"""The managed platforms as the HQ database knows them: read with the run, told here in French."""
+
+from collections import Counter
+from typing import Final
+
+from shared.findings import Collected, Finding, Gap, GapReason
+from shared.registry import SourceName
+from workers.ports import Clock, Platform, Subject
+from workers.sources.gaps import label_of
+from workers.sources.wording import MAX_TEXT_CHARS, clean_line, say_day, shorten
+
+_STATUS: Final = {"green": "vert", "amber": "orange", "red": "rouge"}
+_MAX_REASON_CHARS: Final = 150
+
+
+class PlatformsSource:
+    """Tells the state of the subject's platforms.
+
+    Cost: none; the rows come with the subject.
+    """
+
+    name: Final[str] = SourceName.PLATFORMS.value
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+        label = label_of(self.name)
+        if not subject.platforms:
+            sentence = "La base HQ ne contient aucune plateforme pour cette demande."
+            gap = Gap(source=self.name, label=label, reason=GapReason.EMPTY, sentence=sentence)
+            return Collected(gaps=(gap,))
+        states = Counter(platform.status for platform in subject.platforms)
+        finding = Finding(
+            source=self.name,
+            label=label,
+            text=shorten("\n".join(map(_describe, subject.platforms)), MAX_TEXT_CHARS),
+            data={"platforms": len(subject.platforms), **{status: states[status] for status in _STATUS}},
+            read_at=self._clock.now(),
+        )
+        return Collected(findings=(finding,))
+
+
+def _describe(platform: Platform) -> str:
+    status = _STATUS.get(platform.status, clean_line(platform.status))
+    reason = f" ({clean_line(platform.status_reason, _MAX_REASON_CHARS)})" if platform.status_reason else ""
+    uptime = platform.uptime_percent
+    parts = [
+        f"- {clean_line(platform.name)} [{clean_line(platform.key)}] : statut {status}{reason}",
+        f"disponibilité enregistrée {uptime:f} %".replace(".", ",") if uptime is not None else "",
+        f"dernière version le {say_day(platform.last_release_at)}" if platform.last_release_at else "",
+        clean_line(platform.description, _MAX_REASON_CHARS) if platform.description else "",
+    ]
+    return " ; ".join(filter(None, parts))
