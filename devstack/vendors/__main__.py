@@ -1,0 +1,43 @@
+"""``python -m devstack.vendors``: serve the stand-ins on this machine until told to stop."""
+
+import argparse
+import asyncio
+import socket
+
+import uvicorn
+
+from devstack.vendors.app import OpenProtocol, make_app
+
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    """Serve, and print one line once calls are answered."""
+    parser = argparse.ArgumentParser(prog="devstack.vendors", description="Stand-ins for the vendors.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one, which the ready line names")
+    parser.add_argument("--default-delay-ms", type=int, default=0, help="how long every answer takes")
+    options = parser.parse_args()
+    asyncio.run(_serve(options.port, options.default_delay_ms))
+
+
+async def _serve(port: int, default_delay_ms: int) -> None:
+    # asyncio only switches Nagle's delay off (40 ms a call) on a socket that names its protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    listener.listen(1024)
+    config = uvicorn.Config(
+        make_app(default_delay_ms),
+        http=OpenProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+    )
+    # The socket listens already: whoever reads this line may call.
+    print(f"vendors ready on http://{HOST}:{listener.getsockname()[1]}", flush=True)
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+main()

@@ -1,0 +1,205 @@
+"""The stand-in of GitHub's REST API for the seven managed repositories: ``/github/repos/…``, ``/github/search/issues``.
+
+As there: issues contain pull requests, pages of issues name a next page by cursor and no last one, those of pull
+requests name both, and a repository that one may not see does not exist.
+"""
+
+import hashlib
+import json
+import random
+import re
+import time
+import zlib
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from devstack.vendors.stage import Call, Reply, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPOSITORIES = (
+    "laeticiamng/emotionscare",
+    "laeticiamng/nearvity",
+    "laeticiamng/system-compass",
+    "laeticiamng/growth-copilot",
+    "laeticiamng/med-mng",
+    "laeticiamng/swift-care-hub",
+    "laeticiamng/track-triumph-tavern",
+)
+_BUSY = "laeticiamng/emotionscare"  # more open issues than a page holds
+_UNRELEASED = "laeticiamng/track-triumph-tavern"
+_LIMIT = 5_000
+_SEARCH_LIMIT = 30
+_ROUTE = re.compile(r"/repos/(?P<repository>[^/]+/[^/]+)(?:/(?P<what>.+))?")
+_SUBJECTS = (
+    "Le formulaire de connexion reste bloqué après une session expirée",
+    "Ajouter l'export PDF du tableau de bord",
+    "Les notifications arrivent deux fois sur mobile",
+    "Temps de chargement de la page d'accueil supérieur à 4 s",
+    "Traduire les messages d'erreur restants",
+    "Mettre à jour les règles d'accès aux lignes de la table des profils",
+    "Accessibilité : contraste insuffisant des boutons secondaires",
+    "Remplacer la bibliothèque de graphiques dépréciée",
+    "Couvrir par des tests le parcours d'inscription",
+    "Erreur 500 à la première synchronisation du calendrier",
+)
+_CHANGES = (
+    "fix: empêcher la double soumission du formulaire",
+    "feat: filtrer les exécutions par plateforme",
+    "chore: mettre à jour les dépendances",
+    "refactor: simplifier le calcul des indicateurs",
+    "docs: décrire le déploiement",
+    "perf: charger les images à la demande",
+)
+
+
+def answer(call: Call, step: Step) -> Reply:
+    """Answer a call as GitHub would."""
+    del step
+    if not call.authorized:
+        return error(401)
+    reply = _search(call) if call.path == "/search/issues" else _read(call)
+    tag = f'W/"{hashlib.sha256(json.dumps(reply.body).encode()).hexdigest()}"'
+    if call.headers.get("if-none-match") == tag:
+        reply = Reply(304, None)
+    is_search = call.path.startswith("/search")
+    limit = _SEARCH_LIMIT if is_search else _LIMIT
+    reply.headers |= {
+        "etag": tag,
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(limit - 1),
+        "x-ratelimit-used": "1",
+        "x-ratelimit-reset": str(int(time.time()) + (60 if is_search else 3_600)),
+        "x-ratelimit-resource": "search" if is_search else "core",
+    }
+    return reply
+
+
+def error(status: int) -> Reply:
+    """Say no in GitHub's words."""
+    words = {401: "Bad credentials", 403: "Forbidden", 404: "Not Found", 429: "API rate limit exceeded"}
+    message = words.get(status, "Server Error")
+    return Reply(
+        status, {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+    )
+
+
+def _read(call: Call) -> Reply:
+    route = _ROUTE.fullmatch(call.path)
+    if route is None or route["repository"] not in REPOSITORIES:
+        return error(404)
+    repository = route["repository"]
+    routes: dict[str | None, Callable[[], Reply]] = {
+        None: lambda: Reply(200, _describe(repository)),
+        "issues": lambda: _page(call, _open_work(repository, _today()), cursor=True),
+        "pulls": lambda: _page(call, _pulls(repository), cursor=False),
+        "commits": lambda: _page(call, _commits(repository), cursor=False),
+        "releases/latest": lambda: error(404) if repository == _UNRELEASED else Reply(200, _release(repository)),
+    }
+    handler = routes.get(route["what"])
+    return handler() if handler else error(404)
+
+
+def _search(call: Call) -> Reply:
+    words = call.query.get("q", "").split()
+    repository = next((word.removeprefix("repo:") for word in words if word.startswith("repo:")), "")
+    if repository not in REPOSITORIES:
+        return Reply(422, {"message": "Validation Failed", "status": "422"})
+    found = _open_work(repository, _today())
+    if "is:pr" in words:
+        found = _pulls(repository)
+    elif "is:issue" in words:
+        found = [item for item in found if "pull_request" not in item]
+    size = int(call.query.get("per_page", "30"))
+    return Reply(200, {"total_count": len(found), "incomplete_results": False, "items": found[:size]})
+
+
+def _page(call: Call, items: list[dict[str, Any]], *, cursor: bool) -> Reply:
+    size, page = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
+    last = max(1, -(-len(items) // size))
+    home = f"https://api.github.com{call.path}?per_page={size}"
+    links = []
+    if page < last:
+        after = f"&after=Y3Vyc29yOg{page}" if cursor else ""
+        links.append(f'<{home}{after}&page={page + 1}>; rel="next"')
+        if not cursor:
+            links.append(f'<{home}&page={last}>; rel="last"')
+    headers = {"link": ", ".join(links)} if links else {}
+    return Reply(200, items[(page - 1) * size : page * size], headers)
+
+
+def _today() -> datetime:
+    return datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0)
+
+
+def _draw(repository: str) -> random.Random:
+    return random.Random(zlib.crc32(repository.encode()))
+
+
+@lru_cache(maxsize=64)
+def _open_work(repository: str, today: datetime) -> list[dict[str, Any]]:
+    """Make the open issues and pull requests, newest first."""
+    draw = _draw(repository)
+    count = 31 if repository == _BUSY else draw.randint(4, 12)
+    pulls = draw.randint(1, 4)
+    work = []
+    for place in range(count + pulls):
+        is_pull = place % (count // pulls + 1) == 0
+        number = 400 - place * draw.randint(1, 3) - place
+        item = {
+            "number": number,
+            "title": draw.choice(_CHANGES if is_pull else _SUBJECTS),
+            "state": "open",
+            "user": {"login": "laeticiamng"},
+            "created_at": _stamp(today - timedelta(days=place * 2, hours=draw.randint(0, 12))),
+            "html_url": f"https://github.com/{repository}/issues/{number}",
+            "labels": [],
+        }
+        if is_pull:
+            item["pull_request"] = {"html_url": f"https://github.com/{repository}/pull/{number}"}
+        work.append(item)
+    return work
+
+
+def _pulls(repository: str) -> list[dict[str, Any]]:
+    return [item for item in _open_work(repository, _today()) if "pull_request" in item]
+
+
+def _commits(repository: str) -> list[dict[str, Any]]:
+    draw = _draw(repository + "/commits")
+    return [
+        {
+            "sha": hashlib.sha1(f"{repository}{place}".encode(), usedforsecurity=False).hexdigest(),
+            "commit": {
+                "message": f"{draw.choice(_CHANGES)}\n\nDétail du changement.",
+                "author": {"name": "Équipe", "date": _stamp(_today() - timedelta(days=place, hours=2))},
+                "committer": {"name": "Équipe", "date": _stamp(_today() - timedelta(days=place, hours=1))},
+            },
+        }
+        for place in range(40)
+    ]
+
+
+def _release(repository: str) -> dict[str, Any]:
+    draw = _draw(repository + "/release")
+    tag = f"v{draw.randint(1, 3)}.{draw.randint(0, 9)}.{draw.randint(0, 9)}"
+    published = _stamp(_today() - timedelta(days=draw.randint(3, 40)))
+    return {"tag_name": tag, "name": tag, "draft": False, "prerelease": False, "published_at": published}
+
+
+def _describe(repository: str) -> dict[str, Any]:
+    work = _open_work(repository, _today())
+    return {
+        "id": zlib.crc32(repository.encode()),
+        "full_name": repository,
+        "private": True,
+        "default_branch": "main",
+        "open_issues_count": len(work),
+        "pushed_at": _commits(repository)[0]["commit"]["committer"]["date"],
+    }
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

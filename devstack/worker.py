@@ -1,0 +1,67 @@
+"""A real worker beside the stack: the same command and the same variables as in production, other addresses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devstack.stack import Stack
+
+_PROJECT = Path(__file__).parents[1]
+
+
+def worker_environment(stack: Stack) -> dict[str, str]:
+    """Name every variable that makes `emocare` speak to this stack."""
+    variables = {
+        "SUPABASE_URL": stack.url,
+        "SUPABASE_SERVICE_ROLE_KEY": stack.secret_key,
+        "DATABASE_URL": stack.database_url,
+    }
+    if stack.vendors_url is not None:
+        variables |= {
+            "LLM_BASE_URL": f"{stack.vendors_url}/openai/v1",
+            "LOVABLE_API_KEY": "devstack",
+            "GITHUB_API_URL": f"{stack.vendors_url}/github",
+            "GITHUB_TOKEN": "devstack",
+        }
+    return variables
+
+
+def emocare(stack: Stack, *arguments: str) -> str:
+    """Run one command of `emocare` against the stack and return what it prints.
+
+    Raises: CalledProcessError, with what the command said.
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        env=_environment(stack, {}),
+        cwd=_PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def start_worker(stack: Stack, log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start `emocare work` against the stack, its log in a file."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers", "work"],
+            env=_environment(stack, settings),
+            cwd=_PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def _environment(stack: Stack, settings: Mapping[str, str]) -> dict[str, str]:
+    # The person's own project must never be reached by accident: none of its variables is inherited.
+    kept = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TERM"}}
+    return kept | {"EMOCARE_ENV_FILE": os.devnull} | worker_environment(stack) | dict(settings)
