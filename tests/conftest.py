@@ -1,0 +1,81 @@
+"""One PostgreSQL for the whole session, one template per schema variant, one clone per test; nothing is shared.
+
+``database`` is the HQ at its newest schema with our part installed. ``bare_database`` and ``seed_database`` are its
+siblings: without our part, and at the older schema.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from support.database import Database, migrate
+
+from devstack.baseline import apply_baseline
+from devstack.postgres import PostgresCluster
+
+if TYPE_CHECKING:
+    from devstack.baseline import Variant
+
+CloneFactory = Callable[[str], Database]
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
+    """Start PostgreSQL and build the templates: ``seed`` and ``head`` as the host made them, ``*_hq`` with our part."""
+    with PostgresCluster.start(Path(tmp_path_factory.mktemp("postgres"))) as running:
+        for variant in ("seed", "head"):
+            _build_templates(running, variant)
+        # The launcher of pg_cron stays connected to its database: a template must not be that one.
+        running.set_cron_database("postgres")
+        yield running
+
+
+def _build_templates(cluster: PostgresCluster, variant: "Variant") -> None:
+    with psycopg.connect(cluster.dsn("template1", "supabase_admin"), autocommit=True) as admin:
+        admin.execute(f"create database {variant}".encode())
+    # pg_cron lets its extension be created in its own database only; clones inherit it.
+    cluster.set_cron_database(variant)
+    apply_baseline(cluster.dsn(variant, "supabase_admin"), variant)
+    cluster.set_cron_database("postgres")
+    cluster.clone(variant, f"{variant}_hq")
+    migrate(cluster, f"{variant}_hq")
+
+
+@pytest.fixture
+def clone(cluster: PostgresCluster) -> Iterator[CloneFactory]:
+    """Make databases from templates by name; they are dropped after the test."""
+    made: list[Database] = []
+
+    def make(template: str) -> Database:
+        name = f"test_{next(_numbers)}"
+        cluster.clone(template, name)
+        made.append(Database(cluster, name))
+        return made[-1]
+
+    yield make
+    for database in made:
+        database.close()
+        cluster.drop(database.name)
+
+
+@pytest.fixture
+def database(clone: CloneFactory) -> Database:
+    """The HQ at its newest schema, with our part installed."""
+    return clone("head_hq")
+
+
+@pytest.fixture
+def seed_database(clone: CloneFactory) -> Database:
+    """The HQ at its older schema, with our part installed."""
+    return clone("seed_hq")
+
+
+@pytest.fixture(params=["seed", "head"])
+def bare_database(request: pytest.FixtureRequest, clone: CloneFactory) -> Database:
+    """The HQ without our part, at each schema in turn."""
+    return clone(str(request.param))

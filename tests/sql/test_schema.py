@@ -1,0 +1,114 @@
+"""Our part of the database applies on every schema of the host, any number of times, by both ways in."""
+
+import threading
+
+import pytest
+from support.database import Database
+
+from shared.errors import ConfigurationError
+from shared.registry import RUN_TYPES
+from workers import schema
+from workers.schema import SqlFile
+
+
+def test_applying_twice_changes_nothing_the_second_time(bare_database: Database) -> None:
+    first = schema.apply(bare_database.url)
+    second = schema.apply(bare_database.url)
+
+    assert first.migrations
+    assert first.functions
+    assert first.registry
+    assert not second.changed
+
+
+def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare_database: Database) -> None:
+    text = schema.render().encode()
+    bare_database.sql.execute(text)
+    bare_database.sql.execute(text)
+
+    assert not schema.apply(bare_database.url).changed
+
+
+def test_the_printed_text_and_the_migrations_make_the_same_schema(clone) -> None:  # noqa: ANN001
+    pasted, migrated = clone("head"), clone("head")
+    pasted.sql.execute(schema.render().encode())
+    schema.apply(migrated.url)
+
+    assert _catalogue(pasted) == _catalogue(migrated)
+
+
+def test_callers_that_migrate_at_once_wait_for_one_another(bare_database: Database) -> None:
+    reports: list[schema.Report] = []
+    threads = [threading.Thread(target=lambda: reports.append(schema.apply(bare_database.url))) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [report.changed for report in reports].count(True) == 1
+    assert len(reports) == 5
+
+
+def test_an_edited_migration_is_refused(database: Database) -> None:
+    first, *others = schema.read_files()
+    edited = [SqlFile(first.kind, first.name, first.text + "\n-- one more word"), *others]
+
+    with pytest.raises(ConfigurationError, match="never edited"):
+        schema.apply(database.url, edited)
+
+
+def test_a_changed_function_is_applied_again(database: Database) -> None:
+    files = [
+        SqlFile(f.kind, f.name, f.text + "\n-- one more word") if f.name == "claim_hq_runs" else f
+        for f in schema.read_files()
+    ]
+
+    assert schema.apply(database.url, files).functions == ["claim_hq_runs"]
+
+
+def test_a_database_that_is_not_the_hqs_is_refused_by_name(database: Database) -> None:
+    with pytest.raises(ConfigurationError, match=r"no table hq\.runs"):
+        schema.apply(database.cluster.dsn("template1", "supabase_admin"))
+
+
+def test_a_skipped_migration_number_is_refused(tmp_path) -> None:  # noqa: ANN001
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0002_create_nothing.sql").write_text("select 1")
+
+    with pytest.raises(ConfigurationError, match="0001_verb_object"):
+        schema.read_files(tmp_path)
+
+
+def test_the_mirror_holds_exactly_the_registry(database: Database) -> None:
+    mirrored = {row["key"]: row for row in database.rows("select * from hq.run_types")}
+
+    assert set(mirrored) == set(RUN_TYPES)
+    for key, run_type in RUN_TYPES.items():
+        assert mirrored[key]["cost_eur"] == run_type.cost_eur
+        assert mirrored[key]["risk"] == run_type.risk.value
+        assert mirrored[key]["allowed_triggers"] == [trigger.value for trigger in run_type.allowed_triggers]
+
+
+def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(bare_database: Database) -> None:
+    bare_database.run("insert into hq.runs (run_type) values ('SEO_AUDIT')")
+    schema.apply(bare_database.url)
+    bare_database.run("insert into hq.runs (run_type) values ('CODE_REVIEW')")
+    bare_database.sql.execute(schema.render().encode())
+
+    runs = {row["run_type"]: row for row in bare_database.rows("select * from hq.runs")}
+    assert runs["SEO_AUDIT"]["status"] == "cancelled"
+    assert "annulée" in runs["SEO_AUDIT"]["executive_summary"]
+    assert runs["CODE_REVIEW"]["status"] == "pending"
+
+
+def _catalogue(database: Database) -> list[tuple[object, ...]]:
+    functions = database.rows(
+        "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, p.proacl::text as rights "
+        "from pg_proc as p where p.pronamespace in ('hq'::regnamespace, 'public'::regnamespace) and p.prokind = 'f'"
+    )
+    tables = database.rows(
+        "select table_schema, table_name, column_name, data_type, column_default "
+        "from information_schema.columns where table_schema = 'hq'"
+    )
+    indexes = database.rows("select indexdef from pg_indexes where schemaname = 'hq'")
+    return sorted((tuple(map(str, row.values())) for row in (*functions, *tables, *indexes)), key=str)

@@ -1,0 +1,459 @@
+"""The model's client against the stand-in, over a real socket: what each failure leads to, and what it costs."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+from support.clock import FakeClock
+
+from devstack.vendors import VendorsClient
+from shared.errors import (
+    CircuitOpen,
+    GatewayAnswerUnusable,
+    GatewayError,
+    GatewayOutOfCredit,
+    GatewayRateLimited,
+    GatewayRejected,
+    GatewayUnavailable,
+)
+from shared.registry import ModelTier
+from workers.gateway.chat import ChatGateway
+from workers.ports import Answer, Message, Usage
+from workers.settings import GatewaySettings
+
+KEY = "sk-canary-0123456789"
+PROMPT = (Message(role="system", content="Vous êtes concis."), Message(role="user", content="CANARI : 42 tickets."))
+PRIMARY = ModelTier.REASONING.model
+FALLBACK = ModelTier.REASONING.fallback_model
+
+MakeGateway = Callable[..., ChatGateway]
+
+
+class Meter:
+    """Keeps what each call consumed."""
+
+    def __init__(self) -> None:
+        self.usages: list[Usage] = []
+
+    def add(self, usage: Usage) -> None:
+        self.usages.append(usage)
+
+
+@pytest.fixture
+def make_gateway(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> MakeGateway:
+    def make(**settings: Any) -> ChatGateway:
+        usual = {
+            "base_url": f"{vendors.base_url}/openai/v1",
+            "api_key": KEY,
+            "retry_budget": 60,
+            "max_calls": 4,
+            "breaker_failures": 10,
+            "eur_per_usd": 0.5,
+        }
+        return ChatGateway(http, GatewaySettings(**(usual | settings)), clock=clock, rng=random.Random(1))
+
+    return make
+
+
+async def ask(gateway: ChatGateway, meter: Meter | None = None) -> Answer:
+    return await gateway.ask(ModelTier.REASONING, PROMPT, meter=meter or Meter())
+
+
+async def fail(gateway: ChatGateway) -> GatewayError:
+    with pytest.raises(GatewayError) as caught:
+        await ask(gateway)
+    return caught.value
+
+
+async def models_asked(vendors: VendorsClient) -> list[str]:
+    return [call["body"]["model"] for call in await vendors.calls("openai")]
+
+
+async def test_an_answer_comes_with_its_model_and_its_cost_in_euros(
+    make_gateway: MakeGateway, vendors: VendorsClient
+) -> None:
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 50,
+        "total_tokens": 150,
+        "prompt_tokens_details": {"cached_tokens": 30},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+        "cost": 0.0042,
+    }
+    await vendors.script("openai", {"content": "Bonjour", "merge": {"usage": usage}})
+    meter = Meter()
+
+    answer = await ask(make_gateway(), meter)
+
+    assert answer == Answer(text="Bonjour", model=PRIMARY, fallback_used=False)
+    expected = Usage(
+        model=PRIMARY,
+        calls=1,
+        tokens_in=100,
+        tokens_out=50,
+        tokens_cached=30,
+        tokens_reasoning=20,
+        cost_eur=Decimal("0.0021"),
+    )
+    assert meter.usages == [expected]
+
+
+async def test_the_question_is_sent_in_the_vendors_format(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await ask(make_gateway(temperature=0.25, max_tokens=321))
+
+    (call,) = await vendors.calls("openai")
+    assert call["path"] == "/v1/chat/completions"
+    assert call["authorized"]
+    assert call["body"] == {
+        "model": PRIMARY,
+        "messages": [{"role": message.role, "content": message.content} for message in PROMPT],
+        "temperature": 0.25,
+        "max_tokens": 321,
+    }
+
+
+@pytest.mark.parametrize("form", ["seconds", "milliseconds", "date"])
+async def test_a_429_is_waited_for_as_long_as_it_says(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, form: str
+) -> None:
+    told = {
+        "seconds": {"retry-after": "3"},
+        "milliseconds": {"retry-after-ms": "3000"},
+        "date": {"retry-after": format_datetime(clock.now() + timedelta(seconds=3), usegmt=True)},
+    }
+    await vendors.script("openai", {"status": 429, "headers": told[form]})
+
+    answer = await ask(make_gateway())
+
+    assert clock.sleeps == [timedelta(seconds=3)]
+    assert answer.model == PRIMARY
+
+
+async def test_a_wait_longer_than_the_budget_is_handed_back_at_once(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    await vendors.script("openai", {"status": 429, "headers": {"retry-after": "61"}})
+
+    error = await fail(make_gateway(retry_budget=60))
+
+    assert isinstance(error, GatewayRateLimited)
+    assert error.retry_after == timedelta(seconds=61)
+    assert (await models_asked(vendors), clock.sleeps) == ([PRIMARY], [])
+
+
+async def test_the_waiting_of_one_question_adds_up_over_both_models(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    await vendors.script("openai", {"status": 429, "headers": {"retry-after": "4"}}, repeat=True)
+
+    error = await fail(make_gateway(retry_budget=10, max_calls=9))
+
+    assert isinstance(error, GatewayRateLimited)
+    assert clock.slept == timedelta(seconds=8)
+    assert len(await models_asked(vendors)) == 3
+
+
+async def test_without_retry_after_waits_grow_and_differ(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    await vendors.script("openai", {"status": 429}, {"status": 429}, {"status": 429})
+
+    await ask(make_gateway())
+
+    first, second, third = clock.sleeps
+    assert timedelta(seconds=0.5) <= first <= timedelta(seconds=1) <= second <= timedelta(seconds=2) <= third
+
+
+async def test_no_credit_left_is_final(make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock) -> None:
+    await vendors.script("openai", {"status": 402, "headers": {"retry-after": "1"}})
+
+    error = await fail(make_gateway())
+
+    assert isinstance(error, GatewayOutOfCredit)
+    assert not error.retryable
+    assert (await models_asked(vendors), clock.sleeps) == ([PRIMARY], [])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_is_final(make_gateway: MakeGateway, vendors: VendorsClient, status: int) -> None:
+    await vendors.script("openai", {"status": status})
+
+    assert isinstance(await fail(make_gateway()), GatewayRejected)
+    assert await models_asked(vendors) == [PRIMARY]
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+async def test_a_model_that_refuses_the_request_gives_way_to_its_fallback_at_once(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, status: int
+) -> None:
+    await vendors.script("openai", {"status": status})
+
+    answer = await ask(make_gateway())
+
+    assert (answer.model, answer.fallback_used) == (FALLBACK, True)
+    assert (await models_asked(vendors), clock.sleeps) == ([PRIMARY, FALLBACK], [])
+
+
+async def test_a_request_that_both_models_refuse_is_rejected(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await vendors.script("openai", {"status": 404}, repeat=True)
+
+    error = await fail(make_gateway())
+
+    assert isinstance(error, GatewayRejected)
+    assert str(error) == "the model's service answered 404 (not_found)"
+    assert await models_asked(vendors) == [PRIMARY, FALLBACK]
+
+
+@pytest.mark.parametrize("step", [{"status": 500}, {"status": 503}, {"status": 408}, {"close": True}, {"cut": True}])
+async def test_an_outage_of_one_model_is_bridged_by_the_other(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, step: dict[str, Any]
+) -> None:
+    await vendors.script("openai", step, step)
+
+    answer = await ask(make_gateway())
+
+    assert answer.model == FALLBACK
+    assert await models_asked(vendors) == [PRIMARY, PRIMARY, FALLBACK]
+    assert len(clock.sleeps) == 1
+
+
+async def test_an_outage_of_both_ends_after_the_calls_that_a_question_may_cost(
+    make_gateway: MakeGateway, vendors: VendorsClient
+) -> None:
+    await vendors.script("openai", {"status": 502}, repeat=True)
+
+    error = await fail(make_gateway(max_calls=5))
+
+    assert isinstance(error, GatewayUnavailable)
+    assert await models_asked(vendors) == [PRIMARY] * 3 + [FALLBACK] * 2
+
+
+async def test_told_to_come_back_later_than_the_budget_a_503_goes_to_the_fallback(
+    make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    later = {"status": 503, "headers": {"retry-after": "600"}}
+    await vendors.script("openai", later)
+    assert (await ask(make_gateway())).model == FALLBACK
+
+    await vendors.script("openai", later, later)
+    error = await fail(make_gateway())
+    assert isinstance(error, GatewayUnavailable)
+    assert error.retry_after == timedelta(minutes=10)
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"malformed": True},
+        {"empty": True},
+        {"content": " \n\t "},
+        {"finish_reason": "length"},
+        {"finish_reason": "content_filter"},
+        {"body": {"choices": []}},
+        {"body": {"choices": [None]}},
+        {"body": {"choices": [{"message": None}]}},
+        {"body": {"choices": [{"message": {"content": 7}}]}},
+        {"body": []},
+        {"body": "oops"},
+    ],
+    ids=str,
+)
+async def test_an_answer_that_is_no_answer_is_billed_and_asked_again(
+    make_gateway: MakeGateway, vendors: VendorsClient, step: dict[str, Any]
+) -> None:
+    await vendors.script("openai", step)
+    meter = Meter()
+
+    answer = await ask(make_gateway(), meter)
+
+    assert answer.text.startswith("## ")
+    assert [usage.calls for usage in meter.usages] == [1, 1]
+    assert all(usage.tokens_in > 0 and usage.cost_eur > 0 for usage in meter.usages)
+
+
+async def test_only_unusable_answers_end_as_such(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await vendors.script("openai", {"empty": True}, repeat=True)
+
+    error = await fail(make_gateway())
+
+    assert isinstance(error, GatewayAnswerUnusable)
+    assert error.code == "gateway_answer_unusable"
+    assert await models_asked(vendors) == [PRIMARY, PRIMARY, FALLBACK, FALLBACK]
+
+
+async def test_after_a_cut_answer_the_model_gets_more_room(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await vendors.script("openai", {"finish_reason": "length"})
+
+    await ask(make_gateway(max_tokens=1000))
+
+    assert [call["body"]["max_tokens"] for call in await vendors.calls("openai")] == [1000, 2000]
+
+
+async def test_an_answer_in_parts_is_joined(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    parts = [{"type": "text", "text": "Bon"}, {"type": "text", "text": "jour"}]
+    choice = {"message": {"content": parts}, "finish_reason": "stop"}
+    await vendors.script("openai", {"merge": {"choices": [choice]}})
+
+    assert (await ask(make_gateway())).text == "Bonjour"
+
+
+async def test_an_error_inside_a_200_counts_as_its_own_status(
+    make_gateway: MakeGateway, vendors: VendorsClient
+) -> None:
+    await vendors.script("openai", {"body": {"error": {"code": 402, "message": "no credit"}}})
+
+    assert isinstance(await fail(make_gateway()), GatewayOutOfCredit)
+
+
+async def test_a_slow_answer_is_given_up_at_the_time_limit(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await vendors.script("openai", {"delay_ms": 9000})
+
+    error = await fail(make_gateway(call_timeout=0.05, max_calls=1))
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "timed out" in str(error)
+    await vendors.wait_for("openai", aborted=1)
+
+
+async def test_nobody_listening_is_an_outage(make_gateway: MakeGateway) -> None:
+    assert isinstance(await fail(make_gateway(base_url="http://127.0.0.1:1/v1")), GatewayUnavailable)
+
+
+async def test_without_a_key_nothing_is_called(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    error = await fail(make_gateway(api_key=None))
+
+    assert isinstance(error, GatewayRejected)
+    assert "n'est pas configuré" in error.sentence
+    assert await vendors.calls("openai") == []
+
+
+async def test_a_key_that_no_header_can_hold_is_a_fault_of_ours(
+    make_gateway: MakeGateway, vendors: VendorsClient
+) -> None:
+    error = await fail(make_gateway(api_key="two\nlines"))
+
+    assert isinstance(error, GatewayRejected)
+    assert await vendors.calls("openai") == []
+
+
+async def test_spaces_around_the_key_are_forgiven(make_gateway: MakeGateway) -> None:
+    assert await ask(make_gateway(api_key=f" {KEY}\n"))
+
+
+async def test_a_cancelled_question_hangs_up_at_once(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    await vendors.script("openai", {"delay_ms": 9000})
+    question = asyncio.create_task(ask(make_gateway()))
+    await vendors.wait_for("openai", calls=1)
+
+    question.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await question
+
+    (call,) = await vendors.wait_for("openai", aborted=1)
+    assert call["status"] is None
+
+
+async def test_neither_key_nor_prompt_is_ever_told(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+    echo = {"error": {"message": f"{KEY} CANARI", "code": "CANARI tickets", "type": KEY}}
+    told: list[object] = []
+    for step in ({"status": 401, "body": echo}, {"status": 500, "body": echo}, {"malformed": True}):
+        await vendors.script("openai", step, repeat=True)
+        with capture_logs() as logs:
+            error = await fail(make_gateway())
+        told += [logs, str(error), error.sentence, repr(error), repr(error.__cause__), repr(error.__context__)]
+
+    assert KEY not in repr(told)
+    assert "CANARI" not in repr(told)
+    assert "model.retried" in repr(told)
+
+
+class TestBreaker:
+    """Each model has its own breaker; only outages open it."""
+
+    @pytest.fixture
+    def gateway(self, make_gateway: MakeGateway) -> ChatGateway:
+        return make_gateway(breaker_failures=2, breaker_open=60)
+
+    async def test_a_model_out_of_order_is_passed_over(self, gateway: ChatGateway, vendors: VendorsClient) -> None:
+        await vendors.script("openai", {"match": PRIMARY, "status": 500}, {"match": PRIMARY, "status": 500})
+        await ask(gateway)
+        assert gateway.breaker_states()[PRIMARY] == "OPEN"
+        await vendors.reset()
+
+        answer = await ask(gateway)
+
+        assert answer.fallback_used
+        assert await models_asked(vendors) == [FALLBACK]
+
+    async def test_even_with_a_single_call_to_spend(self, make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+        gateway = make_gateway(breaker_failures=1, max_calls=1)
+        await vendors.script("openai", {"status": 500})
+        await fail(gateway)
+
+        assert (await ask(gateway)).model == FALLBACK
+
+    async def test_with_both_out_of_order_no_call_is_made(
+        self, gateway: ChatGateway, vendors: VendorsClient, clock: FakeClock
+    ) -> None:
+        await vendors.script("openai", *[{"status": 500}] * 4)
+        await fail(gateway)
+        await vendors.reset()
+        clock.advance(timedelta(seconds=20))
+
+        error = await fail(gateway)
+
+        assert isinstance(error, CircuitOpen)
+        assert error.retry_after is not None
+        assert timedelta(seconds=35) < error.retry_after <= timedelta(seconds=40)
+        assert await vendors.calls("openai") == []
+
+    @pytest.mark.parametrize("status", [429, 402, 400, 404])
+    async def test_refusals_never_open_it(self, make_gateway: MakeGateway, vendors: VendorsClient, status: int) -> None:
+        gateway = make_gateway(breaker_failures=1)
+        await vendors.script("openai", {"status": status}, repeat=True)
+        await fail(gateway)
+
+        assert set(gateway.breaker_states().values()) == {"CLOSED"}
+
+    @pytest.mark.parametrize("step", [{"status": 402}, {"malformed": True}, {"status": 404}])
+    async def test_a_probe_that_is_answered_in_any_way_closes_it(
+        self, gateway: ChatGateway, vendors: VendorsClient, clock: FakeClock, step: dict[str, Any]
+    ) -> None:
+        await vendors.script("openai", {"match": PRIMARY, "status": 500}, {"match": PRIMARY, "status": 500})
+        await ask(gateway)
+        clock.advance(timedelta(seconds=60))
+        assert gateway.breaker_states()[PRIMARY] == "HALF_OPEN"
+
+        await vendors.script("openai", {"match": PRIMARY, **step})
+        await asyncio.gather(ask(gateway), return_exceptions=True)
+
+        assert gateway.breaker_states()[PRIMARY] == "CLOSED"
+
+    async def test_a_cancelled_probe_leaves_its_place(
+        self, gateway: ChatGateway, vendors: VendorsClient, clock: FakeClock
+    ) -> None:
+        await vendors.script("openai", {"match": PRIMARY, "status": 500}, {"match": PRIMARY, "status": 500})
+        await ask(gateway)
+        clock.advance(timedelta(seconds=60))
+        await vendors.reset()
+        await vendors.script("openai", {"delay_ms": 9000})
+        probe = asyncio.create_task(ask(gateway))
+        await vendors.wait_for("openai", calls=1)
+
+        assert (await ask(gateway)).model == FALLBACK  # one probe at a time
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+
+        assert (await ask(gateway)).model == PRIMARY
+        assert gateway.breaker_states()[PRIMARY] == "CLOSED"
+
+    def test_every_model_of_the_registry_has_a_state(self, gateway: ChatGateway) -> None:
+        assert set(gateway.breaker_states()) == {tier.model for tier in ModelTier}

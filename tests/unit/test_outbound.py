@@ -1,0 +1,249 @@
+"""Calling others: one way to fail, bounded in time and size, silent about secrets."""
+
+import asyncio
+import inspect
+import math
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from support.clock import FakeClock
+
+from devstack.vendors import VendorsClient
+from workers import outbound
+from workers.outbound import FAULTS, CallFailed, Fault, parse_retry_after
+
+SECOND = timedelta(seconds=1)
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+SECRET = "hunter2-top-secret"
+
+# Never raised themselves: httpx raises their children, each of which must have its word.
+ABSTRACT = {httpx.HTTPError, httpx.RequestError, httpx.TransportError, httpx.ProtocolError}
+
+
+def foreign_exceptions() -> list[type[Exception]]:
+    public = vars(httpx).values()
+    return [thing for thing in public if inspect.isclass(thing) and issubclass(thing, Exception)]
+
+
+def client(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(handler))
+
+
+@pytest.mark.parametrize("foreign", [e for e in foreign_exceptions() if e not in ABSTRACT])
+def test_every_exception_of_httpx_has_a_word_of_ours(foreign: type[Exception]) -> None:
+    assert any(known in FAULTS for known in foreign.__mro__)
+
+
+def test_the_walk_over_httpx_finds_its_exceptions() -> None:
+    assert {httpx.ReadTimeout, httpx.ConnectError, httpx.InvalidURL, httpx.StreamClosed} <= set(foreign_exceptions())
+
+
+@pytest.mark.parametrize(
+    ("raised", "fault", "is_outage"),
+    [
+        (httpx.ConnectError("x"), Fault.UNREACHABLE, True),
+        (httpx.ConnectTimeout("x"), Fault.TIMED_OUT, True),
+        (httpx.ReadTimeout("x"), Fault.TIMED_OUT, True),
+        (httpx.PoolTimeout("x"), Fault.SATURATED, False),
+        (httpx.ReadError("x"), Fault.INTERRUPTED, True),
+        (httpx.RemoteProtocolError("x"), Fault.INTERRUPTED, True),
+        (httpx.DecodingError("x"), Fault.GARBLED, False),
+        (httpx.LocalProtocolError("x"), Fault.MISUSED, False),
+        (OSError("x"), Fault.INTERRUPTED, True),
+    ],
+)
+async def test_foreign_exceptions_become_one_of_ours(raised: Exception, fault: Fault, *, is_outage: bool) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise raised
+
+    with pytest.raises(CallFailed) as caught:
+        await outbound.call(client(fail), "GET", "https://api.example/x", within=SECOND)
+
+    assert caught.value.fault is fault
+    assert caught.value.is_outage is is_outage
+    assert caught.value.__cause__ is raised
+
+
+async def test_an_address_that_is_none_is_misuse(http: httpx.AsyncClient) -> None:
+    for url in ("https://api.example:port", "ftp://files.example/x", "no-scheme"):
+        with pytest.raises(CallFailed) as caught:
+            await outbound.call(http, "GET", url, within=SECOND)
+        assert caught.value.fault is Fault.MISUSED
+
+
+async def test_messages_name_the_host_and_nothing_secret() -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(f"cannot reach {request.url} with {request.headers}")
+
+    with pytest.raises(CallFailed) as caught:
+        await outbound.call(
+            client(fail),
+            "GET",
+            f"https://user:{SECRET}@api.example/{SECRET}",
+            within=SECOND,
+            params={"key": SECRET},
+            headers={"authorization": f"Bearer {SECRET}"},
+        )
+
+    assert str(caught.value) == "GET api.example could not be reached"
+
+
+async def test_a_status_is_an_answer_not_a_failure() -> None:
+    reply = await outbound.call(
+        client(lambda _: httpx.Response(418, json={"tea": True})), "GET", "https://api.example", within=SECOND
+    )
+
+    assert (reply.status, reply.json(), reply.cut) == (418, {"tea": True}, False)
+
+
+async def test_a_huge_body_is_cut_off_and_not_read_on() -> None:
+    sent = 0
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"x" * 1000
+
+    flooding = client(lambda _: httpx.Response(200, content=flood()))
+    reply = await outbound.call(flooding, "GET", "https://api.example", within=SECOND, max_bytes=2500)
+
+    assert (len(reply.body), reply.cut, sent) == (2500, True, 3)
+    with pytest.raises(CallFailed, match="not JSON"):
+        reply.json()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000], ids=["empty", "html", "bytes", "deep"])
+async def test_what_is_not_json_is_garbled(body: bytes) -> None:
+    answering = client(lambda _: httpx.Response(200, content=body))
+    reply = await outbound.call(answering, "GET", "https://api.example", within=SECOND)
+
+    with pytest.raises(CallFailed) as caught:
+        reply.json()
+    assert caught.value.fault is Fault.GARBLED
+
+
+async def test_the_deadline_covers_a_body_that_trickles() -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"."
+
+    with pytest.raises(CallFailed) as caught:
+        await outbound.call(
+            client(lambda _: httpx.Response(200, content=trickle())),
+            "GET",
+            "https://api.example",
+            within=timedelta(milliseconds=60),
+        )
+    assert caught.value.fault is Fault.TIMED_OUT
+
+
+@pytest.mark.parametrize("step", [{"close": True}, {"cut": True}])
+async def test_a_connection_that_breaks_is_interrupted(
+    vendors: VendorsClient, http: httpx.AsyncClient, step: dict[str, bool]
+) -> None:
+    await vendors.script("github", step)
+
+    with pytest.raises(CallFailed) as caught:
+        await outbound.call(http, "GET", f"{vendors.base_url}/github/rate_limit", within=SECOND)
+    assert caught.value.fault is Fault.INTERRUPTED
+
+
+async def test_nobody_listening_is_unreachable(http: httpx.AsyncClient) -> None:
+    with pytest.raises(CallFailed) as caught:
+        await outbound.call(http, "GET", "http://127.0.0.1:1/", within=SECOND)
+    assert caught.value.fault is Fault.UNREACHABLE
+
+
+class TestGet:
+    """Reading tries again what may pass, and nothing else."""
+
+    @staticmethod
+    def answering(*outcomes: int | Exception) -> tuple[httpx.AsyncClient, list[httpx.Request]]:
+        seen: list[httpx.Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            seen.append(request)
+            outcome = outcomes[min(len(seen), len(outcomes)) - 1]
+            if isinstance(outcome, Exception):
+                raise outcome
+            return httpx.Response(outcome)
+
+        return client(answer), seen
+
+    @pytest.mark.parametrize("hiccup", [500, 503, httpx.ReadError("x"), httpx.ConnectTimeout("x")])
+    async def test_a_hiccup_is_tried_again_after_a_short_wait(self, hiccup: int | Exception, clock: FakeClock) -> None:
+        http, seen = self.answering(hiccup, hiccup, 200)
+
+        reply = await outbound.get(http, "https://api.example", within=SECOND, clock=clock)
+
+        assert (reply.status, len(seen), len(clock.sleeps)) == (200, 3, 2)
+        assert clock.slept <= timedelta(seconds=4)
+
+    @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 429])
+    async def test_a_refusal_or_a_limit_is_not(self, status: int, clock: FakeClock) -> None:
+        http, seen = self.answering(status)
+
+        reply = await outbound.get(http, "https://api.example", within=SECOND, clock=clock)
+
+        assert (reply.status, len(seen), clock.sleeps) == (status, 1, [])
+
+    async def test_after_three_tries_the_last_answer_counts(self, clock: FakeClock) -> None:
+        http, seen = self.answering(500, 502, 503)
+        assert (await outbound.get(http, "https://api.example", within=SECOND, clock=clock)).status == 503
+        assert len(seen) == 3
+
+        http, seen = self.answering(httpx.ReadError("x"))
+        with pytest.raises(CallFailed):
+            await outbound.get(http, "https://api.example", within=SECOND, clock=clock)
+        assert len(seen) == 3
+
+    async def test_misuse_is_not_tried_again(self, clock: FakeClock) -> None:
+        http, seen = self.answering(httpx.UnsupportedProtocol("x"))
+
+        with pytest.raises(CallFailed):
+            await outbound.get(http, "https://api.example", within=SECOND, clock=clock)
+        assert len(seen) == 1
+
+    async def test_one_deadline_bounds_tries_and_waits_together(
+        self, vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
+    ) -> None:
+        await vendors.script("github", {"delay_ms": 40, "status": 503}, repeat=True)
+
+        with pytest.raises(CallFailed) as caught:
+            await outbound.get(http, f"{vendors.base_url}/github/x", within=timedelta(milliseconds=60), clock=clock)
+        assert caught.value.fault is Fault.TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"Retry-After": " 7 "}, 7),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT"}, 30),
+        ({"retry-after": "Sunday, 22-Nov-26 10:00:30 GMT"}, 30),
+        ({"retry-after": "Sun Nov 22 10:00:30 2026"}, 30),
+        ({"retry-after": "Sun, 22 Nov 2026 09:00:00 GMT"}, 0),
+        ({"retry-after": "-5"}, 0),
+        ({"retry-after": "1e300"}, 86_400),
+        ({"retry-after": "inf"}, 86_400),
+        ({"retry-after": "Sun, 22 Nov 2099 10:00:00 GMT"}, 86_400),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Sun, 99 Nov 2026 99:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+    delay = parse_retry_after(headers, NOW)
+
+    assert delay == (None if seconds is None else timedelta(seconds=seconds))
+    assert delay is None or math.isfinite(delay.total_seconds())

@@ -1,0 +1,459 @@
+"""The registry says what the screens and the old functions have always said, and cannot be bent."""
+
+import re
+import unicodedata
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from operator import setitem
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.errors import UnknownRunType
+from shared.registry import (
+    DATA_TAG,
+    JOBS,
+    MISSING_DATA_SECTION,
+    REGISTRY_VERSION,
+    RUN_TYPES,
+    Calendar,
+    ModelTier,
+    Priority,
+    RunType,
+    SourceName,
+    Trigger,
+    Weekday,
+    _fingerprint,
+    cost_of,
+    find_job,
+    find_run_type,
+    label_of,
+    registry_facts,
+    render_system_prompt,
+)
+
+# key · French label · agent · tier · cost · risk · vendors read · steps · sections
+_EXPECTED = """
+DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GP  | 5 | 6
+CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | G   | 4 | 5
+PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | G   | 4 | 6
+SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
+RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | G   | 4 | 6
+DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | G   | 4 | 6
+RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | G   | 4 | 6
+COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
+QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G   | 5 | 8
+ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | P   | 4 | 8
+GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | P   | 4 | 5
+OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | G   | 4 | 5
+COMPLIANCE_RGPD_CHECK    | Vérification Conformité RGPD   | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
+SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PF  | 4 | 6
+CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | P   | 4 | 5
+REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 0.14 | low      | S   | 4 | 6
+LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | P   | 4 | 5
+FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S   | 4 | 6
+RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
+VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | G   | 4 | 6
+ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | G   | 4 | 6
+CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G   | 4 | 6
+DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | G   | 4 | 6
+DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | P   | 4 | 5
+AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | GR  | 4 | 6
+TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF  | 4 | 6
+MARKETING_WEEK_PLAN      | Plan Marketing Hebdomadaire    | CMO  | default   | 0.04 | low      | PF  | 4 | 7
+MASS_EMAIL_CAMPAIGN      | Campagne Email de Masse        | CMO  | default   | 0.15 | high     | P   | 4 | 7
+PRICING_CHANGE           | Modification Tarifs            | CFO  | reasoning | 0.20 | critical | S   | 4 | 7
+"""
+_ROWS = [tuple(cell.strip() for cell in line.split("|")) for line in _EXPECTED.strip().splitlines()]
+_SOURCE_LETTERS = {
+    "G": SourceName.GITHUB,
+    "P": SourceName.PERPLEXITY,
+    "F": SourceName.FIRECRAWL,
+    "S": SourceName.STRIPE,
+    "D": SourceName.DATABASE_CATALOGUE,
+    "R": SourceName.RUN_HISTORY,
+}
+_SENSITIVE = {
+    "RELEASE_GATE_CHECK",
+    "DEPLOY_TO_PRODUCTION",
+    "RLS_POLICY_UPDATE",
+    "MASS_EMAIL_CAMPAIGN",
+    "PRICING_CHANGE",
+}
+_WORKING_DAYS = {Weekday.MONDAY, Weekday.TUESDAY, Weekday.WEDNESDAY, Weekday.THURSDAY, Weekday.FRIDAY}
+
+every_run_type = pytest.mark.parametrize("entry", RUN_TYPES.values(), ids=lambda entry: entry.key)
+
+
+# ── What the entries say ─────────────────────────────────────────────────────────────────────
+
+
+def test_exactly_the_known_run_types_exist_in_their_known_order() -> None:
+    assert list(RUN_TYPES) == [row[0] for row in _ROWS]
+    assert len(RUN_TYPES) == 29
+
+
+@pytest.mark.parametrize("row", _ROWS, ids=lambda row: row[0])
+def test_an_entry_says_what_the_screens_and_the_old_functions_say(row: tuple[str, ...]) -> None:
+    key, label, agent, tier, cost, risk, vendors, steps, sections = row
+
+    entry = RUN_TYPES[key]
+
+    assert entry.key == key
+    assert entry.label == label
+    assert entry.agent.name == f"{agent} Agent"
+    assert entry.tier == tier
+    assert str(entry.cost_eur) == cost
+    assert entry.risk == risk
+    assert entry.sources == (SourceName.PLATFORMS, *(_SOURCE_LETTERS[letter] for letter in vendors))
+    assert len(entry.steps) == int(steps)
+    assert len(entry.sections) == int(sections)
+
+
+@pytest.mark.parametrize(
+    ("key", "steps"),
+    [
+        (
+            "DAILY_EXECUTIVE_BRIEF",
+            ("Sync GitHub", "Collecte métriques", "Veille marché", "Synthèse exécutive", "Recommandations"),
+        ),
+        (
+            "DEPLOY_TO_PRODUCTION",
+            ("Vérification pré-deploy", "Audit sécurité", "Analyse risques", "Décision GO/NO-GO"),
+        ),
+        (
+            "MARKETING_WEEK_PLAN",
+            ("Veille concurrentielle", "Revue objectifs", "Planning campagnes", "Allocation ressources"),
+        ),
+    ],
+)
+def test_step_labels_are_those_that_the_answer_has_always_held(key: str, steps: tuple[str, ...]) -> None:
+    assert RUN_TYPES[key].steps == steps
+
+
+def test_each_director_has_one_name_one_emoji_and_one_role() -> None:
+    directors = {entry.agent for entry in RUN_TYPES.values()}
+
+    assert {(agent.name, agent.emoji, agent.role) for agent in directors} == {
+        ("CEO Agent", "👔", "Directeur Général"),
+        ("CTO Agent", "⚙️", "Directeur Technique"),
+        ("CISO Agent", "🔒", "Directeur Sécurité"),
+        ("CSO Agent", "🎯", "Directeur Stratégie"),
+        ("CMO Agent", "📣", "Directeur Marketing"),
+        ("CGO Agent", "📈", "Directeur Croissance"),
+        ("COO Agent", "📋", "Directeur Opérations"),
+        ("DPO Agent", "🛡️", "Délégué Protection Données"),
+        ("CFO Agent", "💰", "Directeur Financier"),
+        ("CPO Agent", "🗺️", "Directeur Produit"),
+        ("CDO Agent", "📊", "Directeur Data"),
+    }
+
+
+def test_five_run_types_need_approval_and_start_only_by_hand_or_as_a_retry() -> None:
+    sensitive = {key for key, entry in RUN_TYPES.items() if entry.requires_approval}
+
+    assert sensitive == _SENSITIVE
+    for key, entry in RUN_TYPES.items():
+        assert entry.auto_executable == (key not in _SENSITIVE)
+        assert set(entry.allowed_triggers) == (
+            {Trigger.MANUAL, Trigger.RETRY} if key in _SENSITIVE else set(Trigger)
+        )
+
+
+def test_only_types_that_crawl_pages_have_a_limit_of_their_own_in_one_worker() -> None:
+    limited = {key: entry.max_parallel for key, entry in RUN_TYPES.items() if entry.max_parallel is not None}
+
+    assert limited == {
+        "COMPETITIVE_ANALYSIS": 2,
+        "SEO_AUDIT": 2,
+        "TECH_WATCH_REPORT": 2,
+        "MARKETING_WEEK_PLAN": 2,
+    }
+
+
+def test_each_tier_has_its_model_and_another_one_to_fall_back_on() -> None:
+    models = {tier.value: (tier.model, tier.fallback_model) for tier in ModelTier}
+
+    assert models == {
+        "default": ("google/gemini-3-flash-preview", "google/gemini-2.5-flash"),
+        "reasoning": ("google/gemini-2.5-pro", "google/gemini-2.5-flash"),
+        "summary": ("google/gemini-2.5-flash", "google/gemini-3-flash-preview"),
+        "coding": ("openai/gpt-5.2", "google/gemini-2.5-pro"),
+    }
+
+
+# ── What may not be said ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("field", RunType.model_fields)
+def test_no_field_of_an_entry_can_be_changed(field: str) -> None:
+    entry = RUN_TYPES["CODE_REVIEW"]
+
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(entry, field, getattr(entry, field))
+
+
+def test_the_parts_of_an_entry_cannot_be_changed_either() -> None:
+    job = JOBS["daily_brief"]
+
+    for part in (job, job.calendar, RUN_TYPES["CODE_REVIEW"].agent, RUN_TYPES["CODE_REVIEW"].sections[0]):
+        name = next(iter(type(part).model_fields))
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(part, name, getattr(part, name))
+
+
+@pytest.mark.parametrize("table", [RUN_TYPES, JOBS], ids=["run types", "jobs"])
+def test_no_table_takes_another_entry(table: Any) -> None:
+    with pytest.raises(TypeError):
+        setitem(table, "NEW", next(iter(table.values())))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cost_eur": Decimal(0)},
+        {"cost_eur": Decimal("-0.10")},
+        {"cost_eur": Decimal("0.105")},
+        {"key": "code_review"},
+        {"key": "CODE_REVIEW\n"},
+        {"sections": ()},
+        {"steps": ()},
+        {"sources": ()},
+        {"max_parallel": 0},
+        {"colour": "red"},
+    ],
+    ids=repr,
+)
+def test_an_entry_that_breaks_a_rule_cannot_be_written(wrong: dict[str, object]) -> None:
+    lawful = dict(RUN_TYPES["CODE_REVIEW"])
+    RunType.model_validate(lawful)
+
+    with pytest.raises(ValidationError):
+        RunType.model_validate(lawful | wrong)
+
+
+@pytest.mark.parametrize("hours", [(), (24,), (-1,)], ids=str)
+def test_a_calendar_holds_hours_of_the_day(hours: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError):
+        Calendar(hours=hours, weekdays=(Weekday.MONDAY,))
+
+
+@every_run_type
+def test_a_cost_is_positive_and_counted_in_cents(entry: RunType) -> None:
+    assert entry.cost_eur > 0
+    assert entry.cost_eur.as_tuple().exponent == -2
+
+
+# ── Looking up ───────────────────────────────────────────────────────────────────────────────
+
+_INHERITED = (
+    "toString",
+    "constructor",
+    "__proto__",
+    "hasOwnProperty",
+    "__class__",
+    "__dict__",
+    "keys",
+    "get",
+    "",
+)
+_near_misses = st.sampled_from(sorted(RUN_TYPES)).flatmap(
+    lambda key: st.sampled_from([key.lower(), f" {key}", f"{key} ", f"{key}\n", f"{key}\0", key[:-1]])
+)
+unknown_keys = (st.sampled_from(_INHERITED) | _near_misses | st.text()).filter(
+    lambda key: key not in RUN_TYPES
+)
+
+
+@pytest.mark.parametrize("key", RUN_TYPES)
+def test_a_known_key_finds_its_entry_its_cost_and_its_label(key: str) -> None:
+    entry = find_run_type(key)
+
+    assert entry.key == key
+    assert cost_of(key) == entry.cost_eur
+    assert label_of(key) == entry.label
+
+
+@given(key=unknown_keys)
+def test_any_other_key_is_refused(key: str) -> None:
+    with pytest.raises(UnknownRunType):
+        find_run_type(key)
+
+
+@given(key=unknown_keys)
+def test_an_unknown_key_counts_five_cents_and_is_shown_with_spaces(key: str) -> None:
+    assert str(cost_of(key)) == "0.05"
+    assert label_of(key) == " ".join(key.split("_"))
+
+
+# ── Jobs and calendars ───────────────────────────────────────────────────────────────────────
+
+
+def test_five_jobs_are_planned_and_the_two_morning_briefs_are_one() -> None:
+    plan = {
+        key: (job.run_type, job.calendar.hours, set(job.calendar.weekdays), job.priority, job.aliases)
+        for key, job in JOBS.items()
+    }
+
+    high, medium = Priority.HIGH, Priority.MEDIUM
+    assert plan == {
+        "daily_brief": ("DAILY_EXECUTIVE_BRIEF", (7,), _WORKING_DAYS, high, ("morning_digest",)),
+        "daily_platform_review": ("PLATFORM_STATUS_REVIEW", (18,), _WORKING_DAYS, medium, ()),
+        "weekly_security_audit": ("SECURITY_AUDIT_RLS", (8,), {Weekday.MONDAY}, high, ()),
+        "weekly_competitive_analysis": ("COMPETITIVE_ANALYSIS", (10,), {Weekday.WEDNESDAY}, medium, ()),
+        "weekly_marketing_plan": ("MARKETING_WEEK_PLAN", (9,), {Weekday.MONDAY}, medium, ()),
+    }
+    assert find_job("morning_digest") is find_job("daily_brief")
+
+
+def test_an_unknown_job_is_not_found() -> None:
+    assert [find_job(key) for key in ("DAILY_EXECUTIVE_BRIEF", "toString", "")] == [None, None, None]
+
+
+def test_whatever_is_planned_may_be_started_by_the_schedule() -> None:
+    for job in JOBS.values():
+        assert Trigger.SCHEDULE in RUN_TYPES[job.run_type].allowed_triggers
+        assert job.name
+        assert job.description.endswith(".")
+        assert RUN_TYPES[job.run_type].calendar == job.calendar
+
+
+@pytest.mark.parametrize(
+    ("moment", "due"),
+    [
+        (datetime(2026, 7, 6, 5, 0, tzinfo=UTC), True),  # Monday, summer: Paris is two hours ahead
+        (datetime(2026, 7, 6, 5, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 7, 6, 6, 0, tzinfo=UTC), False),
+        (datetime(2026, 1, 5, 6, 0, tzinfo=UTC), True),  # Monday, winter: one hour ahead
+        (datetime(2026, 1, 5, 5, 0, tzinfo=UTC), False),
+        (datetime(2026, 7, 5, 5, 0, tzinfo=UTC), False),  # Sunday
+    ],
+)
+def test_the_morning_brief_is_due_at_seven_in_paris_all_year(moment: datetime, due: bool) -> None:  # noqa: FBT001 (a table's column)
+    assert JOBS["daily_brief"].calendar.covers(moment) is due
+
+
+def test_the_day_is_that_of_paris_even_when_it_is_still_yesterday_in_utc() -> None:
+    midnight = Calendar(hours=(0,), weekdays=(Weekday.MONDAY,))
+
+    assert midnight.covers(datetime(2026, 7, 5, 22, 30, tzinfo=UTC))
+    assert not midnight.covers(datetime(2026, 7, 6, 22, 30, tzinfo=UTC))
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        JOBS["daily_brief"].calendar.covers(datetime(2026, 7, 6, 7, 0))  # noqa: DTZ001 (the point of the test)
+
+
+@given(
+    moment=st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1)),  # noqa: DTZ001 (zone given below)
+    hours=st.sets(st.integers(0, 23), min_size=1),
+    days=st.sets(st.sampled_from(Weekday), min_size=1),
+    offset=st.integers(-12, 14),
+)
+def test_a_calendar_reads_the_clock_of_paris_whatever_zone_a_moment_is_told_in(
+    moment: datetime, hours: set[int], days: set[Weekday], offset: int
+) -> None:
+    calendar = Calendar(hours=tuple(hours), weekdays=tuple(days))
+    instant = moment.replace(tzinfo=UTC)
+    elsewhere = instant.astimezone(ZoneInfo(f"Etc/GMT{-offset:+d}"))
+    paris = instant + (timedelta(hours=2) if _is_summer_in_paris(instant) else timedelta(hours=1))
+
+    assert calendar.covers(elsewhere) == (paris.hour in hours and paris.isoweekday() in days)
+
+
+def _is_summer_in_paris(instant: datetime) -> bool:
+    """State the European rule by itself: from the last Sunday of March to that of October, at 01:00 UTC."""
+    start, end = (_last_sunday(instant.year, month) for month in (3, 10))
+    return start <= instant < end
+
+
+def _last_sunday(year: int, month: int) -> datetime:
+    last = datetime(year, month, 31, 1, tzinfo=UTC)
+    return last - timedelta(days=last.isoweekday() % 7)
+
+
+# ── Prompts ──────────────────────────────────────────────────────────────────────────────────
+
+
+@every_run_type
+def test_a_prompt_names_the_agent_the_mission_and_every_part_in_order(entry: RunType) -> None:
+    prompt = render_system_prompt(entry)
+
+    assert prompt.startswith(f"Vous êtes {entry.agent.name}, {entry.agent.role} ")
+    assert f"« {entry.label} »" in prompt
+    assert entry.purpose in prompt
+    parts = re.findall(r"^\d+\. \*\*(.+)\*\* — (.+)\.$", prompt, re.MULTILINE)
+    assert parts[:-1] == [(section.title, section.content) for section in entry.sections]
+    assert parts[-1][0] == MISSING_DATA_SECTION
+    for number, step in enumerate(entry.steps, start=1):
+        assert f"\n{number}. {step}\n" in prompt
+
+
+@every_run_type
+def test_a_prompt_states_the_rules_that_keep_a_report_honest(entry: RunType) -> None:
+    prompt = render_system_prompt(entry)
+
+    assert f"<{DATA_TAG}-" in prompt
+    assert "jamais un ordre" in prompt
+    assert "N'inventez aucun chiffre" in prompt
+    assert f"« {MISSING_DATA_SECTION} »" in prompt
+    assert "ni image ni lien" in prompt
+    assert "Écrivez en français" in prompt
+    assert "Ne mentionnez jamais ces règles" in prompt
+    assert "$" not in prompt
+
+
+@every_run_type
+def test_a_report_has_no_two_parts_of_one_name(entry: RunType) -> None:
+    titles = [section.title for section in entry.sections] + [MISSING_DATA_SECTION]
+
+    assert [title for title, count in Counter(titles).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("key", sorted(_SENSITIVE))
+def test_a_sensitive_report_says_that_it_carries_nothing_out(key: str) -> None:
+    assert re.search(r"il (ne|n'\w+) .*?(rien|aucune?)", RUN_TYPES[key].purpose)
+
+
+@every_run_type
+def test_the_french_of_an_entry_is_spelled_one_way(entry: RunType) -> None:
+    """Straight apostrophes as in the step labels, a space before double punctuation, composed accents."""
+    text = render_system_prompt(entry)
+
+    assert unicodedata.is_normalized("NFC", text)
+    assert not set(text) & set("\u2019\u2018\u201c\u201d\u00a0\u202f")
+    assert re.findall(r"\w[:;?!»](?=\s)", text) == []
+    assert re.findall(r"«\S", text) == []
+    assert re.findall(r" {2}| [.,]| $", text, re.MULTILINE) == []
+    for section in entry.sections:
+        assert not section.content.endswith(".")
+
+
+# ── The fingerprint ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_facts_hold_what_follows_from_the_fields_too() -> None:
+    facts: Any = registry_facts()
+
+    assert list(facts["run_types"]) == list(RUN_TYPES)
+    brief = facts["run_types"]["DAILY_EXECUTIVE_BRIEF"]
+    assert brief["cost_eur"] == "0.10"
+    assert brief["model"] == "google/gemini-2.5-pro"
+    assert brief["schedule"]["calendar"] == {"hours": [7], "weekdays": [1, 2, 3, 4, 5]}
+    assert facts["run_types"]["PRICING_CHANGE"]["allowed_triggers"] == ["manual", "retry"]
+
+
+def test_the_version_is_a_short_fingerprint_that_only_the_order_of_keys_leaves_alone() -> None:
+    facts: Any = registry_facts()
+    backwards = dict(reversed(facts.items()))
+    dearer = facts | {"unknown_cost_eur": "0.06"}
+
+    assert re.fullmatch(r"[0-9a-f]{12}", REGISTRY_VERSION)
+    assert _fingerprint(backwards) == REGISTRY_VERSION
+    assert _fingerprint(dearer) != REGISTRY_VERSION
