@@ -10,7 +10,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  if to_regprocedure('cron.schedule(text, text, text)') is null then
+  if to_regclass('cron.job') is null then
     raise notice 'pg_cron is not enabled: workers rescue runs by themselves (emocare doctor reports it)';
     return false;
   end if;
