@@ -40,4 +40,5 @@ async def _serve(port: int, default_delay_ms: int) -> None:
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
-main()
+if __name__ == "__main__":
+    main()

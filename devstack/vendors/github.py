@@ -145,9 +145,10 @@ def _open_work(repository: str, today: datetime) -> list[dict[str, Any]]:
     count = 31 if repository == _BUSY else draw.randint(4, 12)
     pulls = draw.randint(1, 4)
     work = []
+    number = 400
     for place in range(count + pulls):
         is_pull = place % (count // pulls + 1) == 0
-        number = 400 - place * draw.randint(1, 3) - place
+        number -= draw.randint(1, 3)
         item = {
             "number": number,
             "title": draw.choice(_CHANGES if is_pull else _SUBJECTS),

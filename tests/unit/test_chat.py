@@ -335,17 +335,15 @@ async def test_without_a_key_nothing_is_called(make_gateway: MakeGateway, vendor
     assert await vendors.calls("openai") == []
 
 
-async def test_a_key_that_no_header_can_hold_is_a_fault_of_ours(
-    make_gateway: MakeGateway, vendors: VendorsClient
-) -> None:
-    error = await fail(make_gateway(api_key="two\nlines"))
+async def test_a_call_that_cannot_be_made_is_a_fault_of_ours_and_final(clock: FakeClock) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError("Illegal header value")
 
-    assert isinstance(error, GatewayRejected)
-    assert await vendors.calls("openai") == []
+    http = httpx.AsyncClient(transport=httpx.MockTransport(refuse))
+    gateway = ChatGateway(http, GatewaySettings(api_key=KEY), clock=clock)
 
-
-async def test_spaces_around_the_key_are_forgiven(make_gateway: MakeGateway) -> None:
-    assert await ask(make_gateway(api_key=f" {KEY}\n"))
+    assert isinstance(await fail(gateway), GatewayRejected)
+    assert clock.sleeps == []
 
 
 async def test_a_cancelled_question_hangs_up_at_once(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
@@ -414,6 +412,26 @@ class TestBreaker:
         assert error.retry_after is not None
         assert timedelta(seconds=35) < error.retry_after <= timedelta(seconds=40)
         assert await vendors.calls("openai") == []
+
+    async def test_the_last_answer_is_a_better_reason_than_a_breaker(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        await vendors.script("openai", {"status": 500}, repeat=True)
+        error = await fail(make_gateway(breaker_failures=1))
+
+        assert isinstance(error, GatewayUnavailable)
+        assert await models_asked(vendors) == [PRIMARY, FALLBACK]
+
+    async def test_a_refusal_is_not_final_while_the_fallback_is_only_out_of_order(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        gateway = make_gateway(breaker_failures=1)
+        await vendors.script("openai", {"status": 404}, {"match": FALLBACK, "status": 500})
+        assert isinstance(await fail(gateway), GatewayUnavailable)
+
+        await vendors.script("openai", {"status": 404})
+
+        assert isinstance(await fail(gateway), CircuitOpen)
 
     @pytest.mark.parametrize("status", [429, 402, 400, 404])
     async def test_refusals_never_open_it(self, make_gateway: MakeGateway, vendors: VendorsClient, status: int) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.registry import ModelTier
@@ -70,6 +70,12 @@ def test_thoughts_counted_in_the_total_alone_are_output() -> None:
     assert (usage.tokens_out, usage.tokens_reasoning) == (967, 865)
 
 
+def test_more_cached_than_sent_is_not_believed() -> None:
+    usage = read({"prompt_tokens": 10, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 900}})
+
+    assert usage.tokens_cached == 10
+
+
 def test_without_any_count_lengths_give_a_marked_estimate() -> None:
     usage = read(None)
 
@@ -90,6 +96,9 @@ ODD_USAGE = st.dictionaries(
 )
 
 
+@example({"cost": 1.7e308})
+@example({"cost_eur": 10**40})
+@example({"prompt_tokens": 10**40, "completion_tokens": 1})
 @given(ODD_USAGE | NUMBERS | st.lists(NUMBERS))
 def test_whatever_a_gateway_sends_amounts_are_finite_and_never_negative(usage: object) -> None:
     read_back = read(usage)

@@ -160,9 +160,7 @@ def test_five_run_types_need_approval_and_start_only_by_hand_or_as_a_retry() -> 
     assert sensitive == _SENSITIVE
     for key, entry in RUN_TYPES.items():
         assert entry.auto_executable == (key not in _SENSITIVE)
-        assert set(entry.allowed_triggers) == (
-            {Trigger.MANUAL, Trigger.RETRY} if key in _SENSITIVE else set(Trigger)
-        )
+        assert set(entry.allowed_triggers) == ({Trigger.MANUAL, Trigger.RETRY} if key in _SENSITIVE else set(Trigger))
 
 
 def test_only_types_that_crawl_pages_have_a_limit_of_their_own_in_one_worker() -> None:
@@ -265,9 +263,7 @@ _INHERITED = (
 _near_misses = st.sampled_from(sorted(RUN_TYPES)).flatmap(
     lambda key: st.sampled_from([key.lower(), f" {key}", f"{key} ", f"{key}\n", f"{key}\0", key[:-1]])
 )
-unknown_keys = (st.sampled_from(_INHERITED) | _near_misses | st.text()).filter(
-    lambda key: key not in RUN_TYPES
-)
+unknown_keys = (st.sampled_from(_INHERITED) | _near_misses | st.text()).filter(lambda key: key not in RUN_TYPES)
 
 
 @pytest.mark.parametrize("key", RUN_TYPES)

@@ -159,9 +159,7 @@ def test_a_missing_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
         (b"\nconst a = {", "line 2: “{” is never closed"),
     ],
 )
-def test_a_file_that_holds_no_registry_is_refused_with_the_reason(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
+def test_a_file_that_holds_no_registry_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "broken.ts"
     file.write_bytes(content)
 

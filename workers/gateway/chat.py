@@ -227,7 +227,7 @@ class ChatGateway:
                 "POST",
                 self._url,
                 within=self._settings.call_timeout,
-                headers={"authorization": f"Bearer {key.get_secret_value().strip()}"},
+                headers={"authorization": f"Bearer {key.get_secret_value()}"},
                 json={
                     "model": model,
                     "messages": question.messages,
@@ -236,7 +236,7 @@ class ChatGateway:
                 },
             )
         except outbound.CallFailed as error:
-            if error.fault is outbound.Fault.MISUSED:  # for instance a key that no header can hold
+            if error.fault is outbound.Fault.MISUSED:
                 raise _Failed(GatewayRejected(str(error)), final=True) from error
             raise _Failed(GatewayUnavailable(str(error)), outage=error.is_outage) from error
 

@@ -34,6 +34,8 @@ DEAREST: Final = max(PRICES.values(), key=lambda price: price.output)
 """What an unknown model is taken to cost: an estimate that errs, errs upwards."""
 
 _CHARS_PER_TOKEN: Final = 4
+_MOST_TOKENS: Final = 1_000_000_000  # beyond these it is a fault of the gateway, taken as not said
+_MOST_MONEY: Final = 10_000
 _MILLION: Final = 1_000_000
 _CENT_OF_A_CENT: Final = Decimal("0.000001")
 
@@ -111,15 +113,15 @@ def _field(value: JsonValue, key: str) -> JsonValue:
 
 def _count(value: JsonValue, key: str) -> int:
     count = _field(value, key)
-    return int(count) if isinstance(count, int) and count > 0 else 0
+    return int(count) if isinstance(count, int) and 0 < count < _MOST_TOKENS else 0
 
 
 def _amount(value: JsonValue) -> Decimal | None:
-    """Read an amount of money; what is not a finite number of at least zero is none."""
+    """Read an amount of money; what is not a number, or none that a call can cost, is None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount < _MOST_MONEY else None

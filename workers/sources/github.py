@@ -26,7 +26,7 @@ from workers.sources.wording import MAX_TEXT_CHARS, clean_line, say_day, say_hou
 _PAGE: Final = 20
 _SHOWN: Final = 5
 _PARALLEL: Final = 8
-_CALL_DEADLINE: Final = timedelta(seconds=8)
+_CALL_DEADLINE: Final = timedelta(seconds=6)  # three in a row end before the source's own deadline
 _UNKNOWN_HOLD: Final = timedelta(minutes=1)  # what GitHub asks for when it names no end to its limit
 _REPOSITORY: Final = re.compile(
     r"(?:(?:https?://|git@)?(?:www\.)?github\.com[/:])?"

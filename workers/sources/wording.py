@@ -29,8 +29,7 @@ def clean_line(text: str, max_chars: int = MAX_TITLE_CHARS) -> str:
     """Turn foreign text into one bounded line without control, zero-width or direction characters."""
     # The head is enough: what is dropped is dropped in proportion, and a megabyte of title costs nothing.
     head = text[: max_chars * 4]
-    kept = (_harmless(character) for character in unicodedata.normalize("NFC", head))
-    return shorten(" ".join("".join(kept).split()), max_chars)
+    return shorten(" ".join("".join(map(_harmless, head)).split()), max_chars)
 
 
 def shorten(text: str, max_chars: int) -> str:

@@ -1,0 +1,41 @@
+"""`python -m bench [NAME …]`: measure, print a table, exit 1 when a scenario could not be measured."""
+
+import argparse
+import asyncio
+import logging
+import os
+import platform
+import sys
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from bench.scenarios import SCENARIOS
+
+
+def main() -> int:
+    """Run the scenarios named on the command line, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what docs/benchmarks.md tells.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of: {', '.join(SCENARIOS)}")
+    names = parser.parse_args().names or list(SCENARIOS)
+    if unknown := set(names) - set(SCENARIOS):
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(SCENARIOS)}")
+    # What is measured must not be the printing of logs.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+    console = Console()
+    console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    table = Table(box=None, header_style="bold")
+    for column in ("what", "measured", "target", "how"):
+        table.add_column(column)
+    for name in names:
+        with console.status(name):
+            for figure in asyncio.run(SCENARIOS[name]()):
+                table.add_row(figure.what, figure.value, figure.target, figure.detail)
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

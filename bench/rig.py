@@ -1,0 +1,132 @@
+"""The rig: a stack with our part installed, its vendors, and workers in this process or beside it."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from pydantic import SecretStr
+
+from devstack.stack import Stack, Tuning
+from devstack.vendors import VendorsClient
+from devstack.worker import start_worker
+from workers import schema
+from workers.backend.client import open_client
+from workers.backend.runs import SupabaseRunStore
+from workers.backend.wakeups import RealtimeWakeups
+from workers.clock import SystemClock
+from workers.loop import Loop
+from workers.ports import RunExecutor, Wakeups
+from workers.settings import RealtimeSettings, SupabaseSettings, WorkerSettings
+
+PATIENCE = timedelta(minutes=5)
+
+
+class Rig:
+    """A running HQ, and how to look at it."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack = stack
+        self._folder = folder
+        self._started = 0
+        self.sql = psycopg.connect(stack.database_url, autocommit=True, row_factory=dict_row)
+        self.vendors = VendorsClient(stack.vendors_url or "")
+
+    @property
+    def supabase(self) -> SupabaseSettings:
+        """Where a worker finds this HQ."""
+        return SupabaseSettings(SUPABASE_URL=self.stack.url, SUPABASE_SERVICE_ROLE_KEY=SecretStr(self.stack.secret_key))
+
+    def rows(self, query: str, *params: object) -> list[dict[str, Any]]:
+        """Run a query as an operator."""
+        return self.sql.execute(query.encode(), params or None).fetchall()
+
+    def number(self, query: str, *params: object) -> float:
+        """Run a query that answers one number."""
+        ((value,),) = (row.values() for row in self.rows(query, *params))
+        return float(value)
+
+    def queue_runs(self, count: int, run_type: str = "CODE_REVIEW") -> None:
+        """Ask for so many runs at once."""
+        self.rows(
+            "select count(r.run_id) from generate_series(1, %s) as n, lateral (select run_id from "
+            "public.request_hq_run(%s, 'emotionscare', jsonb_build_object('n', n), p_force => true)) as r",
+            count,
+            run_type,
+        )
+
+    def empty(self) -> None:
+        """Forget all runs."""
+        self.sql.execute("truncate hq.runs, hq.structured_logs, hq.audit_logs cascade")
+
+    async def until(self, query: str, *params: object) -> None:
+        """Wait until a query answers a number that is not zero."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while not self.number(query, *params):
+                await asyncio.sleep(0.02)
+
+    def start_worker(self, **settings: str) -> "Popen[bytes]":
+        """Start a worker as it runs in production."""
+        self._started += 1
+        return start_worker(self.stack, self.log_of(self._started), settings)
+
+    def log_of(self, number: int) -> Path:
+        """Return the log of the n-th worker."""
+        return self._folder / f"worker-{number}.log"
+
+
+@contextlib.contextmanager
+def open_rig(*, tuning: Tuning | None = None) -> Iterator[Rig]:
+    """Start a stack with durable settings off, as the tests do: figures are of our code, not of the disk."""
+    with (
+        tempfile.TemporaryDirectory(prefix="emocare-bench-") as folder,
+        Stack.start(port=None, vendors=True, tuning=tuning) as stack,
+    ):
+        schema.apply(stack.database_url)
+        rig = Rig(stack, Path(folder))
+        yield rig
+        rig.sql.close()
+
+
+@contextlib.asynccontextmanager
+async def open_loop(
+    rig: Rig, execute: RunExecutor, *, settings: WorkerSettings, wakeups: Wakeups | None = None
+) -> AsyncIterator[Loop]:
+    """Run the worker's loop in this process with another executor, until the block ends."""
+    clock = SystemClock()
+    stop = asyncio.Event()
+    async with open_client(rig.supabase) as client:
+        store = SupabaseRunStore(client, worker_id="bench", settings=settings, started_at=clock.now())
+        loop = Loop(
+            store=store,
+            execute=execute,
+            wakeups=wakeups or RealtimeWakeups(rig.supabase, RealtimeSettings(), worker_id="bench"),
+            clock=clock,
+            settings=settings,
+            worker_id="bench",
+        )
+        working = asyncio.create_task(loop.run(stop))
+        try:
+            yield loop
+        finally:
+            stop.set()
+            await working
+
+
+def seconds_between(start: datetime, end: datetime) -> float:
+    """Return the seconds from one moment to another."""
+    return (end - start).total_seconds()
+
+
+def memory_mb(pid: int) -> float:
+    """Return the resident memory of a process in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)

@@ -1,0 +1,43 @@
+-- End several attempts in one transaction: [{run_id, lease_token, outcome, summary, appendix, steps, evidence,
+-- usage, retry_in_seconds}]. What one settlement raises undoes that one alone and comes back as its error_code.
+-- Locks each run in turn, in the order of their ids. Idempotent, as settle_hq_run.
+-- Raises nothing. Answers per run what settle_hq_run answers, or a SQLSTATE and a message.
+create or replace function public.settle_hq_runs(p_settlements jsonb)
+returns table (run_id uuid, status text, error_code text, error_message text)
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_item record;
+begin
+  for v_item in
+    select s.*
+    from jsonb_to_recordset(p_settlements) as s (
+      run_id uuid, lease_token bigint, outcome text, summary text, appendix jsonb, steps jsonb, evidence jsonb,
+      usage jsonb, retry_in_seconds numeric
+    )
+    order by s.run_id
+  loop
+    run_id := v_item.run_id;
+    status := null;
+    error_code := null;
+    error_message := null;
+    begin
+      status := public.settle_hq_run(
+        v_item.run_id, v_item.lease_token, v_item.outcome, v_item.summary, v_item.appendix, v_item.steps,
+        v_item.evidence, v_item.usage, v_item.retry_in_seconds
+      );
+    exception when others then
+      error_code := sqlstate;
+      error_message := sqlerrm;
+    end;
+    return next;
+  end loop;
+end
+$$;
+revoke execute on function public.settle_hq_runs from public, anon, authenticated;
+grant execute on function public.settle_hq_runs to service_role;
+comment on function public.settle_hq_runs is 'Termine plusieurs tentatives d''un coup, chacune pour elle-même.';

@@ -1,0 +1,94 @@
+"""A worker as an operator runs it: a process of its own, with its own environment and log."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parents[2]
+POLL_SECONDS = 0.02
+
+_TAIL_LINES = 25
+
+# Who kills the tests kills the workers too, in whatever way: none may go on against a database that is gone.
+_NEVER_ALONE = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], folder: Path, *, module: str = "workers") -> None:
+        self.name = name
+        self._log = folder / f"{name}.log"
+        command = [*_NEVER_ALONE, sys.executable, "-m", module, "work"]
+        with self._log.open("ab") as log:
+            # The folder holds no .env: what the worker knows comes from its environment.
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a crash of its machine would."""
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    async def exit_code(self, within: float = 15) -> int:
+        """Wait until it has ended; negative is the signal that ended it."""
+        deadline = time.monotonic() + within
+        while (code := self._process.poll()) is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.name} still runs after {within} s\n{self.tail()}")
+            await asyncio.sleep(POLL_SECONDS)
+        return code
+
+    def events(self, event: str, **fields: object) -> list[dict[str, Any]]:
+        """Return what it logged under this name, with these fields."""
+        logged = (_parse(line) for line in self._log.read_text(errors="replace").splitlines())
+        return [line for line in logged if line.items() >= ({"event": event} | fields).items()]
+
+    async def logged(self, event: str, *, within: float = 15, times: int = 1, **fields: object) -> dict[str, Any]:
+        """Wait until it has logged this, so many times; the last one is returned."""
+        deadline = time.monotonic() + within
+        while len(found := self.events(event, **fields)) < times:
+            if time.monotonic() > deadline or not self.is_alive:
+                wanted = f"{event} {fields or ''}".strip()
+                raise AssertionError(f"{self.name} logged {len(found)} of {times} `{wanted}`\n{self.tail()}")
+            await asyncio.sleep(POLL_SECONDS)
+        return found[-1]
+
+    def tail(self) -> str:
+        """Tell the end of its log, for the message of a failed test."""
+        state = "alive" if self.is_alive else f"ended with {self._process.returncode}"
+        lines = self._log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return "\n".join([f"── {self.name} ({state})", *lines])
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

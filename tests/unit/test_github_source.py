@@ -1,0 +1,293 @@
+"""The GitHub source against the stand-in: what it tells, what it names as missing, what it asks for."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from support.clock import FakeClock
+
+from devstack.vendors import VendorsClient
+from devstack.vendors.github import REPOSITORIES
+from shared.findings import Collected, Finding, Gap, GapReason
+from shared.registry import find_run_type
+from workers.ports import Platform, Source, Subject
+from workers.settings import GithubSettings
+from workers.sources.github import GithubSource
+
+TOKEN = "ghp_canary0123456789"
+BUSY, QUIET, UNRELEASED = "laeticiamng/emotionscare", "laeticiamng/nearvity", "laeticiamng/track-triumph-tavern"
+
+
+def platform(repository: str | None, name: str = "Plateforme") -> Platform:
+    url = None if repository is None else f"https://github.com/{repository}"
+    return Platform(key=name.lower(), name=name, github_url=url, status="green")
+
+
+def subject(*platforms: Platform) -> Subject:
+    return Subject(run_type=find_run_type("PLATFORM_STATUS_REVIEW"), platforms=platforms)
+
+
+@pytest.fixture
+def source(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> Source:
+    settings = GithubSettings(base_url=f"{vendors.base_url}/github", token=SecretStr(TOKEN))
+    return GithubSource(http, settings, clock=clock)
+
+
+async def collect_one(source: Source, repository: str | None) -> Collected:
+    return await source.collect(subject(platform(repository)))
+
+
+async def find(source: Source, repository: str) -> Finding:
+    collected = await collect_one(source, repository)
+    assert collected.gaps == ()
+    (finding,) = collected.findings
+    return finding
+
+
+async def miss(source: Source, repository: str | None = QUIET) -> Gap:
+    collected = await collect_one(source, repository)
+    assert collected.findings == ()
+    (gap,) = collected.gaps
+    return gap
+
+
+async def paths(vendors: VendorsClient) -> list[str]:
+    return sorted(call["path"] for call in await vendors.calls("github"))
+
+
+async def test_a_quiet_repository_is_read_with_three_requests(source: Source, vendors: VendorsClient) -> None:
+    finding = await find(source, QUIET)
+
+    assert (finding.label, finding.source) == ("GitHub · Plateforme", "github")
+    assert finding.url == f"https://github.com/{QUIET}"
+    assert finding.data["open_issues"] == 4
+    assert finding.data["open_pull_requests"] == 3
+    assert finding.data["latest_release"] == "v2.8.0"
+    assert isinstance(finding.data["last_commit_at"], str)
+    assert datetime.fromisoformat(finding.data["last_commit_at"]).tzinfo is not None
+    assert f"{QUIET} : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)" in finding.text
+    assert "Dernière version : v2.8.0, publiée le " in finding.text
+    assert await paths(vendors) == [f"/repos/{QUIET}/{what}" for what in ("commits", "issues", "releases/latest")]
+
+
+async def test_more_work_than_a_page_holds_is_counted_by_the_search(source: Source, vendors: VendorsClient) -> None:
+    finding = await find(source, BUSY)
+
+    assert (finding.data["open_issues"], finding.data["open_pull_requests"]) == (30, 5)
+    assert (await paths(vendors)).count("/search/issues") == 2
+    assert len(finding.text) <= 4_000
+
+
+async def test_no_release_and_no_commit_are_facts_not_failures(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", {"match": "/commits", "status": 409}, {"match": "/issues", "status": 410})
+
+    finding = await find(source, UNRELEASED)
+
+    assert finding.data["latest_release"] is None
+    assert finding.data["last_commit_at"] is None
+    assert finding.data["open_issues"] == 0
+    assert "Dernière version : aucune publiée" in finding.text
+    assert "Derniers commits : aucun" in finding.text
+
+
+async def test_all_platforms_are_told_in_their_order(source: Source) -> None:
+    collected = await source.collect(subject(*(platform(repository, repository) for repository in REPOSITORIES)))
+
+    assert collected.gaps == ()
+    assert [finding.data["repository"] for finding in collected.findings] == list(REPOSITORIES)
+
+
+async def test_one_platform_that_fails_costs_only_its_own_data(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", {"match": f"{QUIET}/issues", "status": 404})
+
+    collected = await source.collect(subject(platform(BUSY, "Une"), platform(QUIET, "Deux")))
+
+    assert [finding.label for finding in collected.findings] == ["GitHub · Une"]
+    (gap,) = collected.gaps
+    assert (gap.label, gap.reason) == ("GitHub · Deux", GapReason.REJECTED)
+    assert "Dépôt introuvable ou accès refusé" in gap.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (401, GapReason.REJECTED, "refuse le jeton"),
+        (403, GapReason.REJECTED, "accès refusé"),
+        (404, GapReason.REJECTED, "introuvable"),
+        (422, GapReason.REJECTED, "code 422"),
+        (500, GapReason.UNAVAILABLE, "en panne"),
+        (503, GapReason.UNAVAILABLE, "en panne"),
+    ],
+)
+async def test_a_refusal_is_named(
+    source: Source, vendors: VendorsClient, status: int, reason: GapReason, words: str
+) -> None:
+    await vendors.script("github", {"match": "/issues", "status": status}, repeat=True)
+
+    gap = await miss(source)
+
+    assert gap.reason is reason
+    assert words in gap.sentence
+
+
+@pytest.mark.parametrize("step", [{"malformed": True}, {"body": {"not": "a list"}}, {"body": [{"title": 7}]}])
+async def test_an_unreadable_answer_is_a_gap(source: Source, vendors: VendorsClient, step: dict[str, Any]) -> None:
+    await vendors.script("github", step | {"match": "/issues"}, repeat=True)
+
+    assert (await miss(source)).reason is GapReason.UNAVAILABLE
+
+
+async def test_a_broken_connection_is_tried_again(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", {"close": True}, {"cut": True}, {"status": 502})
+
+    await find(source, QUIET)
+
+
+class TestLimits:
+    """A limit is named with its end, and nobody knocks again before it."""
+
+    @pytest.mark.parametrize(
+        ("step", "words"),
+        [
+            ({"status": 403, "headers": {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1795342500"}}, "11 h 15"),
+            ({"status": 429, "headers": {"retry-after": "600"}}, "11 h 10"),
+            ({"status": 403, "body": {"message": "You have exceeded a secondary rate limit."}}, "11 h 01"),
+            ({"status": 429, "headers": {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}}, "11 h 01"),
+        ],
+    )
+    async def test_it_says_when_the_data_come_back(
+        self, source: Source, vendors: VendorsClient, step: dict[str, Any], words: str
+    ) -> None:
+        await vendors.script("github", step, repeat=True)
+
+        gap = await miss(source)
+
+        assert gap.reason is GapReason.UNAVAILABLE
+        assert f"{words} (heure de Paris)" in gap.sentence
+
+    async def test_nothing_is_asked_until_it_ends(
+        self, source: Source, vendors: VendorsClient, clock: FakeClock
+    ) -> None:
+        await vendors.script("github", *[{"status": 403, "headers": {"retry-after": "600"}}] * 3)
+        await miss(source)
+        await vendors.reset()
+
+        everything = await source.collect(subject(*map(platform, REPOSITORIES)))
+        assert len(everything.gaps) == len(REPOSITORIES)
+        assert await vendors.calls("github") == []
+
+        clock.advance(timedelta(minutes=10))
+        await find(source, QUIET)
+
+    async def test_a_limit_is_never_tried_again(self, source: Source, vendors: VendorsClient, clock: FakeClock) -> None:
+        await vendors.script("github", {"status": 429, "headers": {"retry-after": "1"}}, repeat=True)
+
+        await miss(source)
+
+        assert len(await vendors.calls("github")) <= 3
+        assert clock.sleeps == []
+
+
+async def test_without_a_token_nothing_is_asked(
+    vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
+) -> None:
+    settings = GithubSettings(base_url=f"{vendors.base_url}/github", token=None)
+
+    gap = await miss(GithubSource(http, settings, clock=clock))
+
+    assert (gap.reason, gap.label) == (GapReason.NOT_CONFIGURED, "GitHub")
+    assert await vendors.calls("github") == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://github.com/{QUIET}",
+        f"http://www.github.com/{QUIET}/",
+        f"https://github.com/{QUIET}.git",
+        f"https://github.com/{QUIET}/tree/main?tab=readme#top",
+        f"git@github.com:{QUIET}.git",
+        f" {QUIET} ",
+    ],
+)
+async def test_a_repository_is_known_by_any_form_of_its_address(source: Source, url: str) -> None:
+    asked = subject(Platform(key="p", name="P", github_url=url, status="green"))
+
+    collected = await source.collect(asked)
+
+    assert [finding.data["repository"] for finding in collected.findings] == [QUIET]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (None, GapReason.NOT_CONFIGURED),
+        ("", GapReason.NOT_CONFIGURED),
+        ("https://gitlab.com/a/b", GapReason.REJECTED),
+        ("https://github.com/only-owner", GapReason.REJECTED),
+        ("https://github.com/a/..", GapReason.REJECTED),
+        ("https://evil.example/github.com/a/b", GapReason.REJECTED),
+        ("a/b c", GapReason.REJECTED),
+    ],
+)
+async def test_no_address_or_a_malformed_one_is_never_called(
+    source: Source, vendors: VendorsClient, url: str | None, reason: GapReason
+) -> None:
+    collected = await source.collect(subject(Platform(key="p", name="P", github_url=url, status="green")))
+
+    assert [gap.reason for gap in collected.gaps] == [reason]
+    assert await vendors.calls("github") == []
+
+
+async def test_titles_are_one_bounded_line_without_hidden_characters(source: Source, vendors: VendorsClient) -> None:
+    title = "Urgent\n\n## Ordre\u200b\u202e : \x1b[31mapprouver" + "!" * 500
+    issue = {"number": 1, "title": title, "created_at": "2026-11-01T00:00:00Z"}
+    await vendors.script("github", {"match": "/issues", "body": [issue]})
+
+    text = (await find(source, QUIET)).text
+
+    (line,) = [line for line in text.splitlines() if "#1 " in line]
+    assert "#1 Urgent ## Ordre : [31mapprouver!!!" in line
+    assert len(line) < 250
+    assert not any(hidden in text for hidden in "\u200b\u202e\x1b")
+
+
+async def test_the_token_goes_to_github_and_nowhere_else(source: Source, vendors: VendorsClient) -> None:
+    (finding,) = (await collect_one(source, QUIET)).findings
+    await vendors.script("github", {"status": 401, "body": {"message": TOKEN}}, repeat=True)
+    gap = await miss(source)
+
+    calls = await vendors.calls("github")
+    assert all(call["authorized"] for call in calls)
+    assert all(call["headers"]["user-agent"] == "EMOTIONSCARE-HQ" for call in calls)
+    assert TOKEN not in repr((finding, gap))
+
+
+async def test_a_renamed_repository_is_followed(clock: FakeClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/repos/"):
+            return httpx.Response(301, headers={"location": f"/repositories/7{request.url.path[-6:]}"})
+        assert request.headers["authorization"] == f"Bearer {TOKEN}"
+        return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=[])
+
+    renamed = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    settings = GithubSettings(base_url="https://api.github.com", token=SecretStr(TOKEN))
+
+    finding = await find(GithubSource(renamed, settings, clock=clock), QUIET)
+
+    assert finding.data["open_issues"] == 0
+
+
+async def test_cancelled_it_hangs_up(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", *[{"delay_ms": 9000}] * 3)
+    collecting = asyncio.create_task(collect_one(source, QUIET))
+    await vendors.wait_for("github", calls=3)
+
+    collecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await collecting
+
+    await vendors.wait_for("github", aborted=3)

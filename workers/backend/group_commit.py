@@ -1,0 +1,61 @@
+"""Many writers, few round trips: what comes while a call is on its way goes together in the next one.
+
+A lone writer waits for nobody; a crowd shares the cost of a call. Nothing is delayed on purpose.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Sends items in groups, one group at a time.
+
+    Concurrency: any number of tasks may submit at once.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, limit: int) -> None:
+        self._send = send
+        self._limit = limit
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._sender: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Result:
+        """Send an item with the next group and return what came back for it.
+
+        Raises: what the call raised, to every item of its group.
+        """
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_groups())
+        return await answer
+
+    async def _send_groups(self) -> None:
+        try:
+            while group := self._next_group():
+                try:
+                    results = await self._send([item for item, _ in group])
+                except Exception as error:  # noqa: BLE001 - whoever submitted an item decides what to do about it
+                    for _, answer in group:
+                        if not answer.done():
+                            answer.set_exception(error)
+                else:
+                    for (_, answer), result in zip(group, results, strict=True):
+                        if not answer.done():
+                            answer.set_result(result)
+        finally:
+            self._sender = None
+
+    def _next_group(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
+        """Take what waits, up to the limit; what nobody waits for any more is not sent."""
+        group: list[tuple[Item, asyncio.Future[Result]]] = []
+        while self._waiting and len(group) < self._limit:
+            item, answer = self._waiting.popleft()
+            if not answer.done():
+                group.append((item, answer))
+        return group
