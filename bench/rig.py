@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 
 from devstack.stack import Stack, Tuning
 from devstack.vendors import VendorsClient
@@ -41,7 +41,7 @@ class Rig:
     @property
     def supabase(self) -> SupabaseSettings:
         """Where a worker finds this HQ."""
-        return SupabaseSettings(SUPABASE_URL=self.stack.url, SUPABASE_SERVICE_ROLE_KEY=SecretStr(self.stack.secret_key))
+        return SupabaseSettings(url=HttpUrl(self.stack.url), service_key=SecretStr(self.stack.secret_key))
 
     def rows(self, query: str, *params: object) -> list[dict[str, Any]]:
         """Run a query as an operator."""

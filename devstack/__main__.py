@@ -1,4 +1,8 @@
-"""Keep a project up in the foreground: `python -m devstack [--variant seed|head] [--port N] [--data-dir DIR]`."""
+"""Keep a project up in the foreground: `python -m devstack [--variant seed|head] [--port N] [--data-dir DIR]`.
+
+Our part of the database is installed and the vendors' stand-ins run, so that `emocare` works at once; `--bare`
+leaves both out, which is the HQ as it was before us.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from devstack.baseline import Variant
 from devstack.postgres import PostgresError
 from devstack.processes import ServiceError
 from devstack.stack import DEFAULT_DATABASE_PORT, DEFAULT_PORT, OWNER_EMAIL, OWNER_PASSWORD, Stack
+from devstack.worker import worker_environment
+from workers import schema
 
 
 def print_addresses(console: Console, stack: Stack) -> None:
@@ -38,6 +44,21 @@ def print_addresses(console: Console, stack: Stack) -> None:
             console.print(f"[bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
 
 
+def print_next_steps(console: Console, stack: Stack) -> None:
+    """Write the variables of `emocare` to a file beside the stack's data, and show how to use it."""
+    variables = stack.data_dir / "worker.env"
+    variables.touch(mode=0o600)
+    variables.write_text("".join(f"{name}={value}\n" for name, value in worker_environment(stack).items()))
+    shown = variables.relative_to(Path.cwd()) if variables.is_relative_to(Path.cwd()) else variables
+    console.print("\nIn another terminal:", highlight=False)
+    for command in (
+        f"export EMOCARE_ENV_FILE={shown}",
+        ".venv/bin/emocare work",
+        ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
+    ):
+        console.print(f"  [bold]{command}[/]", soft_wrap=True, highlight=False)
+
+
 def main() -> int:
     """Start, say where everything is, and stop at Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m devstack", description="Supabase on this machine.")
@@ -45,7 +66,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--data-dir", type=Path, default=Path(".devstack"))
     parser.add_argument("--functions-port", type=int, help="where the functions are served; default: any")
-    parser.add_argument("--vendors", action="store_true", help="with stand-ins for the vendors")
+    parser.add_argument("--bare", action="store_true", help="without our migrations and the vendors' stand-ins")
     options = parser.parse_args()
     console = Console()
     handler = RichHandler(console=console, show_time=False, show_path=False)
@@ -62,15 +83,19 @@ def main() -> int:
                 port=options.port,
                 database_port=DEFAULT_DATABASE_PORT,
                 functions_port=options.functions_port,
-                vendors=options.vendors,
+                vendors=not options.bare,
             )
     except (ServiceError, PostgresError) as error:
         console.print(f"[red]Could not start:[/] {error}")
         return 1
     with stack:
+        if not options.bare:
+            schema.apply(stack.database_url)
         print_addresses(console, stack)
         if not stack.cluster.has_pg_cron:
-            console.print("[yellow]This PostgreSQL has no pg_cron: scheduled jobs do not run here.[/]")
+            console.print("[yellow]This PostgreSQL has no pg_cron: a stand-in runs the scheduled jobs.[/]")
+        if not options.bare:
+            print_next_steps(console, stack)
         console.print("Ready. Ctrl-C stops it.")
         stopping.wait()
         console.print("Stopping…")

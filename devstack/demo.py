@@ -109,9 +109,8 @@ async def _show_failure(owner: AsyncClient, vendors: VendorsClient) -> None:
     run = await _settled(owner, ticket["run_id"])
     _expect(run["status"] == "failed", f"the run ended {run['status']}")
     console.print(f"The run [red]failed[/] at once, and its row says what to do: « {run['executive_summary']} »")
-    console.print(
-        f"[dim]error_code {run['detailed_appendix']['error_code']}, cost {run['detailed_appendix']['cost_estimate']} EUR[/]\n"
-    )
+    appendix = run["detailed_appendix"]
+    console.print(f"[dim]error_code {appendix['error_code']}, cost {appendix['cost_estimate']} EUR[/]\n")
 
 
 async def _show_rescue(

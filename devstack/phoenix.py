@@ -42,26 +42,28 @@ def decode(data: str | bytes, version: Version) -> Frame:
     try:
         if isinstance(data, bytes):
             return _decode_broadcast(data)
-        message = json.loads(data)
         if version == "1.0.0":
-            refs = (message.get("ref"), message.get("join_ref"))
-            return Frame(message["topic"], message["event"], message["payload"], *refs)
-        join_ref, ref, topic, event, payload = message
-        return Frame(topic, event, payload, ref, join_ref)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            message = json.loads(data)
+            join_ref, ref, topic, event, payload = map(message.get, ("join_ref", "ref", "topic", "event", "payload"))
+        else:
+            join_ref, ref, topic, event, payload = json.loads(data)
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise FrameError(f"not a frame of version {version}: {error}") from error
+    if not isinstance(topic, str) or not isinstance(event, str) or not isinstance(payload, dict):
+        raise FrameError("a frame without topic, event or payload")
+    return Frame(topic, event, payload, ref, join_ref)
 
 
 def encode(frame: Frame, version: Version) -> str | bytes | None:
     """Write a frame for a client; None if its version cannot carry the payload."""
+    is_binary = frame.event == "broadcast" and isinstance(frame.payload.get("payload"), bytes)
     if version == "1.0.0":
-        if frame.event == "broadcast" and isinstance(frame.payload.get("payload"), bytes):
-            return None
         message = {"topic": frame.topic, "event": frame.event, "payload": frame.payload, "ref": frame.ref}
-        return json.dumps(message)
-    if frame.event == "broadcast":
-        return _encode_broadcast(frame)
-    return json.dumps([frame.join_ref, frame.ref, frame.topic, frame.event, frame.payload])
+        return None if is_binary else json.dumps(message)
+    if frame.event == "broadcast" and (data := _encode_broadcast(frame)) is not None:
+        return data
+    parts = [frame.join_ref, frame.ref, frame.topic, frame.event, frame.payload]
+    return None if is_binary else json.dumps(parts)
 
 
 def _decode_broadcast(data: bytes) -> Frame:
@@ -81,11 +83,11 @@ def _decode_broadcast(data: bytes) -> Frame:
     return Frame(topic, "broadcast", payload, ref or None, join_ref or None)
 
 
-def _encode_broadcast(frame: Frame) -> bytes:
-    """Layout: kind, three lengths, encoding, then topic, event, metadata and the payload."""
+def _encode_broadcast(frame: Frame) -> bytes | None:
+    """Layout: kind, three lengths, encoding, then topic, event, metadata and the payload; None if one is too long."""
     content = frame.payload.get("payload")
     encoding, body = (_AS_IS, content) if isinstance(content, bytes) else (_AS_JSON, json.dumps(content).encode())
     fields = [frame.topic.encode(), str(frame.payload.get("event", "")).encode(), b""]
     if any(len(field) > _MAX_FIELD_BYTES for field in fields):
-        raise FrameError("a broadcast's topic or event is too long")
+        return None
     return bytes([_BROADCAST, *map(len, fields), encoding]) + b"".join(fields) + body

@@ -13,11 +13,14 @@ import contextlib
 import logging
 import os
 import random
+import signal
+import struct
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -181,6 +184,12 @@ class Socket:
         payload = {"status": status, "response": response}
         self.send(Frame(to.topic, "phx_reply", payload, to.ref, to.join_ref))
 
+    def cut(self) -> None:
+        """End the connection by a reset, as when a machine on the way gives up."""
+        linger_no_time = struct.pack("ii", 1, 0)
+        self.connection.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger_no_time)
+        self.connection.transport.abort()
+
     async def freeze(self, seconds: float) -> None:
         """Neither read nor write for a while, as a half-open connection."""
         self._thawed.clear()
@@ -202,19 +211,22 @@ class Socket:
             channel.handle(frame)
 
     def _join(self, frame: Frame) -> None:
-        if (previous := self.channels.get(frame.topic)) is not None:
-            previous.close()
+        previous = self.channels.get(frame.topic)
+        if previous is not None:
+            previous.end()
         try:
             channel = Channel(self, frame)
         except JoinError as error:
             self.realtime.statistics.joins_refused += 1
             self.reply(frame, "error", {"reason": str(error)})
-            return
-        self.realtime.statistics.joins += 1
-        self.channels[frame.topic] = channel
-        numbered = [{**asked, "id": number_of(asked)} for asked in channel.asked]
-        self.reply(frame, "ok", {"postgres_changes": numbered})
-        channel.start()
+        else:
+            self.realtime.statistics.joins += 1
+            self.channels[frame.topic] = channel
+            numbered = [{**asked, "id": number_of(asked)} for asked in channel.asked]
+            self.reply(frame, "ok", {"postgres_changes": numbered})
+            channel.start()
+        if previous is not None:
+            previous.say_closed()  # after the answer to the new join: so does Phoenix
 
 
 class JoinError(Exception):
@@ -241,8 +253,8 @@ class Channel(Subscriber):
         if config.get("private"):
             # Private channels stand on policies of realtime.messages, which this project does not use.
             raise JoinError(f"Unauthorized: You do not have permissions to read from this Channel topic: {self.name}")
-        token = join.payload.get("access_token")
-        self._claims = self._verify(socket.token if not token or token.startswith("sb_") else token)
+        token = str(join.payload.get("access_token") or "sb_")
+        self._claims = self._verify(socket.token if token.startswith("sb_") else token)
 
     @property
     def claims(self) -> Claims:
@@ -288,11 +300,11 @@ class Channel(Subscriber):
         elif frame.event == "presence":
             self._socket.reply(frame, "ok", {})
         elif frame.event == "access_token":
-            self._renew(frame.payload.get("access_token"))
+            self._renew(str(frame.payload.get("access_token") or "sb_"))
 
-    def _renew(self, token: str | None) -> None:
-        if not token or token.startswith("sb_"):
-            return
+    def _renew(self, token: str) -> None:
+        if token.startswith("sb_"):
+            return  # the gateway exchanged the key when the socket was opened
         try:
             self._claims = self._verify(token)
         except JoinError as error:
@@ -342,6 +354,10 @@ class Channel(Subscriber):
     def close(self) -> None:
         """End the membership and tell the client."""
         self.end()
+        self.say_closed()
+
+    def say_closed(self) -> None:
+        """Tell the client that this membership, known by its join, has ended."""
         self._socket.send(Frame(self.topic, "phx_close", {}, self._join_ref, self._join_ref))
 
     def end(self) -> None:
@@ -377,8 +393,11 @@ async def main() -> None:
     app = uvicorn.Config(
         build_app(realtime), HOST, ports.port, log_level="warning", lifespan="off", timeout_keep_alive=75
     )
-    async with sockets:
-        reading = asyncio.create_task(realtime.changes.run())
+    # uvicorn raises the signal again when it has stopped, and by default that would end us before the sockets are
+    # closed.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
+    async with sockets, asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(realtime.changes.run())
         await uvicorn.Server(app).serve()
         reading.cancel()
 

@@ -88,7 +88,7 @@ class _Door:
                     self._start(socket.connection.close(order["code"], "closed by a test"))
             case "cut":
                 for socket in sockets:
-                    socket.connection.transport.abort()
+                    socket.cut()
             case "refuse":
                 self._realtime.refusing_until = time.monotonic() + order["seconds"]
             case "freeze":

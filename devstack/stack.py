@@ -7,7 +7,6 @@ it brings services only, so that a test can have its own project on a cloned dat
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ import psycopg
 
 from devstack import postgrest
 from devstack.baseline import Variant, apply_baseline
+from devstack.cron import Ticker, install_stand_in
 from devstack.keys import Keys
 from devstack.postgres import SUPERUSER, PortTakenError, PostgresCluster
 from devstack.processes import HOST, Processes, ServiceError, answers, choose_port, is_port_free
@@ -154,6 +154,10 @@ class Stack:
                 cluster = _start_cluster(folder, database_port, database, ephemeral=data_dir is None)
                 resources.callback(cluster.stop)
                 _prepare_database(cluster, database, folder, variant, demo=demo)
+                if not cluster.has_pg_cron:
+                    ticker = Ticker(cluster.dsn(database, SUPERUSER))
+                    ticker.start()
+                    resources.callback(ticker.stop)
             ports = Ports.choose(gateway=_settle_port(port), functions=functions_port)
             stack = cls(cluster, database, folder, ports, tuning or Tuning())
             resources.push(stack._resources.pop_all())
@@ -273,7 +277,7 @@ class Stack:
         self._processes.wait_until("auth", answers(self._ports.auth, "/health"))
         self._await_realtime()
         if vendors:
-            self._processes.wait_until("vendors", lambda: not is_port_free(self._ports.vendors))
+            self._processes.wait_until("vendors", answers(self._ports.vendors, "/_health"))
 
     def _launch_auth(self) -> None:
         environment = {
@@ -328,8 +332,6 @@ class Stack:
         self._processes.start("gateway", [node, script], {"GATEWAY": json.dumps(config)})
 
     def _launch_vendors(self) -> None:
-        if importlib.util.find_spec("devstack.vendors.__main__") is None:
-            raise ServiceError("there are no vendor stand-ins: devstack/vendors cannot be run")
         self._launch_module("vendors", ["--port", str(self._ports.vendors)], {})
         self.vendors_url = f"http://{HOST}:{self._ports.vendors}"
 
@@ -369,6 +371,8 @@ def _prepare_database(cluster: PostgresCluster, database: str, folder: Path, var
         is_fresh = connection.execute("select to_regnamespace('hq') is null").fetchone() == (True,)
     if is_fresh:
         note.write_text(json.dumps({"variant": variant}))
+        if not cluster.has_pg_cron:
+            install_stand_in(cluster.dsn(database, SUPERUSER))
         apply_baseline(cluster.dsn(database, SUPERUSER), variant, demo=demo)
     elif (found := json.loads(note.read_text())["variant"]) != variant:
         raise ServiceError(f"{folder} holds the schema `{found}`, not `{variant}`: choose another folder")

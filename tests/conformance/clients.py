@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import httpx
 import psycopg
-from supabase import AsyncClient, create_async_client
+from supabase import AsyncClient, AsyncClientOptions, create_async_client
+from supabase_auth import AsyncMemoryStorage
 
-from devstack.auth import hash_password
+from devstack.accounts import hash_password
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 
 if TYPE_CHECKING:
@@ -122,7 +124,11 @@ class Ear:
 async def connect_as(stack: Stack, who: str = "anon", *, key: str | None = None) -> AsyncClient:
     """Make a supabase-py client of the service, of nobody, or of a person who signs in."""
     keys = {"service": stack.service_role_key}
-    client = await create_async_client(stack.url, key or keys.get(who, stack.anon_key))
+    # Our own HTTP client, because supabase-py drops its inner ones unclosed at every sign-in.
+    options = AsyncClientOptions(
+        httpx_client=httpx.AsyncClient(), storage=AsyncMemoryStorage(), auto_refresh_token=False
+    )
+    client = await create_async_client(stack.url, key or keys.get(who, stack.anon_key), options)
     passwords = {"owner": (OWNER_EMAIL, OWNER_PASSWORD), "viewer": (VIEWER_EMAIL, VIEWER_PASSWORD)}
     if who in passwords:
         email, password = passwords[who]
@@ -136,9 +142,8 @@ async def close_client(client: AsyncClient) -> None:
         channel.rejoin_timer.reset()
         channel.join_push.destroy()
     await client.realtime.close()
-    await client.auth.close()
-    if client._postgrest is not None:
-        await client._postgrest.aclose()
+    assert client.options.httpx_client is not None
+    await client.options.httpx_client.aclose()
 
 
 class Puppet:
@@ -181,9 +186,16 @@ class Puppet:
         await self._process.wait()
 
     @classmethod
-    async def start(cls, stack: Stack, *, key: str | None = None, **realtime: Any) -> Self:
+    async def start(
+        cls, stack: Stack, *, key: str | None = None, reconnect_ms: int | None = None, **realtime: Any
+    ) -> Self:
         """Start the process; `realtime` goes to the client as its options of that name."""
-        options = {"url": stack.url, "key": key or stack.anon_key, "realtime": realtime}
+        options = {
+            "url": stack.url,
+            "key": key or stack.anon_key,
+            "realtime": realtime,
+            "reconnectMs": reconnect_ms,
+        }
         pipe = asyncio.subprocess.PIPE
         return cls(
             await asyncio.create_subprocess_exec("node", str(_PUPPET), json.dumps(options), stdin=pipe, stdout=pipe)

@@ -1,4 +1,4 @@
-"""One PostgreSQL per session, one template per schema variant, and clients that are closed after each test."""
+"""Projects on clones of the HQ, and clients that are closed after each test."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import psycopg
+import httpx
 import pytest
 from clients import GRANTS, QUICK, Puppet, close_client, connect_as, create_viewer, execute
 
-from devstack.baseline import Variant, apply_baseline
-from devstack.postgres import SUPERUSER, PostgresCluster
 from devstack.stack import Stack, Tuning
 
 if TYPE_CHECKING:
@@ -19,41 +17,18 @@ if TYPE_CHECKING:
 
     from supabase import AsyncClient
 
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
-    with PostgresCluster.start(tmp_path_factory.mktemp("cluster") / "data", ephemeral=True) as running:
-        yield running
+    from devstack.baseline import Variant
+    from devstack.postgres import PostgresCluster
 
 
 @pytest.fixture(scope="session")
-def make_database(cluster: PostgresCluster) -> Callable[[Variant], str]:
-    """Clone a database with the existing schema and its demonstration rows."""
-    templates: set[str] = set()
-
-    def make(variant: Variant = "head") -> str:
-        template = f"template_{variant}"
-        if template not in templates:
-            with psycopg.connect(cluster.dsn("postgres", SUPERUSER), autocommit=True) as connection:
-                connection.execute(f"create database {template}".encode())
-            apply_baseline(cluster.dsn(template, SUPERUSER), variant, demo=True)
-            templates.add(template)
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        cluster.clone(template, name)
-        return name
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def open_stack(
-    cluster: PostgresCluster, make_database: Callable[[Variant], str]
-) -> Callable[..., contextlib.AbstractContextManager[Stack]]:
-    """Open a project of one's own on a fresh database."""
+def open_stack(cluster: PostgresCluster) -> Callable[..., contextlib.AbstractContextManager[Stack]]:
+    """Open a project of one's own, on a clone of the HQ as the host made it."""
 
     @contextlib.contextmanager
     def open_one(variant: Variant = "head", tuning: Tuning = QUICK, *, grants: bool = True) -> Iterator[Stack]:
-        database = make_database(variant)
+        database = f"project_{uuid.uuid4().hex[:12]}"
+        cluster.clone(variant, database)
         with Stack.start(cluster=cluster, database=database, port=None, tuning=tuning) as running:
             if grants:
                 execute(running, GRANTS)
@@ -69,6 +44,13 @@ def stack(open_stack: Callable[..., contextlib.AbstractContextManager[Stack]]) -
     with open_stack() as running:
         create_viewer(running)
         yield running
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A plain HTTP client."""
+    async with httpx.AsyncClient() as client:
+        yield client
 
 
 @pytest.fixture

@@ -6,13 +6,18 @@ import { createInterface } from 'node:readline'
 import { createClient } from '@supabase/supabase-js'
 import WebSocket from 'ws'
 
-const { url, key, realtime } = JSON.parse(process.argv[2])
+const { url, key, realtime, reconnectMs } = JSON.parse(process.argv[2])
 const report = (kind, payload) => console.log(JSON.stringify({ kind, payload: payload ?? null }))
 console.warn = () => {} // the client warns of its own future; nothing here depends on it
 
 const supabase = createClient(url, key, {
   auth: { autoRefreshToken: false, persistSession: true },
-  realtime: { transport: WebSocket, heartbeatCallback: (status) => report('heartbeat', status), ...realtime },
+  realtime: {
+    transport: WebSocket,
+    heartbeatCallback: (status) => report('heartbeat', status),
+    ...(reconnectMs && { reconnectAfterMs: () => reconnectMs }),
+    ...realtime,
+  },
 })
 let channel
 

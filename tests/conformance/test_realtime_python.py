@@ -7,7 +7,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 import websockets
 from clients import GRANTS, QUICK, Ear, execute, insert_run
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
+    import httpx
     from supabase import AsyncClient
 
     Connect = Callable[..., Awaitable[AsyncClient]]
@@ -202,6 +202,20 @@ async def test_what_commits_before_the_subscription_is_announced_is_not_told(
         }
 
 
+async def test_what_was_committed_but_not_yet_read_is_told_to_those_who_listened_then(
+    open_stack: OpenStack, connect: Connect
+) -> None:
+    with open_stack(tuning=Tuning(subscribe_delay=(0, 0), poll_seconds=1)) as stack:
+        early = await Ear(await connect(stack, "service"), "early").on_changes().listen()
+
+        before = insert_run(stack)
+        late = await Ear(await connect(stack, "service"), "late").on_changes().listen()
+        after = insert_run(stack)
+
+        assert [(await early.next("change"))["record"]["id"] for _ in range(2)] == [before, after]
+        assert (await late.next("change"))["record"]["id"] == after
+
+
 async def test_with_the_hosted_delay_the_announcement_comes_after_one_to_three_seconds(
     open_stack: OpenStack, connect: Connect
 ) -> None:
@@ -243,6 +257,18 @@ async def test_the_client_outlives_a_crash_of_realtime(open_stack: OpenStack, co
         assert (await ear.next("change"))["record"]["id"] == run_id
 
 
+async def test_a_restart_of_realtime_sends_its_clients_away_in_good_order(open_stack: OpenStack) -> None:
+    with open_stack() as stack:
+        socket = await open_socket(stack)
+
+        await asyncio.to_thread(stack.restart_realtime)
+        await socket.wait_closed()
+        async with await open_socket(stack) as again:
+            await exchange(again, topic="phoenix", event="heartbeat", ref="1")
+
+    assert socket.close_code == 1001
+
+
 async def test_changes_go_on_after_postgresql_was_away(connect: Connect) -> None:
     with Stack.start(port=None, tuning=QUICK) as stack:
         execute(stack, GRANTS)
@@ -278,12 +304,12 @@ async def test_a_channel_that_asks_for_it_hears_its_own_echo(stack: Stack, conne
     assert (await ear.next("broadcast"))["payload"] == {"nonce": 42}
 
 
-async def test_a_broadcast_by_rest_reaches_the_members(stack: Stack, connect: Connect) -> None:
+async def test_a_broadcast_by_rest_reaches_the_members(stack: Stack, connect: Connect, http: httpx.AsyncClient) -> None:
     client = await connect(stack)
     ear = await Ear(client, "hq-notifications").on_broadcast().subscribe()
     message = {"topic": "hq-notifications", "event": "run_completed", "payload": {"run_type": "x"}, "private": False}
 
-    answer = httpx.post(
+    answer = await http.post(
         f"{stack.url}/realtime/v1/api/broadcast",
         json={"messages": [message]},
         headers={"apikey": stack.publishable_key},
@@ -328,7 +354,7 @@ async def test_a_private_channel_is_refused(stack: Stack, connect: Connect) -> N
 
 async def test_a_token_that_expires_ends_the_channel_aloud(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
-    await client.realtime.set_auth(stack.mint_token(expires_in=1.5))
+    await client.realtime.set_auth(stack.mint_token(expires_in=2.5))
     ear = await Ear(client, "expiring").subscribe()
     await ear.next_state("SUBSCRIBED")
 
@@ -338,8 +364,8 @@ async def test_a_token_that_expires_ends_the_channel_aloud(stack: Stack, connect
 
 async def test_a_renewed_token_keeps_the_channel(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
-    await client.realtime.set_auth(stack.mint_token("service_role", expires_in=1.5))
-    expires = time.time() + 1.5
+    await client.realtime.set_auth(stack.mint_token("service_role", expires_in=2.5))
+    expires = time.time() + 2.5
     ear = await Ear(client, "renewed").on_changes().listen()
 
     await client.realtime.set_auth(stack.mint_token("service_role"))
@@ -421,10 +447,20 @@ async def test_leaving_is_answered_and_closes_the_channel(stack: Stack) -> None:
     assert unknown["payload"] == {"status": "error", "response": {"reason": "unmatched topic"}}
 
 
+async def test_a_second_join_of_a_topic_replaces_the_first(stack: Stack) -> None:
+    async with await open_socket(stack) as socket:
+        await exchange(socket, topic="realtime:x", event="phx_join", ref="1")
+        joined = await exchange(socket, topic="realtime:x", event="phx_join", ref="2")
+        closed = json.loads(await socket.recv())
+
+    assert (joined["payload"]["status"], joined["ref"]) == ("ok", "2")
+    assert (closed["event"], closed["ref"]) == ("phx_close", "1")
+
+
 async def test_nonsense_on_the_wire_does_not_end_the_socket(stack: Stack) -> None:
     async with await open_socket(stack) as socket:
-        await socket.send("nonsense")
-        await socket.send(b"\x09nonsense")
+        for nonsense in ("nonsense", "[]", '{"topic": "realtime:x", "event": "phx_join", "payload": 1}', b"\x09", b""):
+            await socket.send(nonsense)
 
         assert (await exchange(socket, topic="phoenix", event="heartbeat", ref="1"))["ref"] == "1"
 
@@ -442,16 +478,22 @@ async def test_refused_sockets_are_let_in_again_afterwards(open_stack: OpenStack
     assert (statistics["sockets_refused"], statistics["sockets_open"]) == (1, 1)
 
 
-async def test_a_frozen_socket_stays_open_and_silent_until_it_thaws(stack: Stack) -> None:
+async def test_a_frozen_socket_neither_reads_nor_writes_until_it_thaws(stack: Stack, http: httpx.AsyncClient) -> None:
     async with await open_socket(stack) as socket:
-        await exchange(socket, topic="phoenix", event="heartbeat", ref="1")
+        await exchange(socket, topic="realtime:frozen", event="phx_join", ref="1")
         stack.realtime.freeze_sockets(0.5)
         frozen = time.monotonic()
 
-        reply = await exchange(socket, topic="phoenix", event="heartbeat", ref="2")
+        pong = await socket.ping()  # whoever reads answers it
+        await http.post(
+            f"{stack.url}/realtime/v1/api/broadcast",
+            json={"messages": [{"topic": "frozen", "event": "e", "payload": {}}]},
+            headers={"apikey": stack.anon_key},
+        )
+        await socket.recv()
 
-        assert reply["ref"] == "2"
         assert time.monotonic() - frozen > 0.3
+        assert await pong > 0.3
 
 
 async def test_realtime_counts_what_happens(open_stack: OpenStack, connect: Connect) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, WorkersError
 from workers.cli import operate, registry, runs
@@ -31,6 +32,7 @@ app.command("cancel")(runs.cancel)
 app.command("logs")(runs.logs)
 app.command("migrate")(operate.migrate)
 app.command("sql")(operate.print_sql)
+app.command("env")(operate.print_env)
 app.command("doctor")(operate.doctor)
 app.command("dev")(operate.dev)
 app.add_typer(registry.app, name="registry", help="The table of run types.")
@@ -72,7 +74,7 @@ def main() -> None:
         app()
     except WorkersError as error:
         structlog.reset_defaults()
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {error}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,7 +15,8 @@ from workers.settings import Settings, read_settings
 
 T = TypeVar("T")
 
-console = Console()
+# Piped, nobody's window is narrow.
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 EnvFile = Annotated[
     Path,

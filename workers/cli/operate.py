@@ -7,12 +7,13 @@ import sys
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
+import psycopg
 import typer
 from pydantic import SecretStr
 from rich.markup import escape
 from rich.table import Table
 
-from shared.errors import BackendError, ConfigurationError, WorkersError
+from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
 from shared.registry import REGISTRY_VERSION
 from workers import schema
 from workers.backend import rpc
@@ -27,9 +28,9 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
-from workers.logs import configure_logs
+from workers.logs import configure_logs, redact
 from workers.ports import Check, CheckState
-from workers.settings import Settings
+from workers.settings import Settings, render_env_example
 
 _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
 _SKEW_SECONDS: Final = 5
@@ -42,10 +43,10 @@ def work(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
 
     async def body() -> None:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
         async with open_worker(settings) as worker:
+            # Not before: until there is something to finish or hand back, a signal may end the process as usual.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
             await worker.run(stop)
 
     run_async(body())
@@ -63,7 +64,14 @@ def migrate(
     ],
 ) -> None:
     """Bring the database up to date: our tables, functions, grants, cron jobs and the registry's mirror."""
-    report = schema.apply(database_url)
+    try:
+        report = schema.apply(database_url)
+    except psycopg.OperationalError as error:
+        raise BackendUnavailable(f"The database does not answer: {redact(_first_line(error))}.") from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it
+            raise ConfigurationError("--database-url cannot be read: give postgresql://user:password@host/db") from None
+        raise BackendRejected(f"The database refused: {error.sqlstate} {_first_line(error)}") from error
     if not report.changed:
         console.print("The database is up to date.")
         return
@@ -74,9 +82,18 @@ def migrate(
         console.print(f"[green]✓[/] run types mirrored (registry {REGISTRY_VERSION})", highlight=False)
 
 
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def print_sql() -> None:
     """Print everything `migrate` would apply, as one text for the SQL editor; pasting it twice is harmless."""
     typer.echo(schema.render())
+
+
+def print_env() -> None:
+    """Print every variable with its default, as a file to fill in."""
+    typer.echo(render_env_example(), nl=False)
 
 
 def doctor(as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
@@ -141,7 +158,7 @@ def _examine_schema(state: rpc.SchemaState) -> Check:
         return Check(
             name="our schema",
             state="amber",
-            detail=f"run types mirrored from registry {state.registry_version}, this is {REGISTRY_VERSION}: emocare migrate",
+            detail=f"run types are of registry {state.registry_version}, this is {REGISTRY_VERSION}: emocare migrate",
         )
     return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
 

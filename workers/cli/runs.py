@@ -104,10 +104,15 @@ def list_runs(
         print_json([line.model_dump(mode="json") for line in lines])
         return
     table = Table(box=None, header_style="bold")
-    for column in ("created (Paris)", "status", "type", "platform", "trigger", "try", "took", "EUR", "run"):
+    # The id is there to be copied: it is never cut, whatever the width.
+    table.add_column("run", no_wrap=True, min_width=36)
+    for column in ("created (Paris)", "status"):
+        table.add_column(column, no_wrap=True)
+    for column in ("type", "platform", "trigger", "try", "took", "EUR"):
         table.add_column(column, justify="right" if column in {"try", "took", "EUR"} else "left")
     for line in lines:
         table.add_row(
+            str(line.run_id),
             f"{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}",
             _status(line.status),
             escape(line.run_type),
@@ -116,7 +121,6 @@ def list_runs(
             "-" if line.attempt is None else str(line.attempt),
             _duration(line),
             _euros(line.cost_eur),
-            str(line.run_id),
         )
     console.print(table if lines else "No run yet: `emocare run DAILY_EXECUTIVE_BRIEF --wait` makes one.")
 
