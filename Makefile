@@ -23,7 +23,8 @@ setup: .venv/.installed node_modules/.installed ## Install everything this folde
 	touch $@
 
 node_modules/.installed: package-lock.json .npmrc
-	npm ci --silent
+	# Not `npm ci`: it refuses a lock file without the other systems' binaries, which not every registry serves.
+	npm install --no-save --silent
 	touch $@
 
 .PHONY: demo
