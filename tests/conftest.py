@@ -27,7 +27,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
     """Start PostgreSQL and build the templates: ``seed`` and ``head`` as the host made them, ``*_hq`` with our part."""
-    with PostgresCluster.start(Path(tmp_path_factory.mktemp("postgres"))) as running:
+    with PostgresCluster.start(Path(tmp_path_factory.mktemp("postgres")), ephemeral=True) as running:
         for variant in ("seed", "head"):
             _build_templates(running, variant)
         # The launcher of pg_cron stays connected to its database: a template must not be that one.

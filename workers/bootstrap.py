@@ -1,16 +1,21 @@
 """Composition root: settings → a worker, everything opened and closed by one stack."""
 
 import os
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
 from uuid import uuid4
 
-import httpx
 import structlog
 
-from shared.errors import ConfigurationError
+from shared.backoff import draw_delay
+from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
+from supabase import AsyncClient
+from workers import outbound
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.backend.runs import SupabaseRunStore
@@ -28,19 +33,22 @@ from workers.sources.platforms import PlatformsSource
 
 log = structlog.get_logger(__name__)
 
+_RETRY_BASE: Final = timedelta(seconds=1)
+_RETRY_CAP: Final = timedelta(seconds=5)
+
 
 @asynccontextmanager
 async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Loop]:
-    """Open everything a worker needs.
+    """Open everything a worker needs; wait for Supabase as long as it is away.
 
-    Raises: ConfigurationError when the database lacks what this version needs.
+    Raises: ConfigurationError when Supabase refuses the key, or the database lacks what this version needs.
     """
     clock = clock or SystemClock()
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(settings.supabase))
-        refuse_older_schema(await rpc.get_hq_schema_state(client))
-        http = await stack.enter_async_context(httpx.AsyncClient())
+        refuse_older_schema(await _await_schema_state(client, clock))
+        http = await stack.enter_async_context(outbound.open_http())
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
         sources: tuple[Source, ...] = (
             PlatformsSource(clock=clock),
@@ -70,6 +78,21 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
             settings=settings.worker,
             worker_id=worker_id,
         )
+
+
+async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:
+    """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again."""
+    rng = random.Random()  # noqa: S311 - jitter, not a secret
+    failures = 0
+    while True:
+        try:
+            return await rpc.get_hq_schema_state(client)
+        except BackendRejected as error:
+            raise ConfigurationError(str(error)) from error
+        except BackendUnavailable as error:
+            log.warning("backend.failed", call="get_hq_schema_state", error_code=error.code, error_message=str(error))
+        failures += 1
+        await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
 
 
 def refuse_older_schema(state: rpc.SchemaState) -> None:

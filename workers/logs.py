@@ -21,7 +21,9 @@ _SECRETS: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SECRET_KEYS: Final = re.compile(r"(?i)(password|secret|token|authorization|api_?key|service_?key|cookie)$")
+_SECRET_KEYS: Final = re.compile(
+    r"(?i)(password|secret|token|authorization|api[-_]?key|service(_role)?_?key|cookie)s?$"
+)
 _ALLOWED_KEYS: Final = frozenset({"lease_token"})
 REDACTED: Final = "[redacted]"
 
@@ -34,11 +36,14 @@ def redact(value: object) -> object:
         return {str(key): _redact_entry(str(key), entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact(entry) for entry in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return redact(str(value))  # whatever prints it would do the same, unredacted
 
 
 def _redact_entry(key: str, value: object) -> object:
-    if key not in _ALLOWED_KEYS and isinstance(value, str) and _SECRET_KEYS.search(key):
+    secret = _SECRET_KEYS.search(key) and key not in _ALLOWED_KEYS
+    if secret and not isinstance(value, bool | int | float | None):
         return REDACTED
     return redact(value)
 
@@ -58,7 +63,9 @@ def configure_logs(settings: LogSettings) -> None:
         _redact_event,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(

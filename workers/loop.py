@@ -5,27 +5,34 @@ import contextlib
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 import structlog
 
-from shared.errors import BackendError, LeaseLost
+from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, RunId
 from workers.ports import Clock, Meter, RunExecutor, RunStore, Wakeups, WakeupState
 from workers.settings import WorkerSettings
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 # Workers that started together must not look together.
 _SWEEP_JITTER: Final = 0.15
+# A worker that is told to stop may outlive its grace period by no more than this.
+_HAND_BACK_SECONDS: Final = 10
 
 
 @dataclass
 class _Execution:
     claim: Claim
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[None]" = field(init=False)
+    # From then on the settlement itself tells whether the lease was still held.
+    settling: bool = False
     # Set before the task is cancelled, so that its end is told for what it was.
     dropped_as: LeaseState | None = None
 
@@ -50,6 +57,7 @@ class Loop:
         self._settings = settings
         self._worker_id = worker_id
         self._running: dict[RunId, _Execution] = {}
+        self._rescue_at = -math.inf
         self._look = asyncio.Event()
         self._beat = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
@@ -73,11 +81,9 @@ class Loop:
     async def _take_work_until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         try:
-            rescued_at = -math.inf
             while not stop.is_set():
                 self._look.clear()
-                if self._clock.monotonic() - rescued_at >= self._settings.sweep_every.total_seconds():
-                    rescued_at = self._clock.monotonic()
+                if self._clock.monotonic() >= self._rescue_at:
                     await self._rescue()
                 await self._claim()
                 await self._wait_for_a_hint(stopping)
@@ -94,32 +100,36 @@ class Loop:
             looking.cancel()
 
     async def _rescue(self) -> None:
-        try:
-            rescue = await self._store.rescue()
-        except BackendError as error:
-            log.warning("backend.failed", call="rescue", error_code=error.code, error_message=str(error))
-        else:
-            if not rescue.did_nothing:
-                log.info("runs.rescued", **rescue.model_dump())
+        # Not later than the next jittered look: else every other look would come too early.
+        self._rescue_at = self._clock.monotonic() + self._settings.sweep_every.total_seconds() * (1 - _SWEEP_JITTER)
+        rescue = await self._answer("rescue", self._store.rescue())
+        if rescue is not None and not rescue.did_nothing:
+            log.info("runs.rescued", **rescue.model_dump())
 
     async def _claim(self) -> None:
         free = self._settings.concurrency - len(self._running)
         if free <= 0:
             return
-        try:
-            claims = await self._store.claim(free, self._type_slots())
-        except BackendError as error:
-            log.warning("backend.failed", call="claim", error_code=error.code, error_message=str(error))
-            return
+        claims = await self._answer("claim", self._store.claim(free, self._type_slots())) or []
         for claim in claims:
-            task = asyncio.create_task(self._work(claim), name=f"run {claim.run_id}")
-            self._running[claim.run_id] = _Execution(claim, task)
+            self._start(claim)
         if claims and self._wakeups.state is not WakeupState.LIVE:
             self._beat.set()  # from now on leases are checked often
-        if len(claims) == free:
-            return  # full: the next run that ends looks again
-        if claims:
-            self._look.set()  # a type's own limit may have hidden others
+        if claims and len(claims) < free:
+            self._look.set()  # a type's own limit may have hidden others; when full, the next run that ends looks again
+
+    async def _answer(self, call: str, answer: Awaitable[T]) -> T | None:
+        """Await an answer of the backend whose absence must not end the worker: it is told, and asked for again."""
+        try:
+            return await answer
+        except (BackendError, TimeoutError) as error:
+            code = error.code if isinstance(error, BackendError) else BackendUnavailable.code
+            log.warning("backend.failed", call=call, error_code=code, error_message=str(error))
+        except Exception:
+            log.exception("backend.failed", call=call)
+        # Leases run out while the backend is away, also of workers that are well: they renew before anybody rescues.
+        self._rescue_at = max(self._rescue_at, self._clock.monotonic() + self._settings.renew_every.total_seconds())
+        return None
 
     def _type_slots(self) -> dict[str, int]:
         """Say how many more runs of each limited type this process takes."""
@@ -130,7 +140,19 @@ class Loop:
             if run_type.max_parallel is not None
         }
 
-    async def _work(self, claim: Claim) -> None:
+    def _start(self, claim: Claim) -> None:
+        if (former := self._running.get(claim.run_id)) is not None:
+            self._drop(former, LeaseState.LOST)  # a newer claim voids the older, also when both are ours
+        execution = self._running[claim.run_id] = _Execution(claim)
+        execution.task = asyncio.create_task(self._work(execution), name=f"run {claim.run_id}")
+
+    def _drop(self, execution: _Execution, state: LeaseState) -> None:
+        log.warning("run.dropped", run_id=str(execution.claim.run_id), state=state.value)
+        execution.dropped_as = state
+        execution.task.cancel()
+
+    async def _work(self, execution: _Execution) -> None:
+        claim = execution.claim
         started = self._clock.monotonic()
         meter = Meter()
         bound = log.bind(
@@ -142,6 +164,7 @@ class Loop:
         end = "unsettled"
         try:
             settlement = await self._execute(claim, meter)
+            execution.settling = True
             end = (await self._store.settle(claim, settlement, meter.total)).value
         except LeaseLost as error:
             end = "lease_lost"
@@ -150,11 +173,12 @@ class Loop:
             # The lease runs out and another attempt resumes after the last checkpoint.
             bound.error("run.unsettled", error_code=error.code, error_message=str(error))
         except asyncio.CancelledError:
-            execution = self._running.get(claim.run_id)
-            end = "handed_back" if execution is None or execution.dropped_as is None else execution.dropped_as.value
+            end = "handed_back" if execution.dropped_as is None else execution.dropped_as.value
             raise
+        except Exception:
+            log.exception("run.unsettled", run_id=str(claim.run_id))
         finally:
-            if self._running.get(claim.run_id) is not None:
+            if self._running.get(claim.run_id) is execution:
                 del self._running[claim.run_id]
             bound.info(
                 "run.settled",
@@ -173,31 +197,32 @@ class Loop:
         """Renew all leases in one call, often enough; drop the runs that are not ours any more."""
         while True:
             self._beat.clear()
-            try:
-                await self._renew()
-            except BackendError as error:
-                log.warning("backend.failed", call="renew", error_code=error.code, error_message=str(error))
+            held = {run_id: execution.claim for run_id, execution in self._running.items()}
+            states = await self._answer("renew", self._renew(list(held.values())))
+            self._drop_lost(held, states or {})
+            # An answer that did not come is asked for again while the lease still holds.
+            period = self._settings.renew_every.total_seconds() / 5 if states is None else self._beat_period()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._beat_period()):
+                async with asyncio.timeout(period):
                     await self._beat.wait()
+
+    async def _renew(self, leases: Sequence[Claim]) -> Mapping[RunId, LeaseState]:
+        async with asyncio.timeout(self._settings.renew_every.total_seconds() / 2):
+            return await self._store.renew(leases, self._wakeups.state.value)
+
+    def _drop_lost(self, held: Mapping[RunId, Claim], states: Mapping[RunId, LeaseState]) -> None:
+        for run_id, state in states.items():
+            execution = self._running.get(run_id)
+            if execution is None or execution.claim is not held.get(run_id) or state is LeaseState.HELD:
+                continue
+            if not execution.settling and execution.dropped_as is None:
+                self._drop(execution, state)
 
     def _beat_period(self) -> float:
         # Without Realtime nobody tells of a cancellation: while something runs, ask more often.
         blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
         period = self._settings.cancel_poll if blind else self._settings.renew_every
         return min(period, self._settings.renew_every).total_seconds()
-
-    async def _renew(self) -> None:
-        held = {run_id: execution.claim for run_id, execution in self._running.items()}
-        states = await self._store.renew(list(held.values()), self._wakeups.state.value)
-        for run_id, state in states.items():
-            execution = self._running.get(run_id)
-            same_claim = execution is not None and execution.claim is held.get(run_id)
-            if execution is None or not same_claim or state is LeaseState.HELD or execution.dropped_as:
-                continue
-            log.warning("run.dropped", run_id=str(run_id), state=state.value)
-            execution.dropped_as = state
-            execution.task.cancel()
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────
 
@@ -214,9 +239,10 @@ class Loop:
         await asyncio.gather(*(execution.task for execution in left), return_exceptions=True)
         if not left:
             return
-        try:
-            released = await self._store.release([execution.claim for execution in left])
-        except BackendError as error:
-            log.error("runs.not_released", running=len(left), error_code=error.code, error_message=str(error))
-        else:
+        released = await self._answer("release", self._hand_back(left))
+        if released is not None:
             log.info("runs.released", released=released)
+
+    async def _hand_back(self, executions: Sequence[_Execution]) -> int:
+        async with asyncio.timeout(_HAND_BACK_SECONDS):
+            return await self._store.release([execution.claim for execution in executions])

@@ -96,8 +96,10 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
         "-- running it again is harmless. It only adds; no table, function or policy of the host changes meaning.",
         _LEDGER,
     ]
-    for file in read_files() if files is None else files:
-        parts.append(_render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}")
+    parts += [
+        _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
+        for file in (read_files() if files is None else files)
+    ]
     parts += [_mirror_statement(), _AFTER]
     return "\n".join(parts)
 
@@ -113,7 +115,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
     with psycopg.connect(database_url, autocommit=True, application_name="emocare migrate") as connection:
         if not connection.execute("select to_regclass('hq.runs') is not null").fetchone() == (True,):
             raise ConfigurationError(
-                "This database has no table hq.runs: give the URL of the HQ's database (or `emocare dev` for a local one)."
+                "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
         connection.execute("select pg_advisory_lock(hashtextextended('hq.worker_migrations', 0))")
         connection.execute(_LEDGER.encode())
@@ -176,8 +178,8 @@ def _render_migration(file: SqlFile) -> str:
 
 
 def _ledger_entry(file: SqlFile) -> str:
-    return (
-        f"insert into hq.worker_migrations (kind, name, sha256) values ('{file.kind}', '{file.name}', '{file.sha256}') "
+    return (  # names and digests of our own files
+        f"insert into hq.worker_migrations (kind, name, sha256) values ('{file.kind}', '{file.name}', '{file.sha256}') "  # noqa: S608
         "on conflict (kind, name) do update set sha256 = excluded.sha256, applied_at = now();\n"
     )
 
@@ -210,7 +212,7 @@ def _mirror_statement() -> str:
     )
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", ")[1:])
     return (
-        f"delete from hq.run_types where registry_version <> '{REGISTRY_VERSION}';\n"
+        f"delete from hq.run_types where registry_version <> '{REGISTRY_VERSION}';\n"  # noqa: S608 - our own constant
         f"insert into hq.run_types ({columns}) values\n{rows}\n"
         f"on conflict (key) do update set {updates};\n"
     )

@@ -4,22 +4,54 @@ One model per concern; a field's alias is its environment variable. Only the com
 by calling ``read_settings``; everything else receives the model it needs.
 """
 
+import math
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
+_DAY_SECONDS = 86_400
+
 
 def _seconds(value: object) -> object:
     """Read a bare number as seconds, as every variable name here says."""
-    return timedelta(seconds=float(value)) if isinstance(value, int | float | str) else value
+    if not isinstance(value, int | float | str):
+        return value
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _DAY_SECONDS:
+        raise ValueError("give seconds, more than 0 and at most a day")
+    return timedelta(seconds=seconds)
+
+
+def _key(value: SecretStr) -> SecretStr:
+    """Take a key as it was pasted, with the line end that often comes along."""
+    key = value.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("give the key alone, on one line")
+    return SecretStr(key)
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
 class _Block(BaseSettings):
@@ -32,9 +64,7 @@ class SupabaseSettings(_Block):
     """Where the database's API is, and the key that opens it."""
 
     url: HttpUrl = Field(alias="SUPABASE_URL", description="Project URL, e.g. https://abc.supabase.co")
-    service_key: SecretStr = Field(
-        alias="SUPABASE_SERVICE_ROLE_KEY", description="Service key: legacy JWT or sb_secret_…"
-    )
+    service_key: Key = Field(alias="SUPABASE_SERVICE_ROLE_KEY", description="Service key: legacy JWT or sb_secret_…")
     timeout: Seconds = Field(timedelta(seconds=10), alias="SUPABASE_TIMEOUT_SECONDS", description="Per call.")
 
 
@@ -78,6 +108,12 @@ class WorkerSettings(_Block):
         timedelta(minutes=15), alias="RETRY_CAP_SECONDS", description="Longest delay between two attempts."
     )
 
+    @model_validator(mode="after")
+    def _renew_in_time(self) -> Self:
+        if 2 * self.renew_every > self.lease:
+            raise ValueError("LEASE_RENEW_SECONDS must be at most half of LEASE_SECONDS")
+        return self
+
 
 class RealtimeSettings(_Block):
     """How the wake-up subscription is watched."""
@@ -111,7 +147,7 @@ class GatewaySettings(_Block):
     """The model's service: any OpenAI-compatible endpoint."""
 
     base_url: HttpUrl = Field(HttpUrl("https://ai.gateway.lovable.dev/v1"), alias="LLM_BASE_URL")
-    api_key: SecretStr | None = Field(None, alias="LOVABLE_API_KEY", description="Key of the endpoint.")
+    api_key: Key | None = Field(None, alias="LOVABLE_API_KEY", description="Key of the endpoint.")
     call_timeout: Seconds = Field(
         timedelta(seconds=120),
         alias="LLM_TIMEOUT_SECONDS",
@@ -135,7 +171,7 @@ class GithubSettings(_Block):
     """Read access to the managed repositories."""
 
     base_url: HttpUrl = Field(HttpUrl("https://api.github.com"), alias="GITHUB_API_URL")
-    token: SecretStr | None = Field(None, alias="GITHUB_TOKEN", description="Fine-grained, read only.")
+    token: Key | None = Field(None, alias="GITHUB_TOKEN", description="Fine-grained, read only.")
 
 
 class LogSettings(_Block):
@@ -170,7 +206,32 @@ def read_settings(env_file: Path | None = None) -> Settings:
         try:
             read[name] = block(_env_file=env_file)  # type: ignore[misc]
         except ValidationError as error:
-            faults += [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+            faults += _tell(error)
     if faults:
         raise ConfigurationError(f"Settings: {'; '.join(faults)}. `.env.example` explains each variable.")
     return Settings.model_validate(read)
+
+
+def _tell(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_input=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        yield ": ".join((*map(str, fault["loc"]), message))
+
+
+def render_env_example() -> str:
+    """Render every variable with its default and what it is for; what must be given comes without a comment sign."""
+    lines = ["# Every variable of the workers. Written by `emocare env`; a default is shown as it is."]
+    for block in (field.annotation for field in Settings.model_fields.values()):
+        assert block is not None
+        lines += ["", f"# ── {(block.__doc__ or '').splitlines()[0]}"]
+        for field in block.model_fields.values():
+            sign = "" if field.is_required() else "# "
+            lines += [f"# {field.description}"] if field.description else []
+            lines.append(f"{sign}{field.alias}={_show_default(field.default)}")
+    return "\n".join([*lines, ""])
+
+
+def _show_default(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g}"
+    return "" if value is None or value is PydanticUndefined else str(value)

@@ -23,12 +23,13 @@ begin
       'model_used', t.model,
       'duration_ms', 0,
       'cost_estimate', coalesce(t.cost_eur, 0.05),
-      'attempt', 1
+      'attempt', coalesce(queue.attempt + 1, 1)
     ) || p_extra,
     r.id
   )
   from hq.runs as r
   left join hq.run_requests as q on q.run_id = r.id
+  left join hq.run_queue as queue on queue.run_id = r.id
   left join hq.run_types as t on t.key = r.run_type
   where r.id = p_run_id;
 end

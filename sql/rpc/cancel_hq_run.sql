@@ -12,11 +12,11 @@ as $$
 #variable_conflict use_column
 declare
   v_caller text := hq.caller();
-  v_cost numeric;
   v_status hq.run_status;
+  v_appendix jsonb;
 begin
   perform from hq.run_queue as q where q.run_id = p_run_id for update;
-  select r.status into v_status from hq.runs as r where r.id = p_run_id for update;
+  select r.status into v_status from hq.runs as r where r.id = p_run_id for no key update;
   if not found then
     raise exception using
       errcode = 'HQ006',
@@ -25,7 +25,6 @@ begin
   elsif v_status not in ('pending', 'running') then
     return v_status::text;
   end if;
-  select coalesce(sum(c.cost_eur), 0) into v_cost from hq.run_costs as c where c.run_id = p_run_id;
   update hq.runs as r
   set
     status = 'cancelled',
@@ -35,13 +34,18 @@ begin
       'error_code', 'cancelled',
       'fallback_used', false,
       'duration_ms', hq.elapsed_ms(r.started_at),
-      'cost_estimate', round(v_cost, 6)
+      'cost_estimate', (
+        select coalesce(round(sum(c.cost_eur), 6), 0) from hq.run_costs as c where c.run_id = p_run_id
+      )
     )
-  where r.id = p_run_id;
-  delete from hq.run_queue where run_id = p_run_id;
+  where r.id = p_run_id
+  returning r.detailed_appendix into v_appendix;
   perform hq.log_run('info', 'run.cancelled', p_run_id, jsonb_build_object(
-    'cancelled_by', v_caller, 'cost_estimate', round(v_cost, 6)
+    'cancelled_by', v_caller,
+    'duration_ms', v_appendix -> 'duration_ms',
+    'cost_estimate', v_appendix -> 'cost_estimate'
   ));
+  delete from hq.run_queue where run_id = p_run_id;
   return 'cancelled';
 end
 $$;

@@ -21,6 +21,8 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+-- Of a queue that grew since it was last analysed, a bitmap would read and sort all to hand out a few.
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 begin

@@ -41,7 +41,7 @@ begin
     request.trigger,
     request.requester,
     r.owner_requested,
-    coalesce(queue.attempt + 1, (r.detailed_appendix ->> 'attempt')::integer),
+    coalesce(queue.attempt + 1, substring(r.detailed_appendix ->> 'attempt' from '^\d{1,9}$')::integer),
     queue.max_attempts,
     queue.run_at,
     queue.worker_id,

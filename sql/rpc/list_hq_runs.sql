@@ -26,7 +26,7 @@ as $$
     r.platform_key,
     r.status::text,
     request.trigger,
-    coalesce(queue.attempt + 1, (r.detailed_appendix ->> 'attempt')::integer),
+    coalesce(queue.attempt + 1, substring(r.detailed_appendix ->> 'attempt' from '^\d{1,9}$')::integer),
     r.created_at,
     r.started_at,
     r.completed_at,

@@ -1,5 +1,5 @@
 -- Hand running runs back to the queue, [{run_id, lease_token}], when a worker stops. No attempt is counted.
--- Fenced by the lease tokens. Idempotent.
+-- Fenced by the lease tokens. Locks each run in turn, in the order of their ids, as settle_hq_runs. Idempotent.
 -- Raises nothing. Answers how many were handed back.
 create or replace function public.release_hq_runs(p_leases jsonb)
 returns integer
@@ -16,6 +16,7 @@ begin
   for v_lease in
     select l.run_id, l.lease_token
     from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
+    order by l.run_id
   loop
     continue when not hq.guard_lease(v_lease.run_id, v_lease.lease_token);
     update hq.run_queue

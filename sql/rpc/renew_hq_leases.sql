@@ -1,5 +1,5 @@
 -- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives.
--- Fenced by the lease tokens. Idempotent.
+-- Fenced by the lease tokens. Idempotent. Waits for nobody: a lease that is being written stays as it is this time.
 -- Raises nothing. Answers each run's state: held, cancelled (stop, somebody cancelled it) or lost (stop).
 create or replace function public.renew_hq_leases(
   p_worker_id text, p_leases jsonb, p_lease_seconds numeric, p_heartbeat jsonb
@@ -29,26 +29,30 @@ begin
     select l.run_id, l.lease_token
     from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
   ),
-  held as (
+  free as (
+    -- Who waited here could be told "lost" of the run that it settles at this moment.
+    select q.run_id
+    from given
+    join hq.run_queue as q using (run_id, lease_token)
+    join hq.runs as r on r.id = q.run_id
+    where q.worker_id = p_worker_id and r.status = 'running'
+    for update of q skip locked
+  ),
+  renewed as (
     update hq.run_queue as q
     set leased_until = now() + make_interval(secs => p_lease_seconds::double precision)
-    from given, hq.runs as r
-    where q.run_id = given.run_id
-      and q.lease_token = given.lease_token
-      and q.worker_id = p_worker_id
-      and r.id = given.run_id
-      and r.status = 'running'
-    returning q.run_id
+    from free
+    where q.run_id = free.run_id
   )
   select
     given.run_id,
     case
-      when held.run_id is not null then 'held'
+      when q.worker_id = p_worker_id and r.status = 'running' then 'held'
       when r.status = 'cancelled' then 'cancelled'
       else 'lost'
     end
   from given
-  left join held on held.run_id = given.run_id
+  left join hq.run_queue as q using (run_id, lease_token)
   left join hq.runs as r on r.id = given.run_id;
 end
 $$;

@@ -75,10 +75,6 @@ begin
     end if;
   end if;
 
-  if v_caller = 'owner' then
-    perform hq.check_request_limit(v_requester);
-  end if;
-
   loop
     insert into hq.run_queue (run_id, run_type, platform_key, dedupe_key, priority)
     values (v_run_id, p_run_type, v_platform, v_dedupe, v_priority)
@@ -105,6 +101,11 @@ begin
     using hq.runs as r
     where q.dedupe_key = v_dedupe and r.id = q.run_id and r.status not in ('pending', 'running');
   end loop;
+
+  -- Only now: a request that another run answers costs nothing and is not counted.
+  if v_caller = 'owner' then
+    perform hq.check_request_limit(v_requester);
+  end if;
 
   insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced)
   values (v_run_id, v_requester, v_trigger, v_context, v_key, v_force);

@@ -26,10 +26,10 @@ begin
   for v_row in
     select q.*, r.status
     from hq.run_queue as q
-    left join hq.runs as r on r.id = q.run_id
+    join hq.runs as r on r.id = q.run_id
     where (q.worker_id is not null and (q.leased_until < now() or r.status <> 'running'))
       or (q.worker_id is null and r.status <> 'pending')
-    for update of q skip locked
+    for update of q skip locked for no key update of r skip locked
   loop
     if v_row.status not in ('pending', 'running') then
       -- Somebody ended the run in the table editor.

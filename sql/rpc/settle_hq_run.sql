@@ -27,7 +27,7 @@ declare
   v_cost numeric;
   v_appendix jsonb;
 begin
-  if p_outcome not in ('completed', 'failed', 'retry') then
+  if p_outcome is null or p_outcome not in ('completed', 'failed', 'retry') then
     raise exception using
       errcode = '22023',
       message = format('Unknown outcome %L: completed, failed or retry.', p_outcome);
@@ -57,7 +57,8 @@ begin
     executive_summary = p_summary,
     completed_at = case when v_status <> 'pending' then clock_timestamp() end,
     started_at = case when v_status <> 'pending' then r.started_at end,
-    detailed_appendix = jsonb_build_object('fallback_used', false) || p_appendix || jsonb_build_object(
+    detailed_appendix = coalesce(p_appendix, '{}') || jsonb_build_object(
+      'fallback_used', coalesce(p_appendix -> 'fallback_used' = 'true', false),
       'cost_estimate', round(v_cost, 6),
       'attempt', v_queue.attempt + 1,
       'duration_ms', hq.elapsed_ms(r.started_at)

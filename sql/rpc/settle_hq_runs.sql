@@ -3,7 +3,7 @@
 -- Locks each run in turn, in the order of their ids. Idempotent, as settle_hq_run.
 -- Raises nothing. Answers per run what settle_hq_run answers, or a SQLSTATE and a message.
 create or replace function public.settle_hq_runs(p_settlements jsonb)
-returns table (run_id uuid, status text, error_code text, error_message text)
+returns table (run_id uuid, lease_token bigint, status text, error_code text, error_message text)
 language plpgsql
 volatile
 security definer
@@ -19,9 +19,10 @@ begin
       run_id uuid, lease_token bigint, outcome text, summary text, appendix jsonb, steps jsonb, evidence jsonb,
       usage jsonb, retry_in_seconds numeric
     )
-    order by s.run_id
+    order by s.run_id, s.lease_token
   loop
     run_id := v_item.run_id;
+    lease_token := v_item.lease_token;
     status := null;
     error_code := null;
     error_message := null;

@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Row]
 
 
 class Database:
-    """One clone of a template, with an SQL connection as role ``postgres`` (operators, pg_cron, ``emocare migrate``)."""
+    """One clone of a template, with a session as role ``postgres``: operators, pg_cron, ``emocare migrate``."""
 
     def __init__(self, cluster: PostgresCluster, name: str) -> None:
         self.cluster = cluster

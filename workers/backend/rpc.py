@@ -3,16 +3,19 @@
 All are POST: the postgrest client repeats GET and HEAD by itself, and nothing may be repeated behind our back.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
-from supabase import AsyncClient
 
-from shared.runs import Claim, Lease, LeaseState, RunId, Settlement, StepRecord
-from workers.backend.translate import translated
+from shared.errors import BackendError
+from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
+from supabase import AsyncClient
+from workers.backend.translate import refusal, translated
 from workers.ports import (
     Check,
     Heartbeat,
@@ -28,6 +31,10 @@ from workers.ports import (
 
 T = TypeVar("T")
 
+# PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
+# Strangers write such things; a run must not be lost to them.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
 
 class SchemaState(BaseModel):
     """What the database has of ours."""
@@ -40,15 +47,46 @@ class SchemaState(BaseModel):
     server_time: datetime
 
 
+class End(NamedTuple):
+    """The end of one attempt, with the lease that may write it."""
+
+    lease: Lease
+    settlement: Settlement
+    usage: Usage
+
+
 class _RenewedLease(BaseModel):
     run_id: RunId
     state: LeaseState
 
 
+class _Settled(BaseModel):
+    run_id: RunId
+    lease_token: LeaseToken
+    status: str | None
+    error_code: str | None
+    error_message: str | None
+
+    def answer(self) -> str | BackendError:
+        if self.status is not None:
+            return self.status
+        return refusal("settle_hq_runs", self.error_code or "", self.error_message or "")
+
+
 async def _call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
     with translated(name):
-        response = await client.rpc(name, dict(params)).execute()
-    return shape.validate_python(response.data)
+        response = await client.rpc(name, _storable(dict(params))).execute()
+        return shape.validate_python(response.data)
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _TICKETS = TypeAdapter(list[RunTicket])
@@ -56,6 +94,7 @@ _CLAIMS = TypeAdapter(list[Claim])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
 _INT = TypeAdapter(int)
+_SETTLED = TypeAdapter(list[_Settled])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _RESCUES = TypeAdapter(list[Rescue])
 _DETAILS = TypeAdapter(list[RunDetail])
@@ -100,20 +139,35 @@ async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord
     return await _call(client, "checkpoint_hq_step", params, _BOOL)
 
 
-async def settle_hq_run(client: AsyncClient, lease: Lease, settlement: Settlement, usage: Usage) -> str:
+async def settle_hq_run(client: AsyncClient, end: End) -> str:
     """End an attempt; the run's status, or 'lost'. Idempotent. Raises: BackendError."""
-    params = {
-        "p_run_id": str(lease.run_id),
-        "p_lease_token": lease.lease_token,
-        "p_outcome": settlement.outcome.value,
-        "p_summary": settlement.summary,
-        "p_appendix": settlement.appendix,
-        "p_steps": [step.model_dump(mode="json") for step in settlement.steps],
-        "p_evidence": [evidence.model_dump(mode="json") for evidence in settlement.evidence],
-        "p_usage": usage.model_dump(mode="json"),
-        "p_retry_in_seconds": settlement.retry_in.total_seconds(),
-    }
+    params = {f"p_{name}": value for name, value in _end(end).items()}
     return await _call(client, "settle_hq_run", params, _TEXT)
+
+
+async def settle_hq_runs(client: AsyncClient, ends: Sequence[End]) -> list[str | BackendError]:
+    """End several attempts, each for itself: per attempt what ``settle_hq_run`` answers, or what it would raise.
+
+    Idempotent. Raises: BackendError when the call itself failed.
+    """
+    rows = await _call(client, "settle_hq_runs", {"p_settlements": [_end(end) for end in ends]}, _SETTLED)
+    answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
+    return [answers[end.lease.run_id, end.lease.lease_token] for end in ends]
+
+
+def _end(end: End) -> dict[str, JsonValue]:
+    settlement = end.settlement
+    return {
+        "run_id": str(end.lease.run_id),
+        "lease_token": end.lease.lease_token,
+        "outcome": settlement.outcome.value,
+        "summary": settlement.summary,
+        "appendix": settlement.appendix,
+        "steps": [step.model_dump(mode="json") for step in settlement.steps],
+        "evidence": [evidence.model_dump(mode="json") for evidence in settlement.evidence],
+        "usage": end.usage.model_dump(mode="json"),
+        "retry_in_seconds": settlement.retry_in.total_seconds(),
+    }
 
 
 async def renew_hq_leases(

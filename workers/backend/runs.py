@@ -2,19 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from supabase import AsyncClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from shared.errors import BackendUnavailable, LeaseLost
+from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+from supabase import AsyncClient
 from workers.backend import rpc
+from workers.backend.group_commit import GroupCommit
 from workers.ports import Heartbeat, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
 T = TypeVar("T")
+
+# A report is a few kilobytes: this many stay well below what a gateway accepts in one request.
+_SETTLEMENTS_AT_ONCE: Final = 50
 
 
 class SupabaseRunStore:
@@ -28,6 +32,7 @@ class SupabaseRunStore:
         self._worker_id = worker_id
         self._settings = settings
         self._started_at = started_at
+        self._settlements = GroupCommit(self._send_settlements, limit=_SETTLEMENTS_AT_ONCE)
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs. Raises: BackendError."""
@@ -40,7 +45,7 @@ class SupabaseRunStore:
 
     async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
         """End an attempt. Raises: LeaseLost, BackendError."""
-        status = await self._insist(lambda: rpc.settle_hq_run(self._client, lease, settlement, usage))
+        status = await self._insist(lambda: self._settle_in_company(rpc.End(lease, settlement, usage)))
         if status == "lost":
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
         return RunStatus(status)
@@ -66,6 +71,17 @@ class SupabaseRunStore:
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""
         return tuple(await self._insist(lambda: rpc.read_hq_platforms(self._client, platform_key)))
+
+    async def _settle_in_company(self, end: rpc.End) -> str:
+        answer = await self._settlements.submit(end)
+        if isinstance(answer, BackendError):
+            raise answer
+        return answer
+
+    async def _send_settlements(self, ends: Sequence[rpc.End]) -> Sequence[str | BackendError]:
+        if len(ends) == 1:
+            return [await rpc.settle_hq_run(self._client, ends[0])]
+        return await rpc.settle_hq_runs(self._client, ends)
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.

@@ -1,12 +1,15 @@
 """Their errors → ours. Foreign exceptions of Supabase cross the border here and nowhere else."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import httpx
 from postgrest import APIError
+from pydantic import ValidationError
+from supabase_auth.errors import AuthError, AuthRetryableError
 
 from shared import errors
 
@@ -20,8 +23,11 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
     "HQ006": errors.UnknownRun,
 }
 
-# SQLSTATE classes that pass: connection, rollback (deadlock), resources, operator intervention, system.
-_PASSING_CLASSES: Final = ("08", "40", "53", "57", "58", "PGRST0")
+# SQLSTATEs that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
+# intervention, system.
+_PASSING_CODES: Final = ("08", "25006", "40", "53", "55P03", "57", "58", "PGRST0")
+# Where there is no code, the library puts the status in its place, and 404 is no SQLSTATE of class 40.
+_CODE: Final = re.compile(r"[0-9A-Z]{5}|PGRST\w+")
 _PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _REFUSED_STATUSES: Final = frozenset({401, 403})
 
@@ -36,7 +42,7 @@ async def refuse_bad_status(response: httpx.Response) -> None:
         return
     await response.aread()
     code = _sqlstate(response)
-    if code is not None and not code.startswith(_PASSING_CLASSES):
+    if code is not None and not _passes(code):
         return  # PostgreSQL's own error: translated with its code
     if status in _REFUSED_STATUSES:
         raise errors.BackendRejected(
@@ -52,22 +58,32 @@ def _sqlstate(response: httpx.Response) -> str | None:
         return None
     code = body.get("code") if isinstance(body, dict) else None
     # PostgREST's own refusals of a token are told by the status alone.
-    return code if isinstance(code, str) and not code.startswith("PGRST3") else None
+    is_sqlstate = isinstance(code, str) and _CODE.fullmatch(code) and not code.startswith("PGRST3")
+    return code if is_sqlstate else None
+
+
+def _passes(code: str) -> bool:
+    return _CODE.fullmatch(code) is not None and code.startswith(_PASSING_CODES)
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Translate whatever a Supabase call raises inside the block; ``what`` names the call for developers.
 
-    Raises: BackendUnavailable (worth repeating), BackendRejected, or the CallerError that our SQL meant.
+    Raises: BackendUnavailable (worth repeating), BackendRejected, Unauthenticated, or the CallerError that our SQL
+    meant.
     """
     try:
         yield
     except APIError as error:
         raise _from_api_error(what, error) from error
-    except httpx.TransportError as error:
+    except (httpx.TransportError, AuthRetryableError) as error:
         raise errors.BackendUnavailable(f"{what}: Supabase did not answer ({type(error).__name__}).") from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except AuthError as error:
+        raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
+    except ValidationError as error:
+        raise errors.BackendRejected(f"{what}: Supabase answered in a shape that was not expected.") from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
         raise errors.BackendRejected(f"{what}: {type(error).__name__}.") from error
 
 
@@ -76,7 +92,12 @@ def _from_api_error(what: str, error: APIError) -> errors.WorkersError:
     message = " ".join(part for part in (error.message, error.hint) if part) or "no message"
     if code in _OURS:
         return _OURS[code](message, sentence=error.message)
-    if code.startswith(_PASSING_CLASSES):
+    return refusal(what, code, message)
+
+
+def refusal(what: str, code: str, message: str) -> errors.BackendError:
+    """Name a refusal of PostgreSQL or PostgREST by its code: worth repeating, or not."""
+    if _passes(code):
         return errors.BackendUnavailable(f"{what}: {code} {message}")
     hint = (
         " Run `emocare migrate`, or paste `emocare sql` in the SQL editor."

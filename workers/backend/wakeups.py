@@ -79,16 +79,16 @@ class RealtimeWakeups:
         await subscription.join(look=look, check_leases=check_leases)
         look()  # what was inserted while nobody listened
         await subscription.wait_until_fed(self._settings.subscribe_timeout)
-        look()  # what was inserted between the join and the moment the server really began to listen
-        check_leases()
         self.state = WakeupState.LIVE
+        check_leases()  # the heartbeat tells of it
         log.info("realtime.subscribed")
 
     async def _stay_live(self, subscription: "_Subscription") -> None:
         """Return when the subscription is at fault."""
         missed = 0
         while missed < self._settings.echoes_missed:
-            if await subscription.wait_for_fault(self._settings.echo_every):
+            # After a missing echo there is no time to lose.
+            if await subscription.wait_for_fault(timedelta(0) if missed else self._settings.echo_every):
                 return
             missed = 0 if await subscription.echo(_echo_patience(self._settings.echo_every)) else missed + 1
         subscription.fault_reason = f"{missed} echoes missing"
@@ -117,10 +117,14 @@ class _Subscription:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # A half-open socket never answers a close: what cannot be closed in time is dropped.
+        socket = self._client._ws_connection  # noqa: SLF001 - closing forgets it, also when it does not succeed
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._client.remove_all_channels()
+        # A half-open socket never answers a close: it is cut off, and what listened to it is ended.
+        if socket is not None:
+            socket.transport.abort()
+        await self._client.close()
 
     async def join(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
         """Join the channel. Raises: ConnectionError when the server refuses or does not answer."""
@@ -149,7 +153,14 @@ class _Subscription:
             schema="hq",
             filter="status=eq.cancelled",
         )
-        channel.on_system(_guarded(lambda _: self._fed.set()))
+
+        def catch_up(_: object) -> None:
+            # What happened between the join, or a loss of the server's, and the moment it really reads the table.
+            self._fed.set()
+            look()
+            check_leases()
+
+        channel.on_system(_guarded(catch_up))
         channel.on_broadcast("echo", _guarded(self._hear_echo))
         await channel.subscribe(self._note_state)
         if not channel.is_joined:

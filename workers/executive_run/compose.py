@@ -29,6 +29,11 @@ _MONTHS: Final = (
     "juillet", "août", "septembre", "octobre", "novembre", "décembre",
 )  # fmt: skip
 _MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
+_LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
+# What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def compose(
@@ -75,10 +80,9 @@ def render_gaps(gaps: Sequence[Gap]) -> str:
 
 def clean(text: str, limit: int) -> str:
     """Bound a text and drop what a reader cannot see: control, format (zero width, direction), surrogates."""
+    text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", text)))
     visible = "".join(
-        char
-        for char in unicodedata.normalize("NFC", text)
-        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
     )
     visible = _MANY_BLANK_LINES.sub("\n\n", visible).strip()
     return visible if len(visible) <= limit else visible[: limit - len(_CUT)] + _CUT
@@ -106,8 +110,9 @@ def _render_findings(findings: Sequence[Finding], nonce: str) -> list[str]:
 def _fence(title: str, text: str, nonce: str) -> str:
     tag = f"{DATA_TAG}-{nonce}"
     # The nonce is unguessable; removing it all the same makes "cannot be closed" true by construction.
-    inside = text.replace(nonce, "")
-    return f"<{tag}>\nSource : {clean(title, 200).replace(nonce, '')}\n{inside}\n</{tag}>"
+    # What takes its place is not in it, so that the ends of a removal cannot join to make another.
+    inside = f"Source : {clean(title, 200)}\n{text}".replace(nonce, "…")
+    return f"<{tag}>\n{inside}\n</{tag}>"
 
 
 def _render_context(context: JsonValue) -> str:

@@ -4,6 +4,8 @@ A step that cost money or took time is checkpointed as soon as it is done, so th
 the others are written with the settlement.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from enum import Enum
@@ -11,6 +13,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from shared.errors import BackendUnavailable
 from shared.runs import Claim, RunStatus, StepRecord
 from workers.ports import Clock, Meter, RunStore
 
@@ -54,14 +57,14 @@ class StepBook:
         started, billed = self._clock.now(), self._meter.total.calls
         try:
             result = await work()
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # cancelled: the run's own time limit
             self._unwritten[step] = self._record(step, RunStatus.FAILED, started)
             raise
-        record = self._record(step, RunStatus.COMPLETED, started, result)
+        record = self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started, result)
         if self._meter.total.calls > billed or self._clock.now() - started > WORTH_A_CHECKPOINT:
-            await self._store.checkpoint(self._claim, record, self._meter.total)
-        else:
-            self._unwritten[step] = record
+            with contextlib.suppress(BackendUnavailable):  # then it is written with the settlement
+                await self._store.checkpoint(self._claim, record, self._meter.total)
+                del self._unwritten[step]
         return result
 
     def unwritten(self) -> tuple[StepRecord, ...]:

@@ -1,0 +1,64 @@
+"""Each file of ``lints`` is a query that must return no row; and each can."""
+
+from pathlib import Path
+
+import pytest
+from support.database import Database, Row
+
+LINTS = Path(__file__).parent / "lints"
+
+BREACHES = {
+    "one_signature": [
+        "create function public.get_hq_run(p_run_id text) returns text language sql as 'select p_run_id'",
+    ],
+    "empty_search_path": [
+        "alter function public.claim_hq_runs reset search_path",
+        "alter function public.claim_hq_runs set search_path = public",
+        "alter function hq.caller security invoker",
+    ],
+    "closed_to_the_public": [
+        "grant execute on function public.claim_hq_runs to anon",
+        "grant execute on function hq.caller to public",
+    ],
+    "commented": [
+        "comment on function hq.caller is null",
+        "comment on table hq.run_queue is null",
+    ],
+    "row_security": [
+        "alter table hq.run_queue disable row level security",
+        "alter table hq.worker_migrations disable row level security",
+    ],
+}
+
+
+@pytest.fixture
+def linted(database: Database, our_tables: list[str]) -> Database:
+    database.sql.execute((LINTS / "_ours.sql").read_bytes())
+    database.run("create temporary table our_tables as select unnest(%s::text[]) as name", our_tables)
+    return database
+
+
+def _lint(database: Database, name: str) -> list[Row]:
+    return database.rows((LINTS / f"{name}.sql").read_text())
+
+
+def test_the_lints_look_at_everything_of_ours(linted: Database, our_tables: list[str]) -> None:
+    counted = linted.one("select count(distinct (schema_name, proname)) as n from pg_temp.our_functions")
+    assert counted["n"] == linted.one("select count(*) as n from hq.worker_migrations where kind = 'function'")["n"]
+    assert {"run_queue", "run_requests", "worker_migrations"} < set(our_tables)
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_there_is_no_breach(name: str, linted: Database) -> None:
+    assert _lint(linted, name) == []
+
+
+@pytest.mark.parametrize(("name", "breach"), [(name, breach) for name, all_ in BREACHES.items() for breach in all_])
+def test_a_breach_is_caught(name: str, breach: str, linted: Database) -> None:
+    linted.run(breach)
+
+    assert len(_lint(linted, name)) == 1
+
+
+def test_every_lint_is_known_here() -> None:
+    assert {path.stem for path in LINTS.glob("[!_]*.sql")} == set(BREACHES)

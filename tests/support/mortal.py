@@ -1,0 +1,64 @@
+"""A worker that kills itself at a named place: ``DIE_AT=settle:after`` in its environment, ``DIE_BY`` another signal.
+
+It is the ordinary worker with its store, its sources and its gateway wrapped, so that nothing in production code
+knows of it. Places are ``NAME:before`` and ``NAME:after`` of the calls below; a checkpoint's name holds its step.
+"""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import workers.bootstrap
+from workers import cli
+from workers.backend.runs import SupabaseRunStore
+from workers.gateway.chat import ChatGateway
+
+Call = Callable[..., Awaitable[Any]]
+
+BOUNDARIES = [
+    "claim:after",  # as if the answer were lost on its way, too
+    "read_platforms:after",
+    "collect:before",
+    "collect:after",
+    "checkpoint Collecte:after",
+    "ask:before",
+    "ask:after",
+    "checkpoint Rapport du modèle:before",
+    "checkpoint Rapport du modèle:after",
+    "settle:before",
+    "settle:after",
+]
+
+
+def die(place: str) -> None:
+    """End this very process as a power cut would, if this is the place; or stop it, if that is the signal."""
+    if place == os.environ["DIE_AT"]:
+        os.kill(os.getpid(), int(os.environ.get("DIE_BY", signal.SIGKILL)))
+
+
+def mortal(name: str, call: Call) -> Call:
+    """Wrap a call so that it can be survived by nobody."""
+
+    async def wrapped(*arguments: Any, **options: Any) -> Any:
+        step = f" {arguments[2].name}" if name == "checkpoint" else ""
+        die(f"{name}{step}:before")
+        answer = await call(*arguments, **options)
+        if name != "claim" or answer:
+            die(f"{name}{step}:after")
+        return answer
+
+    return wrapped
+
+
+def main() -> None:
+    """Run the command line of a mortal worker."""
+    for name in ("claim", "read_platforms", "checkpoint", "settle"):
+        setattr(SupabaseRunStore, name, mortal(name, getattr(SupabaseRunStore, name)))
+    ChatGateway.ask = mortal("ask", ChatGateway.ask)  # type: ignore[method-assign]
+    workers.bootstrap.collect_all = mortal("collect", workers.bootstrap.collect_all)  # type: ignore[assignment]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Claims to execute, and the small world around one execution: a store, a gateway and a source that do as told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from shared.findings import Collected, Finding
+from shared.registry import ModelTier
+from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+from workers.ports import Answer, Message, Platform, Rescue, Subject, Usage, UsageMeter
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+FINDING = Finding(source="github", label="GitHub · NEARVITY", text="Trois tickets ouverts.", read_at=NOW)
+COLLECTED = Collected(findings=(FINDING,))
+ANSWER = Answer(text="## Synthèse\n\nTout va bien.", model="google/gemini-2.5-flash", fallback_used=False)
+BILL = Usage(model="google/gemini-2.5-flash", calls=1, tokens_in=700, tokens_out=300, cost_eur=Decimal("0.01"))
+
+
+def make_claim(run_type: str = "PLATFORM_STATUS_REVIEW", **fields: Any) -> Claim:
+    """Make a claim of a first attempt; every one has an id of its own."""
+    usual = {
+        "run_id": RunId(uuid4()),
+        "lease_token": 1,
+        "run_type": run_type,
+        "platform_key": None,
+        "attempt": 1,
+        "max_attempts": 3,
+        "trigger": "manual",
+        "requester": "sql",
+        "context": {},
+        "checkpoints": {},
+        "created_at": NOW,
+    }
+    return Claim.model_validate(usual | fields)
+
+
+class FakeStore:
+    """Remembers what was written, and says no when told to."""
+
+    def __init__(self) -> None:
+        self.claims: list[list[Claim]] = []
+        self.checkpoints: list[StepRecord] = []
+        self.settlements: list[tuple[Claim, Settlement, Usage]] = []
+        self.renewals: list[list[Lease]] = []
+        self.released: list[Lease] = []
+        self.rescues = 0
+        self.slots: list[Mapping[str, int]] = []
+        self.states: dict[RunId, LeaseState] = {}
+        self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    async def _pass(self, call: str) -> None:
+        """Yield, as a call over a network does; do what a test wants to happen in it."""
+        await asyncio.sleep(0)
+        if call in self.faults:
+            await self.faults[call]()
+
+    async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
+        self.slots.append(type_slots)
+        await self._pass("claim")
+        claims = self.claims.pop(0) if self.claims else []
+        assert len(claims) <= limit, "more than the worker asked for"
+        return claims
+
+    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+        del lease, usage
+        await self._pass("checkpoint")
+        self.checkpoints.append(step)
+
+    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+        assert isinstance(lease, Claim)
+        await self._pass("settle")
+        self.settlements.append((lease, settlement, usage))
+        return RunStatus.COMPLETED
+
+    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+        del realtime
+        self.renewals.append(list(leases))
+        await self._pass("renew")
+        return {lease.run_id: self.states.get(lease.run_id, LeaseState.HELD) for lease in leases}
+
+    async def release(self, leases: Sequence[Lease]) -> int:
+        await self._pass("release")
+        self.released += leases
+        return len(leases)
+
+    async def rescue(self) -> Rescue:
+        self.rescues += 1
+        await self._pass("rescue")
+        return Rescue(requeued=0, failed=0, adopted=0, dropped=0)
+
+    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
+        await self._pass("read_platforms")
+        return (Platform(key=platform_key or "nearvity", name="NEARVITY", status="green"),)
+
+
+class FakeGateway:
+    """Answers, or raises, what it was given; counts and bills every call."""
+
+    def __init__(self, *outcomes: Answer | Exception) -> None:
+        self.outcomes = list(outcomes) or [ANSWER]
+        self.questions: list[Sequence[Message]] = []
+
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+        del tier
+        self.questions.append(messages)
+        meter.add(BILL)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def breaker_states(self) -> Mapping[str, str]:
+        return {"google/gemini-2.5-flash": "HALF_OPEN"}
+
+
+class FakeCollect:
+    """Returns what was collected, and counts how often it was asked."""
+
+    def __init__(self, collected: Collected = COLLECTED) -> None:
+        self.collected = collected
+        self.calls = 0
+
+    async def __call__(self, subject: Subject) -> Collected:
+        assert subject.platforms
+        self.calls += 1
+        return self.collected
+
+
+async def fail_with(error: Exception) -> None:
+    raise error
