@@ -20,11 +20,13 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
-from supabase import AsyncClient, acreate_client
 
+from devstack.postgres import PostgresError
+from devstack.processes import ServiceError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
 from devstack.vendors import VendorsClient
 from devstack.worker import emocare, start_worker
+from supabase import AsyncClient, acreate_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +51,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="emocare-demo-") as folder, _started_stack() as stack:
             asyncio.run(_tell(stack, Path(folder)))
-    except StoryError as error:
+    except (StoryError, ServiceError, PostgresError) as error:
         console.print(f"[bold red]The demo failed:[/] {error}")
         return 1
     console.print(

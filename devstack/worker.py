@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devstack.processes import ServiceError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,16 +38,19 @@ def worker_environment(stack: Stack) -> dict[str, str]:
 def emocare(stack: Stack, *arguments: str) -> str:
     """Run one command of `emocare` against the stack and return what it prints.
 
-    Raises: CalledProcessError, with what the command said.
+    Raises: ServiceError, with what the command said.
     """
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "workers", *arguments],
         env=_environment(stack, {}),
         cwd=_PROJECT,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
-    ).stdout
+    )
+    if done.returncode != 0:
+        raise ServiceError(f"`emocare {arguments[0]}` ended with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def start_worker(stack: Stack, log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -1,0 +1,89 @@
+"""The command line against a real HQ: what people and scripts get from it."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from support.hq import Hq
+
+
+@pytest.fixture
+def emocare(hq: Hq) -> Any:
+    """Run a command as an operator would; return its output."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "workers", *arguments]
+        environment = hq.environment(DATABASE_URL=hq.stack.database_url, COLUMNS="200")
+        ended = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=environment, cwd=hq.folder, timeout=30
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+        return ended.stdout if code in {0, 1} else ended.stderr
+
+    return run
+
+
+async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any) -> None:
+    await hq.worker()
+
+    told = emocare("run", "PLATFORM_STATUS_REVIEW", "--platform", "nearvity", "--wait")
+    assert "completed" in told
+    assert "Rapport du modèle" in told
+    assert "GitHub API" in told
+
+    run = json.loads(emocare("run", "PLATFORM_STATUS_REVIEW", "--context", '{"a": 1}', "--wait", "--json"))
+    assert (run["status"], len(run["steps"])) == ("completed", 4)
+    assert json.loads(emocare("show", run["run_id"], "--json"))["executive_summary"] == run["executive_summary"]
+    assert [line["status"] for line in json.loads(emocare("runs", "--json"))] == ["completed"] * 2
+    logs = [json.loads(line) for line in emocare("logs", "--json", "--run", run["run_id"]).splitlines()]
+    assert [line["message"] for line in logs] == ["run.started", "run.completed"]
+    assert run["run_id"] in emocare("runs")
+    assert "## " not in emocare("show", run["run_id"]), "the report is rendered"
+    assert "run.completed" in emocare("logs")
+
+
+async def test_a_run_that_fails_makes_the_command_fail(hq: Hq, emocare: Any) -> None:
+    await hq.worker()
+    await hq.vendors.script("openai", {"status": 402})
+
+    assert "Crédits IA insuffisants" in emocare("run", "PLATFORM_STATUS_REVIEW", "--wait", code=1)
+
+
+def test_what_sql_refuses_is_told_in_its_words(emocare: Any) -> None:
+    assert "« MAKE_COFFEE » n'existe pas" in emocare("run", "MAKE_COFFEE", code=2)
+    assert "« atlantis » n'est pas connue" in emocare("run", "SEO_AUDIT", "--platform", "atlantis", code=2)
+    assert "introuvable" in emocare("show", "00000000-0000-4000-8000-00000000ffff", code=2)
+
+
+def test_the_same_key_is_the_same_run_and_a_run_is_cancelled_once(emocare: Any) -> None:
+    first = json.loads(emocare("run", "SEO_AUDIT", "--key", "k", "--json"))
+    again = json.loads(emocare("run", "SEO_AUDIT", "--key", "k", "--json"))
+
+    assert (first["created"], again["created"]) == (True, False)
+    assert first["run_id"] == again["run_id"]
+    assert json.loads(emocare("cancel", first["run_id"], "--json"))["status"] == "cancelled"
+    assert json.loads(emocare("runs", "--status", "cancelled", "--json"))[0]["run_id"] == first["run_id"]
+
+
+def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
+    checks = {check["name"]: check["state"] for check in json.loads(emocare("doctor", "--json"))}
+
+    assert "red" not in checks.values()
+    assert checks["realtime publication"] == "green"
+    assert "up to date" in emocare("migrate")
+
+
+def test_a_person_without_rights_is_refused_with_a_code_of_its_own(hq: Hq, emocare: Any) -> None:
+    viewer = hq.stack.sign_in("lectrice@emocare.test", "emocare-demo")
+    environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY=viewer)
+    command = [sys.executable, "-m", "workers", "run", "SEO_AUDIT"]
+
+    ended = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=environment, cwd=hq.folder, timeout=30
+    )
+
+    assert ended.returncode == 77, ended.stderr
+    assert ended.stderr.count("\n") == 1

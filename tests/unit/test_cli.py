@@ -1,0 +1,211 @@
+"""The command line: help for everything, one clear line per error, exit codes that scripts can rely on."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import click
+import pytest
+import typer.main
+
+from shared import errors
+from workers.cli import app, exit_code, main
+
+ROOT = typer.main.get_command(app)
+RUN = str(uuid4())
+
+
+def commands(command: click.Command = ROOT, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Name every command and group."""
+    children = command.commands.items() if isinstance(command, click.Group) else ()
+    return [path, *(found for name, child in children for found in commands(child, (*path, name)))]
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Emocare = Callable[..., Result]
+
+
+@pytest.fixture
+def emocare(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Emocare:
+    """Run the command line in this process, against a Supabase where nobody answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "a-key")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["emocare", *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        else:
+            code = 0
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+def assert_one_line(result: Result, *words: str) -> None:
+    """Tell an error in one line, without the place in the code where it arose."""
+    assert result.out == ""
+    assert result.err.startswith("error ")
+    assert result.err.count("\n") == 1
+    for word in words:
+        assert word in result.err
+
+
+@pytest.mark.parametrize("path", commands())
+def test_every_command_has_help_that_says_what_it_does(emocare: Emocare, path: tuple[str, ...]) -> None:
+    result = emocare(*path, "--help")
+
+    assert result.code == 0
+    assert "Usage: emocare" in result.out
+    command: click.Command = ROOT
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert command.help
+    for option in command.params:
+        assert getattr(option, "help", None) or option.name in {"limit", "help"}, f"{option.name} has no help"
+
+
+def test_without_a_command_the_help_is_shown(emocare: Emocare) -> None:
+    assert "Usage: emocare" in emocare().out
+
+
+def test_the_version_is_printed(emocare: Emocare) -> None:
+    assert emocare("--version").out.strip().count(".") >= 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "SEO_AUDIT"],
+        ["run", "SEO_AUDIT", "--wait", "--json"],
+        ["runs"],
+        ["show", RUN],
+        ["cancel", RUN],
+        ["logs"],
+    ],
+)
+def test_an_unreachable_supabase_is_one_line_and_code_69(emocare: Emocare, command: list[str]) -> None:
+    result = emocare(*command)
+
+    assert result.code == 69
+    assert_one_line(result, "Supabase did not answer")
+
+
+@pytest.mark.parametrize("command", [["runs"], ["run", "X"], ["doctor"], ["work"], ["show", RUN]])
+def test_a_missing_setting_is_one_line_and_code_78(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.delenv("SUPABASE_URL")
+
+    result = emocare(*command)
+
+    assert result.code == 78
+    assert_one_line(result, "SUPABASE_URL")
+
+
+@pytest.mark.parametrize("context", ["{not json", "@missing.json", "@"])
+def test_a_context_that_cannot_be_read_is_wrong_usage(emocare: Emocare, context: str) -> None:
+    result = emocare("run", "SEO_AUDIT", "--context", context)
+
+    assert result.code == 2
+    assert_one_line(result, "--context")
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["show", "no-uuid"], ["runs", "--limit", "0"], ["run"], ["migrate"]])
+def test_wrong_usage_is_code_2_and_names_the_fault(emocare: Emocare, arguments: list[str]) -> None:
+    result = emocare(*arguments)
+
+    assert result.code == 2
+    assert "Usage: emocare" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_database_that_does_not_answer_is_one_line_and_code_69(emocare: Emocare) -> None:
+    result = emocare("migrate", "--database-url", "postgresql://postgres:hunter2@127.0.0.1:1/hq")
+
+    assert result.code == 69
+    assert_one_line(result, "The database does not answer")
+    assert "hunter2" not in result.err
+
+
+def test_a_database_url_that_cannot_be_read_is_not_shown(emocare: Emocare) -> None:
+    result = emocare("migrate", "--database-url", "postgresql//postgres:hunter2@host/hq")
+
+    assert result.code == 78
+    assert_one_line(result, "--database-url")
+    assert "hunter2" not in result.err
+
+
+def test_the_doctor_tells_what_is_wrong_as_json_too(emocare: Emocare) -> None:
+    result = emocare("doctor", "--json")
+
+    assert result.code == 1
+    checks = {check["name"]: check for check in json.loads(result.out)}
+    assert checks["supabase"]["state"] == "red"
+    assert checks["GITHUB_TOKEN"] == {"name": "GITHUB_TOKEN", "state": "amber", "detail": "absent"}
+
+
+def test_the_doctor_never_shows_a_key(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOVABLE_API_KEY", "my-secret-value")
+
+    result = emocare("doctor")
+
+    assert "present" in result.out
+    assert "my-secret-value" not in result.out + result.err
+
+
+def test_the_printed_sql_is_what_migrate_applies(emocare: Emocare) -> None:
+    result = emocare("sql")
+
+    assert result.code == 0
+    assert "create or replace function public.claim_hq_runs" in result.out
+
+
+def test_the_example_of_the_environment_is_printed(emocare: Emocare) -> None:
+    assert "\nSUPABASE_URL=\n" in emocare("env").out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigurationError(), 78),
+        (errors.Forbidden(), 77),
+        (errors.UnknownRunType(), 2),
+        (errors.UnknownRun(), 2),
+        (errors.BackendUnavailable(), 69),
+        (errors.BackendRejected(), 1),
+        (errors.WorkersError(), 1),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: errors.WorkersError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def test_an_error_with_brackets_is_told_as_it_is(emocare: Emocare) -> None:
+    result = emocare("run", "SEO_AUDIT", "--context", "@[/bold]")
+
+    assert_one_line(result, "'[/bold]'")
+
+
+def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:
+    script = "import workers.cli as cli\ndef stop(): raise KeyboardInterrupt\ncli.app = stop\ncli.main()"
+
+    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

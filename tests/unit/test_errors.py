@@ -1,0 +1,81 @@
+"""The tree of errors: drawn in its docstring as it is, each with a code and a sentence for the president."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from shared import errors
+from shared.errors import WorkersError
+
+
+def every(error: type[WorkersError]) -> Iterator[type[WorkersError]]:
+    yield error
+    for child in error.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from every(child)
+
+
+TREE = list(every(WorkersError))
+LEAVES = [error for error in TREE if not error.__subclasses__()]
+DRAWING = errors.__doc__ or ""
+
+
+@pytest.mark.parametrize("error", TREE)
+def test_the_docstring_draws_every_class_and_stars_what_is_worth_another_attempt(error: type[WorkersError]) -> None:
+    assert re.search(rf"\b{error.__name__}\b", DRAWING)
+    starred = re.search(rf"\b{error.__name__}\*", DRAWING) is not None
+    assert starred is error.retryable
+
+
+def test_the_docstring_draws_nothing_else() -> None:
+    drawing = DRAWING[DRAWING.index("WorkersError") : DRAWING.index("An asterisk")]
+    drawn = re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", drawing)
+
+    assert drawn
+    assert set(drawn) <= {error.__name__ for error in TREE}
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = [error.code for error in TREE if "code" in vars(error)]
+
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
+
+
+@pytest.mark.parametrize("error", TREE)
+def test_every_error_says_in_french_what_happened(error: type[WorkersError]) -> None:
+    sentence = error().sentence
+
+    assert re.match(r"[A-ZÀÉÈÊÎÔÛ]", sentence)
+    assert sentence.endswith(".")
+    assert re.search(r"\b(le|la|les|l'|un|une|votre|Votre|La|Le|L'|Cette|Crédits|Limite|Permissions)\b|'", sentence)
+    assert not re.search(r"[<>{}]|Error|Exception", sentence)
+
+
+@pytest.mark.parametrize("error", LEAVES)
+def test_the_docstring_of_an_error_is_its_message(error: type[WorkersError]) -> None:
+    assert str(error()) == (error.__doc__ or "").splitlines()[0]
+    assert str(error("the row is locked")) == "the row is locked"
+
+
+def test_the_words_that_the_page_looks_for_are_there() -> None:
+    assert "Crédits IA insuffisants" in errors.GatewayOutOfCredit.sentence
+    assert "Limite" in errors.RateLimited.sentence
+    assert "Limite" in errors.GatewayRateLimited.sentence
+
+
+def test_an_unknown_type_is_named_and_bounded() -> None:
+    error = errors.UnknownRunType.named("X" * 500)
+
+    assert "« " + "X" * 80 + " »" in error.sentence
+    assert len(error.sentence) < 200
+
+
+def test_a_sentence_of_its_own_replaces_the_class_wide_one() -> None:
+    error = errors.GatewayRateLimited(sentence="Patientez.", retry_after=timedelta(seconds=3))
+
+    assert error.sentence == "Patientez."
+    assert error.retry_after == timedelta(seconds=3)
+    assert errors.GatewayRateLimited().sentence != "Patientez."

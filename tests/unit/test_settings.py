@@ -1,0 +1,118 @@
+"""The environment is read once, whole, and every fault in it is named without its value."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from workers.settings import Settings, WorkerSettings, read_settings, render_env_example
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in Settings.model_fields.values():
+        for field in block.annotation.model_fields.values():  # type: ignore[union-attr]
+            monkeypatch.delenv(str(field.alias), raising=False)
+    monkeypatch.setenv("SUPABASE_URL", "https://abc.supabase.co")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "sb_secret_abcdefgh")
+
+
+def test_two_variables_are_enough() -> None:
+    settings = read_settings()
+
+    assert str(settings.supabase.url) == "https://abc.supabase.co/"
+    assert settings.worker == WorkerSettings()
+    assert settings.github.token is None
+
+
+def test_production_notices_a_dead_worker_within_forty_seconds() -> None:
+    worker = read_settings().worker
+
+    assert worker.lease + 2 * worker.sweep_every <= timedelta(seconds=40)
+    assert 2 * worker.renew_every <= worker.lease
+    assert worker.cancel_poll < timedelta(seconds=2)
+
+
+def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUPABASE_URL")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "")
+
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings()
+
+    assert "SUPABASE_URL: Field required" in str(raised.value)
+    assert "SUPABASE_SERVICE_ROLE_KEY: Field required" in str(raised.value)
+    assert ".env.example" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SUPABASE_URL", "my-secret-value"),
+        ("SUPABASE_SERVICE_ROLE_KEY", "two words-my-secret-value"),
+        ("SUPABASE_SERVICE_ROLE_KEY", "clé-my-secret-value"),
+        ("LOVABLE_API_KEY", "line\nmy-secret-value"),
+        ("LEASE_SECONDS", "my-secret-value"),
+        ("LEASE_SECONDS", "nan"),
+        ("SWEEP_SECONDS", "0"),
+        ("SWEEP_SECONDS", "-1"),
+        ("RUN_TIMEOUT_SECONDS", "inf"),
+        ("WORKER_CONCURRENCY", "my-secret-value"),
+        ("WORKER_CONCURRENCY", "0"),
+        ("LLM_TEMPERATURE", "3"),
+        ("LOG_LEVEL", "my-secret-value"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_its_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings()
+
+    assert f"Settings: {name}: " in str(raised.value)
+    assert "my-secret-value" not in str(raised.value)
+
+
+def test_a_lease_that_could_not_be_renewed_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_SECONDS", "15")
+
+    with pytest.raises(ConfigurationError, match="LEASE_RENEW_SECONDS must be at most half of LEASE_SECONDS"):
+        read_settings()
+
+
+def test_a_key_may_come_with_the_line_end_it_was_pasted_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "  sb_secret_abcdefgh\r\n")
+
+    assert read_settings().supabase.service_key.get_secret_value() == "sb_secret_abcdefgh"
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("WORKER_CONCURRENCY=3\nSWEEP_SECONDS=9\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("SWEEP_SECONDS", "2.5")
+
+    worker = read_settings(file).worker
+
+    assert worker.concurrency == 3
+    assert worker.sweep_every == timedelta(seconds=2.5)
+
+
+def test_no_secret_is_shown_by_what_holds_it() -> None:
+    assert "abcdefgh" not in repr(read_settings())
+
+
+def test_the_example_file_names_every_variable_as_the_settings_have_it() -> None:
+    assert (PROJECT / ".env.example").read_text() == render_env_example(), "write it again: emocare env > .env.example"
+
+
+def test_the_example_files_defaults_are_lawful(tmp_path: Path) -> None:
+    example = tmp_path / ".env"
+    lines = [line.removeprefix("# ") for line in render_env_example().splitlines() if "=" in line]
+    example.write_text("\n".join(line for line in lines if line.split("=")[0].isupper()))
+
+    assert read_settings(example) == read_settings()

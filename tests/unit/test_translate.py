@@ -1,0 +1,166 @@
+"""Every exception of Supabase's client libraries becomes one of ours at the border, with its cause kept."""
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import httpx
+import postgrest.exceptions
+import pytest
+import supabase_auth.errors
+from postgrest import APIError
+from pydantic import BaseModel, ValidationError
+
+from shared import errors
+from workers.backend.translate import refuse_bad_status, translated
+
+
+class _Shape(BaseModel):
+    number: int
+
+
+def foreign(*modules: ModuleType) -> Iterator[type[Exception]]:
+    """Name every exception that the libraries may raise at us."""
+    for module in modules:
+        for name, thing in inspect.getmembers(module, inspect.isclass):
+            if issubclass(thing, Exception) and not name.startswith("_"):
+                yield thing
+
+
+def make(error: type[Exception]) -> Exception:
+    """Make an exception without knowing what its maker wants."""
+    return error.__new__(error)
+
+
+FOREIGN = sorted(set(foreign(httpx, supabase_auth.errors)), key=lambda error: error.__name__)
+
+
+def translate(error: Exception) -> errors.WorkersError:
+    with pytest.raises(errors.WorkersError) as raised, translated("claim_hq_runs"):
+        raise error
+    assert raised.value.__cause__ is error
+    return raised.value
+
+
+def api_error(code: str, message: str = "a message", hint: str | None = None) -> APIError:
+    return APIError({"code": code, "message": message, "hint": hint, "details": None})
+
+
+@pytest.mark.parametrize("error", FOREIGN)
+def test_no_exception_of_the_libraries_crosses_the_border(error: type[Exception]) -> None:
+    translate(make(error))
+
+
+def test_postgrest_has_no_exception_that_we_do_not_know() -> None:
+    assert set(foreign(postgrest.exceptions)) == {APIError}
+
+
+@pytest.mark.parametrize("error", [error for error in FOREIGN if issubclass(error, httpx.TransportError)])
+def test_a_broken_connection_is_worth_repeating(error: type[Exception]) -> None:
+    told = translate(make(error))
+
+    assert isinstance(told, errors.BackendUnavailable)
+    assert error.__name__ in str(told)
+
+
+def test_an_answer_in_another_shape_is_a_refusal_that_shows_nothing_of_it() -> None:
+    with pytest.raises(ValidationError) as raised:
+        _Shape.model_validate({"number": "sk-secret"})
+
+    told = translate(raised.value)
+
+    assert isinstance(told, errors.BackendRejected)
+    assert "sk-secret" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("HQ001", errors.Forbidden),
+        ("HQ002", errors.UnknownRunType),
+        ("HQ003", errors.UnknownPlatform),
+        ("HQ004", errors.RateLimited),
+        ("HQ005", errors.ContextTooLarge),
+        ("HQ006", errors.UnknownRun),
+    ],
+)
+def test_what_our_sql_refuses_keeps_its_french_sentence(code: str, kind: type[errors.WorkersError]) -> None:
+    told = translate(api_error(code, "La plateforme n'est pas connue.", hint="select key from hq.platforms"))
+
+    assert type(told) is kind
+    assert told.sentence == "La plateforme n'est pas connue."
+    assert "select key from hq.platforms" in str(told)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "08006",  # connection failure
+        "25006",  # read only: a failover is under way
+        "40P01",  # deadlock
+        "53300",  # too many connections
+        "55P03",  # lock timeout, which the hosted project sets
+        "57014",  # statement timeout
+        "57P01",  # the server is being restarted
+        "58000",  # the disk
+        "PGRST000",
+        "PGRST001",
+        "PGRST002",
+        "PGRST003",
+    ],
+)
+def test_what_passes_by_itself_is_worth_repeating(code: str) -> None:
+    assert isinstance(translate(api_error(code)), errors.BackendUnavailable)
+
+
+@pytest.mark.parametrize("code", ["22P02", "23505", "25001", "42501", "55000", "P0001", "PGRST102", "PGRST301", "404"])
+def test_what_does_not_pass_is_not_repeated(code: str) -> None:
+    assert isinstance(translate(api_error(code)), errors.BackendRejected)
+
+
+@pytest.mark.parametrize("code", ["PGRST202", "42883", "42P01"])
+def test_a_missing_function_names_the_command_that_brings_it(code: str) -> None:
+    assert "emocare migrate" in str(translate(api_error(code)))
+
+
+def test_what_is_ours_already_passes_as_it_is() -> None:
+    error = errors.BackendUnavailable("Supabase answered 503.")
+
+    with pytest.raises(errors.BackendUnavailable) as raised, translated("claim_hq_runs"):
+        raise error
+
+    assert raised.value is error
+
+
+async def answer(status: int, body: Any) -> None:
+    """Let the client's hook see an answer."""
+    response = httpx.Response(status, json=body) if not isinstance(body, str) else httpx.Response(status, text=body)
+    await refuse_bad_status(response)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 522, 524])
+async def test_a_status_that_passes_is_worth_repeating_whatever_its_body(status: int) -> None:
+    for body in (
+        "<html>Bad gateway</html>",
+        {"message": "no"},
+        {"code": "57014", "message": "timeout"},
+        {"code": "E-17"},
+        [],
+    ):
+        with pytest.raises(errors.BackendUnavailable, match=str(status)):
+            await answer(status, body)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_names_the_variable(status: int) -> None:
+    for body in ("denied", {"code": "PGRST301", "message": "JWT expired"}):
+        with pytest.raises(errors.BackendRejected, match="SUPABASE_SERVICE_ROLE_KEY"):
+            await answer(status, body)
+
+
+async def test_what_postgresql_itself_says_is_left_to_its_code() -> None:
+    await answer(500, {"code": "XX000", "message": "internal"})
+    await answer(403, {"code": "42501", "message": "permission denied"})
+    await answer(400, {"code": "HQ002", "message": "unknown"})
+    await answer(200, [])
