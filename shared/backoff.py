@@ -10,6 +10,6 @@ def draw_delay(attempt: int, *, base: timedelta, cap: timedelta, rng: random.Ran
     Half of it is kept as a floor so that a retry is never immediate; the other half is drawn so that
     workers that failed together do not come back together.
     """
-    exponent = min(attempt - 1, 32)  # beyond this every cap is reached, and 2**n would only grow
-    whole = min(base * 2**exponent, cap)
-    return timedelta(seconds=whole.total_seconds() * (0.5 + rng.random() / 2))
+    exponent = min(attempt - 1, 64)  # beyond this every cap is reached, and 2**n would only grow
+    whole = min(base.total_seconds() * 2.0**exponent, cap.total_seconds())
+    return timedelta(seconds=whole * (0.5 + rng.random() / 2))
