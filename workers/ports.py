@@ -114,6 +114,10 @@ class Platform(BaseModel):
     last_release_at: datetime | None = None
 
 
+SOURCE_TEXT_CHARS = 4_000
+"""What one finding may say at most."""
+
+
 class Source(Protocol):
     """One place that data comes from."""
 
