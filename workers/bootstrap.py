@@ -10,11 +10,11 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
+from supabase import AsyncClient
 
 from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
-from supabase import AsyncClient
 from workers import outbound
 from workers.backend import rpc
 from workers.backend.client import open_client

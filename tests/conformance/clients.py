@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import psycopg
+from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from supabase_auth import AsyncMemoryStorage
 
 from devstack.accounts import hash_password
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
-from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel

@@ -15,9 +15,10 @@ from devstack.stack import Stack, Tuning
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from supabase import AsyncClient
+
     from devstack.baseline import Variant
     from devstack.postgres import PostgresCluster
-    from supabase import AsyncClient
 
 
 @pytest.fixture(scope="session")

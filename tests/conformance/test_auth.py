@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import httpx
-
     from supabase import AsyncClient
 
     Connect = Callable[..., Awaitable[AsyncClient]]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import httpx
-
     from supabase import AsyncClient
 
     Connect = Callable[..., Awaitable[AsyncClient]]

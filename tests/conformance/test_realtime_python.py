@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import httpx
-
     from supabase import AsyncClient
 
     Connect = Callable[..., Awaitable[AsyncClient]]

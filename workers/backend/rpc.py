@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from supabase import AsyncClient
 
 from shared.errors import BackendError
 from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
-from supabase import AsyncClient
 from workers.backend.translate import refusal, translated
 from workers.ports import (
     Check,

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
+from supabase import AsyncClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from supabase import AsyncClient
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
 from workers.ports import Heartbeat, Platform, Rescue, Usage

@@ -16,11 +16,11 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from supabase import AsyncClient
 
 from shared.errors import InvalidRequest
 from shared.registry import TIME_ZONE
 from shared.runs import RunId, RunStatus
-from supabase import AsyncClient
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.cli.context import (
