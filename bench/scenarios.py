@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bench.figures import Figure, percentile, tell_ms
+from bench.kills import kill_storm
 from bench.rig import memory_mb, open_loop, open_rig
 from devstack.stack import Tuning
 from shared.runs import Claim, Outcome, RunStatus, Settlement, StepRecord
@@ -248,4 +249,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "memory_waiting": memory_waiting,
     "rescue": rescue,
     "reconnect": reconnect,
+    "kill_storm": kill_storm,
 }
