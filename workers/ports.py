@@ -265,8 +265,8 @@ class RunStore(Protocol):
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
         """Renew leases and note that the worker lives."""
 
-    async def release(self, leases: Sequence[Lease]) -> int:
-        """Hand runs back without counting an attempt."""
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+        """Hand runs back without counting an attempt, and note what they billed."""
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand."""

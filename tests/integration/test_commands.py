@@ -76,14 +76,15 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
     assert "up to date" in emocare("migrate")
 
 
-def test_a_person_without_rights_is_refused_with_a_code_of_its_own(hq: Hq, emocare: Any) -> None:
-    viewer = hq.stack.sign_in("lectrice@emocare.test", "emocare-demo")
-    environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY=viewer)
-    command = [sys.executable, "-m", "workers", "run", "SEO_AUDIT"]
+def test_a_wrong_key_is_told_by_the_name_of_its_variable(hq: Hq) -> None:
+    environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY="sb_secret_of_another_project")
+    command = [sys.executable, "-m", "workers", "runs"]
 
     ended = subprocess.run(
         command, check=False, capture_output=True, text=True, env=environment, cwd=hq.folder, timeout=30
     )
 
-    assert ended.returncode == 77, ended.stderr
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error Supabase answered 401")
+    assert "SUPABASE_SERVICE_ROLE_KEY" in ended.stderr
     assert ended.stderr.count("\n") == 1

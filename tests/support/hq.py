@@ -41,7 +41,7 @@ SHORT = {
     "LLM_BREAKER_FAILURES": 100,
 }
 
-# Asks the database and GitHub, then a model without a fallback of its own tier: the commonest kind of run.
+# Asks the database, GitHub, and the model: the commonest kind of run.
 RUN_TYPE = "PLATFORM_STATUS_REVIEW"
 
 _DATABASE_SECONDS = 30

@@ -105,8 +105,8 @@ _PLATFORMS = TypeAdapter(list[Platform])
 _STATES = TypeAdapter(list[SchemaState])
 
 
-def _leases(leases: Sequence[Lease]) -> list[dict[str, JsonValue]]:
-    return [{"run_id": str(lease.run_id), "lease_token": lease.lease_token} for lease in leases]
+def _lease(lease: Lease) -> dict[str, JsonValue]:
+    return {"run_id": str(lease.run_id), "lease_token": lease.lease_token}
 
 
 async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
@@ -176,7 +176,7 @@ async def renew_hq_leases(
     """Renew the worker's leases and note that it lives. Idempotent. Raises: BackendError."""
     params = {
         "p_worker_id": worker_id,
-        "p_leases": _leases(leases),
+        "p_leases": [_lease(lease) for lease in leases],
         "p_lease_seconds": lease.total_seconds(),
         "p_heartbeat": heartbeat.model_dump(mode="json"),
     }
@@ -184,9 +184,10 @@ async def renew_hq_leases(
     return {row.run_id: row.state for row in rows}
 
 
-async def release_hq_runs(client: AsyncClient, leases: Sequence[Lease]) -> int:
-    """Hand runs back; how many were. Idempotent. Raises: BackendError."""
-    return await _call(client, "release_hq_runs", {"p_leases": _leases(leases)}, _INT)
+async def release_hq_runs(client: AsyncClient, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+    """Hand runs back, and note what they billed; how many were handed back. Idempotent. Raises: BackendError."""
+    leases = [_lease(lease) | {"usage": usage.model_dump(mode="json")} for lease, usage in attempts]
+    return await _call(client, "release_hq_runs", {"p_leases": leases}, _INT)
 
 
 async def rescue_hq_runs(client: AsyncClient) -> Rescue:

@@ -60,9 +60,9 @@ class SupabaseRunStore:
         )
         return await rpc.renew_hq_leases(self._client, self._worker_id, leases, self._settings.lease, heartbeat)
 
-    async def release(self, leases: Sequence[Lease]) -> int:
-        """Hand runs back without counting an attempt. Raises: BackendError."""
-        return await self._insist(lambda: rpc.release_hq_runs(self._client, leases))
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+        """Hand runs back without counting an attempt, and note what they billed. Raises: BackendError."""
+        return await self._insist(lambda: rpc.release_hq_runs(self._client, attempts))
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand. Raises: BackendError."""
