@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
@@ -294,6 +295,22 @@ class RunExecutor(Protocol):
 
     def __call__(self, claim: Claim, meter: "Meter") -> Awaitable[Settlement]:
         """Execute the claim and return how the attempt ends. Raises: LeaseLost."""
+
+
+class Caller(BaseModel):
+    """A person whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: UUID
+    is_owner: bool
+
+
+class Identity(Protocol):
+    """Tells who is calling."""
+
+    async def identify(self, token: str) -> Caller:
+        """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
 
 
 class Meter:
