@@ -161,6 +161,24 @@ class RunTicket(BaseModel):
     reason: str
 
 
+class OwnerRequest(BaseModel):
+    """What an owner asks for, whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requester: UUID
+    run_type: str
+    platform_key: str | None = None
+    context: JsonValue = None
+    idempotency_key: str | None = None
+
+
+class Acceptance(RunTicket):
+    """The run that answers a request, with the claim on it where this worker is to execute it."""
+
+    claim: Claim | None
+
+
 class Heartbeat(BaseModel):
     """What a worker tells of itself with each renewal."""
 
@@ -252,6 +270,9 @@ class RunStore(Protocol):
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs."""
+
+    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Ask for a run, and take it at once if told to. Raises: the CallerError that the database meant."""
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step and what was billed so far. Raises: LeaseLost."""

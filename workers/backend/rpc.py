@@ -17,9 +17,11 @@ from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement,
 from supabase import AsyncClient
 from workers.backend.translate import refusal, translated
 from workers.ports import (
+    Acceptance,
     Check,
     Heartbeat,
     LogLine,
+    OwnerRequest,
     Platform,
     Rescue,
     RunDetail,
@@ -90,6 +92,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 _TICKETS = TypeAdapter(list[RunTicket])
+_ACCEPTANCES = TypeAdapter(list[Acceptance])
 _CLAIMS = TypeAdapter(list[Claim])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
@@ -113,6 +116,22 @@ async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
     """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
     params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
     return (await _call(client, "request_hq_run", params, _TICKETS))[0]
+
+
+async def request_and_claim_hq_run(
+    client: AsyncClient, request: OwnerRequest, worker_id: str | None, lease: timedelta
+) -> Acceptance:
+    """Ask for a run in an owner's name and take it at once. Raises: the CallerError that SQL meant; BackendError."""
+    params = {
+        "p_requester": str(request.requester),
+        "p_run_type": request.run_type,
+        "p_platform_key": request.platform_key,
+        "p_context": request.context,
+        "p_idempotency_key": request.idempotency_key,
+        "p_worker_id": worker_id,
+        "p_lease_seconds": lease.total_seconds(),
+    }
+    return (await _call(client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
 
 
 async def claim_hq_runs(
