@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.findings import Collected
 from shared.registry import ModelTier, RunType
@@ -179,6 +179,46 @@ class Acceptance(RunTicket):
     claim: Claim | None
 
 
+class EndedRun(BaseModel):
+    """A run that has ended, as whoever waited for it is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    platform_key: str | None
+    status: RunStatus
+    summary: str
+    appendix: dict[str, JsonValue]
+    completed_at: AwareDatetime
+
+
+class Launch(BaseModel):
+    """What became of a request in the time that its caller would wait."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: RunTicket
+    ended: EndedRun | None = Field(description="None: the run goes on.")
+
+
+class Launcher(Protocol):
+    """Asks for runs in the name of somebody who waits for the report."""
+
+    async def launch(self, request: OwnerRequest) -> Launch:
+        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+
+
+class QueueState(BaseModel):
+    """How the queue stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    waiting: int
+    running: int
+    oldest_due_seconds: float
+
+
 class Heartbeat(BaseModel):
     """What a worker tells of itself with each renewal."""
 
@@ -273,6 +313,9 @@ class RunStore(Protocol):
 
     async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
         """Ask for a run, and take it at once if told to. Raises: the CallerError that the database meant."""
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        """Read a run, if it has ended."""
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step and what was billed so far. Raises: LeaseLost."""

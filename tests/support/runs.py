@@ -10,7 +10,18 @@ from uuid import uuid4
 from shared.findings import Collected, Finding
 from shared.registry import ModelTier
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from workers.ports import Acceptance, Answer, Message, OwnerRequest, Platform, Rescue, Subject, Usage, UsageMeter
+from workers.ports import (
+    Acceptance,
+    Answer,
+    EndedRun,
+    Message,
+    OwnerRequest,
+    Platform,
+    Rescue,
+    Subject,
+    Usage,
+    UsageMeter,
+)
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 FINDING = Finding(source="github", label="GitHub · NEARVITY", text="Trois tickets ouverts.", read_at=NOW)
@@ -49,6 +60,7 @@ class FakeStore:
         self.rescues = 0
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
+        self.ended: dict[RunId, EndedRun] = {}
         self.acceptances: list[Acceptance] = []
         self.states: dict[RunId, LeaseState] = {}
         self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -70,6 +82,10 @@ class FakeStore:
         self.requests.append((request, claim))
         await self._pass("request")
         return self.acceptances.pop(0)
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        await self._pass("read_ended")
+        return self.ended.get(run_id)
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         del lease, usage

@@ -23,6 +23,7 @@ from workers.ports import (
     LogLine,
     OwnerRequest,
     Platform,
+    QueueState,
     Rescue,
     RunDetail,
     RunLine,
@@ -105,6 +106,7 @@ _LINES = TypeAdapter(list[RunLine])
 _LOGS = TypeAdapter(list[LogLine])
 _CHECKS = TypeAdapter(list[Check])
 _PLATFORMS = TypeAdapter(list[Platform])
+_QUEUE_STATES = TypeAdapter(list[QueueState])
 _STATES = TypeAdapter(list[SchemaState])
 
 
@@ -244,6 +246,11 @@ async def list_hq_logs(
 async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
     """Read the managed platforms, or one of them. Raises: BackendError."""
     return await _call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
+
+
+async def get_hq_queue_state(client: AsyncClient) -> QueueState:
+    """Read how the queue stands. Raises: BackendError."""
+    return (await _call(client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
 
 
 async def inspect_hq_backend(client: AsyncClient) -> list[Check]:

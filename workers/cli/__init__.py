@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.command("serve")(operate.serve)
 app.command("work")(operate.work)
 app.command("run")(runs.run)
 app.command("runs")(runs.list_runs)
