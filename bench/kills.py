@@ -17,6 +17,8 @@ from workers.bootstrap import open_worker
 from workers.settings import (
     GatewaySettings,
     GithubSettings,
+    HttpSettings,
+    KeyRing,
     LogSettings,
     RealtimeSettings,
     Settings,
@@ -95,5 +97,7 @@ def _settings(rig: Rig) -> Settings:
         realtime=RealtimeSettings(),
         gateway=GatewaySettings(base_url=HttpUrl(f"{rig.vendors.base_url}/openai/v1"), api_key=SecretStr("bench")),
         github=GithubSettings(),
+        http=HttpSettings(),
+        keys=KeyRing(),
         logs=LogSettings(),
     )

@@ -4,7 +4,8 @@
     ├─ ConfigurationError          the process cannot start: exit 78, never retried
     ├─ CallerError                 the request is at fault
     │  ├─ Unauthenticated 401 · Forbidden 403 · InvalidRequest 400 · UnknownRunType 400
-    │  └─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413
+    │  ├─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413
+    │  └─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413
     ├─ UpstreamError               somebody else is at fault
     │  ├─ SourceError                becomes a Gap, the run goes on
     │  │    SourceNotConfigured · SourceUnavailable* · SourceRejected
@@ -111,6 +112,7 @@ class RateLimited(CallerError):
 
     code = "rate_limited"
     http_status = 429
+    retry_after: ClassVar[timedelta] = timedelta(minutes=1)
     sentence = "Limite de demandes atteinte. Patientez quelques minutes puis relancez."
 
 
@@ -120,6 +122,38 @@ class ContextTooLarge(CallerError):
     code = "context_too_large"
     http_status = 413
     sentence = "Le contexte fourni est trop volumineux (32 Kio au plus). Raccourcissez-le puis relancez."
+
+
+class UnknownJob(CallerError):
+    """No scheduled job has this key."""
+
+    code = "unknown_job"
+    http_status = 404
+    sentence = "Cette tâche planifiée est introuvable."
+
+
+class UnknownRoute(CallerError):
+    """Nothing answers at this address."""
+
+    code = "unknown_route"
+    http_status = 404
+    sentence = "Cette adresse ne correspond à aucun service du QG."
+
+
+class WrongMethod(CallerError):
+    """The address is right, the HTTP method is not."""
+
+    code = "wrong_method"
+    http_status = 405
+    sentence = "Cette méthode HTTP n'est pas acceptée à cette adresse."
+
+
+class BodyTooLarge(CallerError):
+    """The body of the request is over its size limit."""
+
+    code = "body_too_large"
+    http_status = 413
+    sentence = "La demande est trop volumineuse (256 Kio au plus). Raccourcissez-la puis relancez."
 
 
 # ── Somebody else is at fault ────────────────────────────────────────────────────────────────

@@ -5,26 +5,33 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
 import structlog
+from starlette.types import ASGIApp
 from supabase import AsyncClient
 
 from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
 from workers import outbound
+from workers.asgi import Address, build_app
 from workers.backend import rpc
 from workers.backend.client import open_client
+from workers.backend.identity import SupabaseIdentity, open_auth
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
+from workers.desk import Desk
+from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
 from workers.gateway.chat import ChatGateway
+from workers.health import ApiStatusEndpoint, HealthEndpoint
 from workers.loop import Loop
-from workers.ports import Clock, Source, Subject
+from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
@@ -37,19 +44,79 @@ _RETRY_BASE: Final = timedelta(seconds=1)
 _RETRY_CAP: Final = timedelta(seconds=5)
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """A worker in pieces, for whoever builds more on them."""
+
+    clock: Clock
+    client: AsyncClient
+    store: SupabaseRunStore
+    gateway: ChatGateway
+    wakeups: RealtimeWakeups
+    loop: Loop
+
+
+@dataclass(frozen=True)
+class Service:
+    """A worker with its HTTP face."""
+
+    app: ASGIApp
+    loop: Loop
+    desk: Desk
+
+
 @asynccontextmanager
 async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Loop]:
     """Open everything a worker needs; wait for Supabase as long as it is away.
 
     Raises: ConfigurationError when Supabase refuses the key, or the database lacks what this version needs.
     """
-    clock = clock or SystemClock()
+    async with _open_parts(settings, clock or SystemClock()) as parts:
+        yield parts.loop
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Service]:
+    """Open a worker and the HTTP face through which the screens reach it. Raises: as ``open_worker``."""
+    async with _open_parts(settings, clock or SystemClock()) as parts, open_auth(settings.supabase) as auth:
+        identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
+        desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
+        app = build_app(_addresses(settings, parts, identity, desk), origins=settings.http.origins)
+        yield Service(app=app, loop=parts.loop, desk=desk)
+
+
+def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk) -> list[Address]:
+    """Say what answers where."""
+    present = {
+        "github": settings.github.token is not None,
+        "stripe": settings.keys.stripe is not None,
+        "perplexity": settings.keys.perplexity is not None,
+        "lovable_ai": settings.gateway.api_key is not None,
+        "firecrawl": settings.keys.firecrawl is not None,
+    }
+    health = HealthEndpoint(
+        read_queue=lambda: rpc.get_hq_queue_state(parts.client),
+        wakeups=parts.wakeups,
+        gateway=parts.gateway,
+        clock=parts.clock,
+    )
+    return [
+        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk)),
+        Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
+        Address("healthz", health, method="GET", public=True),
+    ]
+
+
+@asynccontextmanager
+async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(settings.supabase))
         refuse_older_schema(await _await_schema_state(client, clock))
         http = await stack.enter_async_context(outbound.open_http())
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
+        gateway = ChatGateway(http, settings.gateway, clock=clock)
+        wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
         sources: tuple[Source, ...] = (
             PlatformsSource(clock=clock),
             GithubSource(http, settings.github, clock=clock),
@@ -64,20 +131,15 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
                 clock=clock,
             )
 
-        yield Loop(
+        loop = Loop(
             store=store,
-            execute=ExecutiveRun(
-                store=store,
-                collect=collect,
-                gateway=ChatGateway(http, settings.gateway, clock=clock),
-                clock=clock,
-                settings=settings.worker,
-            ),
-            wakeups=RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id),
+            execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
+            wakeups=wakeups,
             clock=clock,
             settings=settings.worker,
             worker_id=worker_id,
         )
+        yield _Parts(clock, client, store, gateway, wakeups, loop)
 
 
 async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:

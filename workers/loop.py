@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -13,8 +13,19 @@ import structlog
 
 from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
-from shared.runs import Claim, LeaseState, RunId
-from workers.ports import Clock, Meter, RunExecutor, RunStore, Wakeups, WakeupState
+from shared.runs import Claim, LeaseState, RunId, RunStatus, Settlement
+from workers.ports import (
+    Clock,
+    EndedRun,
+    Meter,
+    OwnerRequest,
+    RunExecutor,
+    RunStore,
+    RunTicket,
+    Usage,
+    Wakeups,
+    WakeupState,
+)
 from workers.settings import WorkerSettings
 
 T = TypeVar("T")
@@ -58,6 +69,10 @@ class Loop:
         self._settings = settings
         self._worker_id = worker_id
         self._running: dict[RunId, _Execution] = {}
+        # Places kept for requests on their way to the database, by run type: they may come back with a claim.
+        self._kept: Counter[str] = Counter()
+        self._waiting: dict[RunId, set[asyncio.Future[EndedRun]]] = {}
+        self._closing = False
         self._rescue_at = -math.inf
         self._look = asyncio.Event()
         self._beat = asyncio.Event()
@@ -78,6 +93,61 @@ class Loop:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
         log.info("worker.stopped", worker_id=self._worker_id)
+
+    # ── Somebody waits for a run ─────────────────────────────────────────────────────────────
+
+    async def request(self, request: OwnerRequest) -> RunTicket:
+        """Ask for a run, and execute it here where there is room. Raises: CallerError, BackendError."""
+        run_type = request.run_type
+        room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
+        self._kept[run_type] += room
+        try:
+            accepted = await self._store.request(request, claim=room)
+        finally:
+            self._kept[run_type] -= room
+        if accepted.claim is not None:
+            if self._closing:
+                await self._answer("release", self._store.release([(accepted.claim, Usage())]))
+            else:
+                self._start(accepted.claim)
+        if not accepted.status.is_final:
+            self._look.set()
+        return RunTicket.model_validate(accepted, from_attributes=True)
+
+    @contextlib.contextmanager
+    def news_of(self, run_id: RunId) -> "Iterator[asyncio.Future[EndedRun]]":
+        """Wait within the block for the end of a run, should it be this worker that ends it."""
+        news: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run_id, set()).add(news)
+        try:
+            yield news
+        finally:
+            news.cancel()
+            self._waiting[run_id].discard(news)
+            if not self._waiting[run_id]:
+                del self._waiting[run_id]
+
+    def executes(self, run_id: RunId) -> bool:
+        """Tell whether the run is being executed here: then nobody else knows more."""
+        return run_id in self._running
+
+    def _tell(self, claim: Claim, settlement: Settlement, status: RunStatus) -> None:
+        if not status.is_final:
+            return
+        ended = EndedRun(
+            run_id=claim.run_id,
+            run_type=claim.run_type,
+            platform_key=claim.platform_key,
+            status=status,
+            summary=settlement.summary,
+            appendix=settlement.appendix,
+            completed_at=self._clock.now(),
+        )
+        for news in self._waiting.get(claim.run_id, ()):
+            if not news.done():
+                news.set_result(ended)
+
+    # ── Work ─────────────────────────────────────────────────────────────────────────────────
 
     async def _take_work_until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
@@ -108,7 +178,7 @@ class Loop:
             log.info("runs.rescued", **rescue.model_dump())
 
     async def _claim(self) -> None:
-        free = self._settings.concurrency - len(self._running)
+        free = self._free
         if free <= 0:
             return
         claims = await self._answer("claim", self._store.claim(free, self._type_slots())) or []
@@ -132,9 +202,13 @@ class Loop:
         self._rescue_at = max(self._rescue_at, self._clock.monotonic() + self._settings.renew_every.total_seconds())
         return None
 
+    @property
+    def _free(self) -> int:
+        return self._settings.concurrency - len(self._running) - self._kept.total()
+
     def _type_slots(self) -> dict[str, int]:
         """Say how many more runs of each limited type this process takes."""
-        busy = Counter(execution.claim.run_type for execution in self._running.values())
+        busy = self._kept + Counter(execution.claim.run_type for execution in self._running.values())
         return {
             run_type.key: max(run_type.max_parallel - busy[run_type.key], 0)
             for run_type in RUN_TYPES.values()
@@ -165,7 +239,9 @@ class Loop:
         try:
             settlement = await self._execute(claim, meter)
             execution.settling = True
-            end = (await self._store.settle(claim, settlement, meter.total)).value
+            status = await self._store.settle(claim, settlement, meter.total)
+            end = status.value
+            self._tell(claim, settlement, status)
         except LeaseLost as error:
             end = "lease_lost"
             bound.warning("run.lease_lost", error_message=str(error))
@@ -230,6 +306,7 @@ class Loop:
 
     async def _drain(self) -> None:
         """Let running work finish within the grace period, then hand the rest back: no attempt is counted."""
+        self._closing = True
         tasks = [execution.task for execution in self._running.values()]
         if not tasks:
             return

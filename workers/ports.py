@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.findings import Collected
 from shared.registry import ModelTier, RunType
@@ -164,6 +165,64 @@ class RunTicket(BaseModel):
     reason: str
 
 
+class OwnerRequest(BaseModel):
+    """What an owner asks for, whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requester: UUID
+    run_type: str
+    platform_key: str | None = None
+    context: JsonValue = None
+    idempotency_key: str | None = None
+
+
+class Acceptance(RunTicket):
+    """The run that answers a request, with the claim on it where this worker is to execute it."""
+
+    claim: Claim | None
+
+
+class EndedRun(BaseModel):
+    """A run that has ended, as whoever waited for it is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    platform_key: str | None
+    status: RunStatus
+    summary: str
+    appendix: dict[str, JsonValue]
+    completed_at: AwareDatetime
+
+
+class Launch(BaseModel):
+    """What became of a request in the time that its caller would wait."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: RunTicket
+    ended: EndedRun | None = Field(description="None: the run goes on.")
+
+
+class Launcher(Protocol):
+    """Asks for runs in the name of somebody who waits for the report."""
+
+    async def launch(self, request: OwnerRequest) -> Launch:
+        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+
+
+class QueueState(BaseModel):
+    """How the queue stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    waiting: int
+    running: int
+    oldest_due_seconds: float
+
+
 class Heartbeat(BaseModel):
     """What a worker tells of itself with each renewal."""
 
@@ -256,6 +315,12 @@ class RunStore(Protocol):
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs."""
 
+    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Ask for a run, and take it at once if told to. Raises: the CallerError that the database meant."""
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        """Read a run, if it has ended."""
+
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step and what was billed so far. Raises: LeaseLost."""
 
@@ -298,6 +363,22 @@ class RunExecutor(Protocol):
 
     def __call__(self, claim: Claim, meter: "Meter") -> Awaitable[Settlement]:
         """Execute the claim and return how the attempt ends. Raises: LeaseLost."""
+
+
+class Caller(BaseModel):
+    """A person whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: UUID
+    is_owner: bool
+
+
+class Identity(Protocol):
+    """Tells who is calling."""
+
+    async def identify(self, token: str) -> Caller:
+        """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
 
 
 class Meter:

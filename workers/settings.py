@@ -115,6 +115,14 @@ class WorkerSettings(_Block):
         return self
 
 
+class KeyRing(_Block):
+    """Keys of vendors whose presence the settings page shows."""
+
+    stripe: Key | None = Field(None, alias="STRIPE_SECRET_KEY", description="Restricted, read only.")
+    perplexity: Key | None = Field(None, alias="PERPLEXITY_API_KEY")
+    firecrawl: Key | None = Field(None, alias="FIRECRAWL_API_KEY")
+
+
 class RealtimeSettings(_Block):
     """How the wake-up subscription is watched."""
 
@@ -174,6 +182,27 @@ class GithubSettings(_Block):
     token: Key | None = Field(None, alias="GITHUB_TOKEN", description="Fine-grained, read only.")
 
 
+class HttpSettings(_Block):
+    """The HTTP face (`emocare serve`)."""
+
+    host: str = Field("0.0.0.0", alias="HTTP_HOST", description="Address to listen on.")  # noqa: S104 - in a container
+    port: int = Field(8080, ge=0, le=65535, alias="PORT", description="Port to listen on; 0 takes a free one.")
+    allowed_origin: str = Field("*", alias="ALLOWED_ORIGIN", description="Origins of pages, with commas; * is any.")
+    wait: Seconds = Field(
+        timedelta(seconds=100),
+        alias="RUN_WAIT_SECONDS",
+        description="An executive run that takes longer is answered 202 and goes on.",
+    )
+    cron_secret: Key | None = Field(
+        None, alias="CRON_SECRET", description="Of X-Cron-Secret; without it nobody can trigger jobs by HTTP."
+    )
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Return the allowed origins, one by one."""
+        return frozenset(origin.strip().rstrip("/") for origin in self.allowed_origin.split(",") if origin.strip())
+
+
 class LogSettings(_Block):
     """What is printed on stdout."""
 
@@ -191,6 +220,8 @@ class Settings(BaseModel):
     realtime: RealtimeSettings
     gateway: GatewaySettings
     github: GithubSettings
+    http: HttpSettings
+    keys: KeyRing
     logs: LogSettings
 
 

@@ -25,8 +25,9 @@ set search_path = ''
 set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
+declare
+  v_run_ids uuid[];
 begin
-  return query
   with due as materialized (
     select q.run_id, q.run_type, q.priority, q.run_at
     from hq.run_queue as q
@@ -46,54 +47,11 @@ begin
       row_number() over (partition by d.run_type order by d.priority desc, d.run_at) as place,
       (p_type_slots ->> d.run_type)::integer as slots
     from due as d
-  ),
-  leased as (
-    update hq.run_queue as q
-    set
-      worker_id = p_worker_id,
-      leased_until = now() + make_interval(secs => p_lease_seconds::double precision),
-      lease_token = nextval('hq.lease_tokens')
-    from ranked
-    where q.run_id = ranked.run_id and (ranked.slots is null or ranked.place <= ranked.slots)
-    returning q.*
-  ),
-  started as (
-    update hq.runs as r
-    set status = 'running', started_at = now(), completed_at = null, executive_summary = null
-    from leased
-    where r.id = leased.run_id and r.status = 'pending'
-    returning r.id, r.created_at
-  ),
-  logged as materialized (
-    select
-      leased.run_id,
-      hq.log_run('info', 'run.started', leased.run_id, jsonb_build_object(
-        'attempt', leased.attempt + 1, 'worker_id', p_worker_id, 'lease_token', leased.lease_token
-      ))
-    from leased
-    join started on started.id = leased.run_id
   )
-  select
-    leased.run_id,
-    leased.lease_token,
-    leased.run_type,
-    leased.platform_key,
-    leased.attempt + 1,
-    leased.max_attempts,
-    request.trigger,
-    request.requester,
-    request.context,
-    (
-      select coalesce(jsonb_object_agg(s.name, s.output), '{}')
-      from hq.run_steps as s
-      where s.run_id = leased.run_id and s.status = 'completed' and s.output is not null
-    ),
-    started.created_at
-  from leased
-  join started on started.id = leased.run_id
-  join logged on logged.run_id = leased.run_id
-  join hq.run_requests as request on request.run_id = leased.run_id
-  order by leased.priority desc, leased.run_at;
+  select array_agg(ranked.run_id) into v_run_ids
+  from ranked
+  where ranked.slots is null or ranked.place <= ranked.slots;
+  return query select l.* from hq.lease_runs(p_worker_id, p_lease_seconds, v_run_ids) as l;
 end
 $$;
 revoke execute on function public.claim_hq_runs from public, anon, authenticated;

@@ -1,6 +1,5 @@
 -- The one door: ask for a run. Returns the run that answers the request, made now or found.
--- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end. The unique
--- index on run_queue.dedupe_key decides between racing callers; a token caller's requests go one by one.
+-- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
 -- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large.
 create or replace function public.request_hq_run(
   p_run_type text,
@@ -20,114 +19,12 @@ as $$
 #variable_conflict use_column
 declare
   v_caller text := hq.caller();
-  v_requester text := case v_caller when 'owner' then auth.uid()::text else v_caller end;
-  v_trigger text := case v_caller when 'owner' then 'manual' else coalesce(p_trigger, 'manual') end;
-  v_priority integer := case v_caller when 'owner' then 0 else coalesce(p_priority, 0) end;
-  v_force boolean := coalesce(p_force, false);
-  v_platform text := nullif(btrim(p_platform_key), '');
-  v_context jsonb := coalesce(nullif(p_context, 'null'), '{}');
-  v_key text := nullif(p_idempotency_key, '');
-  v_run_id uuid := gen_random_uuid();
-  v_dedupe text;
-  v_found record;
 begin
-  perform hq.check_request(p_run_type, v_platform, v_context, v_trigger, v_key);
-
-  if v_key is not null then
-    -- Waits for a racing transaction with the same key, then sees what it made.
-    insert into hq.request_keys (requester, idempotency_key, run_id)
-    values (v_requester, v_key, v_run_id)
-    on conflict do nothing;
-    if not found then
-      return query
-        select f.run_id, f.status, false, 'replayed' || f.difference
-        from hq.request_keys as k
-        cross join lateral hq.describe_run(k.run_id, p_run_type, v_platform, v_context) as f
-        where k.requester = v_requester and k.idempotency_key = v_key;
-      return;
-    end if;
-  end if;
-
-  -- The screens' relaunch button sends no context: give the failed run's back.
-  if v_context = '{}' and v_trigger in ('manual', 'retry') then
-    v_context := coalesce(hq.context_to_relaunch(p_run_type, v_platform), '{}');
-  end if;
-
-  if not v_force then
-    v_dedupe := p_run_type || ':' || coalesce(v_platform, '');
-    -- A browser may send the same request again after its answer was lost.
-    select q.run_id, r.status::text as status into v_found
-    from hq.runs as r
-    join hq.run_requests as q on q.run_id = r.id
-    where r.completed_at > now() - interval '10 seconds'
-      and r.status in ('completed', 'failed')
-      and r.run_type = p_run_type
-      and r.platform_key is not distinct from v_platform
-      and q.requester = v_requester
-      and q.context = v_context
-    order by r.completed_at desc
-    limit 1;
-    if found then
-      update hq.request_keys set run_id = v_found.run_id
-      where requester = v_requester and idempotency_key = v_key;
-      return query select v_found.run_id, v_found.status, false, 'just_settled';
-      return;
-    end if;
-  end if;
-
-  loop
-    insert into hq.run_queue (run_id, run_type, platform_key, dedupe_key, priority)
-    values (v_run_id, p_run_type, v_platform, v_dedupe, v_priority)
-    on conflict (dedupe_key) do nothing;
-    exit when found;
-
-    select f.* into v_found
-    from hq.run_queue as q
-    cross join lateral hq.describe_run(q.run_id, p_run_type, v_platform, v_context) as f
-    where q.dedupe_key = v_dedupe;
-    if v_found.status in ('pending', 'running') then
-      if v_trigger = 'manual' then
-        -- Somebody is waiting in front of the screen: a delayed retry starts now.
-        update hq.run_queue set run_at = now()
-        where run_id = v_found.run_id and worker_id is null and run_at > now();
-      end if;
-      update hq.request_keys set run_id = v_found.run_id
-      where requester = v_requester and idempotency_key = v_key;
-      return query select v_found.run_id, v_found.status, false, 'already_running' || v_found.difference;
-      return;
-    end if;
-    -- Its run was ended or deleted behind the queue's back, or settled since: clear the way and try again.
-    delete from hq.run_queue as q
-    using hq.runs as r
-    where q.dedupe_key = v_dedupe and r.id = q.run_id and r.status not in ('pending', 'running');
-  end loop;
-
-  -- Only now: a request that another run answers costs nothing and is not counted.
-  if v_caller = 'owner' then
-    perform hq.check_request_limit(v_requester);
-  end if;
-
-  insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced)
-  values (v_run_id, v_requester, v_trigger, v_context, v_key, v_force);
-  insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id)
-  select v_run_id, t.key, v_platform, v_trigger = 'manual', (
-    select a.id from hq.agents as a
-    where a.role_key = t.agent_role and a.is_enabled
-    order by a.created_at
-    limit 1
-  )
-  from hq.run_types as t
-  where t.key = p_run_type;
-  insert into hq.audit_logs (actor_type, actor_id, action, resource_type, resource_id, details)
-  values (
-    case v_caller when 'owner' then 'owner' else 'system' end,
-    v_requester,
-    'run.created',
-    'run',
-    v_run_id::text,
-    jsonb_build_object('run_type', p_run_type, 'platform_key', v_platform, 'trigger', v_trigger)
-  );
-  return query select v_run_id, 'pending', true, 'created';
+  return query select a.* from hq.accept_request(
+    v_caller,
+    case v_caller when 'owner' then auth.uid()::text else v_caller end,
+    p_run_type, p_platform_key, p_context, p_trigger, p_idempotency_key, p_priority, p_force
+  ) as a;
 end
 $$;
 revoke execute on function public.request_hq_run from public, anon, authenticated;

@@ -10,7 +10,18 @@ from uuid import uuid4
 from shared.findings import Collected, Finding
 from shared.registry import ModelTier
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from workers.ports import Answer, Message, Platform, Rescue, Subject, Usage, UsageMeter
+from workers.ports import (
+    Acceptance,
+    Answer,
+    EndedRun,
+    Message,
+    OwnerRequest,
+    Platform,
+    Rescue,
+    Subject,
+    Usage,
+    UsageMeter,
+)
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 FINDING = Finding(source="github", label="GitHub · NEARVITY", text="Trois tickets ouverts.", read_at=NOW)
@@ -48,6 +59,9 @@ class FakeStore:
         self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
         self.slots: list[Mapping[str, int]] = []
+        self.requests: list[tuple[OwnerRequest, bool]] = []
+        self.ended: dict[RunId, EndedRun] = {}
+        self.acceptances: list[Acceptance] = []
         self.states: dict[RunId, LeaseState] = {}
         self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
 
@@ -63,6 +77,15 @@ class FakeStore:
         claims = self.claims.pop(0) if self.claims else []
         assert len(claims) <= limit, "more than the worker asked for"
         return claims
+
+    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        self.requests.append((request, claim))
+        await self._pass("request")
+        return self.acceptances.pop(0)
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        await self._pass("read_ended")
+        return self.ended.get(run_id)
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         del lease, usage

@@ -23,14 +23,16 @@ _NEVER_ALONE = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") els
 class Worker:
     """One worker process."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], folder: Path, *, module: str = "workers") -> None:
+    def __init__(
+        self, name: str, environment: Mapping[str, str], folder: Path, *, module: str = "workers", command: str = "work"
+    ) -> None:
         self.name = name
         self._log = folder / f"{name}.log"
-        command = [*_NEVER_ALONE, sys.executable, "-m", module, "work"]
+        argv = [*_NEVER_ALONE, sys.executable, "-m", module, command]
         with self._log.open("ab") as log:
             # The folder holds no .env: what the worker knows comes from its environment.
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
             )
 
     @property

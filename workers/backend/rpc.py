@@ -17,10 +17,13 @@ from shared.errors import BackendError
 from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
 from workers.backend.translate import refusal, translated
 from workers.ports import (
+    Acceptance,
     Check,
     Heartbeat,
     LogLine,
+    OwnerRequest,
     Platform,
+    QueueState,
     Rescue,
     RunDetail,
     RunLine,
@@ -90,6 +93,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 _TICKETS = TypeAdapter(list[RunTicket])
+_ACCEPTANCES = TypeAdapter(list[Acceptance])
 _CLAIMS = TypeAdapter(list[Claim])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
@@ -102,6 +106,7 @@ _LINES = TypeAdapter(list[RunLine])
 _LOGS = TypeAdapter(list[LogLine])
 _CHECKS = TypeAdapter(list[Check])
 _PLATFORMS = TypeAdapter(list[Platform])
+_QUEUE_STATES = TypeAdapter(list[QueueState])
 _STATES = TypeAdapter(list[SchemaState])
 
 
@@ -113,6 +118,22 @@ async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
     """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
     params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
     return (await _call(client, "request_hq_run", params, _TICKETS))[0]
+
+
+async def request_and_claim_hq_run(
+    client: AsyncClient, request: OwnerRequest, worker_id: str | None, lease: timedelta
+) -> Acceptance:
+    """Ask for a run in an owner's name and take it at once. Raises: the CallerError that SQL meant; BackendError."""
+    params = {
+        "p_requester": str(request.requester),
+        "p_run_type": request.run_type,
+        "p_platform_key": request.platform_key,
+        "p_context": request.context,
+        "p_idempotency_key": request.idempotency_key,
+        "p_worker_id": worker_id,
+        "p_lease_seconds": lease.total_seconds(),
+    }
+    return (await _call(client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
 
 
 async def claim_hq_runs(
@@ -226,6 +247,11 @@ async def list_hq_logs(
 async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
     """Read the managed platforms, or one of them. Raises: BackendError."""
     return await _call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
+
+
+async def get_hq_queue_state(client: AsyncClient) -> QueueState:
+    """Read how the queue stands. Raises: BackendError."""
+    return (await _call(client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
 
 
 async def inspect_hq_backend(client: AsyncClient) -> list[Check]:

@@ -11,7 +11,7 @@ from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
-from workers.ports import Heartbeat, Platform, Rescue, Usage
+from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
@@ -37,6 +37,26 @@ class SupabaseRunStore:
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs. Raises: BackendError."""
         return await rpc.claim_hq_runs(self._client, self._worker_id, limit, self._settings.lease, type_slots)
+
+    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Ask for a run, and take it at once if told to. Raises: CallerError, BackendError."""
+        worker_id = self._worker_id if claim else None
+        return await rpc.request_and_claim_hq_run(self._client, request, worker_id, self._settings.lease)
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        """Read a run, if it has ended. Raises: UnknownRun, BackendError."""
+        run = await rpc.get_hq_run(self._client, run_id)
+        if not run.status.is_final:
+            return None
+        return EndedRun(
+            run_id=run.run_id,
+            run_type=run.run_type,
+            platform_key=run.platform_key,
+            status=run.status,
+            summary=run.executive_summary or "",
+            appendix=run.detailed_appendix or {},
+            completed_at=run.completed_at or run.created_at,
+        )
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step. Raises: LeaseLost, BackendError."""

@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.command("serve")(operate.serve)
 app.command("work")(operate.work)
 app.command("run")(runs.run)
 app.command("runs")(runs.list_runs)
@@ -71,7 +72,7 @@ def exit_code(error: WorkersError) -> int:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app()
+        app(prog_name="emocare")
     except WorkersError as error:
         structlog.reset_defaults()
         Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}", highlight=False)

@@ -1,4 +1,4 @@
-"""Commands for whoever operates the workers: work, migrate, sql, doctor, dev."""
+"""Commands for whoever operates the workers: serve, work, migrate, sql, doctor, dev."""
 
 import asyncio
 import signal
@@ -15,10 +15,10 @@ from rich.table import Table
 
 from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
 from shared.registry import REGISTRY_VERSION
-from workers import schema
+from workers import schema, server
 from workers.backend import rpc
 from workers.backend.client import open_client
-from workers.bootstrap import open_worker, refuse_older_schema
+from workers.bootstrap import open_service, open_worker, refuse_older_schema
 from workers.cli.context import (
     DEFAULT_ENV_FILE,
     AsJson,
@@ -42,14 +42,30 @@ def work(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     configure_logs(settings.logs)
 
     async def body() -> None:
-        stop = asyncio.Event()
         async with open_worker(settings) as worker:
-            # Not before: until there is something to finish or hand back, a signal may end the process as usual.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await worker.run(stop)
+            await worker.run(_stop_on_signals())
 
     run_async(body())
+
+
+def serve(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+    """Execute runs and answer the screens over HTTP until SIGTERM or Ctrl-C; then drain, and exit 0."""
+    settings = settings_from(env_file)
+    configure_logs(settings.logs)
+
+    async def body() -> None:
+        async with open_service(settings) as service:
+            await server.serve(service.app, service.loop, service.desk, settings.http, _stop_on_signals())
+
+    run_async(body())
+
+
+def _stop_on_signals() -> asyncio.Event:
+    # Not before: until there is something to finish or hand back, a signal may end the process as usual.
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def migrate(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from shared.backoff import draw_delay
 from shared.errors import GatewayError, LeaseLost, RunCrashed, RunTimedOut, WorkersError
@@ -16,7 +16,7 @@ from shared.registry import RunType, SourceName, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
 from workers.executive_run.compose import compose
 from workers.executive_run.steps import Step, StepBook
-from workers.ports import Answer, Clock, Collect, Gateway, Meter, RunStore, Subject
+from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ _SOURCE_LABELS: Final = {
     SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
     SourceName.RUN_HISTORY: "Historique des exécutions",
 }
+_PLATFORMS: Final = TypeAdapter(tuple[Platform, ...])
 _MODEL_LABEL: Final = "Lovable AI Gateway"
 
 
@@ -68,7 +69,11 @@ class ExecutiveRun:
 
     async def _report(self, claim: Claim, book: StepBook, meter: Meter) -> Settlement:
         run_type = find_run_type(claim.run_type)
-        platforms = await self._store.read_platforms(claim.platform_key)
+        platforms = (
+            await self._store.read_platforms(claim.platform_key)
+            if claim.platforms is None
+            else _PLATFORMS.validate_python(claim.platforms)
+        )
         subject = Subject(run_type=run_type, platforms=platforms)
         collected = await book.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 

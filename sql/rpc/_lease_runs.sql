@@ -1,0 +1,75 @@
+-- Lease waiting runs, which the caller has chosen and locked, to one worker; say what each needs to be executed.
+-- Part of the caller's transaction. A run that is not pending any more is leased and not answered: rescue puts it right.
+-- Raises nothing.
+create or replace function hq.lease_runs(p_worker_id text, p_lease_seconds numeric, p_run_ids uuid[])
+returns table (
+  run_id uuid,
+  lease_token bigint,
+  run_type text,
+  platform_key text,
+  attempt integer,
+  max_attempts integer,
+  trigger text,
+  requester text,
+  context jsonb,
+  checkpoints jsonb,
+  created_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with leased as (
+    update hq.run_queue as q
+    set
+      worker_id = p_worker_id,
+      leased_until = now() + make_interval(secs => p_lease_seconds::double precision),
+      lease_token = nextval('hq.lease_tokens')
+    where q.run_id = any (p_run_ids)
+    returning q.*
+  ),
+  started as (
+    update hq.runs as r
+    set status = 'running', started_at = now(), completed_at = null, executive_summary = null
+    from leased
+    where r.id = leased.run_id and r.status = 'pending'
+    returning r.id, r.created_at
+  ),
+  logged as materialized (
+    select
+      leased.run_id,
+      hq.log_run('info', 'run.started', leased.run_id, jsonb_build_object(
+        'attempt', leased.attempt + 1, 'worker_id', p_worker_id, 'lease_token', leased.lease_token
+      ))
+    from leased
+    join started on started.id = leased.run_id
+  )
+  select
+    leased.run_id,
+    leased.lease_token,
+    leased.run_type,
+    leased.platform_key,
+    leased.attempt + 1,
+    leased.max_attempts,
+    request.trigger,
+    request.requester,
+    request.context,
+    (
+      select coalesce(jsonb_object_agg(s.name, s.output), '{}')
+      from hq.run_steps as s
+      where s.run_id = leased.run_id and s.status = 'completed' and s.output is not null
+    ),
+    started.created_at
+  from leased
+  join started on started.id = leased.run_id
+  join logged on logged.run_id = leased.run_id
+  join hq.run_requests as request on request.run_id = leased.run_id
+  order by leased.priority desc, leased.run_at;
+end
+$$;
+revoke execute on function hq.lease_runs from public, anon, authenticated;
+comment on function hq.lease_runs is 'Confie des exécutions en attente, déjà choisies, à un ouvrier.';

@@ -1,0 +1,191 @@
+"""The HTTP face without a network: whatever comes in, a JSON answer goes out, with CORS and a request id."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from shared.errors import RateLimited, UnknownRunType
+from workers.asgi import BODY_BYTES, Address, build_app
+from workers.web import Call, Reply, read_object
+
+URL = "http://workers/functions/v1"
+PAGE = "https://emotionscare.example"
+
+
+async def echo(call: Call) -> Reply:
+    body = read_object(call)
+    if body.get("raise") == "caller":
+        raise UnknownRunType.named(str(body.get("key")))
+    if body.get("raise") == "limit":
+        raise RateLimited
+    if body.get("raise"):
+        raise RuntimeError("password=hunter2")
+    structlog.get_logger().info("echoed")
+    return Reply({"body": body})
+
+
+def client(*origins: str) -> httpx.AsyncClient:
+    app = build_app(
+        [Address("echo", echo), Address("open", echo, method="GET", public=True)], origins=frozenset(origins or ("*",))
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL)
+
+
+@pytest.fixture
+async def face() -> AsyncIterator[httpx.AsyncClient]:
+    async with client() as opened:
+        yield opened
+
+
+async def test_a_body_comes_in_and_an_answer_goes_out(face: httpx.AsyncClient) -> None:
+    answer = await face.post("/echo", json={"a": "é"})
+
+    assert (answer.status_code, answer.json()) == (200, {"body": {"a": "é"}})
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"nonsense", b"[]", b'"text"', b"5", b"null", b"\xff\xfe\x00", b'{"a": NaN}', b'{"a": -Infinity}',
+        b"[" * 100_000, b'{"a":' * 40_000, b"1" * 5000,
+    ],
+    ids=range(12),
+)  # fmt: skip
+async def test_what_is_no_json_object_is_a_bad_request(face: httpx.AsyncClient, body: bytes) -> None:
+    answer = await face.post("/echo", content=body)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_request")
+    assert answer.json()["success"] is False
+
+
+async def test_no_body_is_an_empty_one(face: httpx.AsyncClient) -> None:
+    assert (await face.post("/echo")).json() == {"body": {}}
+
+
+async def test_a_text_that_utf8_cannot_hold_does_not_break_the_answer(face: httpx.AsyncClient) -> None:
+    answer = await face.post("/echo", content=rb'{"raise": "caller", "key": "\ud800"}')
+
+    assert answer.status_code == 400
+    assert "« ? »" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_refused(face: httpx.AsyncClient, declared: bool) -> None:  # noqa: FBT001 - a parameter
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(BODY_BYTES // 1024 + 1):
+            yield b" " * 1024
+
+    content: Any = b" " * (BODY_BYTES + 1) if declared else pieces()
+    answer = await face.post("/echo", content=content)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (413, "body_too_large")
+    assert (await face.post("/echo", content=b" " * BODY_BYTES)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "BREW"])
+async def test_another_method_is_refused_and_the_right_one_named(face: httpx.AsyncClient, method: str) -> None:
+    answer = await face.request(method, "/echo")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/echo/", "/echo/more", "/%00", "/ECHO", "/../v2"])
+async def test_another_address_is_not_found(face: httpx.AsyncClient, path: str) -> None:
+    answer = await face.post(path)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "unknown_route")
+    assert answer.headers["x-request-id"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_what_breaks_tells_nothing_of_itself(face: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs() as logs:
+        answer = await face.post("/echo", json={"raise": "us"})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "workers_error")
+    assert "hunter2" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert any(line["event"] == "http.crashed" and line.get("exc_info") for line in logs)
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back(face: httpx.AsyncClient) -> None:
+    answer = await face.post("/echo", json={"raise": "limit"})
+
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["retryAfter"]) == (429, "60", 60)
+
+
+async def test_a_request_keeps_its_id_in_answer_and_logs(face: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        answer = await face.post("/echo", headers={"x-request-id": "req-1.a:b"})
+
+    assert answer.headers["x-request-id"] == "req-1.a:b"
+    assert {(line["event"], line["request_id"]) for line in logs} == {
+        ("echoed", "req-1.a:b"),
+        ("http.answered", "req-1.a:b"),
+    }
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "a\tb", '"}', "é".encode()])
+async def test_an_id_that_could_disturb_a_log_is_replaced(face: httpx.AsyncClient, given: Any) -> None:
+    first, second = [await face.post("/echo", headers={"x-request-id": given}) for _ in range(2)]
+
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert first.headers["x-request-id"].isalnum()
+
+
+@pytest.mark.parametrize("path", ["/echo", "/open"])
+async def test_a_preflight_is_answered(path: str) -> None:
+    async with client(PAGE) as face:
+        answer = await face.options(path, headers={"origin": PAGE, "access-control-request-method": "POST"})
+
+    assert answer.status_code == 200
+    assert "OPTIONS" in answer.headers["access-control-allow-methods"]
+    assert "content-type" in answer.headers["access-control-allow-headers"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [(PAGE, PAGE), ("http://localhost:8080", "http://localhost:8080"), ("https://evil.example", None), (None, None)],
+)
+async def test_each_allowed_origin_is_answered_by_its_own_name(origin: str | None, allowed: str | None) -> None:
+    async with client(PAGE, "http://localhost:8080") as face:
+        answers = [
+            await face.post("/echo", headers={"origin": origin} if origin else {}),
+            await face.post("/nothing", headers={"origin": origin} if origin else {}),
+        ]
+
+    for answer in answers:
+        assert answer.headers.get("access-control-allow-origin") == allowed
+        assert answer.headers["vary"] == "Origin"
+
+
+async def test_what_is_public_may_be_read_by_any_page() -> None:
+    async with client(PAGE) as face:
+        answer = await face.get("/open", headers={"origin": "https://status.example"})
+
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "vary" not in answer.headers
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_not_answered() -> None:
+    app = build_app([Address("echo", echo)], origins=frozenset("*"))
+    scope = {
+        "type": "http", "method": "POST", "path": "/functions/v1/echo", "raw_path": b"", "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(json.dumps(message, default=str))
+
+    await app(scope, receive, send)
+
+    assert sent == []

@@ -1,0 +1,166 @@
+"""The HTTP face: routes, CORS, a request id, size limits, and every error as a status with a French sentence."""
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
+from workers.web import Call, Endpoint, Reply, reply_error
+
+log = structlog.get_logger(__name__)
+
+PREFIX: Final = "/functions/v1"
+BODY_BYTES: Final = 256 * 1024
+
+# What supabase-js sends, and what the relay forwards.
+_ALLOWED_HEADERS: Final = (
+    "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, "
+    "x-supabase-client-platform, x-supabase-client-platform-version, "
+    "x-supabase-client-runtime, x-supabase-client-runtime-version"
+)
+_REQUEST_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One function: its name below the prefix, its method, who answers."""
+
+    name: str
+    endpoint: Endpoint
+    method: str = "POST"
+    public: bool = False  # any page may read it, whatever the allowed origins
+
+
+def build_app(addresses: Sequence[Address], *, origins: frozenset[str]) -> ASGIApp:
+    """Build the application."""
+    routes = [Route(f"{PREFIX}/{address.name}", _Function(address)) for address in addresses]
+    public = frozenset(f"{PREFIX}/{address.name}" for address in addresses if address.public)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_unrouted})
+    app.router.redirect_slashes = False
+    return _Envelope(app, origins=origins, public=public)
+
+
+class _Function:
+    """One address as an ASGI application: method, body, answer."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return  # in the middle of its own request: there is nobody to answer
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        method = self._address.method
+        if request.method == "OPTIONS":
+            return Response()
+        if request.method != method:
+            return _render(reply_error(WrongMethod()), {"allow": f"{method}, OPTIONS"})
+        try:
+            body = await _read_body(request)
+            return _render(await self._address.endpoint(Call(headers=request.headers, body=body)))
+        except WorkersError as error:
+            log.info("http.refused", path=request.url.path, error_code=error.code, error_message=str(error))
+            return _render(reply_error(error))
+        except ClientDisconnect:
+            raise
+        except Exception:
+            log.exception("http.crashed", path=request.url.path)
+            return _render(reply_error(WorkersError()))
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > BODY_BYTES:
+        raise BodyTooLarge(f"The body declares {declared[:20]} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise BodyTooLarge(f"The body is over {BODY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _render(reply: Reply, more: Mapping[str, str] | None = None) -> Response:
+    # Half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a question mark.
+    content = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers = {"cache-control": "no-store", **reply.headers, **(more or {})}
+    return Response(content, reply.status, headers, media_type="application/json")
+
+
+async def _answer_unrouted(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _render(reply_error(UnknownRoute()))
+
+
+class _Envelope:
+    """What every answer bears, also a refusal: CORS and a request id; and one line in the log."""
+
+    def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str]) -> None:
+        self._app = app
+        self._origins = origins
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        cors = self._cors(scope["path"], headers.get("origin"))
+        started = time.monotonic()
+        status = 0
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                dressed = MutableHeaders(scope=message)
+                dressed.update({"x-request-id": request_id} | cors)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_dressed)
+            log.info(
+                "http.answered",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=round((time.monotonic() - started) * 1000),
+            )
+        return None
+
+    def _cors(self, path: str, origin: str | None) -> dict[str, str]:
+        if path in self._public:
+            return {
+                "access-control-allow-origin": "*",
+                "access-control-allow-headers": "content-type",
+                "access-control-allow-methods": "GET, OPTIONS",
+            }
+        cors = {
+            "access-control-allow-headers": _ALLOWED_HEADERS,
+            "access-control-allow-methods": "GET, POST, OPTIONS",
+            "access-control-expose-headers": "x-request-id, retry-after",
+        }
+        if "*" in self._origins:
+            return cors | {"access-control-allow-origin": "*"}
+        # Caches must not give one page the permission of another.
+        cors["vary"] = "Origin"
+        return cors | ({"access-control-allow-origin": origin} if origin in self._origins and origin else {})

@@ -1,0 +1,150 @@
+"""Bearer token → who is calling.
+
+A token is verified by the official auth client: with the project's public keys where it names one, by the auth server
+where it was signed with the shared secret. The client is one of its own, that nobody signs in to: on a shared client
+``sign_in`` and ``auth`` write the headers with which everybody's calls are made.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import httpx
+from supabase import AsyncClient
+from supabase_auth import AsyncGoTrueClient
+from supabase_auth.errors import AuthRetryableError
+
+from shared.errors import BackendError, BackendUnavailable, Unauthenticated
+from workers.backend.translate import translated
+from workers.ports import Caller, Clock
+from workers.settings import SupabaseSettings
+
+OWNER_ROLE: Final = "owner"
+
+# A role that was taken away, or a session that was ended, is still honoured for so long.
+_KEPT_FOR: Final = timedelta(seconds=30)
+_KEPT_AT_MOST: Final = 1024
+_TOKEN_CHARS: Final = 8192
+_BUSY: Final = 429
+_FIRST_FAULT: Final = 500
+
+
+@asynccontextmanager
+async def open_auth(settings: SupabaseSettings) -> AsyncIterator[AsyncGoTrueClient]:
+    """Open an auth client that only verifies: it has no session, and nothing of it is shared."""
+    async with httpx.AsyncClient(
+        timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
+        event_hooks={"response": [_refuse_outage]},
+    ) as http:
+        yield AsyncGoTrueClient(
+            url=f"{str(settings.url).rstrip('/')}/auth/v1",
+            headers={"apikey": settings.service_key.get_secret_value()},
+            auto_refresh_token=False,
+            persist_session=False,
+            http_client=http,
+        )
+
+
+async def _refuse_outage(response: httpx.Response) -> None:
+    # The library would call some of these a fault of the token.
+    if response.status_code >= _FIRST_FAULT or response.status_code == _BUSY:
+        raise BackendUnavailable(f"Auth answered {response.status_code}.")
+
+
+@dataclass(frozen=True)
+class _Verified:
+    caller: Caller
+    expires_at: float
+
+
+def _hear_the_end(verifying: "asyncio.Task[_Verified]") -> None:
+    """Take note of how it ended, also when whoever asked has left meanwhile."""
+    if not verifying.cancelled():
+        verifying.exception()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A verification: on its way, or done."""
+
+    verifying: "asyncio.Task[_Verified]"
+    since: float
+
+
+class SupabaseIdentity:
+    """Verifies tokens, and asks the database for the role behind them.
+
+    Concurrency: any number of tasks; those that show the same token share one verification.
+    """
+
+    def __init__(self, auth: AsyncGoTrueClient, service: AsyncClient, *, clock: Clock) -> None:
+        self._auth = auth
+        self._service = service
+        self._clock = clock
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+
+    async def identify(self, token: str) -> Caller:
+        """Tell whose token this is, as it was at most 30 s ago.
+
+        Raises: Unauthenticated for whatever is no valid token of a user, BackendError when nobody could tell.
+        """
+        if not token.isascii() or not 0 < len(token) <= _TOKEN_CHARS:
+            raise Unauthenticated("The token is none.")
+        # Memory must not hold what opens somebody's session.
+        digest = hashlib.sha256(token.encode()).digest()
+        kept = self._recall(digest)
+        if kept is None:
+            verifying = asyncio.create_task(self._verify(token))
+            verifying.add_done_callback(_hear_the_end)
+            kept = self._kept[digest] = _Kept(verifying, self._clock.monotonic())
+            self._forget_the_oldest()
+        try:
+            # Not cancelled with whoever happened to ask first.
+            verified = await asyncio.shield(kept.verifying)
+        except BaseException:
+            if kept.verifying.done() and self._kept.get(digest) is kept:
+                del self._kept[digest]
+            raise
+        if verified.expires_at <= self._clock.now().timestamp():
+            raise Unauthenticated("The token has expired.")
+        return verified.caller
+
+    def _recall(self, digest: bytes) -> _Kept | None:
+        kept = self._kept.get(digest)
+        if kept is None or self._clock.monotonic() - kept.since >= _KEPT_FOR.total_seconds():
+            self._kept.pop(digest, None)
+            return None
+        return kept
+
+    def _forget_the_oldest(self) -> None:
+        while len(self._kept) > _KEPT_AT_MOST:
+            self._kept.popitem(last=False)
+
+    async def _verify(self, token: str) -> _Verified:
+        user_id, expires_at = await self._read_claims(token)
+        return _Verified(Caller(user_id=user_id, is_owner=await self._is_owner(user_id)), expires_at)
+
+    async def _read_claims(self, token: str) -> tuple[UUID, float]:
+        try:
+            verified = await self._auth.get_claims(token)
+            assert verified is not None  # that would be the answer to no token at all
+            claims = verified["claims"]
+            return UUID(claims["sub"]), float(claims["exp"])
+        except BackendError:
+            raise
+        except (httpx.TransportError, AuthRetryableError) as error:
+            raise BackendUnavailable(f"get_claims: Auth did not answer ({type(error).__name__}).") from error
+        except Exception as error:
+            # A token is written by whoever calls: whatever it makes the libraries raise, it is not valid.
+            raise Unauthenticated(f"get_claims: {type(error).__name__}.") from error
+
+    async def _is_owner(self, user_id: UUID) -> bool:
+        with translated("has_role"):
+            answer = await self._service.rpc("has_role", {"_user_id": str(user_id), "_role": OWNER_ROLE}).execute()
+        return answer.data is True

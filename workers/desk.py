@@ -1,0 +1,67 @@
+"""Where somebody asks for a run and waits for the report: the worker's own news first, the database as the net."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from shared.errors import BackendError
+from shared.runs import RunId
+from workers.loop import Loop
+from workers.ports import Clock, EndedRun, Launch, OwnerRequest, RunStore
+
+log = structlog.get_logger(__name__)
+
+# A run that another worker executes is looked up so often.
+_POLL: Final = timedelta(seconds=2)
+
+
+class Desk:
+    """Launches runs in this process's worker, and waits for their end wherever they are executed.
+
+    Concurrency: any number of callers. Whoever stops waiting does not stop the run.
+    """
+
+    def __init__(self, loop: Loop, store: RunStore, *, clock: Clock, wait: timedelta) -> None:
+        self._loop = loop
+        self._store = store
+        self._clock = clock
+        self._wait = wait
+        self._closed = False
+        self._waited_for: set[asyncio.Future[EndedRun]] = set()
+
+    async def launch(self, request: OwnerRequest) -> Launch:
+        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+        ticket = await self._loop.request(request)
+        with self._loop.news_of(ticket.run_id) as news:
+            ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
+            return Launch(ticket=ticket, ended=ended or await self._await_end(ticket.run_id, news))
+
+    def close(self) -> None:
+        """Let nobody wait any longer: what they asked for goes on elsewhere."""
+        self._closed = True
+        for news in self._waited_for:
+            news.cancel()
+
+    async def _await_end(self, run_id: RunId, news: "asyncio.Future[EndedRun]") -> EndedRun | None:
+        deadline = self._clock.monotonic() + self._wait.total_seconds()
+        self._waited_for.add(news)
+        try:
+            while not self._closed and (left := deadline - self._clock.monotonic()) > 0:
+                await asyncio.wait([news], timeout=min(left, _POLL.total_seconds()))
+                if news.done():
+                    return None if news.cancelled() else news.result()
+                if not self._loop.executes(run_id) and (ended := await self._look_up(run_id)) is not None:
+                    return ended
+        finally:
+            self._waited_for.discard(news)
+        return None
+
+    async def _look_up(self, run_id: RunId) -> EndedRun | None:
+        """Read how a run ended; a database that is away for a moment is asked again, the run is accepted anyhow."""
+        try:
+            return await self._store.read_ended(run_id)
+        except BackendError as error:
+            log.warning("backend.failed", call="read_ended", error_code=error.code, error_message=str(error))
+            return None

@@ -1,0 +1,97 @@
+"""How we are: what the settings page shows of our keys, and what whoever watches over us asks every minute."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from shared.errors import BackendError
+from workers.ports import Clock, Gateway, Identity, QueueState, Wakeups
+from workers.version import VERSION
+from workers.web import Call, Reply, identify
+
+# However many ask, the database is asked once in so many seconds.
+_KEPT_SECONDS: Final = 2.0
+_PATIENCE_SECONDS: Final = 5.0
+_LATE_SECONDS: Final = 60
+_DEGRADED: Final = 503
+
+
+class ApiStatusEndpoint:
+    """`POST /functions/v1/check-api-status`: which keys are there, for anybody who is signed in."""
+
+    def __init__(self, *, identity: Identity, present: Mapping[str, bool], clock: Clock) -> None:
+        self._identity = identity
+        self._present = present
+        self._clock = clock
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer which keys are there. Raises: Unauthenticated, BackendError."""
+        await identify(self._identity, call)
+        return Reply({"status": dict(self._present), "checked_at": self._clock.now().isoformat()})
+
+
+class HealthEndpoint:
+    """`GET /functions/v1/healthz`: public, so it tells states and never reasons.
+
+    Realtime is told and not judged: without it workers look by themselves every few seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        read_queue: Callable[[], Awaitable[QueueState]],
+        wakeups: Wakeups,
+        gateway: Gateway,
+        clock: Clock,
+    ) -> None:
+        self._read_queue = read_queue
+        self._wakeups = wakeups
+        self._gateway = gateway
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._checks: dict[str, JsonValue] = {}
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer 200 when all is well, 503 when something is not."""
+        del call
+        async with self._reading:
+            if time.monotonic() - self._read_at >= _KEPT_SECONDS:
+                self._checks = await self._read_database()
+                self._read_at = time.monotonic()
+        open_models = sorted(model for model, state in self._gateway.breaker_states().items() if state == "OPEN")
+        checks: dict[str, JsonValue] = {
+            **self._checks,
+            "realtime": {"ok": True, "detail": self._wakeups.state.value},
+            "ai_gateway_breaker": {"ok": not open_models, "detail": "OPEN" if open_models else "CLOSED"},
+            "edge_runtime": {"ok": True},
+        }
+        is_well = all(isinstance(check, dict) and check["ok"] for check in checks.values())
+        return Reply(
+            {
+                "status": "healthy" if is_well else "degraded",
+                "version": VERSION,
+                "timestamp": self._clock.now().isoformat(),
+                "checks": checks,
+            },
+            200 if is_well else _DEGRADED,
+        )
+
+    async def _read_database(self) -> dict[str, JsonValue]:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                queue = await self._read_queue()
+        except (BackendError, TimeoutError):
+            return {"database": {"ok": False, "detail": "unreachable"}, "queue": {"ok": False, "detail": "unknown"}}
+        age = round(queue.oldest_due_seconds)
+        return {
+            "database": {"ok": True, "latency_ms": round((time.monotonic() - started) * 1000)},
+            "queue": {
+                "ok": age < _LATE_SECONDS,
+                "detail": f"{queue.waiting} waiting, {queue.running} running, oldest due {age} s",
+            },
+        }

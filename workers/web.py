@@ -1,0 +1,94 @@
+"""An HTTP call as an endpoint sees it, and what it answers: no framework, no socket.
+
+Endpoints raise the errors of ``shared.errors``; ``asgi`` turns them into a status and a French sentence.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersError
+from workers.ports import Caller, Identity
+
+_BEARER: Final = "bearer "
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request; header names in lower case."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer: always a JSON object."""
+
+    body: Mapping[str, JsonValue]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Endpoint(Protocol):
+    """Answers the calls of one address."""
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer. Raises: WorkersError."""
+
+
+def reply_error(error: WorkersError, **more: JsonValue) -> Reply:
+    """Render an error: its sentence for the reader, its code for programs, nothing else of it."""
+    body: dict[str, JsonValue] = {"success": False, "error": error.sentence, "error_code": error.code}
+    headers = {}
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        seconds = max(1, round(retry_after.total_seconds()))
+        body["retryAfter"] = seconds
+        headers["retry-after"] = str(seconds)
+    return Reply(body | more, error.http_status, headers)
+
+
+async def identify(identity: Identity, call: Call) -> Caller:
+    """Tell who is calling. Raises: Unauthenticated, BackendError."""
+    header = call.headers.get("authorization", "")
+    if not header.lower().startswith(_BEARER):
+        raise Unauthenticated("No bearer token came with the request.")
+    return await identity.identify(header[len(_BEARER) :].strip())
+
+
+async def identify_owner(identity: Identity, call: Call) -> Caller:
+    """Tell which owner is calling. Raises: Unauthenticated, Forbidden, BackendError."""
+    caller = await identify(identity, call)
+    if not caller.is_owner:
+        raise Forbidden("The caller's role is not owner.")
+    return caller
+
+
+def read_object(call: Call) -> dict[str, JsonValue]:
+    """Read the body as a JSON object; no body is an empty one. Raises: InvalidRequest."""
+    if not call.body.strip():
+        return {}
+    try:
+        body = json.loads(call.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not JSON ({type(error).__name__}).") from error
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body is not a JSON object.")
+    return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def is_same_secret(given: str, expected: str) -> bool:
+    """Compare in a time that tells nothing, not even a length."""
+    return hmac.compare_digest(
+        *(hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, expected))
+    )
