@@ -72,7 +72,7 @@ def exit_code(error: WorkersError) -> int:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app(prog_name="emocare")
+        app()
     except WorkersError as error:
         structlog.reset_defaults()
         Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
