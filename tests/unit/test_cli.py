@@ -6,23 +6,28 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-import click
 import pytest
 import typer.main
 
 from shared import errors
 from workers.cli import app, exit_code, main
 
-ROOT = typer.main.get_command(app)
 RUN = str(uuid4())
 
 
-def commands(command: click.Command = ROOT, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Name every command and group."""
-    children = command.commands.items() if isinstance(command, click.Group) else ()
-    return [path, *(found for name, child in children for found in commands(child, (*path, name)))]
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Find every command and group by its path."""
+    command = command or typer.main.get_command(app)
+    found = {path: command}
+    for name, child in getattr(command, "commands", {}).items():
+        found |= commands(child, (*path, name))
+    return found
+
+
+COMMANDS = commands()
 
 
 @dataclass
@@ -66,19 +71,21 @@ def assert_one_line(result: Result, *words: str) -> None:
         assert word in result.err
 
 
-@pytest.mark.parametrize("path", commands())
+@pytest.mark.parametrize("path", COMMANDS)
 def test_every_command_has_help_that_says_what_it_does(emocare: Emocare, path: tuple[str, ...]) -> None:
     result = emocare(*path, "--help")
 
     assert result.code == 0
     assert "Usage: emocare" in result.out
-    command: click.Command = ROOT
-    for name in path:
-        assert isinstance(command, click.Group)
-        command = command.commands[name]
-    assert command.help
-    for option in command.params:
-        assert getattr(option, "help", None) or option.name in {"limit", "help"}, f"{option.name} has no help"
+    assert COMMANDS[path].help
+    for option in COMMANDS[path].params:
+        assert option.help, f"{option.name} has no help"
+
+
+def test_the_commands_are_those_that_the_documentation_names() -> None:
+    named = {"work", "run", "runs", "show", "cancel", "logs", "migrate", "sql", "env", "doctor", "dev", "registry"}
+
+    assert named <= {path[0] for path in COMMANDS if path}
 
 
 def test_without_a_command_the_help_is_shown(emocare: Emocare) -> None:

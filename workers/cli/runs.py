@@ -88,7 +88,7 @@ def run(
 
 
 def list_runs(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
     status: Annotated[RunStatus | None, typer.Option("--status", help="Only these.")] = None,
     as_json: AsJson = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
@@ -158,7 +158,7 @@ def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEF
 
 def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come; Ctrl-C ends.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 30,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 30,
     run_id: Annotated[UUID | None, typer.Option("--run", help="Only this run's.")] = None,
     level: Annotated[str | None, typer.Option("--level", help="info, warn or error.")] = None,
     as_json: AsJson = False,
