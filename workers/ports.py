@@ -276,7 +276,7 @@ class RunDetail(RunLine):
     max_attempts: int | None
     run_at: AwareDatetime | None
     worker_id: str | None
-    detailed_appendix: dict[str, JsonValue] | None
+    detailed_appendix: JsonValue
     steps: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     costs: list[dict[str, Any]]
@@ -291,7 +291,7 @@ class LogLine(BaseModel):
     level: str
     source: str
     message: str
-    metadata: dict[str, JsonValue]
+    metadata: JsonValue
     run_id: RunId | None
     created_at: AwareDatetime
 

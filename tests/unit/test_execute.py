@@ -121,6 +121,13 @@ async def test_the_delay_that_the_model_asks_for_is_kept(make: partial[Executive
     assert settlement.retry_in == asked
 
 
+async def test_a_delay_of_a_day_does_not_park_the_run_for_a_day(make: partial[ExecutiveRun]) -> None:
+    asked = timedelta(days=1)
+    settlement = await execute(make(gateway=FakeGateway(errors.GatewayRateLimited(retry_after=asked))))
+
+    assert settlement.retry_in == timedelta(hours=1)
+
+
 async def test_an_unknown_type_fails_with_a_sentence_that_names_it(make: partial[ExecutiveRun]) -> None:
     gateway = FakeGateway()
     settlement = await execute(make(gateway=gateway), run_type="MAKE_COFFEE")

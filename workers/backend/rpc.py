@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+import structlog
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 from supabase import AsyncClient
 
 from shared.errors import BackendError
@@ -33,6 +34,8 @@ from workers.ports import (
 )
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 # PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
 # Strangers write such things; a run must not be lost to them.
@@ -94,7 +97,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 _TICKETS = TypeAdapter(list[RunTicket])
 _ACCEPTANCES = TypeAdapter(list[Acceptance])
-_CLAIMS = TypeAdapter(list[Claim])
+_ROWS = TypeAdapter(list[dict[str, JsonValue]])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
 _INT = TypeAdapter(int)
@@ -146,7 +149,14 @@ async def claim_hq_runs(
         "p_lease_seconds": lease.total_seconds(),
         "p_type_slots": dict(type_slots),
     }
-    return await _call(client, "claim_hq_runs", params, _CLAIMS)
+    claims = []
+    for row in await _call(client, "claim_hq_runs", params, _ROWS):
+        try:
+            claims.append(Claim.model_validate(row))
+        except ValidationError:
+            # Its lease runs out; those claimed with it must not wait for that.
+            log.exception("claim.unreadable", run_id=row.get("run_id"))
+    return claims
 
 
 async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord, usage: Usage) -> bool:
