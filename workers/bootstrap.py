@@ -18,10 +18,12 @@ from shared.errors import BackendRejected, BackendUnavailable, ConfigurationErro
 from shared.findings import Collected
 from supabase import AsyncClient
 from workers import outbound
+from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.asgi import Address, build_app
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.backend.identity import SupabaseIdentity, open_auth
+from workers.backend.journal import SupabaseJournal
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
@@ -100,8 +102,23 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
         gateway=parts.gateway,
         clock=parts.clock,
     )
+    journal = SupabaseJournal(parts.client)
     return [
-        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk)),
+        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal)),
+        Address(
+            "ai-scheduler",
+            AiSchedulerEndpoint(identity=identity, launcher=desk, database=journal, clock=parts.clock),
+        ),
+        Address(
+            "scheduled-runs",
+            ScheduledRunsEndpoint(
+                identity=identity,
+                launcher=desk,
+                database=journal,
+                clock=parts.clock,
+                secret=settings.http.cron_secret,
+            ),
+        ),
         Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
         Address("healthz", health, method="GET", public=True),
     ]
