@@ -63,6 +63,7 @@ class Service:
     """A worker with its HTTP face."""
 
     app: ASGIApp
+    functions: tuple[str, ...]
     loop: Loop
     desk: Desk
 
@@ -83,8 +84,10 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
     async with _open_parts(settings, clock or SystemClock()) as parts, open_auth(settings.supabase) as auth:
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
         desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
-        app = build_app(_addresses(settings, parts, identity, desk), origins=settings.http.origins)
-        yield Service(app=app, loop=parts.loop, desk=desk)
+        addresses = _addresses(settings, parts, identity, desk)
+        app = build_app(addresses, origins=settings.http.origins)
+        functions = tuple(address.name for address in addresses)
+        yield Service(app=app, functions=functions, loop=parts.loop, desk=desk)
 
 
 def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk) -> list[Address]:
