@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
@@ -75,6 +76,37 @@ class Rig:
         """Start a worker as it runs in production."""
         self._started += 1
         return start_worker(self.stack, self.log_of(self._started), settings)
+
+    async def start_service(self, **settings: str) -> "tuple[Popen[bytes], str]":
+        """Start a worker with its HTTP face; return it and its address."""
+        self._started += 1
+        log = self.log_of(self._started)
+        given = {"HTTP_HOST": "127.0.0.1", "PORT": "0"} | settings
+        process = start_worker(self.stack, log, given, command="serve")
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while not (found := re.search(r'"port": (\d+), "event": "http.listening"', log.read_text())):
+                await asyncio.sleep(0.02)
+        return process, f"http://127.0.0.1:{found[1]}/functions/v1"
+
+    def make_owners(self, count: int) -> list[str]:
+        """Make so many owners; return a token of each."""
+        rows = self.rows(
+            "with made as (insert into auth.users (id, email) select gen_random_uuid(), 'owner-' || n || '@bench.test'"
+            " from generate_series(1, %s) as n returning id)"
+            " insert into public.user_roles (user_id, role) select id, 'owner' from made returning user_id",
+            count,
+        )
+        return [self.stack.mint_token(sub=str(row["user_id"])) for row in rows]
+
+    def lift_limits(self, platforms: int) -> None:
+        """Let everybody ask as often as they like, about so many platforms more."""
+        (limit,) = self.rows("select pg_get_functiondef('hq.check_request_limit'::regproc) as text")
+        self.sql.execute(str(limit["text"]).replace("30 <=", "1000000 <=").encode())
+        self.rows(
+            "insert into hq.platforms (key, name, status) select 'bench-' || n, 'Bench ' || n, 'green'"
+            " from generate_series(1, %s) as n returning 1",
+            platforms,
+        )
 
     def log_of(self, number: int) -> Path:
         """Return the log of the n-th worker."""

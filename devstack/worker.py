@@ -53,11 +53,13 @@ def emocare(stack: Stack, *arguments: str) -> str:
     return done.stdout
 
 
-def start_worker(stack: Stack, log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start `emocare work` against the stack, its log in a file."""
+def start_worker(
+    stack: Stack, log: Path, settings: Mapping[str, str], *, command: str = "work"
+) -> subprocess.Popen[bytes]:
+    """Start `emocare work`, or `serve`, against the stack, its log in a file."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "workers", "work"],
+            [sys.executable, "-m", "workers", command],
             env=_environment(stack, settings),
             cwd=_PROJECT,
             stdin=subprocess.DEVNULL,

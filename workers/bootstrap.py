@@ -18,10 +18,12 @@ from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
 from workers import outbound
+from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.asgi import Address, build_app
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.backend.identity import SupabaseIdentity, open_auth
+from workers.backend.journal import SupabaseJournal
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
@@ -61,6 +63,7 @@ class Service:
     """A worker with its HTTP face."""
 
     app: ASGIApp
+    functions: tuple[str, ...]
     loop: Loop
     desk: Desk
 
@@ -81,8 +84,10 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
     async with _open_parts(settings, clock or SystemClock()) as parts, open_auth(settings.supabase) as auth:
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
         desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
-        app = build_app(_addresses(settings, parts, identity, desk), origins=settings.http.origins)
-        yield Service(app=app, loop=parts.loop, desk=desk)
+        addresses = _addresses(settings, parts, identity, desk)
+        app = build_app(addresses, origins=settings.http.origins)
+        functions = tuple(address.name for address in addresses)
+        yield Service(app=app, functions=functions, loop=parts.loop, desk=desk)
 
 
 def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk) -> list[Address]:
@@ -100,8 +105,23 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
         gateway=parts.gateway,
         clock=parts.clock,
     )
+    journal = SupabaseJournal(parts.client)
     return [
-        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk)),
+        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal)),
+        Address(
+            "ai-scheduler",
+            AiSchedulerEndpoint(identity=identity, launcher=desk, database=journal, clock=parts.clock),
+        ),
+        Address(
+            "scheduled-runs",
+            ScheduledRunsEndpoint(
+                identity=identity,
+                launcher=desk,
+                database=journal,
+                clock=parts.clock,
+                secret=settings.http.cron_secret,
+            ),
+        ),
         Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
         Address("healthz", health, method="GET", public=True),
     ]

@@ -110,7 +110,7 @@ class Loop:
                 await self._answer("release", self._store.release([(accepted.claim, Usage())]))
             else:
                 self._start(accepted.claim)
-        if not accepted.status.is_final:
+        if accepted.status is RunStatus.PENDING:
             self._look.set()
         return RunTicket.model_validate(accepted, from_attributes=True)
 

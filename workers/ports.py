@@ -213,6 +213,38 @@ class Launcher(Protocol):
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
 
 
+class LastRun(BaseModel):
+    """The latest finished run of a type."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    status: RunStatus
+    completed_at: AwareDatetime
+
+
+class RunHistory(Protocol):
+    """What ran before."""
+
+    async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:
+        """Read the latest finished run of each type that has one. Raises: BackendError."""
+
+
+class RunDoor(Protocol):
+    """The one door, for what no person asks for."""
+
+    async def ask(self, request: RunRequest) -> RunTicket:
+        """Ask for a run and do not wait for it. Raises: CallerError, BackendError."""
+
+
+class Journal(Protocol):
+    """Events of the business that the screens show, beside those that SQL writes with a run's state."""
+
+    async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
+        """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
+
+
 class QueueState(BaseModel):
     """How the queue stands."""
 

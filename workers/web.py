@@ -13,9 +13,19 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersError
-from workers.ports import Caller, Identity
+from shared.runs import RunStatus
+from workers.ports import Caller, EndedRun, Identity
+
+STILL_RUNNING: Final = (
+    "L'exécution continue en arrière-plan. Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
+)
 
 _BEARER: Final = "bearer "
+# Statuses that say whose turn it is: to pay, to wait, to try again. Whatever else went wrong in a run is ours.
+_TELLING: Final = frozenset({402, 429, 503})
+_CANCELLED: Final = 409
+_OURS: Final = 500
+_CANCELLED_SENTENCE: Final = "L'exécution a été annulée avant la fin. Relancez-la si le rapport reste utile."
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,18 @@ def reply_error(error: WorkersError, **more: JsonValue) -> Reply:
         body["retryAfter"] = seconds
         headers["retry-after"] = str(seconds)
     return Reply(body | more, error.http_status, headers)
+
+
+def reply_failure(run: EndedRun) -> Reply:
+    """Render a run that ended without a report: its status, and the sentence that the run itself bears."""
+    body: dict[str, JsonValue] = {"success": False, "run_id": str(run.run_id), "run_type": run.run_type}
+    if run.status is RunStatus.CANCELLED:
+        body |= {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
+        return Reply(body, _CANCELLED)
+    told = run.appendix.get("http_status")
+    status = told if isinstance(told, int) and told in _TELLING else _OURS
+    body |= {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
+    return Reply(body, status)
 
 
 async def identify(identity: Identity, call: Call) -> Caller:

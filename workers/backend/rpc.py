@@ -21,6 +21,7 @@ from workers.ports import (
     Acceptance,
     Check,
     Heartbeat,
+    LastRun,
     LogLine,
     OwnerRequest,
     Platform,
@@ -110,6 +111,8 @@ _LOGS = TypeAdapter(list[LogLine])
 _CHECKS = TypeAdapter(list[Check])
 _PLATFORMS = TypeAdapter(list[Platform])
 _QUEUE_STATES = TypeAdapter(list[QueueState])
+_LAST_RUNS = TypeAdapter(list[LastRun])
+_NOTHING = TypeAdapter(None)
 _STATES = TypeAdapter(list[SchemaState])
 
 
@@ -262,6 +265,19 @@ async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> li
 async def get_hq_queue_state(client: AsyncClient) -> QueueState:
     """Read how the queue stands. Raises: BackendError."""
     return (await _call(client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
+
+
+async def list_hq_last_runs(client: AsyncClient, run_types: Sequence[str]) -> list[LastRun]:
+    """List the latest finished run of each type that has one. Raises: BackendError."""
+    return await _call(client, "list_hq_last_runs", {"p_run_types": list(run_types)}, _LAST_RUNS)
+
+
+async def write_hq_log(
+    client: AsyncClient, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]
+) -> None:
+    """Write a business event. Not idempotent. Raises: BackendError."""
+    params = {"p_level": level, "p_source": source, "p_message": message, "p_metadata": dict(metadata)}
+    await _call(client, "write_hq_log", params, _NOTHING)
 
 
 async def inspect_hq_backend(client: AsyncClient) -> list[Check]:

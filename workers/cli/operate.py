@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import psycopg
+import structlog
 import typer
 from pydantic import SecretStr
 from rich.markup import escape
@@ -55,6 +56,7 @@ def serve(env_file: EnvFile = None) -> None:
 
     async def body() -> None:
         async with open_service(settings) as service:
+            structlog.get_logger(__name__).info("http.opened", functions=service.functions)
             await server.serve(service.app, service.loop, service.desk, settings.http, _stop_on_signals())
 
     run_async(body())

@@ -1,23 +1,11 @@
 """What `executive-run` takes and answers: fields, types and statuses as the screens have always known them."""
 
-from typing import Final
-
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
-from shared.runs import RunStatus
 from workers.ports import EndedRun, RunTicket
-
-# Statuses that say whose turn it is: to pay, to wait, to try again. Whatever else went wrong is ours.
-_TELLING: Final = frozenset({402, 429, 503})
-_CANCELLED: Final = 409
-_OURS: Final = 500
-
-STILL_RUNNING: Final = (
-    "L'exécution continue en arrière-plan. Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
-)
-_CANCELLED_SENTENCE: Final = "L'exécution a été annulée avant la fin. Relancez-la si le rapport reste utile."
+from workers.web import STILL_RUNNING
 
 
 class ExecutiveRunRequest(BaseModel):
@@ -57,16 +45,6 @@ def render_report(run: EndedRun) -> dict[str, JsonValue]:
         "data_sources": told.get("data_sources", []),
         "completed_at": run.completed_at.isoformat(),
     }
-
-
-def render_failure(run: EndedRun) -> tuple[int, dict[str, JsonValue]]:
-    """Render a run that ended without a report: its status, and the sentence that the run itself bears."""
-    body: dict[str, JsonValue] = {"success": False, "run_id": str(run.run_id), "run_type": run.run_type}
-    if run.status is RunStatus.CANCELLED:
-        return _CANCELLED, body | {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
-    told = run.appendix.get("http_status")
-    status = told if isinstance(told, int) and told in _TELLING else _OURS
-    return status, body | {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
 
 
 def render_running(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str, JsonValue]:

@@ -1,16 +1,18 @@
 """HTTP ↔ run: who is calling, what for, and how it ended."""
 
+from shared.errors import UnknownRunType
 from shared.runs import RunStatus
-from workers.executive_run.contract import read_request, render_failure, render_report, render_running
-from workers.ports import Identity, Launcher, OwnerRequest
-from workers.web import Call, Reply, identify_owner, read_object
+from workers.executive_run.contract import read_request, render_report, render_running
+from workers.ports import Identity, Journal, Launcher, OwnerRequest
+from workers.web import Call, Reply, identify_owner, read_object, reply_failure
 
 
 class ExecutiveRunEndpoint:
     """`POST /functions/v1/executive-run`."""
 
-    def __init__(self, *, identity: Identity, launcher: Launcher) -> None:
+    def __init__(self, *, identity: Identity, launcher: Launcher, journal: Journal) -> None:
         self._identity = identity
+        self._journal = journal
         self._launcher = launcher
 
     async def __call__(self, call: Call) -> Reply:
@@ -20,18 +22,33 @@ class ExecutiveRunEndpoint:
         """
         caller = await identify_owner(self._identity, call)
         request = read_request(read_object(call))
-        launch = await self._launcher.launch(
-            OwnerRequest(
-                requester=caller.user_id,
-                run_type=request.run_type,
-                platform_key=request.platform_key,
-                context=request.context_data,
-                idempotency_key=call.headers.get("idempotency-key"),
-            )
+        wanted = OwnerRequest(
+            requester=caller.user_id,
+            run_type=request.run_type,
+            platform_key=request.platform_key,
+            context=request.context_data,
+            idempotency_key=call.headers.get("idempotency-key"),
         )
+        try:
+            launch = await self._launcher.launch(wanted)
+        except UnknownRunType:
+            await self._tell_unknown(wanted)
+            raise
         if launch.ended is None:
             return Reply(render_running(launch.ticket, request), status=202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Reply(render_report(launch.ended))
-        status, body = render_failure(launch.ended)
-        return Reply(body, status)
+        return reply_failure(launch.ended)
+
+    async def _tell_unknown(self, wanted: OwnerRequest) -> None:
+        """Tell of a type that a screen offers and the registry lacks: somebody must add it, or take it away."""
+        await self._journal.write(
+            "warn",
+            "executive-run",
+            "run.refused",
+            {
+                "run_type": wanted.run_type[:80],
+                "platform_key": wanted.platform_key and wanted.platform_key[:80],
+                "user_id": str(wanted.requester),
+            },
+        )

@@ -1,0 +1,198 @@
+"""HTTP ↔ the scheduled jobs: `ai-scheduler` for the panel, `scheduled-runs` for the older screens and for cron."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+from pydantic import JsonValue, SecretStr
+
+from shared.errors import CallerError, Forbidden, InvalidRequest
+from shared.registry import JOBS, TIME_ZONE, Job, Trigger
+from shared.runs import RunStatus
+from workers.ai_scheduler.contract import (
+    CHECK_AGAIN_MINUTES,
+    NOTHING_TO_ADD,
+    TIMEZONE_NAME,
+    is_due,
+    read_request,
+    refuse_action,
+    render_job,
+    render_state,
+)
+from workers.ports import Caller, Clock, Identity, Journal, Launcher, OwnerRequest, RunDoor, RunHistory, RunRequest
+from workers.web import (
+    STILL_RUNNING,
+    Call,
+    Reply,
+    identify_owner,
+    is_same_secret,
+    read_object,
+    reply_failure,
+)
+
+log = structlog.get_logger(__name__)
+
+# Several open pages ask for a decision every few minutes, each for itself.
+_DECIDED_FOR: Final = timedelta(seconds=60)
+
+
+class Scheduling(RunHistory, RunDoor, Journal, Protocol):
+    """What scheduling needs of the database."""
+
+
+class _Jobs:
+    """What both endpoints do with jobs."""
+
+    def __init__(self, *, identity: Identity, launcher: Launcher, database: Scheduling, clock: Clock) -> None:
+        self._identity = identity
+        self._launcher = launcher
+        self._database = database
+        self._clock = clock
+
+    async def _states(self) -> list[JsonValue]:
+        last_runs = await self._database.read_last_runs([job.run_type for job in JOBS.values()])
+        now = self._clock.now()
+        return [render_state(job, last_runs, now) for job in JOBS.values()]
+
+    async def _execute(self, caller: Caller, call: Call, job: Job) -> Reply:
+        launch = await self._launcher.launch(
+            OwnerRequest(
+                requester=caller.user_id,
+                run_type=job.run_type,
+                context={"triggered_by": "manual", "job_key": job.key},
+                idempotency_key=call.headers.get("idempotency-key"),
+            )
+        )
+        body: dict[str, JsonValue] = {
+            "success": True,
+            "job": render_job(job),
+            "run_id": str(launch.ticket.run_id),
+            "run_type": job.run_type,
+        }
+        if launch.ended is None:
+            return Reply(body | {"status": "running", "executive_summary": STILL_RUNNING}, 202)
+        if launch.ended.status is RunStatus.COMPLETED:
+            return Reply(body | {"executive_summary": launch.ended.summary})
+        return reply_failure(launch.ended)
+
+
+class AiSchedulerEndpoint(_Jobs):
+    """`POST /functions/v1/ai-scheduler`: status, execute, ai_decide."""
+
+    def __init__(self, *, identity: Identity, launcher: Launcher, database: Scheduling, clock: Clock) -> None:
+        super().__init__(identity=identity, launcher=launcher, database=database, clock=clock)
+        self._deciding = asyncio.Lock()
+        self._decided: tuple[datetime, Reply] | None = None
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer the panel. Raises: CallerError, BackendError."""
+        caller = await identify_owner(self._identity, call)
+        request = read_request(read_object(call))
+        match request.action:
+            case "status":
+                return Reply({"success": True, "jobs": await self._states(), "timezone": TIMEZONE_NAME})
+            case "execute":
+                return await self._execute(caller, call, request.job)
+            case "ai_decide":
+                return await self._decide()
+            case other:
+                raise refuse_action(other)
+
+    async def _decide(self) -> Reply:
+        """Decide once for everybody who asks within a minute, and journal the decision once."""
+        async with self._deciding:
+            now = self._clock.now()
+            if self._decided is not None and now - self._decided[0] < _DECIDED_FOR:
+                return self._decided[1]
+            decision: dict[str, JsonValue] = {
+                "jobs_to_run": [],
+                "reasoning": NOTHING_TO_ADD,
+                "next_check_in_minutes": CHECK_AGAIN_MINUTES,
+            }
+            local = now.astimezone(TIME_ZONE)
+            told = decision | {"paris_hour": local.hour, "paris_day": local.isoweekday() % 7}
+            await self._database.write("info", "autopilot", "autopilot.decision", told)
+            reply = Reply(
+                {
+                    "success": True,
+                    "ai_decision": decision,
+                    "executed": [],
+                    "runs_launched": 0,
+                    "runs_skipped": 0,
+                    "checked_at": now.isoformat(),
+                }
+            )
+            self._decided = (now, reply)
+            return reply
+
+
+class ScheduledRunsEndpoint(_Jobs):
+    """`POST /functions/v1/scheduled-runs`: list, status, execute; cron_trigger with a secret instead of a person."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        launcher: Launcher,
+        database: Scheduling,
+        clock: Clock,
+        secret: SecretStr | None,
+    ) -> None:
+        super().__init__(identity=identity, launcher=launcher, database=database, clock=clock)
+        self._secret = secret
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer. Raises: CallerError, BackendError."""
+        if _asks_to_trigger(call):
+            return await self._trigger(call)
+        caller = await identify_owner(self._identity, call)
+        request = read_request(read_object(call))
+        match request.action:
+            case "list":
+                jobs: list[JsonValue] = [render_job(job) for job in JOBS.values()]
+                return Reply({"success": True, "jobs": jobs, "timezone": TIMEZONE_NAME})
+            case "status":
+                return Reply({"success": True, "jobs": await self._states()})
+            case "execute":
+                return await self._execute(caller, call, request.job)
+            case other:
+                raise refuse_action(other)
+
+    async def _trigger(self, call: Call) -> Reply:
+        if self._secret is None:
+            error = "Le déclenchement par cron n'est pas configuré."
+            return Reply({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
+        if not is_same_secret(call.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
+            raise Forbidden("X-Cron-Secret is missing or wrong.")
+        now = self._clock.now()
+        last_runs = await self._database.read_last_runs([job.run_type for job in JOBS.values()])
+        due = [job for job in JOBS.values() if is_due(job, last_runs.get(job.run_type), now)]
+        return Reply({"success": True, "executed": [await self._ask(job, now) for job in due]})
+
+    async def _ask(self, job: Job, now: datetime) -> dict[str, JsonValue]:
+        """Ask for a due job, once for this hour of its calendar; it is executed in the background."""
+        hour = now.astimezone(TIME_ZONE).strftime("%Y-%m-%dT%H%z")
+        request = RunRequest(
+            run_type=job.run_type,
+            trigger=Trigger.SCHEDULE,
+            context={"triggered_by": "schedule", "job_key": job.key},
+            idempotency_key=f"{job.key}:{hour}",
+        )
+        try:
+            ticket = await self._database.ask(request)
+        except CallerError as error:
+            log.warning("job.refused", job=job.key, error_code=error.code, error_message=str(error))
+            return {"job": job.key, "success": False, "error": error.sentence}
+        return {
+            "job": job.key,
+            "success": True,
+            "result": {"run_id": str(ticket.run_id), "status": ticket.status.value},
+        }
+
+
+def _asks_to_trigger(call: Call) -> bool:
+    try:
+        return read_object(call).get("action") == "cron_trigger"
+    except InvalidRequest:
+        return False  # an owner is told; a stranger only learns that he is one
