@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from bench.figures import Figure, percentile, tell_ms
+from bench.kills import kill_storm
 from bench.rig import memory_mb, open_loop, open_rig
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
@@ -313,4 +314,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "rescue": rescue,
     "reconnect": reconnect,
     "http": http,
+    "kill_storm": kill_storm,
 }

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
+from supabase import AsyncClient, acreate_client
 
 from devstack.postgres import PostgresError
 from devstack.processes import ServiceError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
 from devstack.vendors import VendorsClient
 from devstack.worker import emocare, start_worker
-from supabase import AsyncClient, acreate_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@
     │  │    GatewayUnavailable* · GatewayRateLimited* · GatewayOutOfCredit · GatewayRejected
     │  │    GatewayAnswerUnusable* · CircuitOpen*
     │  └─ BackendError               Supabase
-    │       BackendUnavailable* · BackendRejected
+    │       BackendUnavailable* · BackendRejected (KeyRefused)
     └─ RunError
          LeaseLost (another worker owns the run: stop, write nothing) · RunTimedOut* · RunCrashed*
 
@@ -278,6 +278,10 @@ class BackendRejected(BackendError):
     """Supabase understood the request and refused it."""
 
     code = "backend_rejected"
+
+
+class KeyRefused(BackendRejected):
+    """Supabase refused the key itself, whatever the request."""
 
 
 # ── The run itself ───────────────────────────────────────────────────────────────────────────

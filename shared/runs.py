@@ -60,7 +60,6 @@ class Claim(Lease):
     requester: str
     context: dict[str, JsonValue] | list[JsonValue] | JsonValue
     checkpoints: dict[str, JsonValue] = Field(description="Step name → output, of steps already done.")
-    created_at: AwareDatetime
     platforms: list[dict[str, JsonValue]] | None = Field(
         None, description="The platforms that the run is about, where the claim brought them along."
     )

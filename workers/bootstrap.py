@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp
+from supabase import AsyncClient
 
 from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
-from supabase import AsyncClient
 from workers import outbound
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.asgi import Address, build_app

@@ -22,6 +22,7 @@ from workers.ports import (
     RunExecutor,
     RunStore,
     RunTicket,
+    Usage,
     Wakeups,
     WakeupState,
 )
@@ -41,6 +42,7 @@ _HAND_BACK_SECONDS: Final = 10
 class _Execution:
     claim: Claim
     task: "asyncio.Task[None]" = field(init=False)
+    meter: Meter = field(default_factory=Meter)
     # From then on the settlement itself tells whether the lease was still held.
     settling: bool = False
     # Set before the task is cancelled, so that its end is told for what it was.
@@ -105,7 +107,7 @@ class Loop:
             self._kept[run_type] -= room
         if accepted.claim is not None:
             if self._closing:
-                await self._answer("release", self._store.release([accepted.claim]))
+                await self._answer("release", self._store.release([(accepted.claim, Usage())]))
             else:
                 self._start(accepted.claim)
         if accepted.status is RunStatus.PENDING:
@@ -225,9 +227,8 @@ class Loop:
         execution.task.cancel()
 
     async def _work(self, execution: _Execution) -> None:
-        claim = execution.claim
+        claim, meter = execution.claim, execution.meter
         started = self._clock.monotonic()
-        meter = Meter()
         bound = log.bind(
             run_id=str(claim.run_id),
             run_type=claim.run_type,
@@ -249,6 +250,8 @@ class Loop:
             bound.error("run.unsettled", error_code=error.code, error_message=str(error))
         except asyncio.CancelledError:
             end = "handed_back" if execution.dropped_as is None else execution.dropped_as.value
+            if execution.dropped_as is not None and meter.total.calls:
+                await self._answer("release", self._hand_back([execution]))  # nothing is left of it but the bill
             raise
         except Exception:
             log.exception("run.unsettled", run_id=str(claim.run_id))
@@ -321,4 +324,4 @@ class Loop:
 
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
         async with asyncio.timeout(_HAND_BACK_SECONDS):
-            return await self._store.release([execution.claim for execution in executions])
+            return await self._store.release([(execution.claim, execution.meter.total) for execution in executions])

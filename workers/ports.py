@@ -115,6 +115,10 @@ class Platform(BaseModel):
     last_release_at: datetime | None = None
 
 
+SOURCE_TEXT_CHARS = 4_000
+"""What one finding may say at most."""
+
+
 class Source(Protocol):
     """One place that data comes from."""
 
@@ -304,7 +308,7 @@ class RunDetail(RunLine):
     max_attempts: int | None
     run_at: AwareDatetime | None
     worker_id: str | None
-    detailed_appendix: dict[str, JsonValue] | None
+    detailed_appendix: JsonValue
     steps: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     costs: list[dict[str, Any]]
@@ -319,7 +323,7 @@ class LogLine(BaseModel):
     level: str
     source: str
     message: str
-    metadata: dict[str, JsonValue]
+    metadata: JsonValue
     run_id: RunId | None
     created_at: AwareDatetime
 
@@ -358,8 +362,8 @@ class RunStore(Protocol):
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
         """Renew leases and note that the worker lives."""
 
-    async def release(self, leases: Sequence[Lease]) -> int:
-        """Hand runs back without counting an attempt."""
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+        """Hand runs back without counting an attempt, and note what they billed."""
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand."""

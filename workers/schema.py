@@ -1,8 +1,9 @@
 """Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, mirrors the registry, keeps the ledger.
 
 Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
-whose database password one does not have. Migrations run once, each in its own transaction; functions are
-applied again whenever their file changed.
+whose database password one does not have. Migrations run once, each in its own transaction; functions, their grants and
+the mirror are written again every time, in one transaction, because the ledger cannot know what somebody changed
+by hand.
 """
 
 import hashlib
@@ -23,6 +24,10 @@ SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
 
 _MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
 _LOCK_ATTEMPTS: Final = 10
+
+# A trigger is among what is written again: rather than queue behind a long transaction, and let all others queue
+# behind us, we give way and ask again.
+_LOCK_TIMEOUT: Final = "set local lock_timeout = '2s';\n"
 
 _LEDGER: Final = """\
 create table if not exists hq.worker_migrations (
@@ -59,7 +64,7 @@ class SqlFile:
 
 @dataclass
 class Report:
-    """What ``apply`` did."""
+    """What was new to the database. That all else was written again is not told: it changes nothing, or repairs."""
 
     migrations: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -67,7 +72,7 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        """Tell whether anything was done at all."""
+        """Tell whether the database was behind."""
         return bool(self.migrations or self.functions or self.registry)
 
 
@@ -105,7 +110,7 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
 
 
 def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
-    """Bring a database up to date; do nothing where it already is.
+    """Bring a database up to date; put right what was changed by hand in our functions, grants and mirror.
 
     Concurrency: callers wait for one another on an advisory lock; workers may go on running meanwhile.
     Raises: ConfigurationError when the database is not the HQ's, or a merged migration was edited.
@@ -126,22 +131,19 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
             if file.kind == "migration" and (file.kind, file.name) not in known:
                 _run(connection, [file.text, _ledger_entry(file)])
                 report.migrations.append(file.name)
-        changed = [f for f in files if f.kind == "function" and known.get((f.kind, f.name)) != f.sha256]
-        _run(connection, [part for f in changed for part in (f.text, _ledger_entry(f))])
+        functions = [f for f in files if f.kind == "function"]
+        changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
+        mirrored = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
+        texts = [f.text for f in functions]
+        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), _mirror_statement(), _AFTER])
         report.functions = [f.name for f in changed]
-        mirrored = connection.execute("select distinct registry_version from hq.run_types").fetchall()
-        if mirrored != [(REGISTRY_VERSION,)]:
-            _run(connection, [_mirror_statement()])
-            report.registry = True
-        _run(connection, [_AFTER])
+        report.registry = mirrored != [(REGISTRY_VERSION, len(RUN_TYPES))]
     return report
 
 
 def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Iterable[str]) -> None:
     """Run statements in one transaction; a lock that a busy table refuses is asked for again."""
     text = "\n".join(statements)
-    if not text:
-        return
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
         try:
             with connection.transaction():

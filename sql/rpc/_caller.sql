@@ -24,6 +24,12 @@ begin
     errcode = 'HQ001',
     message = 'Accès refusé : cette action est réservée à la présidence.',
     hint = 'Call with the service key, or with the token of a user whose role is owner.';
+exception when invalid_text_representation then
+  -- A signed token whose subject is no user id.
+  raise exception using
+    errcode = 'HQ001',
+    message = 'Accès refusé : cette action est réservée à la présidence.',
+    hint = 'The subject of the token is not a user id.';
 end
 $$;
 revoke execute on function hq.caller from public, anon, authenticated;

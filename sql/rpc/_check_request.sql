@@ -36,6 +36,11 @@ begin
       errcode = 'HQ005',
       message = 'Le contexte fourni est trop volumineux (32 Kio au plus).',
       hint = 'Send a shorter p_context.';
+  elsif hq.is_unreadable(p_context) then
+    raise exception using
+      errcode = 'HQ005',
+      message = 'Le contexte fourni est trop imbriqué, ou contient un nombre trop long.',
+      hint = 'Nest p_context at most 32 levels deep, and keep its numbers below a thousand digits.';
   elsif octet_length(p_idempotency_key) > 200 then
     raise exception using
       errcode = 'HQ005',

@@ -38,7 +38,8 @@ begin
       and coalesce((p_type_slots ->> q.run_type)::integer, 1) > 0
     order by q.priority desc, q.run_at
     limit p_limit
-    for update of q skip locked
+    -- Of the run too: a row that somebody holds in the SQL editor must not hold up every claim of every worker.
+    for update of q skip locked for no key update of r skip locked
   ),
   ranked as (
     select

@@ -1,4 +1,4 @@
--- Examine what our workers need from this database beside our own objects: one row per check.
+-- Examine what our workers need from this database, and whether they live: one row per check.
 -- Read-only. state is green, amber (works, not as well) or red (does not work).
 -- Raises nothing.
 create or replace function public.inspect_hq_backend()
@@ -57,6 +57,46 @@ begin
     end
   from pg_catalog.pg_trigger as t
   where t.tgrelid = 'hq.runs'::regclass and t.tgname = 'enqueue_inserted_run' and t.tgenabled <> 'D';
+
+  return query select
+    'function ' || f.name,
+    'red',
+    case when f.granted is null then 'missing' else 'service_role may not execute it' end || ': run emocare migrate'
+  from (
+    select m.name, bool_and(has_function_privilege('service_role', p.oid, 'execute')) as granted
+    from hq.worker_migrations as m
+    left join pg_catalog.pg_proc as p on p.pronamespace = 'public'::regnamespace and p.proname = m.name
+    where m.kind = 'function' and m.name not like '\_%'
+    group by m.name
+  ) as f
+  where f.granted is not true
+  order by f.name;
+
+  return query select
+    'run types',
+    case when count(*) > 0 then 'green' else 'red' end,
+    format('%s of registry %s', count(*), coalesce(string_agg(distinct t.registry_version, ', '), 'none'))
+  from hq.run_types as t;
+
+  return query select
+    'workers',
+    case when count(*) > 0 then 'green' else 'amber' end,
+    case
+      when count(*) > 0 then format(
+        '%s seen in the last minute: %s', count(*), string_agg(distinct format('%s %s', h.version, h.realtime), ', ')
+      )
+      else 'none seen in the last minute: pending runs wait'
+    end
+  from hq.worker_heartbeats as h
+  where h.seen_at > now() - interval '1 minute';
+
+  return query select
+    'oldest waiting run',
+    case when min(q.run_at) < now() - interval '1 minute' then 'amber' else 'green' end,
+    coalesce('due since ' || date_trunc('second', min(q.run_at)), 'no due run waits')
+  from hq.run_queue as q
+  join hq.runs as r on r.id = q.run_id
+  where q.worker_id is null and q.run_at <= now() and r.status = 'pending';
 
   if to_regclass('cron.job') is null then
     return query select 'pg_cron', 'amber', 'not enabled: workers rescue by themselves, nothing does while none lives';

@@ -1,5 +1,5 @@
 -- Read the managed platforms, or one of them, for a worker (the host's function is for the owner's token only).
--- Read-only.
+-- Read-only. A figure that is none (NaN, infinity) is absent: one odd row must not cost every report.
 -- Raises nothing.
 create or replace function public.read_hq_platforms(p_platform_key text default null)
 returns table (
@@ -17,7 +17,8 @@ stable
 security definer
 set search_path = ''
 as $$
-  select p.key, p.name, p.description, p.github_url, p.status, p.status_reason, p.uptime_percent, p.last_release_at
+  select p.key, p.name, p.description, p.github_url, p.status, p.status_reason,
+    nullif(p.uptime_percent, 'NaN'), case when isfinite(p.last_release_at) then p.last_release_at end
   from hq.platforms as p
   where p_platform_key is null or p.key = p_platform_key
   order by p.name

@@ -1,12 +1,14 @@
--- Hand running runs back to the queue, [{run_id, lease_token}], when a worker stops. No attempt is counted.
--- Fenced by the lease tokens. Locks each run in turn, in the order of their ids, as settle_hq_runs. Idempotent.
--- Raises nothing. Answers how many were handed back.
+-- Hand running runs back to the queue, [{run_id, lease_token, usage}], when a worker stops. No attempt is counted.
+-- Fenced by the lease tokens, but for what a lease billed: that is recorded also where the lease is gone.
+-- Locks each run in turn, in the order of their ids, as settle_hq_runs. Idempotent.
+-- Raises nothing: a run that somebody holds waits for its lease to run out. Answers how many were handed back.
 create or replace function public.release_hq_runs(p_leases jsonb)
 returns integer
 language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '1s'
 as $$
 #variable_conflict use_column
 declare
@@ -14,19 +16,24 @@ declare
   v_released integer := 0;
 begin
   for v_lease in
-    select l.run_id, l.lease_token
-    from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
+    select l.run_id, l.lease_token, l.usage
+    from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint, usage jsonb)
     order by l.run_id
   loop
-    continue when not hq.guard_lease(v_lease.run_id, v_lease.lease_token);
-    update hq.run_queue
-    set worker_id = null, leased_until = null, run_at = now()
-    where run_id = v_lease.run_id;
-    update hq.runs set status = 'pending', started_at = null where id = v_lease.run_id;
-    perform hq.log_run('info', 'run.released', v_lease.run_id, jsonb_build_object(
-      'lease_token', v_lease.lease_token
-    ));
-    v_released := v_released + 1;
+    begin
+      perform hq.record_cost(v_lease.run_id, v_lease.lease_token, v_lease.usage);
+      continue when not hq.guard_lease(v_lease.run_id, v_lease.lease_token);
+      update hq.run_queue
+      set worker_id = null, leased_until = null, run_at = now()
+      where run_id = v_lease.run_id;
+      update hq.runs set status = 'pending', started_at = null where id = v_lease.run_id;
+      perform hq.log_run('info', 'run.released', v_lease.run_id, jsonb_build_object(
+        'lease_token', v_lease.lease_token
+      ));
+      v_released := v_released + 1;
+    exception when lock_not_available then
+      null;
+    end;
   end loop;
   return v_released;
 end

@@ -33,6 +33,7 @@ begin
   loop
     if v_row.status not in ('pending', 'running') then
       -- Somebody ended the run in the table editor.
+      perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
       delete from hq.run_queue where run_id = v_row.run_id;
       dropped := dropped + 1;
     elsif v_row.status = 'pending' or v_row.worker_id is null then
@@ -56,7 +57,12 @@ begin
   for v_row in
     select r.id, r.run_type, r.platform_key
     from hq.runs as r
-    where r.status = 'pending' and not exists (select from hq.run_queue as q where q.run_id = r.id)
+    where not exists (select from hq.run_queue as q where q.run_id = r.id)
+      and (
+        r.status = 'pending'
+        -- One of ours whose queue row somebody deleted; what older code says is running is left alone.
+        or r.status = 'running' and exists (select from hq.run_requests as own where own.run_id = r.id)
+      )
     for no key update of r skip locked
   loop
     -- A new life: what an earlier one collected may be days old.
@@ -67,6 +73,7 @@ begin
     insert into hq.run_queue (run_id, run_type, platform_key)
     values (v_row.id, v_row.run_type, v_row.platform_key)
     on conflict (run_id) do nothing;
+    update hq.runs set status = 'pending', started_at = null where id = v_row.id and status = 'running';
     perform hq.log_run('info', 'run.adopted', v_row.id, '{}');
     adopted := adopted + 1;
   end loop;

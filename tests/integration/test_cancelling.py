@@ -20,9 +20,11 @@ async def begin(hq: Hq) -> UUID:
 
 @pytest.mark.parametrize("realtime", ["live", "dead"])
 async def test_a_cancellation_aborts_the_models_call_within_two_seconds(hq: Hq, realtime: str) -> None:
+    pace = PACE
     if realtime == "dead":
         hq.stack.kill_realtime()
-    worker = await hq.worker(live=realtime == "live", **PACE)
+        pace = PACE | {"REALTIME_RETRY_BASE_SECONDS": 60, "REALTIME_RETRY_CAP_SECONDS": 60}  # nor does its return help
+    worker = await hq.worker(live=realtime == "live", **pace)
     run_id = await begin(hq)
 
     cancelled = time.monotonic()

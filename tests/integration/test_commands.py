@@ -53,7 +53,9 @@ async def test_a_run_that_fails_makes_the_command_fail(hq: Hq, emocare: Any) -> 
 
 
 def test_what_sql_refuses_is_told_in_its_words(emocare: Any) -> None:
-    assert "« MAKE_COFFEE » n'existe pas" in emocare("run", "MAKE_COFFEE", code=2)
+    told = emocare("run", "seo_audits", code=2)
+    assert "« seo_audits » n'existe pas" in told
+    assert "Did you mean SEO_AUDIT? `emocare registry list`" in told
     assert "« atlantis » n'est pas connue" in emocare("run", "SEO_AUDIT", "--platform", "atlantis", code=2)
     assert "introuvable" in emocare("show", "00000000-0000-4000-8000-00000000ffff", code=2)
 
@@ -73,17 +75,20 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
 
     assert "red" not in checks.values()
     assert checks["realtime publication"] == "green"
+    assert checks["run types"] == "green"
+    assert checks["workers"] == "amber"
     assert "up to date" in emocare("migrate")
 
 
-def test_a_person_without_rights_is_refused_with_a_code_of_its_own(hq: Hq, emocare: Any) -> None:
-    viewer = hq.stack.sign_in("lectrice@emocare.test", "emocare-demo")
-    environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY=viewer)
-    command = [sys.executable, "-m", "workers", "run", "SEO_AUDIT"]
+def test_a_wrong_key_is_told_by_the_name_of_its_variable(hq: Hq) -> None:
+    environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY="sb_secret_of_another_project")
+    command = [sys.executable, "-m", "workers", "runs"]
 
     ended = subprocess.run(
         command, check=False, capture_output=True, text=True, env=environment, cwd=hq.folder, timeout=30
     )
 
-    assert ended.returncode == 77, ended.stderr
+    assert ended.returncode == 77
+    assert ended.stderr.startswith("error Supabase answered 401")
+    assert "SUPABASE_SERVICE_ROLE_KEY" in ended.stderr
     assert ended.stderr.count("\n") == 1

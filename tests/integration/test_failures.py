@@ -1,5 +1,6 @@
 """When a part fails: what is tried again, what is not paid for twice, and what the president reads."""
 
+import signal
 from datetime import timedelta
 
 import pytest
@@ -81,3 +82,24 @@ async def test_an_answer_that_the_database_cannot_hold_is_kept_all_the_same(hq: 
     assert run["status"] == "completed"
     assert run["executive_summary"] == "## Synthèse\n\navant\N{REPLACEMENT CHARACTER}après"
     assert await hq.model_calls() == 1
+
+
+@pytest.mark.parametrize("end", ["handed back", "cancelled", "lost"])
+async def test_what_an_abandoned_attempt_cost_is_kept(hq: Hq, end: str) -> None:
+    """It paid for an answer that was no use, asked again, and then it had to stop."""
+    await hq.vendors.script("openai", {"empty": True}, {"delay_ms": 30_000})
+    worker = await hq.worker(LLM_RETRY_BUDGET_SECONDS=5, SHUTDOWN_GRACE_SECONDS=0.1)
+    run_id = hq.ask()
+    await hq.vendors.wait_for("openai", calls=2)
+
+    match end:
+        case "handed back":
+            worker.signal(signal.SIGTERM)
+        case "cancelled":
+            hq.rows("select public.cancel_hq_run(%s)", run_id)
+        case _:
+            hq.rows("update hq.runs set status = 'failed' where id = %s returning id", run_id)
+
+    (bill,) = await hq.until("select * from hq.run_costs where run_id = %s", run_id)
+    assert (bill["calls"], bill["model"]) == (1, "google/gemini-2.5-flash")
+    assert bill["cost_eur"] > 0

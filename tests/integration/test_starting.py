@@ -1,5 +1,6 @@
 """A worker starts only where it can work, waits where it soon may, and keeps to its limits."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -83,20 +84,21 @@ async def test_urgent_runs_go_first(hq: Hq) -> None:
 
 async def test_migrations_apply_while_workers_run(hq: Hq) -> None:
     """Every function is defined anew, time and again, under workers that call them."""
-    await hq.worker(WORKER_CONCURRENCY=4)
     await hq.vendors.script("openai", {"delay_ms": 50}, repeat=True)
-    asked = [hq.ask() for _ in range(40)]
+    asked = [hq.ask() for _ in range(60)]
+    await hq.worker(WORKER_CONCURRENCY=4)
+    functions = [file for file in schema.read_files() if file.kind == "function"]
+    version = 0
 
-    for version in range(4):
-        files = [
-            SqlFile(f.kind, f.name, f"{f.text}\n-- {version}") if f.kind == "function" else f
-            for f in schema.read_files()
-        ]
-        assert schema.apply(hq.stack.database_url, files).functions
-        asked += [hq.ask() for _ in range(5)]
+    while hq.rows("select from hq.run_queue limit 1"):
+        version += 1
+        newer = [SqlFile(file.kind, file.name, f"{file.text}\n-- {version}") for file in functions]
+        assert len(schema.apply(hq.stack.database_url, newer).functions) == len(functions)
+        await asyncio.sleep(0.05)
 
+    assert version >= 5
     for run_id in asked:
-        run = await hq.settled(run_id, within=30)
+        run = hq.run(run_id)
         assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1)
 
 

@@ -49,7 +49,7 @@ async def test_another_worker_takes_over_what_is_handed_back_within_a_second(hq:
     await hq.vendors.script("openai", {"delay_ms": 30_000})
     run_id = hq.ask()
     await hq.vendors.wait_for("openai", calls=1)
-    staying = await hq.worker()
+    staying = await hq.worker(live=True, SWEEP_SECONDS=30)
 
     leaving.signal(signal.SIGTERM)
     await leaving.exit_code()

@@ -70,7 +70,7 @@ def insert(hq: Hq) -> None:
     hq.database.run("insert into hq.runs (run_type) values (%s)", RUN_TYPE)
 
 
-async def test_an_inserted_row_and_a_cancelled_one_call_for_what_they_need(hq: Hq) -> None:
+async def test_a_pending_row_and_a_cancelled_one_call_for_what_they_need(hq: Hq) -> None:
     listener = Listener()
     async with watching(hq, listener) as wakeups:
         await is_live(wakeups)
@@ -82,8 +82,9 @@ async def test_an_inserted_row_and_a_cancelled_one_call_for_what_they_need(hq: H
         hq.database.run("update hq.runs set status = 'cancelled'")
         await until(lambda: listener.checks == checks + 1)
         hq.database.run("insert into hq.runs (run_type, status) values (%s, 'completed')", RUN_TYPE)
-        insert(hq)
+        hq.database.run("update hq.runs set status = 'pending' where status = 'cancelled'")
         await until(lambda: listener.looks == looks + 2)
+        assert listener.checks == checks + 1
 
 
 async def test_a_callback_that_raises_does_not_silence_the_next(hq: Hq) -> None:

@@ -3,7 +3,10 @@
 import signal
 from uuid import UUID
 
+import pytest
 from support.hq import Hq
+
+STOP = int(signal.SIGSTOP)
 
 # Everything that a run leaves, but for two things that a late worker may well write: that it lives, and its own bill.
 SNAPSHOT = (
@@ -43,7 +46,7 @@ async def test_a_worker_that_was_paused_past_its_lease_writes_nothing_when_it_go
 
 async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_when_it_goes_on(hq: Hq) -> None:
     """Its settlement is on its way already: nothing tells it beforehand that it lost the run."""
-    late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=int(signal.SIGSTOP))
+    late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
     await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)
 
@@ -58,7 +61,7 @@ async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_whe
 
 async def test_a_lease_that_was_handed_back_is_void_although_nobody_took_the_run_yet(hq: Hq) -> None:
     """The tokens alone would not tell: no newer one was given out."""
-    late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=int(signal.SIGSTOP))
+    late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
     await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)
 
@@ -78,18 +81,28 @@ async def test_a_lease_that_was_handed_back_is_void_although_nobody_took_the_run
     assert hq.logs(run_id) == ["run.started", "run.released", "run.started", "run.completed"]
 
 
-async def test_a_run_that_was_handed_back_and_claimed_again_is_closed_to_its_former_worker(hq: Hq) -> None:
-    late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=int(signal.SIGSTOP))
+@pytest.mark.parametrize("lost", ["handed back", "run out"])
+@pytest.mark.parametrize("late_at", ["checkpoint Rapport du modèle:before", "settle:before"])
+async def test_a_former_worker_writes_nothing_while_its_successor_is_at_work(hq: Hq, late_at: str, lost: str) -> None:
+    """The run is under way and leased: nothing but the token tells whose write it is."""
+    late = hq.start_worker(module="support.mortal", DIE_AT=late_at, DIE_BY=STOP)
     run_id = hq.ask()
-    await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)
-    hq.one("select public.release_hq_runs(jsonb_build_array(to_jsonb(q))) from hq.run_queue as q")
+    await hq.until("select from hq.run_queue where worker_id is not null")
+    await late.paused()
+    if lost == "handed back":
+        hq.one("select public.release_hq_runs(jsonb_build_array(to_jsonb(q))) from hq.run_queue as q")
+    successor = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP, LEASE_SECONDS=60)
+    await successor.paused()
+    before = hq.one(SNAPSHOT, run_id)
+    assert before["run"]["status"] == "running"
 
-    await hq.worker()
-    before = await finished(hq, run_id)
     late.resume()
+    await late.logged("run.settled", run_id=str(run_id))
 
-    await late.logged("run.settled", run_id=str(run_id), end="lease_lost")
     assert hq.one(SNAPSHOT, run_id) == before
+    successor.resume()
+    assert (await hq.settled(run_id))["status"] == "completed"
+    assert hq.logs(run_id).count("run.completed") == 1
 
 
 async def finished(hq: Hq, run_id: UUID) -> dict[str, object]:

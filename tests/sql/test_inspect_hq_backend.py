@@ -6,6 +6,8 @@ import pytest
 from calls import call
 from support.database import Connection, Database, Row
 
+from shared.registry import REGISTRY_VERSION, RUN_TYPES
+
 JOB = "cron job hq-rescue-runs"
 
 needs_pg_cron = pytest.mark.usefixtures("pg_cron")
@@ -31,6 +33,9 @@ def test_a_database_at_the_newest_schema_is_all_green(service: Connection) -> No
         "realtime grant authenticated": "green",
         "realtime grant service_role": "green",
         "trigger on hq.runs": "green",
+        "run types": "green",
+        "workers": "amber",
+        "oldest waiting run": "green",
     }
     assert checks["schema variant"]["detail"] == "head"
 
@@ -61,6 +66,50 @@ def test_what_is_missing_is_amber_and_nothing_else(check: str, damage: str, data
 
     assert after[check]["state"] == "amber"
     assert {name for name in after if after[name] != before[name]} == {check}
+
+
+@pytest.mark.parametrize(
+    ("damage", "detail"),
+    [
+        ("revoke execute on function public.claim_hq_runs from service_role", "service_role may not execute it"),
+        ("drop function public.claim_hq_runs", "missing"),
+    ],
+)
+def test_a_function_that_workers_cannot_call_is_red(damage: str, detail: str, database: Database) -> None:
+    database.run(damage)
+
+    check = _inspect(database.sql)["function claim_hq_runs"]
+
+    assert check["state"] == "red"
+    assert detail in check["detail"]
+
+
+def test_the_run_types_are_counted(database: Database, service: Connection) -> None:
+    database.run("delete from hq.run_types where key = 'SEO_AUDIT'")
+    assert _inspect(service)["run types"]["detail"] == f"{len(RUN_TYPES) - 1} of registry {REGISTRY_VERSION}"
+
+    database.run("delete from hq.run_types")
+    assert _inspect(service)["run types"]["state"] == "red"
+
+
+def test_workers_that_live_are_told(database: Database, service: Connection) -> None:
+    database.run(
+        "insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at, seen_at) "
+        "values ('a', '1.0', 8, 0, 'live', now(), now()), "
+        "('b', '0.9', 8, 0, 'live', now(), now() - interval '2 minutes')"
+    )
+
+    check = _inspect(service)["workers"]
+
+    assert (check["state"], check["detail"]) == ("green", "1 seen in the last minute: 1.0 live")
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(-60, "green"), (30, "green"), (90, "amber")])
+def test_a_due_run_that_waits_long_is_amber(seconds: int, state: str, database: Database, service: Connection) -> None:
+    database.run("insert into hq.runs (run_type) values ('SEO_AUDIT')")
+    database.run("update hq.run_queue set run_at = now() - make_interval(secs => %s)", seconds)
+
+    assert _inspect(service)["oldest waiting run"]["state"] == state
 
 
 # pg_cron.

@@ -260,3 +260,16 @@ def test_an_operator_asks_with_the_short_name(database: Database) -> None:
 
     assert asked["created"]
     assert database.one("select platform_key from hq.runs")["platform_key"] == "emotionscare"
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["[" * 40 + "]" * 40, "[" * 5_000 + "]" * 5_000, '{"n": ' + "9" * 1_200 + "}"],
+    ids=["deep", "abyss", "long"],
+)
+def test_a_context_that_a_reader_may_choke_on_is_refused(database: Database, context: str) -> None:
+    with pytest.raises(psycopg.errors.Error) as refused:
+        database.rows("select * from public.request_hq_run('SEO_AUDIT', null, %s::jsonb)", context)
+
+    assert refused.value.sqlstate == "HQ005"
+    assert database.one("select count(*) as n from hq.runs")["n"] == 0

@@ -299,3 +299,24 @@ def test_a_worker_that_settles_after_its_rescue_began_has_lost(
 
     assert answer.result() == "lost"
     assert run_of(database, claimed["run_id"])["status"] == "pending"
+
+
+def test_a_run_of_ours_whose_queue_row_was_deleted_is_taken_back(database: Database) -> None:
+    run_id = request(database.sql, "SEO_AUDIT")["run_id"]
+    claim(database.sql)
+    database.run("delete from hq.run_queue")
+
+    assert database.one("select adopted from public.rescue_hq_runs()")["adopted"] == 1
+
+    (again,) = claim(database.sql)
+    assert again["run_id"] == run_id
+
+
+def test_a_run_ended_by_hand_is_told_in_the_journal(database: Database) -> None:
+    run_id = request(database.sql, "SEO_AUDIT")["run_id"]
+    claim(database.sql)
+    database.run("update hq.runs set status = 'cancelled' where id = %s", run_id)
+
+    database.rows("select * from public.rescue_hq_runs()")
+
+    assert [log["level"] for log in logs_of(database, run_id, "run.dropped")] == ["warn"]

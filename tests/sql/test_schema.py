@@ -66,6 +66,24 @@ def test_a_changed_function_is_applied_again(database: Database) -> None:
     assert schema.apply(database.url, files).functions == ["claim_hq_runs"]
 
 
+def test_what_somebody_changed_by_hand_is_put_right(database: Database) -> None:
+    before, mirror = _catalogue(database), database.rows("select * from hq.run_types order by key")
+    for damage in (
+        "create or replace function hq.elapsed_ms(p_since timestamptz) returns bigint language sql as 'select 1'",
+        "revoke execute on function public.claim_hq_runs from service_role",
+        "drop function public.get_hq_run",
+        "delete from hq.run_types where key = 'SEO_AUDIT'",
+        "update hq.run_types set cost_eur = 99 where key = 'CODE_REVIEW'",
+    ):
+        database.run(damage)
+    assert _catalogue(database) != before
+
+    schema.apply(database.url)
+
+    assert _catalogue(database) == before
+    assert database.rows("select * from hq.run_types order by key") == mirror
+
+
 def test_a_database_that_is_not_the_hqs_is_refused_by_name(database: Database) -> None:
     with pytest.raises(ConfigurationError, match=r"no table hq\.runs"):
         schema.apply(database.cluster.dsn("template1", "supabase_admin"))
@@ -103,7 +121,8 @@ def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(
 
 def _catalogue(database: Database) -> list[tuple[object, ...]]:
     functions = database.rows(
-        "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, p.proacl::text as rights "
+        "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, "
+        "(select string_agg(a::text, ' ' order by a::text) from unnest(p.proacl) as a) as rights "
         "from pg_proc as p where p.pronamespace in ('hq'::regnamespace, 'public'::regnamespace) and p.prokind = 'f'"
     )
     tables = database.rows(

@@ -56,7 +56,7 @@ class FakeStore:
         self.checkpoints: list[StepRecord] = []
         self.settlements: list[tuple[Claim, Settlement, Usage]] = []
         self.renewals: list[list[Lease]] = []
-        self.released: list[Lease] = []
+        self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
@@ -104,10 +104,10 @@ class FakeStore:
         await self._pass("renew")
         return {lease.run_id: self.states.get(lease.run_id, LeaseState.HELD) for lease in leases}
 
-    async def release(self, leases: Sequence[Lease]) -> int:
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
         await self._pass("release")
-        self.released += leases
-        return len(leases)
+        self.released += attempts
+        return len(attempts)
 
     async def rescue(self) -> Rescue:
         self.rescues += 1

@@ -57,6 +57,18 @@ class Worker:
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
 
+    @property
+    def is_paused(self) -> bool:
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    async def paused(self, within: float = 15) -> None:
+        """Wait until SIGSTOP has stopped it."""
+        deadline = time.monotonic() + within
+        while not self.is_paused:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.name} was not paused in {within} s\n{self.tail()}")
+            await asyncio.sleep(POLL_SECONDS)
+
     async def exit_code(self, within: float = 15) -> int:
         """Wait until it has ended; negative is the signal that ended it."""
         deadline = time.monotonic() + within

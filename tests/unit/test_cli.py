@@ -5,24 +5,32 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-import click
 import pytest
 import typer.main
 
 from shared import errors
 from workers.cli import app, exit_code, main
+from workers.cli.patience import Patience
+from workers.ports import LogLine
 
-ROOT = typer.main.get_command(app)
 RUN = str(uuid4())
 
 
-def commands(command: click.Command = ROOT, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Name every command and group."""
-    children = command.commands.items() if isinstance(command, click.Group) else ()
-    return [path, *(found for name, child in children for found in commands(child, (*path, name)))]
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Find every command and group by its path."""
+    command = command or typer.main.get_command(app)
+    found = {path: command}
+    for name, child in getattr(command, "commands", {}).items():
+        found |= commands(child, (*path, name))
+    return found
+
+
+COMMANDS = commands()
 
 
 @dataclass
@@ -66,19 +74,21 @@ def assert_one_line(result: Result, *words: str) -> None:
         assert word in result.err
 
 
-@pytest.mark.parametrize("path", commands())
+@pytest.mark.parametrize("path", COMMANDS)
 def test_every_command_has_help_that_says_what_it_does(emocare: Emocare, path: tuple[str, ...]) -> None:
     result = emocare(*path, "--help")
 
     assert result.code == 0
     assert "Usage: emocare" in result.out
-    command: click.Command = ROOT
-    for name in path:
-        assert isinstance(command, click.Group)
-        command = command.commands[name]
-    assert command.help
-    for option in command.params:
-        assert getattr(option, "help", None) or option.name in {"limit", "help"}, f"{option.name} has no help"
+    assert COMMANDS[path].help
+    for option in COMMANDS[path].params:
+        assert option.help, f"{option.name} has no help"
+
+
+def test_the_commands_are_those_that_the_documentation_names() -> None:
+    named = {"work", "run", "runs", "show", "cancel", "logs", "migrate", "sql", "env", "doctor", "dev", "registry"}
+
+    assert named <= {path[0] for path in COMMANDS if path}
 
 
 def test_without_a_command_the_help_is_shown(emocare: Emocare) -> None:
@@ -127,7 +137,10 @@ def test_a_context_that_cannot_be_read_is_wrong_usage(emocare: Emocare, context:
     assert_one_line(result, "--context")
 
 
-@pytest.mark.parametrize("arguments", [["nope"], ["show", "no-uuid"], ["runs", "--limit", "0"], ["run"], ["migrate"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nope"], ["show", "no-uuid"], ["runs", "--limit", "0"], ["run"], ["migrate"], ["logs", "--level", "loud"]],
+)
 def test_wrong_usage_is_code_2_and_names_the_fault(emocare: Emocare, arguments: list[str]) -> None:
     result = emocare(*arguments)
 
@@ -150,6 +163,84 @@ def test_a_database_url_that_cannot_be_read_is_not_shown(emocare: Emocare) -> No
     assert result.code == 78
     assert_one_line(result, "--database-url")
     assert "hunter2" not in result.err
+
+
+def test_the_database_url_is_read_from_the_file_that_the_environment_names(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "worker.env").write_text("DATABASE_URL=postgresql://postgres@127.0.0.1:1/hq\n")
+    monkeypatch.setenv("EMOCARE_ENV_FILE", "worker.env")
+
+    result = emocare("migrate")
+
+    assert result.code == 69
+    assert_one_line(result, "The database does not answer")
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["runs"]])
+def test_a_named_file_that_does_not_exist_is_one_line_and_code_78(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("EMOCARE_ENV_FILE", "missing.env")
+
+    result = emocare(*command)
+
+    assert result.code == 78
+    assert_one_line(result, "missing.env", "EMOCARE_ENV_FILE")
+
+
+async def test_what_is_followed_rides_out_an_outage_and_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    answers: list[Exception | int] = [errors.BackendUnavailable("away."), errors.BackendUnavailable("away."), 7]
+
+    async def read() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await Patience("Farewell.", pause=timedelta(0)).ask(read) == 7
+    assert capsys.readouterr().err == "away. Still asking, for 120 s at most.\n"
+
+
+async def test_an_outage_that_lasts_ends_with_what_goes_on() -> None:
+    async def read() -> int:
+        raise errors.BackendUnavailable("away.")
+
+    with pytest.raises(errors.BackendUnavailable, match=r"away\. Run 7 goes on\."):
+        await Patience("Run 7 goes on.", limit=timedelta(0)).ask(read)
+
+
+def _line(number: int, seconds: int) -> LogLine:
+    at = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return LogLine(
+        id=str(number), level="info", source="s", message=f"m{number}", metadata=["any"], run_id=None, created_at=at
+    )
+
+
+def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, old, late, new = _line(0, 0), _line(1, 20), _line(2, 15), _line(3, 21)
+    answers = [[old, hidden], [old, late], [new, old, late]]
+    asked: list[datetime | None] = []
+
+    async def list_hq_logs(_client: object, *, limit: int, after: datetime | None, **_: object) -> list[LogLine]:
+        asked.append(after)
+        if not answers:
+            raise KeyboardInterrupt
+        return answers.pop(0)[:limit]
+
+    async def at_once(_seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr("workers.cli.runs.rpc.list_hq_logs", list_hq_logs)
+    monkeypatch.setattr("workers.cli.runs.asyncio.sleep", at_once)
+
+    result = emocare("logs", "--follow", "--limit", "1", "--json")
+
+    assert [json.loads(line)["message"] for line in result.out.splitlines()] == ["m1", "m2", "m3"]
+    assert asked[1] == old.created_at - timedelta(seconds=10)
+    assert result.code == 130
 
 
 def test_the_doctor_tells_what_is_wrong_as_json_too(emocare: Emocare) -> None:
@@ -186,6 +277,7 @@ def test_the_example_of_the_environment_is_printed(emocare: Emocare) -> None:
     [
         (errors.ConfigurationError(), 78),
         (errors.Forbidden(), 77),
+        (errors.KeyRefused(), 77),
         (errors.UnknownRunType(), 2),
         (errors.UnknownRun(), 2),
         (errors.BackendUnavailable(), 69),
@@ -204,7 +296,7 @@ def test_an_error_with_brackets_is_told_as_it_is(emocare: Emocare) -> None:
 
 
 def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:
-    script = "import workers.cli as cli\ndef stop(): raise KeyboardInterrupt\ncli.app = stop\ncli.main()"
+    script = "import workers.cli as cli\ndef stop(**_): raise KeyboardInterrupt\ncli.app = stop\ncli.main()"
 
     ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=tmp_path)
 

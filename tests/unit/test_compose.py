@@ -8,7 +8,8 @@ from pydantic import JsonValue
 
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import MISSING_DATA_SECTION, find_run_type
-from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, FINDING_CHARS, clean, compose, render_moment
+from shared.wording import clean_text, say_moment
+from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, FINDING_CHARS, compose
 from workers.ports import Platform
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
@@ -96,8 +97,10 @@ def test_an_empty_context_is_not_mentioned(nothing: JsonValue) -> None:
 
 
 def test_the_moment_is_told_in_french_by_the_clock_of_paris() -> None:
-    assert render_moment(NOW) == "dimanche 22 novembre 2026 à 17 h 05"
-    assert render_moment(datetime(2026, 6, 30, 23, 30, tzinfo=UTC)) == "mercredi 1er juillet 2026 à 01 h 30"
+    assert say_moment(NOW) == "dimanche 22 novembre 2026 à 17 h 05 (heure de Paris)"
+    assert (
+        say_moment(datetime(2026, 6, 30, 23, 30, tzinfo=UTC)) == "mercredi 1er juillet 2026 à 1 h 30 (heure de Paris)"
+    )
 
 
 def test_the_scope_names_the_platforms_or_says_that_there_is_none() -> None:
@@ -131,4 +134,4 @@ def test_what_is_too_long_is_cut_and_says_so() -> None:
     ],
 )
 def test_what_a_reader_cannot_see_is_removed(written: str, seen: str) -> None:
-    assert clean(written, 100) == seen
+    assert clean_text(written, 100) == seen

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.findings import Collected, Finding
 from shared.registry import find_run_type
-from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, clean, compose
+from shared.wording import clean_text
+from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, compose
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 NONCE = "ab12ab12"
@@ -52,7 +53,7 @@ def test_the_fence_opens_and_closes_once_per_datum_and_never_within(
 
 @given(text=hostile, limit=st.integers(30, 200))
 def test_a_cleaned_text_is_bounded_and_holds_only_what_can_be_seen(text: str, limit: int) -> None:
-    cleaned = clean(text, limit)
+    cleaned = clean_text(text, limit)
 
     assert len(cleaned) <= limit
     assert not [c for c in cleaned if c not in "\n\t" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"}]
@@ -61,7 +62,7 @@ def test_a_cleaned_text_is_bounded_and_holds_only_what_can_be_seen(text: str, li
 
 @given(text=hostile)
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    assert clean(clean(text, 1_000), 1_000) == clean(text, 1_000)
+    assert clean_text(clean_text(text, 1_000), 1_000) == clean_text(text, 1_000)
 
 
 @given(lengths=st.lists(st.integers(0, 9_000), max_size=30), context=st.integers(0, 20_000))

@@ -212,7 +212,7 @@ async def test_a_claim_that_arrives_while_the_worker_stops_is_handed_back() -> N
         hall.store.faults["request"] = stop_meanwhile
         await hall.loop.request(REQUEST)
 
-    assert hall.store.released == [claim]
+    assert [lease for lease, _ in hall.store.released] == [claim]
     assert not hall.loop.executes(claim.run_id)
 
 

@@ -56,7 +56,8 @@ async def test_the_appendix_is_flat_because_the_screens_print_each_value(make: p
     settlement = await execute(make())
 
     for value in settlement.appendix.values():
-        assert isinstance(value, str | int | float | bool) or all(isinstance(entry, str) for entry in value)
+        entries = value if isinstance(value, list) else [value]
+        assert all(isinstance(entry, str | int | float | bool) for entry in entries)
 
 
 async def test_the_registrys_step_names_are_labels_and_never_ticked_work(make: partial[ExecutiveRun]) -> None:
@@ -118,6 +119,13 @@ async def test_the_delay_that_the_model_asks_for_is_kept(make: partial[Executive
     settlement = await execute(make(gateway=FakeGateway(errors.GatewayRateLimited(retry_after=asked))))
 
     assert settlement.retry_in == asked
+
+
+async def test_a_delay_of_a_day_does_not_park_the_run_for_a_day(make: partial[ExecutiveRun]) -> None:
+    asked = timedelta(days=1)
+    settlement = await execute(make(gateway=FakeGateway(errors.GatewayRateLimited(retry_after=asked))))
+
+    assert settlement.retry_in == timedelta(hours=1)
 
 
 async def test_an_unknown_type_fails_with_a_sentence_that_names_it(make: partial[ExecutiveRun]) -> None:

@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 import structlog
-from support.runs import FakeStore, fail_with, make_claim
+from support.runs import BILL, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, Settlement
 from workers.clock import SystemClock
 from workers.loop import Loop
-from workers.ports import Meter, WakeupState
+from workers.ports import Meter, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -47,12 +47,13 @@ class Work:
     """What a claimed run does: waits for leave, and remembers who came and who was stopped."""
 
     def __init__(self) -> None:
+        self.bill = Usage()
         self.may_end = asyncio.Event()
         self.begun: list[Claim] = []
         self.stopped: list[Claim] = []
 
     async def __call__(self, claim: Claim, meter: Meter) -> Settlement:
-        del meter
+        meter.add(self.bill)
         self.begun.append(claim)
         try:
             await self.may_end.wait()
@@ -158,6 +159,22 @@ async def test_a_run_that_is_not_ours_any_more_is_stopped_and_writes_nothing(
     assert not store.released
     assert {"event": "run.dropped", "run_id": str(claim.run_id), "state": state.value, "log_level": "warning"} in logs
     assert [line["end"] for line in logs if line["event"] == "run.settled"] == [state.value]
+
+
+@pytest.mark.parametrize("end", ["dropped", "handed back"])
+async def test_what_an_abandoned_attempt_billed_is_told(store: FakeStore, work: Work, end: str) -> None:
+    claim, work.bill = make_claim(), BILL
+    store.claims = [[claim]]
+    if end == "dropped":
+        store.states = {claim.run_id: LeaseState.CANCELLED}
+
+    async with running(store, work) as stop:
+        await until(lambda: work.begun)
+        if end == "handed back":
+            stop.set()
+        await until(lambda: store.released)
+
+    assert store.released == [(claim, BILL)]
 
 
 async def test_without_realtime_leases_are_checked_as_often_as_a_cancellation_needs(
@@ -295,7 +312,7 @@ async def test_on_stop_what_cannot_end_in_time_is_handed_back(store: FakeStore, 
         stop.set()
 
     assert work.stopped == [claim]
-    assert store.released == [claim]
+    assert store.released == [(claim, Usage())]
     assert not store.settlements
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from support.clock import FakeClock
-from support.runs import ANSWER, BILL, COLLECTED, FakeStore, fail_with, make_claim
+from support.runs import BILL, COLLECTED, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.findings import Collected
@@ -80,10 +80,10 @@ async def test_a_step_that_cost_money_is_checkpointed_however_quick(
 
 
 async def test_a_checkpointed_step_is_not_done_again(open_book: partial[StepBook], clock: FakeClock) -> None:
-    book = open_book(make_claim(checkpoints={"Rapport du modèle": ANSWER.model_dump(mode="json")}))
+    book = open_book(make_claim(checkpoints={"Collecte": COLLECTED.model_dump(mode="json")}))
     work = Work(clock)
 
-    assert await book.do(Step.ASK, Answer, work) == ANSWER
+    assert await book.do(Step.COLLECT, Collected, work) == COLLECTED
     assert work.times == 0
     assert not book.unwritten()
 

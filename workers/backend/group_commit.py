@@ -40,12 +40,13 @@ class GroupCommit(Generic[Item, Result]):
             while group := self._next_group():
                 try:
                     results = await self._send([item for item, _ in group])
+                    answered = list(zip(group, results, strict=True))
                 except Exception as error:  # noqa: BLE001 - whoever submitted an item decides what to do about it
                     for _, answer in group:
                         if not answer.done():
                             answer.set_exception(error)
                 else:
-                    for (_, answer), result in zip(group, results, strict=True):
+                    for (_, answer), result in answered:
                         if not answer.done():
                             answer.set_result(result)
         finally:

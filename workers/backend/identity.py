@@ -16,11 +16,11 @@ from typing import Final
 from uuid import UUID
 
 import httpx
+from supabase import AsyncClient
 from supabase_auth import AsyncGoTrueClient
 from supabase_auth.errors import AuthRetryableError
 
 from shared.errors import BackendError, BackendUnavailable, Unauthenticated
-from supabase import AsyncClient
 from workers.backend.translate import translated
 from workers.ports import Caller, Clock
 from workers.settings import SupabaseSettings

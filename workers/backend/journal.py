@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from pydantic import JsonValue
+from supabase import AsyncClient
 
 from shared.errors import BackendError
-from supabase import AsyncClient
 from workers.backend import rpc
 from workers.ports import LastRun, RunRequest, RunTicket
 

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+import structlog
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from supabase import AsyncClient
 
 from shared.errors import BackendError
 from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
-from supabase import AsyncClient
 from workers.backend.translate import refusal, translated
 from workers.ports import (
     Acceptance,
@@ -34,6 +35,8 @@ from workers.ports import (
 )
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 # PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
 # Strangers write such things; a run must not be lost to them.
@@ -95,7 +98,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 _TICKETS = TypeAdapter(list[RunTicket])
 _ACCEPTANCES = TypeAdapter(list[Acceptance])
-_CLAIMS = TypeAdapter(list[Claim])
+_ROWS = TypeAdapter(list[dict[str, JsonValue]])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
 _INT = TypeAdapter(int)
@@ -113,8 +116,8 @@ _NOTHING = TypeAdapter(None)
 _STATES = TypeAdapter(list[SchemaState])
 
 
-def _leases(leases: Sequence[Lease]) -> list[dict[str, JsonValue]]:
-    return [{"run_id": str(lease.run_id), "lease_token": lease.lease_token} for lease in leases]
+def _lease(lease: Lease) -> dict[str, JsonValue]:
+    return {"run_id": str(lease.run_id), "lease_token": lease.lease_token}
 
 
 async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
@@ -149,7 +152,14 @@ async def claim_hq_runs(
         "p_lease_seconds": lease.total_seconds(),
         "p_type_slots": dict(type_slots),
     }
-    return await _call(client, "claim_hq_runs", params, _CLAIMS)
+    claims = []
+    for row in await _call(client, "claim_hq_runs", params, _ROWS):
+        try:
+            claims.append(Claim.model_validate(row))
+        except ValidationError:
+            # Its lease runs out; those claimed with it must not wait for that.
+            log.exception("claim.unreadable", run_id=row.get("run_id"))
+    return claims
 
 
 async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord, usage: Usage) -> bool:
@@ -200,7 +210,7 @@ async def renew_hq_leases(
     """Renew the worker's leases and note that it lives. Idempotent. Raises: BackendError."""
     params = {
         "p_worker_id": worker_id,
-        "p_leases": _leases(leases),
+        "p_leases": [_lease(lease) for lease in leases],
         "p_lease_seconds": lease.total_seconds(),
         "p_heartbeat": heartbeat.model_dump(mode="json"),
     }
@@ -208,9 +218,10 @@ async def renew_hq_leases(
     return {row.run_id: row.state for row in rows}
 
 
-async def release_hq_runs(client: AsyncClient, leases: Sequence[Lease]) -> int:
-    """Hand runs back; how many were. Idempotent. Raises: BackendError."""
-    return await _call(client, "release_hq_runs", {"p_leases": _leases(leases)}, _INT)
+async def release_hq_runs(client: AsyncClient, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+    """Hand runs back, and note what they billed; how many were handed back. Idempotent. Raises: BackendError."""
+    leases = [_lease(lease) | {"usage": usage.model_dump(mode="json")} for lease, usage in attempts]
+    return await _call(client, "release_hq_runs", {"p_leases": leases}, _INT)
 
 
 async def rescue_hq_runs(client: AsyncClient) -> Rescue:

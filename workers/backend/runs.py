@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
+from supabase import AsyncClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from shared.errors import BackendError, BackendUnavailable, LeaseLost
+from shared.errors import BackendError, BackendRejected, BackendUnavailable, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from supabase import AsyncClient
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
 from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
@@ -80,9 +80,9 @@ class SupabaseRunStore:
         )
         return await rpc.renew_hq_leases(self._client, self._worker_id, leases, self._settings.lease, heartbeat)
 
-    async def release(self, leases: Sequence[Lease]) -> int:
-        """Hand runs back without counting an attempt. Raises: BackendError."""
-        return await self._insist(lambda: rpc.release_hq_runs(self._client, leases))
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+        """Hand runs back without counting an attempt, and note what they billed. Raises: BackendError."""
+        return await self._insist(lambda: rpc.release_hq_runs(self._client, attempts))
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand. Raises: BackendError."""
@@ -101,7 +101,17 @@ class SupabaseRunStore:
     async def _send_settlements(self, ends: Sequence[rpc.End]) -> Sequence[str | BackendError]:
         if len(ends) == 1:
             return [await rpc.settle_hq_run(self._client, ends[0])]
-        return await rpc.settle_hq_runs(self._client, ends)
+        try:
+            return await rpc.settle_hq_runs(self._client, ends)
+        except BackendRejected:
+            # One of them, or all together, is too much: each for itself, so that the others are kept.
+            return [await self._settle_alone(end) for end in ends]
+
+    async def _settle_alone(self, end: rpc.End) -> str | BackendError:
+        try:
+            return await rpc.settle_hq_run(self._client, end)
+        except BackendError as error:
+            return error
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.

@@ -8,7 +8,6 @@ from typing import Final
 
 import httpx
 from postgrest import APIError
-from pydantic import ValidationError
 from supabase_auth.errors import AuthError, AuthRetryableError
 
 from shared import errors
@@ -35,7 +34,7 @@ _REFUSED_STATUSES: Final = frozenset({401, 403})
 async def refuse_bad_status(response: httpx.Response) -> None:
     """Translate an answer whose status says enough; a hook of the HTTP client, before any library reads the body.
 
-    Raises: BackendUnavailable for what passes, BackendRejected for a key that is refused.
+    Raises: BackendUnavailable for what passes, KeyRefused.
     """
     status = response.status_code
     if status not in _PASSING_STATUSES and status not in _REFUSED_STATUSES:
@@ -45,7 +44,7 @@ async def refuse_bad_status(response: httpx.Response) -> None:
     if code is not None and not _passes(code):
         return  # PostgreSQL's own error: translated with its code
     if status in _REFUSED_STATUSES:
-        raise errors.BackendRejected(
+        raise errors.KeyRefused(
             f"Supabase answered {status}: the key is wrong, expired, or not allowed. Check SUPABASE_SERVICE_ROLE_KEY."
         )
     raise errors.BackendUnavailable(f"Supabase answered {status}.")
@@ -81,7 +80,7 @@ def translated(what: str) -> Iterator[None]:
         raise errors.BackendUnavailable(f"{what}: Supabase did not answer ({type(error).__name__}).") from error
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
-    except ValidationError as error:
+    except (ValueError, RecursionError) as error:  # ValidationError is one; so is JSON that cannot be read
         raise errors.BackendRejected(f"{what}: Supabase answered in a shape that was not expected.") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
         raise errors.BackendRejected(f"{what}: {type(error).__name__}.") from error

@@ -140,7 +140,7 @@ class _Subscription:
         )
         self._channel = channel
         channel.on_postgres_changes(
-            RealtimePostgresChangesListenEvent.Insert,
+            RealtimePostgresChangesListenEvent.All,  # inserted, handed back, rescued, set back by hand
             _guarded(lambda _: look()),
             table="runs",
             schema="hq",

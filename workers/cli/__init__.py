@@ -1,7 +1,7 @@
 """The command ``emocare``: one clear line per error, exit codes that scripts can rely on.
 
 Exit codes: 0 done · 1 the run failed, or a check found something · 2 wrong usage · 69 Supabase does not answer ·
-77 refused · 78 configuration.
+77 not allowed, or key refused · 78 configuration.
 """
 
 import sys
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, WorkersError
+from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
 from workers.cli import operate, registry, runs
 from workers.version import VERSION
 
@@ -59,7 +59,7 @@ def exit_code(error: WorkersError) -> int:
     match error:
         case ConfigurationError():
             return 78
-        case Forbidden():
+        case Forbidden() | KeyRefused():
             return 77
         case CallerError():
             return 2
@@ -72,7 +72,7 @@ def exit_code(error: WorkersError) -> int:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app()
+        app(prog_name="emocare")
     except WorkersError as error:
         structlog.reset_defaults()
         Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}", highlight=False)

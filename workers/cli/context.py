@@ -5,12 +5,14 @@ import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
+from shared.errors import ConfigurationError
 from workers.settings import Settings, read_settings
 
 T = TypeVar("T")
@@ -19,17 +21,46 @@ T = TypeVar("T")
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 EnvFile = Annotated[
-    Path,
-    typer.Option("--env-file", envvar="EMOCARE_ENV_FILE", help="NAME=value lines, below the environment."),
+    Path | None,
+    typer.Option(
+        "--env-file",
+        envvar="EMOCARE_ENV_FILE",
+        help="NAME=value lines, below the environment.",
+        show_default=".env, if there is one",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-DEFAULT_ENV_FILE = Path(".env")
+_DEFAULT_ENV_FILE: Final = Path(".env")
 
 
-def settings_from(env_file: Path) -> Settings:
-    """Read the settings from the environment and the file, if there is one."""
-    return read_settings(env_file if env_file.exists() else None)
+class _Operator(BaseSettings):
+    """What only an operator's machine has; workers never see it."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, case_sensitive=True)
+
+    database_url: str | None = Field(None, alias="DATABASE_URL")
+
+
+def settings_from(env_file: Path | None) -> Settings:
+    """Read the settings from the environment and the file. Raises: ConfigurationError."""
+    return read_settings(_existing(env_file))
+
+
+def database_url_from(env_file: Path | None) -> str | None:
+    """Read the database's URL, which only an operator has. Raises: ConfigurationError when the file is missing."""
+    return _Operator(_env_file=_existing(env_file)).database_url
+
+
+def _existing(env_file: Path | None) -> Path | None:
+    """Find the file: the one that was named must be there, the usual one may be."""
+    if env_file is None:
+        return _DEFAULT_ENV_FILE if _DEFAULT_ENV_FILE.exists() else None
+    if not env_file.exists():
+        raise ConfigurationError(
+            f"The file {str(env_file)!r}, named by --env-file or EMOCARE_ENV_FILE, does not exist."
+        )
+    return env_file
 
 
 def run_async(body: Coroutine[Any, Any, T]) -> T:

@@ -15,16 +15,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
-from shared.registry import REGISTRY_VERSION
+from shared.registry import REGISTRY_VERSION, RUN_TYPES
 from workers import schema, server
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.bootstrap import open_service, open_worker, refuse_older_schema
 from workers.cli.context import (
-    DEFAULT_ENV_FILE,
     AsJson,
     EnvFile,
     console,
+    database_url_from,
     print_json,
     run_async,
     settings_from,
@@ -37,7 +37,7 @@ _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red
 _SKEW_SECONDS: Final = 5
 
 
-def work(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+def work(env_file: EnvFile = None) -> None:
     """Execute runs until SIGTERM or Ctrl-C; then finish or hand back what runs, and exit 0."""
     settings = settings_from(env_file)
     configure_logs(settings.logs)
@@ -49,7 +49,7 @@ def work(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     run_async(body())
 
 
-def serve(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+def serve(env_file: EnvFile = None) -> None:
     """Execute runs and answer the screens over HTTP until SIGTERM or Ctrl-C; then drain, and exit 0."""
     settings = settings_from(env_file)
     configure_logs(settings.logs)
@@ -72,18 +72,26 @@ def _stop_on_signals() -> asyncio.Event:
 
 def migrate(
     database_url: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--database-url",
             envvar="DATABASE_URL",
             help="postgresql://… of the HQ database.",
             show_envvar=True,
         ),
-    ],
+    ] = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Bring the database up to date: our tables, functions, grants, cron jobs and the registry's mirror."""
+    url = database_url or database_url_from(env_file)
+    if url is None:
+        raise typer.BadParameter(
+            "give it, or DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
+        )
     try:
-        report = schema.apply(database_url)
+        report = schema.apply(url)
+    except psycopg.errors.LockNotAvailable as error:
+        raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
         raise BackendUnavailable(f"The database does not answer: {redact(_first_line(error))}.") from error
     except psycopg.ProgrammingError as error:
@@ -91,7 +99,7 @@ def migrate(
             raise ConfigurationError("--database-url cannot be read: give postgresql://user:password@host/db") from None
         raise BackendRejected(f"The database refused: {error.sqlstate} {_first_line(error)}") from error
     if not report.changed:
-        console.print("The database is up to date.")
+        console.print("The database is up to date; functions, grants and run types were written again.")
         return
     for kind, names in (("migration", report.migrations), ("function", report.functions)):
         for name in names:
@@ -114,8 +122,8 @@ def print_env() -> None:
     typer.echo(render_env_example(), nl=False)
 
 
-def doctor(as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
-    """Check settings, reachability, schema, grants, publication, cron jobs and clock (exit 1 on a red line)."""
+def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
+    """Check settings, reachability, schema, grants, workers, publication, cron jobs, clock (exit 1 on a red line)."""
     checks = run_async(_examine(settings_from(env_file)))
     if as_json:
         print_json([check.model_dump(mode="json") for check in checks])
@@ -149,7 +157,10 @@ async def _examine(settings: Settings) -> list[Check]:
         checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
-        checks += await rpc.inspect_hq_backend(client)
+        try:
+            checks += map(_compare_run_types, await rpc.inspect_hq_backend(client))
+        except BackendError as error:
+            checks.append(Check(name="database", state="red", detail=str(error)))
     return checks
 
 
@@ -172,13 +183,15 @@ def _examine_schema(state: rpc.SchemaState) -> Check:
         refuse_older_schema(state)
     except WorkersError as error:
         return Check(name="our schema", state="red", detail=str(error))
-    if state.registry_version != REGISTRY_VERSION:
-        return Check(
-            name="our schema",
-            state="amber",
-            detail=f"run types are of registry {state.registry_version}, this is {REGISTRY_VERSION}: emocare migrate",
-        )
     return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
+
+
+def _compare_run_types(check: Check) -> Check:
+    """Hold the mirror that the database describes against the registry of this version."""
+    wanted = f"{len(RUN_TYPES)} of registry {REGISTRY_VERSION}"
+    if check.name != "run types" or check.state != "green" or check.detail == wanted:
+        return check
+    return Check(name=check.name, state="amber", detail=f"{check.detail}, wanted {wanted}: run emocare migrate")
 
 
 def _examine_clock(server_time: datetime) -> Check:

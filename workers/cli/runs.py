@@ -1,9 +1,12 @@
 """Commands about runs: ask for one, follow it, list, show, cancel, read the journal."""
 
 import asyncio
+import difflib
 import json
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
@@ -16,15 +19,14 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-
-from shared.errors import InvalidRequest
-from shared.registry import TIME_ZONE
-from shared.runs import RunId, RunStatus
 from supabase import AsyncClient
+
+from shared.errors import InvalidRequest, UnknownRunType
+from shared.registry import RUN_TYPES, TIME_ZONE
+from shared.runs import RunId, RunStatus
 from workers.backend import rpc
 from workers.backend.client import open_client
 from workers.cli.context import (
-    DEFAULT_ENV_FILE,
     AsJson,
     EnvFile,
     console,
@@ -32,6 +34,7 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
+from workers.cli.patience import Patience
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
 
@@ -45,6 +48,19 @@ _COLOURS: Final = {
 }
 _LEVEL_COLOURS: Final = {"info": "green", "warn": "yellow", "error": "red", "critical": "red"}
 
+_LATE: Final = timedelta(seconds=10)
+_LOGS_AT_ONCE: Final = 500
+
+
+class LogLevel(StrEnum):
+    """Levels of the structured logs."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
 RunArgument = Annotated[UUID, typer.Argument(metavar="RUN", help="Id of the run.")]
 
 
@@ -56,7 +72,7 @@ def run(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = False,
     force: Annotated[bool, typer.Option("--force", help="A new run, even if one is in flight.")] = False,
     as_json: AsJson = False,
-    env_file: EnvFile = DEFAULT_ENV_FILE,
+    env_file: EnvFile = None,
 ) -> None:
     """Ask for a run; with --wait, follow its steps and print the report (exit 1 unless it completed)."""
     request = RunRequest(
@@ -69,7 +85,7 @@ def run(
 
     async def body() -> tuple[RunTicket, RunDetail | None]:
         async with open_client(settings_from(env_file).supabase) as client:
-            ticket = await rpc.request_hq_run(client, request)
+            ticket = await _request(client, request)
             if not as_json:
                 verb = "created" if ticket.created else f"answers your request ({ticket.reason})"
                 console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}")
@@ -88,10 +104,10 @@ def run(
 
 
 def list_runs(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
     status: Annotated[RunStatus | None, typer.Option("--status", help="Only these.")] = None,
     as_json: AsJson = False,
-    env_file: EnvFile = DEFAULT_ENV_FILE,
+    env_file: EnvFile = None,
 ) -> None:
     """List the latest runs, newest first."""
 
@@ -125,7 +141,7 @@ def list_runs(
     console.print(table if lines else "No run yet: `emocare run DAILY_EXECUTIVE_BRIEF --wait` makes one.")
 
 
-def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None) -> None:
     """Show one run: request, steps, evidence, cost, report."""
 
     async def body() -> RunDetail:
@@ -140,7 +156,7 @@ def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEFAU
     console.print(_render_end(detail))
 
 
-def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
+def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None) -> None:
     """Cancel a run that has not ended; one that has ended stays as it is (exit 1)."""
 
     async def body() -> str:
@@ -158,31 +174,52 @@ def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = DEF
 
 def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come; Ctrl-C ends.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 30,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 30,
     run_id: Annotated[UUID | None, typer.Option("--run", help="Only this run's.")] = None,
-    level: Annotated[str | None, typer.Option("--level", help="info, warn or error.")] = None,
+    level: Annotated[LogLevel | None, typer.Option("--level", help="Only this level.")] = None,
     as_json: AsJson = False,
-    env_file: EnvFile = DEFAULT_ENV_FILE,
+    env_file: EnvFile = None,
 ) -> None:
     """Read the structured logs that the screens show, oldest first."""
 
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
-            lines = await rpc.list_hq_logs(client, limit=limit, run_id=run_id, level=level, after=None)
-            for line in reversed(lines):
+            # Who follows must know which lines are old, also those that were not asked for.
+            known = await rpc.list_hq_logs(
+                client, limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
+            )
+            for line in reversed(known[:limit]):
                 _print_log(line, as_json=as_json)
-            seen = {line.id for line in lines}
+            patience = Patience("Whatever was followed goes on: ask again with `emocare logs --follow`.")
             while follow:
                 await asyncio.sleep(1)
-                newest = max((line.created_at for line in lines), default=None)
-                fresh = await rpc.list_hq_logs(client, limit=500, run_id=run_id, level=level, after=newest)
+                fresh = await patience.ask(partial(_lines_since, client, known, run_id=run_id, level=level))
+                old = {line.id for line in known}
                 for line in reversed(fresh):
-                    if line.id not in seen:
+                    if line.id not in old:
                         _print_log(line, as_json=as_json)
-                lines = fresh or lines
-                seen |= {line.id for line in fresh}
+                known = fresh or known
 
     run_async(body())
+
+
+async def _lines_since(
+    client: AsyncClient, known: list[LogLine], *, run_id: UUID | None, level: LogLevel | None
+) -> list[LogLine]:
+    """List the lines from shortly before the newest known one: a transaction that began earlier may commit later."""
+    newest = max((line.created_at for line in known), default=None)
+    after = newest and newest - _LATE
+    return await rpc.list_hq_logs(client, limit=_LOGS_AT_ONCE, run_id=run_id, level=level, after=after)
+
+
+async def _request(client: AsyncClient, request: RunRequest) -> RunTicket:
+    """Ask for a run; the database decides which types there are, a slip of the finger is helped here."""
+    try:
+        return await rpc.request_hq_run(client, request)
+    except UnknownRunType as error:
+        nearest = difflib.get_close_matches(request.run_type.upper(), RUN_TYPES, n=1)
+        guess = f" Did you mean {nearest[0]}?" if nearest else ""
+        raise UnknownRunType(f"{error}{guess} `emocare registry list` names them all.") from error
 
 
 def _read_context(given: str | None) -> JsonValue:
@@ -200,18 +237,20 @@ def _read_context(given: str | None) -> JsonValue:
 
 async def _follow(client: AsyncClient, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
-    detail = await rpc.get_hq_run(client, run_id)
+    patience = Patience(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
+    read = partial(patience.ask, partial(rpc.get_hq_run, client, run_id))
+    detail = await read()
     if silent or not console.is_terminal:
         while not detail.status.is_final:
             await asyncio.sleep(_POLL.total_seconds())
-            detail = await rpc.get_hq_run(client, run_id)
+            detail = await read()
         if not silent:
             console.print(_render_steps(detail))
         return detail
     with Live(_render_steps(detail), console=console, refresh_per_second=4) as live:
         while not detail.status.is_final:
             await asyncio.sleep(_POLL.total_seconds())
-            detail = await rpc.get_hq_run(client, run_id)
+            detail = await read()
             live.update(_render_steps(detail))
     return detail
 
@@ -241,7 +280,7 @@ def _render_steps(detail: RunDetail) -> RenderableType:
 
 def _render_end(detail: RunDetail) -> RenderableType:
     facts = Table(box=None, show_header=False, padding=(0, 1))
-    appendix = detail.detailed_appendix or {}
+    appendix = detail.detailed_appendix if isinstance(detail.detailed_appendix, dict) else {}
     for label, value in (
         ("model", appendix.get("model_used")),
         ("data", _joined(appendix.get("data_sources"))),
@@ -261,7 +300,8 @@ def _print_log(line: LogLine, *, as_json: bool) -> None:
         typer.echo(line.model_dump_json())
         return
     colour = _LEVEL_COLOURS.get(line.level, "white")
-    shown = "  ".join(f"{key}={value}" for key, value in line.metadata.items() if value is not None)
+    facts = line.metadata if isinstance(line.metadata, dict) else {"metadata": line.metadata}
+    shown = "  ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
     console.print(
         f"[dim]{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}[/] [{colour}]{line.level:<5}[/] "
         f"[bold]{escape(line.message)}[/]  [dim]{escape(shown)}[/]",

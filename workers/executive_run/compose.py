@@ -6,8 +6,6 @@ random word drawn for this run.
 """
 
 import json
-import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -15,25 +13,13 @@ from typing import Final
 from pydantic import JsonValue
 
 from shared.findings import Collected, Finding, Gap
-from shared.registry import DATA_TAG, MISSING_DATA_SECTION, TIME_ZONE, RunType, render_system_prompt
+from shared.registry import DATA_TAG, MISSING_DATA_SECTION, RunType, render_system_prompt
+from shared.wording import CUT_NOTE, clean_line, clean_text, say_moment
 from workers.ports import Message, Platform
 
 FINDING_CHARS: Final = 6_000
 CONTEXT_CHARS: Final = 8_000
 DATA_CHARS: Final = 60_000
-
-_CUT: Final = "\n[… coupé : texte trop long]"
-_DAYS: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-_MONTHS: Final = (
-    "janvier", "février", "mars", "avril", "mai", "juin",
-    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-)  # fmt: skip
-_MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
-_LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
-# What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors.
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
 
 
 def compose(
@@ -51,7 +37,7 @@ def compose(
     Units: ``nonce`` is the random word of this run's fences; it must be unknown to whoever wrote the data.
     """
     parts = [
-        f"Nous sommes le {render_moment(now)} (heure de Paris).",
+        f"Nous sommes le {say_moment(now)}.",
         _render_scope(platforms, whole_company=whole_company),
         f"Rapport demandé : {run_type.label}.",
         *_render_findings(collected.findings, nonce),
@@ -64,13 +50,6 @@ def compose(
     )
 
 
-def render_moment(moment: datetime) -> str:
-    """Say a moment in French, by the clock of Paris."""
-    local = moment.astimezone(TIME_ZONE)
-    day = "1er" if local.day == 1 else str(local.day)
-    return f"{_DAYS[local.weekday()]} {day} {_MONTHS[local.month - 1]} {local.year} à {local:%H h %M}"
-
-
 def render_gaps(gaps: Sequence[Gap]) -> str:
     """List what is missing, under the heading that the report must repeat."""
     if not gaps:
@@ -78,18 +57,8 @@ def render_gaps(gaps: Sequence[Gap]) -> str:
     return "\n".join([f"{MISSING_DATA_SECTION} :", *(f"- {gap.label} : {gap.sentence}" for gap in gaps)])
 
 
-def clean(text: str, limit: int) -> str:
-    """Bound a text and drop what a reader cannot see: control, format (zero width, direction), surrogates."""
-    text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", text)))
-    visible = "".join(
-        char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
-    visible = _MANY_BLANK_LINES.sub("\n\n", visible).strip()
-    return visible if len(visible) <= limit else visible[: limit - len(_CUT)] + _CUT
-
-
 def _render_scope(platforms: Sequence[Platform], *, whole_company: bool) -> str:
-    names = ", ".join(clean(platform.name, 80) for platform in platforms)
+    names = ", ".join(clean_line(platform.name, 80) for platform in platforms)
     if not names:
         return "Entreprise : EMOTIONSCARE. Aucune plateforme n'est enregistrée dans la base du QG."
     subject = "Plateformes de l'entreprise" if whole_company else "Plateforme concernée"
@@ -100,7 +69,7 @@ def _render_findings(findings: Sequence[Finding], nonce: str) -> list[str]:
     rendered: list[str] = []
     left = DATA_CHARS
     for finding in findings:
-        text = clean(finding.text, min(FINDING_CHARS, max(left, len(_CUT))))
+        text = clean_text(finding.text, min(FINDING_CHARS, max(left, len(CUT_NOTE))))
         left -= len(text)
         title = finding.label if finding.url is None else f"{finding.label} ({finding.url})"
         rendered.append(_fence(title, text, nonce))
@@ -111,9 +80,9 @@ def _fence(title: str, text: str, nonce: str) -> str:
     tag = f"{DATA_TAG}-{nonce}"
     # The nonce is unguessable; removing it all the same makes "cannot be closed" true by construction.
     # What takes its place is not in it, so that the ends of a removal cannot join to make another.
-    inside = f"Source : {clean(title, 200)}\n{text}".replace(nonce, "…")
+    inside = f"Source : {clean_line(title, 200)}\n{text}".replace(nonce, "…")
     return f"<{tag}>\n{inside}\n</{tag}>"
 
 
 def _render_context(context: JsonValue) -> str:
-    return clean(json.dumps(context, ensure_ascii=False, indent=2, sort_keys=True), CONTEXT_CHARS)
+    return clean_text(json.dumps(context, ensure_ascii=False, indent=2, sort_keys=True), CONTEXT_CHARS)

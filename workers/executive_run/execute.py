@@ -34,6 +34,10 @@ _SOURCE_LABELS: Final = {
 _PLATFORMS: Final = TypeAdapter(tuple[Platform, ...])
 _MODEL_LABEL: Final = "Lovable AI Gateway"
 
+# Some services ask for a day. Until it has ended, the run answers for every later request of its kind: tomorrow's
+# brief must not be swallowed by today's.
+_LONGEST_WAIT: Final = timedelta(hours=1)
+
 
 class ExecutiveRun:
     """Executes claims. One instance serves every run of the process; a run's state lives in its call."""
@@ -144,7 +148,7 @@ class ExecutiveRun:
         drawn = draw_delay(
             claim.attempt, base=self._settings.retry_base, cap=self._settings.retry_cap, rng=self._random
         )
-        return drawn if asked is None else max(asked, drawn)
+        return drawn if asked is None else min(max(asked, drawn), _LONGEST_WAIT)
 
 
 def _tell_retry(claim: Claim, error: WorkersError) -> str:

@@ -17,11 +17,11 @@ from pydantic import AwareDatetime, BaseModel, JsonValue, TypeAdapter, Validatio
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.findings import Collected, Finding
 from shared.registry import SourceName
+from shared.wording import clean_line, say_day, say_hour, shorten
 from workers import outbound
-from workers.ports import Clock, Platform, Subject
+from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
 from workers.settings import GithubSettings
 from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
-from workers.sources.wording import MAX_TEXT_CHARS, clean_line, say_day, say_hour, shorten
 
 _PAGE: Final = 20
 _SHOWN: Final = 5
@@ -146,7 +146,7 @@ class GithubSource:
         return Finding(
             source=self.name,
             label=label,
-            text=shorten("\n".join(lines), MAX_TEXT_CHARS),
+            text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data={
                 "repository": repository,
                 "open_issues": open_issues,

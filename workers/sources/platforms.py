@@ -5,9 +5,9 @@ from typing import Final
 
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import SourceName
-from workers.ports import Clock, Platform, Subject
+from shared.wording import clean_line, say_day, shorten
+from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
 from workers.sources.gaps import label_of
-from workers.sources.wording import MAX_TEXT_CHARS, clean_line, say_day, shorten
 
 _STATUS: Final = {"green": "vert", "amber": "orange", "red": "rouge"}
 _MAX_REASON_CHARS: Final = 150
@@ -35,7 +35,7 @@ class PlatformsSource:
         finding = Finding(
             source=self.name,
             label=label,
-            text=shorten("\n".join(map(_describe, subject.platforms)), MAX_TEXT_CHARS),
+            text=shorten("\n".join(map(_describe, subject.platforms)), SOURCE_TEXT_CHARS),
             data={"platforms": len(subject.platforms), **{status: states[status] for status in _STATUS}},
             read_at=self._clock.now(),
         )

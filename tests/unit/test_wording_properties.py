@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sources.wording import clean_line
+from shared.wording import clean_line
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
@@ -17,6 +17,10 @@ def test_any_text_becomes_one_short_visible_line(text: str, max_chars: int) -> N
     assert not any(unicodedata.category(character)[0] == "C" for character in line)
 
 
-@given(st.text(st.characters(categories=["L", "N", "P"]), max_size=40))
-def test_plain_text_is_left_as_it_is(text: str) -> None:
-    assert clean_line(text, 200) == text
+# Letters by their category, but nothing to see: they are dropped like all that is invisible.
+FILLERS = "\u115f\u1160\u3164\uffa0"
+
+
+@given(st.text(st.characters(categories=["L", "N", "P"], exclude_characters=FILLERS), max_size=40))
+def test_plain_text_is_left_as_it_is_but_composed(text: str) -> None:
+    assert clean_line(text, 200) == unicodedata.normalize("NFC", text)

@@ -1,0 +1,68 @@
+"""How we say things: foreign text made harmless to read, days and hours as French readers write them."""
+
+import re
+import unicodedata
+from datetime import datetime
+from typing import Final
+
+from shared.registry import TIME_ZONE
+
+CUT_NOTE: Final = "\n[… coupé : texte trop long]"
+"""What a text that was cut ends with."""
+
+_DAYS: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS: Final = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+_MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
+_LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
+# What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def clean_text(text: str, max_chars: int) -> str:
+    """Bound a text and drop what a reader cannot see: control, format (zero width, direction), surrogates."""
+    visible = _MANY_BLANK_LINES.sub("\n\n", _drop_invisible(text)).strip()
+    return visible if len(visible) <= max_chars else visible[: max_chars - len(CUT_NOTE)] + CUT_NOTE
+
+
+def clean_line(text: str, max_chars: int = 200) -> str:
+    """Turn foreign text into one bounded line of what a reader can see."""
+    # The head is enough: what is dropped is dropped in proportion, and a megabyte of title costs nothing.
+    return shorten(" ".join(_drop_invisible(text[: max_chars * 4]).split()), max_chars)
+
+
+def shorten(text: str, max_chars: int) -> str:
+    """Cut a text that is too long, and show that it was."""
+    return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
+
+
+def say_day(moment: datetime) -> str:
+    """Return « 3 novembre 2026 », by the calendar of Paris."""
+    local = moment.astimezone(TIME_ZONE)
+    return f"{_day_of_month(local)} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def say_hour(moment: datetime) -> str:
+    """Return « 14 h 05 (heure de Paris) »."""
+    local = moment.astimezone(TIME_ZONE)
+    return f"{local.hour} h {local.minute:02d} (heure de Paris)"
+
+
+def say_moment(moment: datetime) -> str:
+    """Return « mardi 3 novembre 2026 à 14 h 05 (heure de Paris) »."""
+    return f"{_DAYS[moment.astimezone(TIME_ZONE).weekday()]} {say_day(moment)} à {say_hour(moment)}"
+
+
+def _day_of_month(local: datetime) -> str:
+    return "1er" if local.day == 1 else str(local.day)
+
+
+def _drop_invisible(text: str) -> str:
+    text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", text)))
+    return "".join(
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )

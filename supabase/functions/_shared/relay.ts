@@ -1,0 +1,337 @@
+/**
+ * Stands in front of the Python workers, under the names of the functions that they replace: the deployed page may
+ * only call *.supabase.co. A request goes to the workers with one idempotency key, and their answer comes back.
+ * For browsers, failures become what a screen can show. When the workers are silent, a run is asked of the database.
+ *
+ * Secrets of the project: WORKERS_URL, ALLOWED_ORIGIN (a comma list; absent is any), RELAY_TIMEOUT_MS, RELAY_MIN_MS,
+ * RELAY_ERRORS_AS_200. The platform itself sets SUPABASE_URL and SUPABASE_ANON_KEY.
+ */
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+// With the default deadline of 120 s, this stays under the 150 s after which the platform gives up.
+const DATABASE_TIMEOUT_MS = 10_000;
+
+// Not Origin: the relay answers for cross-origin rules, and the workers would answer for them a second time.
+const PASSED_HEADERS = ["authorization", "apikey", "content-type", "x-client-info", "x-cron-secret"];
+const RETURNED_HEADERS = ["content-type", "retry-after", "x-request-id"];
+const ALLOWED_HEADERS = "authorization, x-client-info, apikey, content-type, x-supabase-client-platform, " +
+  "x-supabase-client-platform-version, x-supabase-client-runtime, x-supabase-client-runtime-version, " +
+  "idempotency-key, x-request-id";
+/** What may go into a log line or a unique index as it came. */
+const SANE = /^[\w.:-]{1,128}$/;
+
+interface Traits {
+  /** Doing it twice does no harm, so that a dropped connection may be tried again. The autopilot would pay twice. */
+  repeatable: boolean;
+  /** Whether a screen reads `error` of a 200 after this action. */
+  isHeard: (action: unknown) => boolean;
+}
+
+const FUNCTIONS = {
+  "executive-run": { repeatable: true, isHeard: () => true },
+  "ai-scheduler": { repeatable: false, isHeard: (action) => action === "execute" },
+  "scheduled-runs": { repeatable: false, isHeard: (action) => action === "execute" },
+  "stripe-kpis": { repeatable: true, isHeard: () => false },
+  "check-api-status": { repeatable: true, isHeard: () => false },
+  "platform-monitor": { repeatable: true, isHeard: () => false },
+} satisfies Record<string, Traits>;
+
+/** A function that the workers replace. */
+export type FunctionName = keyof typeof FUNCTIONS;
+
+const LAUNCH: FunctionName = "executive-run";
+
+/**
+ * What a screen shows after an error. The page chooses its toast by words of the sentence, in this order:
+ * "Authorization" (session), "Permissions", "Limite", "unavailable" (the model); any other sentence is shown itself.
+ * So these are constants: no figure, no id, nothing that somebody else wrote.
+ */
+const SENTENCES = new Map<unknown, string>([
+  ["unauthenticated", "Session expirée (Authorization) : reconnectez-vous, puis relancez."],
+  ["forbidden", "Permissions insuffisantes : cette action est réservée à la présidence."],
+  ["rate_limited", "Limite de demandes atteinte : patientez quelques minutes, puis relancez."],
+  ["gateway_rate_limited", "Limite de requêtes du service d'IA atteinte : relancez dans quelques minutes."],
+  ["gateway_unavailable", "Service d'IA momentanément indisponible (unavailable) : relancez dans une minute."],
+  ["breaker_open", "Service d'IA en pause après plusieurs échecs (unavailable) : relancez dans une minute."],
+  ["gateway_out_of_credit", "Crédits IA insuffisants : rechargez le compte du service d'IA, puis relancez."],
+  ["gateway_rejected", "Le service d'IA a refusé la demande : l'équipe technique doit vérifier sa configuration."],
+  ["gateway_answer_unusable", "Le service d'IA a rendu une réponse vide ou tronquée : relancez."],
+  ["backend", "La base de données ne répond pas pour le moment : réessayez bientôt."],
+  ["backend_unavailable", "La base de données ne répond pas pour le moment : réessayez bientôt."],
+  ["backend_rejected", "La base de données a refusé l'opération : prévenez l'équipe technique."],
+  ["invalid_request", "La demande est incomplète ou mal formée : vérifiez les champs, puis relancez."],
+  ["unknown_run_type", "Ce type de run n'existe pas : choisissez-en un dans la liste."],
+  ["unknown_platform", "Cette plateforme n'est pas connue du QG : choisissez-en une dans la liste."],
+  ["not_found", "Cet élément est introuvable : actualisez la page, puis réessayez."],
+  ["method_not_allowed", "Cette fonction ne répond qu'à POST."],
+  ["run_cancelled", "Ce run a été annulé : relancez-le si besoin."],
+  ["context_too_large", "La demande est trop volumineuse : raccourcissez-la, puis relancez."],
+  ["run_timed_out", "Le run a dépassé le temps permis : relancez-le ; si cela persiste, prévenez l'équipe technique."],
+  ["workers_silent", "Le service des runs ne répond pas : vérifiez la liste des runs avant de relancer."],
+  ["internal_error", "Une erreur interne est survenue : l'équipe technique la trouvera dans les journaux."],
+]);
+
+/** What an error is called when it does not say so, or by a name without a sentence. */
+const CODE_OF_STATUS = new Map([
+  [400, "invalid_request"],
+  [401, "unauthenticated"],
+  [402, "gateway_out_of_credit"],
+  [403, "forbidden"],
+  [404, "not_found"],
+  [405, "method_not_allowed"],
+  [409, "run_cancelled"],
+  [413, "context_too_large"],
+  [422, "invalid_request"],
+  [429, "rate_limited"],
+  [503, "gateway_unavailable"],
+  [504, "run_timed_out"],
+]);
+
+/** How the database refuses: by our codes; for text that it cannot keep (a NUL, half a character); for who asks. */
+const REFUSALS = new Map<unknown, Refusal>([
+  ["HQ001", [403, "forbidden"]],
+  ["HQ002", [400, "unknown_run_type"]],
+  ["HQ003", [400, "unknown_platform"]],
+  ["HQ004", [429, "rate_limited"]],
+  ["HQ005", [413, "context_too_large"]],
+  ["HQ006", [404, "not_found"]],
+  ["22P02", [400, "invalid_request"]],
+  ["22P05", [400, "invalid_request"]],
+  ["PGRST102", [400, "invalid_request"]],
+  [401, [401, "unauthenticated"]],
+  [403, [403, "forbidden"]],
+]);
+const SILENT: Refusal = [503, "workers_silent"];
+
+type Refusal = [status: number, code: string];
+type Fields = Record<string, unknown>;
+
+/** A request that may be passed on. */
+interface Call {
+  name: FunctionName;
+  requestId: string;
+  idempotencyKey: string;
+  headers: Headers;
+  body: ArrayBuffer;
+}
+
+/** A JSON answer, the workers' or ours. */
+interface Answer {
+  status: number;
+  body: ArrayBuffer | string;
+  headers: Record<string, string>;
+}
+
+/** Why nothing was heard of the workers: no connection, no answer in time, or somebody else (a proxy) answered. */
+type Silence = "unreachable" | "late" | "foreign";
+
+/** Make the handler of one function. */
+export function relay(name: FunctionName): (request: Request) => Promise<Response> {
+  const { isHeard }: Traits = FUNCTIONS[name];
+
+  return async (request) => {
+    const began = performance.now();
+    const { method, headers } = request;
+    const origin = headers.get("origin");
+    const corsHeaders = describeOrigins(origin);
+    if (method === "OPTIONS") return new Response("ok", { headers: corsHeaders });
+
+    const requestId = sane(headers.get("x-request-id")) ?? crypto.randomUUID();
+    const respond = ({ status, body, headers }: Answer): Response =>
+      new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
+    if (method !== "POST") return respond(refuse(405, "method_not_allowed", { allow: "POST, OPTIONS" }));
+
+    const deadline = AbortSignal.timeout(readMilliseconds("RELAY_TIMEOUT_MS", 120_000));
+    const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
+    const body = await readBody(request, deadline);
+    const isRead = body instanceof ArrayBuffer;
+    const answer = isRead ? await pass({ name, requestId, idempotencyKey, headers, body }, deadline) : body;
+    if (origin === null) return respond(answer);
+
+    const action = isRead ? parseFields(body)["action"] : undefined;
+    // The page's launch button stays stuck after an answer that is quicker than its animation.
+    if (name === LAUNCH) await sleep(began + readMilliseconds("RELAY_MIN_MS", 1600) - performance.now());
+    return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(answer) : answer);
+  };
+}
+
+/** Read the body; the refusal, if it is too large or does not come whole and in time. */
+async function readBody(request: Request, deadline: AbortSignal): Promise<ArrayBuffer | Answer> {
+  const chunks: BlobPart[] = [];
+  let size = 0;
+  const isTooLarge = (bytes: number): boolean => bytes > BODY_LIMIT_BYTES;
+  const sink = new WritableStream<Uint8Array<ArrayBuffer>>({
+    write(chunk): void {
+      size += chunk.byteLength;
+      if (isTooLarge(size)) throw new RangeError();
+      chunks.push(chunk);
+    },
+  });
+  if (isTooLarge(Number(request.headers.get("content-length")))) return refuse(413, "context_too_large");
+  try {
+    await request.body?.pipeTo(sink, { signal: deadline });
+  } catch {
+    return isTooLarge(size) ? refuse(413, "context_too_large") : refuse(400, "invalid_request");
+  }
+  return await new Blob(chunks).arrayBuffer();
+}
+
+/** Ask the workers; when they are silent, have the run made by the database. */
+async function pass(call: Call, deadline: AbortSignal): Promise<Answer> {
+  const heard = await askWorkers(call, deadline);
+  if (typeof heard !== "string") return heard;
+  log(`relay.workers_${heard}`, call);
+  if (call.name === LAUNCH) return await askDatabase(call);
+  return refuse(heard === "late" ? 504 : 503, "workers_silent");
+}
+
+async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | Silence> {
+  const url = `${readAddress("WORKERS_URL")}/functions/v1/${call.name}`;
+  const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey };
+  const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
+  // A redirection is not followed: it would hand the caller's token to somebody else.
+  const init: RequestInit = { method: "POST", headers, body: call.body, redirect: "manual", signal: deadline };
+  try {
+    const response = await fetch(url, init).catch((error) => {
+      if (deadline.aborted || !FUNCTIONS[call.name].repeatable) throw error;
+      return fetch(url, init);
+    });
+    const type = response.headers.get("content-type") ?? "";
+    const isRedirection = response.status >= 300 && response.status < 400;
+    // The workers only speak JSON. Whoever does not is a proxy in front of workers that are away.
+    if (!/^application\/json\b/i.test(type) || isRedirection || response.body === null) {
+      await response.body?.cancel();
+      return "foreign";
+    }
+    const body = await response.arrayBuffer();
+    return { status: response.status, body, headers: pick(response.headers, RETURNED_HEADERS) };
+  } catch {
+    return deadline.aborted ? "late" : "unreachable";
+  }
+}
+
+/**
+ * Ask the database for the run, as the caller. The key is the one that the workers were given: had they taken the
+ * request before they fell silent, this finds their run.
+ */
+async function askDatabase(call: Call): Promise<Answer> {
+  const { run_type, platform_key = null, context_data = {} } = parseFields(call.body);
+  if (typeof run_type !== "string" || (platform_key !== null && typeof platform_key !== "string")) {
+    return refuse(400, "invalid_request");
+  }
+  try {
+    const response = await fetch(`${readAddress("SUPABASE_URL")}/rest/v1/rpc/request_hq_run`, {
+      method: "POST",
+      headers: {
+        authorization: call.headers.get("authorization") ?? "",
+        apikey: Deno.env.get("SUPABASE_ANON_KEY") ?? "",
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({
+        p_run_type: run_type,
+        p_platform_key: platform_key,
+        p_context: context_data,
+        p_idempotency_key: call.idempotencyKey,
+      }),
+      signal: AbortSignal.timeout(DATABASE_TIMEOUT_MS),
+    });
+    const told = await response.json();
+    if (!response.ok) return refuse(...(REFUSALS.get(told.code) ?? REFUSALS.get(response.status) ?? SILENT));
+    const [{ run_id, status }] = told;
+    return say(202, { success: true, status, run_id, run_type, executive_summary: describeProgress(status) });
+  } catch {
+    log("relay.database_silent", call);
+    return refuse(...SILENT);
+  }
+}
+
+/** Put an answer in the only form of which a screen shows more than that something failed: a 200 with `error`. */
+function sayToScreen(answer: Answer): Answer {
+  const { status } = answer;
+  if (status < 400 && status !== 202) return answer;
+  const { error_code: code, status: progress, run_id, run_type } = parseFields(answer.body);
+  const told: Fields = { success: false, http_status: status };
+  if (status === 202) {
+    // The screen would show a 202 as a finished run.
+    Object.assign(told, { error: describeProgress(progress), error_code: "run_accepted", run_id, run_type });
+  } else {
+    const usual = CODE_OF_STATUS.get(status) ?? "internal_error";
+    told["error"] = SENTENCES.get(code) ?? SENTENCES.get(usual);
+    told["error_code"] = typeof code === "string" && /^[a-z_]{1,64}$/.test(code) ? code : usual;
+  }
+  return say(200, told, { ...answer.headers, "x-relay-status": `${status}` });
+}
+
+function describeProgress(status: unknown): string {
+  switch (status) {
+    case "pending":
+      return "La demande est enregistrée ; le run se fera en arrière-plan et son rapport apparaîtra dans la liste.";
+    case "completed":
+    case "failed":
+    case "cancelled":
+      return "Ce run est déjà terminé ; son résultat se trouve dans la liste.";
+    default:
+      return "Le run continue en arrière-plan ; son rapport apparaîtra dans la liste.";
+  }
+}
+
+function refuse(status: number, code: string, headers: Record<string, string> = {}): Answer {
+  return say(status, { success: false, error: SENTENCES.get(code), error_code: code }, headers);
+}
+
+function say(status: number, fields: Fields, headers: Record<string, string> = {}): Answer {
+  return { status, body: JSON.stringify(fields), headers: { "content-type": "application/json", ...headers } };
+}
+
+/** The fields of a JSON object; none if it is anything else. */
+function parseFields(body: ArrayBuffer | string): Fields {
+  try {
+    const value = JSON.parse(typeof body === "string" ? body : new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Allow the page's origin, among those in ALLOWED_ORIGIN; one by one, as browsers want it. */
+function describeOrigins(origin: string | null): Record<string, string> {
+  const headers: Record<string, string> = {
+    "access-control-allow-headers": ALLOWED_HEADERS,
+    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-expose-headers": "retry-after, x-request-id, x-relay-status",
+  };
+  const allowed = (Deno.env.get("ALLOWED_ORIGIN") || "*").split(",").map((one) => one.trim().replace(/\/+$/, ""));
+  if (allowed.includes("*")) return { ...headers, "access-control-allow-origin": "*" };
+  if (origin !== null && allowed.includes(origin)) headers["access-control-allow-origin"] = origin;
+  return { ...headers, vary: "Origin" };
+}
+
+function pick(headers: Headers, names: string[]): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => names.includes(name)));
+}
+
+function sane(value: string | null): string | null {
+  return value !== null && SANE.test(value) ? value : null;
+}
+
+function readAddress(name: string): string {
+  return (Deno.env.get(name) ?? "").replace(/\/+$/, "");
+}
+
+function readMilliseconds(name: string, otherwise: number): number {
+  const value = Number.parseInt(Deno.env.get(name) ?? "", 10);
+  return value >= 0 ? value : otherwise;
+}
+
+function isSwitchedOn(name: string): boolean {
+  return !/^(0|false|no|off)$/i.test(Deno.env.get(name) ?? "");
+}
+
+/** An error is never logged: its text could name an address, or hold what somebody sent. */
+function log(event: string, { name, requestId }: Call): void {
+  console.error(JSON.stringify({ event, function: name, request_id: requestId }));
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)));
+}
