@@ -35,7 +35,7 @@ class Rig:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack = stack
         self._folder = folder
-        self._started = 0
+        self._processes: list[Popen[bytes]] = []
         self.sql = psycopg.connect(stack.database_url, autocommit=True, row_factory=dict_row)
         self.vendors = VendorsClient(stack.vendors_url or "")
 
@@ -74,15 +74,16 @@ class Rig:
 
     def start_worker(self, **settings: str) -> "Popen[bytes]":
         """Start a worker as it runs in production."""
-        self._started += 1
-        return start_worker(self.stack, self.log_of(self._started), settings)
+        log = self.log_of(len(self._processes) + 1)
+        self._processes.append(start_worker(self.stack, log, settings))
+        return self._processes[-1]
 
     async def start_service(self, **settings: str) -> "tuple[Popen[bytes], str]":
         """Start a worker with its HTTP face; return it and its address."""
-        self._started += 1
-        log = self.log_of(self._started)
+        log = self.log_of(len(self._processes) + 1)
         given = {"HTTP_HOST": "127.0.0.1", "PORT": "0"} | settings
         process = start_worker(self.stack, log, given, command="serve")
+        self._processes.append(process)
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while not (found := re.search(r'"port": (\d+), "event": "http.listening"', log.read_text())):
                 await asyncio.sleep(0.02)
@@ -108,6 +109,13 @@ class Rig:
             platforms,
         )
 
+    def close(self) -> None:
+        """End what was started: a worker that is left behind would look for its stack for ever."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self.sql.close()
+
     def log_of(self, number: int) -> Path:
         """Return the log of the n-th worker."""
         return self._folder / f"worker-{number}.log"
@@ -122,8 +130,10 @@ def open_rig(*, tuning: Tuning | None = None) -> Iterator[Rig]:
     ):
         schema.apply(stack.database_url)
         rig = Rig(stack, Path(folder))
-        yield rig
-        rig.sql.close()
+        try:
+            yield rig
+        finally:
+            rig.close()
 
 
 @contextlib.asynccontextmanager

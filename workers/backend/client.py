@@ -17,7 +17,8 @@ async def open_client(settings: SupabaseSettings) -> AsyncIterator[AsyncClient]:
     Concurrency: shared by the whole process. Never call ``auth.sign_in…`` or ``postgrest.auth`` on it: they write
     its shared headers, and one caller's call would run as another.
     """
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30)
+    # The pool looks at every connection for every call, and PostgREST has ten of its own to the database.
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30)
     async with httpx.AsyncClient(
         timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
         limits=limits,
