@@ -57,7 +57,8 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
         await hq.until(ENDED, settled + 10, within=45)
         tell("ten more runs after", f"{time.monotonic() - returned:.1f} s")
     for run_id in asked:
-        assert (await hq.settled(run_id, within=90))["status"] == "completed"
+        run = await hq.settled(run_id, within=90)
+        assert run["status"] == "completed", f"{run}\n{hq.explain()}"
 
     assert all(worker.is_alive for worker in workers)
     assert sum(len(worker.events("worker.started")) for worker in workers) == 2

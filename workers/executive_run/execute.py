@@ -10,7 +10,7 @@ import structlog
 from pydantic import JsonValue, TypeAdapter
 
 from shared.backoff import draw_delay
-from shared.errors import GatewayError, LeaseLost, RunCrashed, RunTimedOut, WorkersError
+from shared.errors import BackendError, GatewayError, LeaseLost, RunCrashed, RunTimedOut, WorkersError
 from shared.findings import Collected
 from shared.registry import RunType, SourceName, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
@@ -121,7 +121,8 @@ class ExecutiveRun:
         }
 
     def _end_badly(self, claim: Claim, book: StepBook, error: WorkersError) -> Settlement:
-        again = error.retryable and claim.attempt < claim.max_attempts
+        # What the backend refuses in the middle of a run may be a restart that answers oddly: attempts bound it anyway.
+        again = (error.retryable or isinstance(error, BackendError)) and claim.attempt < claim.max_attempts
         log.warning(
             "run.attempt_failed",
             run_id=str(claim.run_id),
