@@ -22,9 +22,9 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
     "HQ006": errors.UnknownRun,
 }
 
-# SQLSTATEs that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
-# intervention, system.
-_PASSING_CODES: Final = ("08", "25006", "40", "53", "55P03", "57", "58", "PGRST0")
+# Codes that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
+# intervention, system, a function that is being replaced at this moment; PostgREST's connection and its client library.
+_PASSING_CODES: Final = ("08", "25006", "40", "53", "55P03", "57", "58", "XX000", "PGRST0", "PGRSTX")
 # Where there is no code, the library puts the status in its place, and 404 is no SQLSTATE of class 40.
 _CODE: Final = re.compile(r"[0-9A-Z]{5}|PGRST\w+")
 _PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -91,6 +91,8 @@ def _from_api_error(what: str, error: APIError) -> errors.WorkersError:
     message = " ".join(part for part in (error.message, error.hint) if part) or "no message"
     if code in _OURS:
         return _OURS[code](message, sentence=error.message)
+    if error.code == "":  # seen when a session ends in the middle of an answer: a 400 with nothing in it
+        return errors.BackendUnavailable(f"{what}: the database broke off its answer.")
     return refusal(what, code, message)
 
 
