@@ -172,6 +172,9 @@ async def test_columns_without_the_schema_are_not_enough(open_stack: OpenStack, 
         ear = await Ear(await connect(stack, "service"), "schema").on_changes().listen()
 
         insert_run(stack)
+        # Rights are those of the moment at which the change is read: it must be over before they are given.
+        while stack.realtime.statistics()["changes_sent"] == 0:  # noqa: ASYNC110 - it is another process's state
+            await asyncio.sleep(0.02)
         execute(stack, "grant usage on schema hq to service_role; grant select on hq.runs to service_role")
         seen = insert_run(stack)
 
