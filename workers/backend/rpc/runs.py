@@ -1,57 +1,20 @@
-"""One typed function per function of ours that PostgREST serves; ``sql/rpc`` holds their definitions.
+"""The life of a run: asked for, claimed, kept, settled, handed back, rescued, cancelled."""
 
-All are POST: the postgrest client repeats GET and HEAD by itself, and nothing may be repeated behind our back.
-"""
-
-import math
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar
-from uuid import UUID
+from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from supabase import AsyncClient
 
 from shared.errors import BackendError
 from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
-from workers.backend.translate import refusal, translated
-from workers.ports import (
-    Acceptance,
-    Check,
-    Heartbeat,
-    LastRun,
-    LogLine,
-    OwnerRequest,
-    Platform,
-    QueueState,
-    Rescue,
-    RunDetail,
-    RunLine,
-    RunRequest,
-    RunTicket,
-    Usage,
-)
-
-T = TypeVar("T")
+from workers.backend.rpc._call import call
+from workers.backend.translate import refusal
+from workers.ports import Acceptance, Heartbeat, OwnerRequest, Rescue, RunRequest, RunTicket, Usage
 
 log = structlog.get_logger(__name__)
-
-# PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
-# Strangers write such things; a run must not be lost to them.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-
-
-class SchemaState(BaseModel):
-    """What the database has of ours."""
-
-    model_config = ConfigDict(frozen=True)
-
-    migrations: dict[str, str]
-    functions: dict[str, str]
-    registry_version: str | None
-    server_time: datetime
 
 
 class End(NamedTuple):
@@ -80,22 +43,6 @@ class _Settled(BaseModel):
         return refusal("settle_hq_runs", self.error_code or "", self.error_message or "")
 
 
-async def _call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
-    with translated(name):
-        response = await client.rpc(name, _storable(dict(params))).execute()
-        return shape.validate_python(response.data)
-
-
-def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
-    if isinstance(value, dict):
-        return {_storable(key): _storable(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 _TICKETS = TypeAdapter(list[RunTicket])
 _ACCEPTANCES = TypeAdapter(list[Acceptance])
 _ROWS = TypeAdapter(list[dict[str, JsonValue]])
@@ -105,15 +52,6 @@ _INT = TypeAdapter(int)
 _SETTLED = TypeAdapter(list[_Settled])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _RESCUES = TypeAdapter(list[Rescue])
-_DETAILS = TypeAdapter(list[RunDetail])
-_LINES = TypeAdapter(list[RunLine])
-_LOGS = TypeAdapter(list[LogLine])
-_CHECKS = TypeAdapter(list[Check])
-_PLATFORMS = TypeAdapter(list[Platform])
-_QUEUE_STATES = TypeAdapter(list[QueueState])
-_LAST_RUNS = TypeAdapter(list[LastRun])
-_NOTHING = TypeAdapter(None)
-_STATES = TypeAdapter(list[SchemaState])
 
 
 def _lease(lease: Lease) -> dict[str, JsonValue]:
@@ -123,7 +61,7 @@ def _lease(lease: Lease) -> dict[str, JsonValue]:
 async def request_hq_run(client: AsyncClient, request: RunRequest) -> RunTicket:
     """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
     params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
-    return (await _call(client, "request_hq_run", params, _TICKETS))[0]
+    return (await call(client, "request_hq_run", params, _TICKETS))[0]
 
 
 async def request_and_claim_hq_run(
@@ -139,7 +77,7 @@ async def request_and_claim_hq_run(
         "p_worker_id": worker_id,
         "p_lease_seconds": lease.total_seconds(),
     }
-    return (await _call(client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
+    return (await call(client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
 
 
 async def claim_hq_runs(
@@ -153,7 +91,7 @@ async def claim_hq_runs(
         "p_type_slots": dict(type_slots),
     }
     claims = []
-    for row in await _call(client, "claim_hq_runs", params, _ROWS):
+    for row in await call(client, "claim_hq_runs", params, _ROWS):
         try:
             claims.append(Claim.model_validate(row))
         except ValidationError:
@@ -170,13 +108,13 @@ async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord
         "p_step": step.model_dump(mode="json"),
         "p_usage": usage.model_dump(mode="json"),
     }
-    return await _call(client, "checkpoint_hq_step", params, _BOOL)
+    return await call(client, "checkpoint_hq_step", params, _BOOL)
 
 
 async def settle_hq_run(client: AsyncClient, end: End) -> str:
     """End an attempt; the run's status, or 'lost'. Idempotent. Raises: BackendError."""
     params = {f"p_{name}": value for name, value in _end(end).items()}
-    return await _call(client, "settle_hq_run", params, _TEXT)
+    return await call(client, "settle_hq_run", params, _TEXT)
 
 
 async def settle_hq_runs(client: AsyncClient, ends: Sequence[End]) -> list[str | BackendError]:
@@ -184,7 +122,7 @@ async def settle_hq_runs(client: AsyncClient, ends: Sequence[End]) -> list[str |
 
     Idempotent. Raises: BackendError when the call itself failed.
     """
-    rows = await _call(client, "settle_hq_runs", {"p_settlements": [_end(end) for end in ends]}, _SETTLED)
+    rows = await call(client, "settle_hq_runs", {"p_settlements": [_end(end) for end in ends]}, _SETTLED)
     answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
     return [answers[end.lease.run_id, end.lease.lease_token] for end in ends]
 
@@ -214,77 +152,21 @@ async def renew_hq_leases(
         "p_lease_seconds": lease.total_seconds(),
         "p_heartbeat": heartbeat.model_dump(mode="json"),
     }
-    rows = await _call(client, "renew_hq_leases", params, _RENEWED)
+    rows = await call(client, "renew_hq_leases", params, _RENEWED)
     return {row.run_id: row.state for row in rows}
 
 
 async def release_hq_runs(client: AsyncClient, attempts: Sequence[tuple[Lease, Usage]]) -> int:
     """Hand runs back, and note what they billed; how many were handed back. Idempotent. Raises: BackendError."""
     leases = [_lease(lease) | {"usage": usage.model_dump(mode="json")} for lease, usage in attempts]
-    return await _call(client, "release_hq_runs", {"p_leases": leases}, _INT)
+    return await call(client, "release_hq_runs", {"p_leases": leases}, _INT)
 
 
 async def rescue_hq_runs(client: AsyncClient) -> Rescue:
     """Put right what died or was changed by hand. Idempotent. Raises: BackendError."""
-    return (await _call(client, "rescue_hq_runs", {}, _RESCUES))[0]
+    return (await call(client, "rescue_hq_runs", {}, _RESCUES))[0]
 
 
 async def cancel_hq_run(client: AsyncClient, run_id: RunId) -> str:
     """Cancel a run; its status. Idempotent. Raises: UnknownRun, BackendError."""
-    return await _call(client, "cancel_hq_run", {"p_run_id": str(run_id)}, _TEXT)
-
-
-async def get_hq_run(client: AsyncClient, run_id: RunId) -> RunDetail:
-    """Read one run. Raises: UnknownRun, BackendError."""
-    return (await _call(client, "get_hq_run", {"p_run_id": str(run_id)}, _DETAILS))[0]
-
-
-async def list_hq_runs(client: AsyncClient, limit: int, status: str | None) -> list[RunLine]:
-    """List the latest runs, newest first. Raises: BackendError."""
-    return await _call(client, "list_hq_runs", {"p_limit": limit, "p_status": status}, _LINES)
-
-
-async def list_hq_logs(
-    client: AsyncClient, *, limit: int, run_id: UUID | None, level: str | None, after: datetime | None
-) -> list[LogLine]:
-    """List structured logs, newest first. Raises: BackendError."""
-    params = {
-        "p_limit": limit,
-        "p_run_id": run_id and str(run_id),
-        "p_level": level,
-        "p_after": after and after.isoformat(),
-    }
-    return await _call(client, "list_hq_logs", params, _LOGS)
-
-
-async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
-    """Read the managed platforms, or one of them. Raises: BackendError."""
-    return await _call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
-
-
-async def get_hq_queue_state(client: AsyncClient) -> QueueState:
-    """Read how the queue stands. Raises: BackendError."""
-    return (await _call(client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
-
-
-async def list_hq_last_runs(client: AsyncClient, run_types: Sequence[str]) -> list[LastRun]:
-    """List the latest finished run of each type that has one. Raises: BackendError."""
-    return await _call(client, "list_hq_last_runs", {"p_run_types": list(run_types)}, _LAST_RUNS)
-
-
-async def write_hq_log(
-    client: AsyncClient, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]
-) -> None:
-    """Write a business event. Not idempotent. Raises: BackendError."""
-    params = {"p_level": level, "p_source": source, "p_message": message, "p_metadata": dict(metadata)}
-    await _call(client, "write_hq_log", params, _NOTHING)
-
-
-async def inspect_hq_backend(client: AsyncClient) -> list[Check]:
-    """Examine what the workers need from the database beside our own objects. Raises: BackendError."""
-    return await _call(client, "inspect_hq_backend", {}, _CHECKS)
-
-
-async def get_hq_schema_state(client: AsyncClient) -> SchemaState:
-    """Read what the database has of ours. Raises: BackendError."""
-    return (await _call(client, "get_hq_schema_state", {}, _STATES))[0]
+    return await call(client, "cancel_hq_run", {"p_run_id": str(run_id)}, _TEXT)

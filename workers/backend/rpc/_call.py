@@ -1,0 +1,34 @@
+"""How every function is called: by POST, with JSON that PostgreSQL can store, its refusals translated."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter
+from supabase import AsyncClient
+
+from workers.backend.translate import translated
+
+T = TypeVar("T")
+
+# PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
+# Strangers write such things; a run must not be lost to them.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
+    """Call a function and read its answer in the given shape. Raises: the CallerError that SQL meant; BackendError."""
+    with translated(name):
+        response = await client.rpc(name, _storable(dict(params))).execute()
+        return shape.validate_python(response.data)
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

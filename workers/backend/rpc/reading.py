@@ -1,0 +1,90 @@
+"""What is read, and the journal: runs, logs, platforms, the queue, the state of the database itself."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from supabase import AsyncClient
+
+from shared.runs import RunId
+from workers.backend.rpc._call import call
+from workers.ports import Check, LastRun, LogLine, Platform, QueueState, RunDetail, RunLine
+
+
+class SchemaState(BaseModel):
+    """What the database has of ours."""
+
+    model_config = ConfigDict(frozen=True)
+
+    migrations: dict[str, str]
+    functions: dict[str, str]
+    registry_version: str | None
+    server_time: datetime
+
+
+_DETAILS = TypeAdapter(list[RunDetail])
+_LINES = TypeAdapter(list[RunLine])
+_LOGS = TypeAdapter(list[LogLine])
+_CHECKS = TypeAdapter(list[Check])
+_PLATFORMS = TypeAdapter(list[Platform])
+_QUEUE_STATES = TypeAdapter(list[QueueState])
+_LAST_RUNS = TypeAdapter(list[LastRun])
+_NOTHING = TypeAdapter(None)
+_STATES = TypeAdapter(list[SchemaState])
+
+
+async def get_hq_run(client: AsyncClient, run_id: RunId) -> RunDetail:
+    """Read one run. Raises: UnknownRun, BackendError."""
+    return (await call(client, "get_hq_run", {"p_run_id": str(run_id)}, _DETAILS))[0]
+
+
+async def list_hq_runs(client: AsyncClient, limit: int, status: str | None) -> list[RunLine]:
+    """List the latest runs, newest first. Raises: BackendError."""
+    return await call(client, "list_hq_runs", {"p_limit": limit, "p_status": status}, _LINES)
+
+
+async def list_hq_logs(
+    client: AsyncClient, *, limit: int, run_id: UUID | None, level: str | None, after: datetime | None
+) -> list[LogLine]:
+    """List structured logs, newest first. Raises: BackendError."""
+    params = {
+        "p_limit": limit,
+        "p_run_id": run_id and str(run_id),
+        "p_level": level,
+        "p_after": after and after.isoformat(),
+    }
+    return await call(client, "list_hq_logs", params, _LOGS)
+
+
+async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
+    """Read the managed platforms, or one of them. Raises: BackendError."""
+    return await call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
+
+
+async def get_hq_queue_state(client: AsyncClient) -> QueueState:
+    """Read how the queue stands. Raises: BackendError."""
+    return (await call(client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
+
+
+async def list_hq_last_runs(client: AsyncClient, run_types: Sequence[str]) -> list[LastRun]:
+    """List the latest finished run of each type that has one. Raises: BackendError."""
+    return await call(client, "list_hq_last_runs", {"p_run_types": list(run_types)}, _LAST_RUNS)
+
+
+async def write_hq_log(
+    client: AsyncClient, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]
+) -> None:
+    """Write a business event. Not idempotent. Raises: BackendError."""
+    params = {"p_level": level, "p_source": source, "p_message": message, "p_metadata": dict(metadata)}
+    await call(client, "write_hq_log", params, _NOTHING)
+
+
+async def inspect_hq_backend(client: AsyncClient) -> list[Check]:
+    """Examine what the workers need from the database beside our own objects. Raises: BackendError."""
+    return await call(client, "inspect_hq_backend", {}, _CHECKS)
+
+
+async def get_hq_schema_state(client: AsyncClient) -> SchemaState:
+    """Read what the database has of ours. Raises: BackendError."""
+    return (await call(client, "get_hq_schema_state", {}, _STATES))[0]
