@@ -1,4 +1,4 @@
--- Hand the first due runs to one worker, or none. p_type_slots bounds a type: {"SEO_AUDIT": 1}.
+-- Hand the first due runs to one worker, or none; none while runs are paused. p_type_slots bounds a type: {"SEO_AUDIT": 1}.
 -- Locks the rows it hands out, skips locked ones. Not idempotent: a lost answer is healed by rescue_hq_runs.
 -- Raises nothing.
 create or replace function public.claim_hq_runs(
@@ -28,6 +28,9 @@ as $$
 declare
   v_run_ids uuid[];
 begin
+  if hq.is_paused() then
+    return;
+  end if;
   with due as materialized (
     select q.run_id, q.run_type, q.priority, q.run_at
     from hq.run_queue as q

@@ -161,6 +161,16 @@ def footprint(database: Database, run_id: UUID) -> dict[str, list[Row]]:
     }
 
 
+def configure(database: Database, key: str, value: object) -> None:
+    """Write a setting as the screens and operators do."""
+    database.run(
+        "insert into hq.system_config (key, value) values (%s, %s) "
+        "on conflict (key) do update set value = excluded.value",
+        key,
+        Jsonb(value),
+    )
+
+
 def make_owner(database: Database) -> UUID:
     """Give the presidency a second person."""
     user = uuid4()

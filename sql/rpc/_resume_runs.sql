@@ -1,0 +1,24 @@
+-- End the pause, from the SQL editor: waiting runs start, and slots still in their grace period are fired.
+-- Locks its row of system_config. Idempotent: journalled once.
+-- Raises nothing.
+create or replace function hq.resume_runs()
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  update hq.system_config
+  set value = '{"paused": false, "reason": null, "since": null}'
+  where key = 'runs_paused' and (value ->> 'paused' = 'true' or value = 'true');
+  if not found then
+    return 'Les exécutions n''étaient pas en pause.';
+  end if;
+  perform hq.write_log('info', 'scheduler', 'runs.resumed', '{}', null);
+  return 'Les exécutions reprennent.';
+end
+$$;
+revoke execute on function hq.resume_runs from public, anon, authenticated;
+comment on function hq.resume_runs is 'Met fin à la pause des exécutions (à lancer depuis l''éditeur SQL).';
