@@ -42,7 +42,24 @@ revoke all on hq.worker_migrations from public, anon, authenticated, service_rol
 comment on table hq.worker_migrations is 'Registre de nos migrations (distinct de celui de Supabase).';
 """
 
+_HEAD: Final = """\
+-- EMOCARE HQ workers: everything they need in this database. Paste it whole in the SQL editor and run it; running it
+-- again is harmless. It only adds; no table, function or policy of the host changes meaning.
+--
+-- Who may do what afterwards, and why:
+--   anon            calls nothing of ours. Six functions of the host stay open, because its policies run them as
+--                   whoever asks, or because they answer about nobody but the caller.
+--   authenticated   asks for, follows and cancels runs, as owner only; reads id, type, status and date of its runs,
+--                   because Realtime checks the subscriber's rights. No other table of schema hq.
+--   service_role    the workers: our functions in schema public, and no table. A stolen key does what they do, no more.
+--   postgres        operators in this editor, and pg_cron: everything.
+-- Closed, where the host left them open: what hq.closed_doors lists, line by line with its reason.
+-- Every function of ours runs as its owner with an empty search_path, and is revoked from everybody before it is
+-- granted to whom needs it; every table of ours has row security and no grant.
+"""
+
 _AFTER: Final = """\
+select hq.close_doors();
 select hq.register_cron_jobs();
 notify pgrst, 'reload schema';
 """
@@ -97,8 +114,7 @@ def read_files(folder: Path = SQL_FOLDER) -> tuple[SqlFile, ...]:
 def render(files: Iterable[SqlFile] | None = None) -> str:
     """Render everything as one text that can be pasted in the SQL editor, any number of times."""
     parts = [
-        "-- EMOCARE HQ workers: everything they need in this database. Paste it whole in the SQL editor and run it;",
-        "-- running it again is harmless. It only adds; no table, function or policy of the host changes meaning.",
+        _HEAD,
         _LEDGER,
     ]
     parts += [

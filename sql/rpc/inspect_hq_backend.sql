@@ -98,6 +98,8 @@ begin
   join hq.runs as r on r.id = q.run_id
   where q.worker_id is null and q.run_at <= now() and r.status = 'pending';
 
+  return query select h.name, h.state, h.detail from hq.inspect_host() as h;
+
   if to_regclass('cron.job') is null then
     return query select 'pg_cron', 'amber', 'not enabled: workers rescue by themselves, nothing does while none lives';
     return;

@@ -1,0 +1,37 @@
+-- Close every door that hq.closed_doors lists and that stands open, if the host has it; called at the end of every
+-- migration. Locks: access exclusive, for a moment, on a table whose row security it enables. Idempotent: what is
+-- closed is not touched. Answers how many it closed.
+-- Raises nothing for an object that belongs to somebody else: it says so, and the doctor reports the open door.
+create or replace function hq.close_doors()
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_statements text;
+  v_closed integer := 0;
+begin
+  for v_statements in
+    select case
+      when d.kind = 'table' then format('alter table %s enable row level security', d.object)
+      else format('revoke execute on function %s from public, anon, authenticated', d.object)
+        -- It may have come in by the door for everybody.
+        || case when d.in_public then format('; grant execute on function %s to service_role', d.object) else '' end
+      end
+    from hq.find_open_doors() as d
+  loop
+    begin
+      execute v_statements;
+      v_closed := v_closed + 1;
+    exception when insufficient_privilege then
+      raise notice 'not ours to close: %', v_statements;
+    end;
+  end loop;
+  return v_closed;
+end
+$$;
+revoke execute on function hq.close_doors from public, anon, authenticated;
+comment on function hq.close_doors is 'Ferme les portes de hq.closed_doors qui seraient ouvertes. Sans effet si tout est fermé.';
