@@ -38,6 +38,9 @@ from workers.schema import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
 from workers.sources.github import GithubSource
+from workers.sources.github_actions import GithubActionsSource
+from workers.sources.github_alerts import GithubAlertsSource
+from workers.sources.github_api import GithubApi
 from workers.sources.platforms import PlatformsSource
 
 log = structlog.get_logger(__name__)
@@ -137,9 +140,12 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
         gateway = ChatGateway(http, settings.gateway, clock=clock)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
+        github = GithubApi(http, settings.github, clock=clock)
         sources: tuple[Source, ...] = (
             PlatformsSource(clock=clock),
-            GithubSource(http, settings.github, clock=clock),
+            GithubSource(github, clock=clock),
+            GithubActionsSource(github, clock=clock),
+            GithubAlertsSource(github, clock=clock),
         )
 
         async def collect(subject: Subject) -> Collected:

@@ -30,6 +30,8 @@ REPOSITORIES = (
 )
 _BUSY = "laeticiamng/emotionscare"  # more open issues than a page holds
 _UNRELEASED = "laeticiamng/track-triumph-tavern"
+_WITHOUT_ALERTS = "laeticiamng/track-triumph-tavern"
+_PACKAGES = ("analyseur-xml", "jetons-web", "rendu-markdown", "file-attente")
 _LIMIT = 5_000
 _SEARCH_LIMIT = 30
 _ROUTE = re.compile(r"/repos/(?P<repository>[^/]+/[^/]+)(?:/(?P<what>.+))?")
@@ -96,6 +98,8 @@ def _read(call: Call) -> Reply:
         "issues": lambda: _page(call, _open_work(repository, _today()), cursor=True),
         "pulls": lambda: _page(call, _pulls(repository), cursor=False),
         "commits": lambda: _page(call, _commits(repository), cursor=False),
+        "actions/runs": lambda: _runs(call, repository),
+        "dependabot/alerts": lambda: _alerts(call, repository),
         "releases/latest": lambda: error(404) if repository == _UNRELEASED else Reply(200, _release(repository)),
     }
     handler = routes.get(route["what"])
@@ -188,6 +192,58 @@ def _release(repository: str) -> dict[str, Any]:
     tag = f"v{draw.randint(1, 3)}.{draw.randint(0, 9)}.{draw.randint(0, 9)}"
     published = _stamp(_today() - timedelta(days=draw.randint(3, 40)))
     return {"tag_name": tag, "name": tag, "draft": False, "prerelease": False, "published_at": published}
+
+
+def _runs(call: Call, repository: str) -> Reply:
+    draw = _draw(repository + "/runs")
+    runs = []
+    for place in range(48):
+        started = _today() - timedelta(hours=9 * place + 1)
+        conclusion = None if place == 0 else draw.choices(("success", "failure", "cancelled"), (16, 3, 1))[0]
+        runs.append(
+            {
+                "id": 9_000 - place,
+                "name": draw.choice(("CI", "Déploiement")),
+                "head_branch": "main",
+                "event": draw.choice(("push", "pull_request", "schedule")),
+                "status": "in_progress" if conclusion is None else "completed",
+                "conclusion": conclusion,
+                "created_at": _stamp(started),
+                "run_started_at": _stamp(started),
+                "updated_at": _stamp(started + timedelta(seconds=draw.randint(80, 600))),
+            }
+        )
+    page = _page(call, runs, cursor=False)
+    return Reply(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
+
+
+def _alerts(call: Call, repository: str) -> Reply:
+    """Answer with the open alerts, by cursor; as there, 403 where they are switched off."""
+    if repository == _WITHOUT_ALERTS:
+        return Reply(403, {"message": "Dependabot alerts are disabled for this repository.", "status": "403"})
+    draw = _draw(repository + "/alerts")
+    alerts = []
+    for place in range(130 if repository == _BUSY else draw.randint(0, 5)):
+        patched = {"identifier": f"{draw.randint(1, 9)}.{draw.randint(0, 9)}.1"} if draw.random() < 0.8 else None
+        advisory = {
+            "ghsa_id": f"GHSA-{zlib.crc32(f'{repository}{place}'.encode()):08x}",
+            "cve_id": None,
+            "severity": draw.choice(("low", "medium", "high", "critical")),
+            "summary": "Une entrée forgée peut bloquer l'analyseur",
+        }
+        alerts.append(
+            {
+                "number": place + 1,
+                "state": "open",
+                "dependency": {"package": {"ecosystem": "npm", "name": draw.choice(_PACKAGES)}, "scope": "runtime"},
+                "security_advisory": advisory,
+                "security_vulnerability": {"severity": advisory["severity"], "first_patched_version": patched},
+                "created_at": _stamp(_today() - timedelta(days=place)),
+            }
+        )
+    size, begin = int(call.query.get("per_page", "30")), int(call.query.get("after", "0"))
+    following = f'<https://api.github.com{call.path}?per_page={size}&after={begin + size}>; rel="next"'
+    return Reply(200, alerts[begin : begin + size], {"link": following} if begin + size < len(alerts) else {})
 
 
 def _describe(repository: str) -> dict[str, Any]:

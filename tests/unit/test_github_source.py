@@ -1,6 +1,7 @@
 """The GitHub source against the stand-in: what it tells, what it names as missing, what it asks for."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared.registry import find_run_type
 from workers.ports import Platform, Source, Subject
 from workers.settings import GithubSettings
 from workers.sources.github import GithubSource
+from workers.sources.github_api import GithubApi
 
 TOKEN = "ghp_canary0123456789"
 BUSY, QUIET, UNRELEASED = "laeticiamng/emotionscare", "laeticiamng/nearvity", "laeticiamng/track-triumph-tavern"
@@ -30,10 +32,14 @@ def subject(*platforms: Platform) -> Subject:
     return Subject(run_type=find_run_type("PLATFORM_STATUS_REVIEW"), platforms=platforms)
 
 
+def make_source(http: httpx.AsyncClient, settings: GithubSettings, clock: FakeClock) -> GithubSource:
+    return GithubSource(GithubApi(http, settings, clock=clock), clock=clock)
+
+
 @pytest.fixture
 def source(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> Source:
     settings = GithubSettings(base_url=f"{vendors.base_url}/github", token=SecretStr(TOKEN))
-    return GithubSource(http, settings, clock=clock)
+    return make_source(http, settings, clock)
 
 
 async def collect_one(source: Source, repository: str | None) -> Collected:
@@ -58,7 +64,7 @@ async def paths(vendors: VendorsClient) -> list[str]:
     return sorted(call["path"] for call in await vendors.calls("github"))
 
 
-async def test_a_quiet_repository_is_read_with_three_requests(source: Source, vendors: VendorsClient) -> None:
+async def test_a_repository_is_read_with_five_requests(source: Source, vendors: VendorsClient) -> None:
     finding = await find(source, QUIET)
 
     assert (finding.label, finding.source) == ("GitHub · Plateforme", "github")
@@ -70,15 +76,71 @@ async def test_a_quiet_repository_is_read_with_three_requests(source: Source, ve
     assert datetime.fromisoformat(finding.data["last_commit_at"]).tzinfo is not None
     assert f"{QUIET} : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)" in finding.text
     assert "Dernière version : v2.8.0, publiée le " in finding.text
-    assert await paths(vendors) == [f"/repos/{QUIET}/{what}" for what in ("commits", "issues", "releases/latest")]
+    parts = ("", "/commits", "/issues", "/pulls", "/releases/latest")
+    assert await paths(vendors) == [f"/repos/{QUIET}{part}" for part in parts]
 
 
-async def test_more_work_than_a_page_holds_is_counted_by_the_search(source: Source, vendors: VendorsClient) -> None:
+async def test_more_work_than_a_page_holds_is_counted_without_another_call(
+    source: Source, vendors: VendorsClient
+) -> None:
     finding = await find(source, BUSY)
 
     assert (finding.data["open_issues"], finding.data["open_pull_requests"]) == (30, 5)
-    assert (await paths(vendors)).count("/search/issues") == 2
+    assert len(await paths(vendors)) == 5
     assert len(finding.text) <= 4_000
+
+
+async def test_the_search_counts_pull_requests_should_github_name_no_last_page(
+    source: Source, vendors: VendorsClient
+) -> None:
+    link = f'<https://api.github.com/repos/{BUSY}/pulls?page=2>; rel="next"'
+    await vendors.script("github", {"match": "/pulls", "headers": {"link": link}})
+
+    finding = await find(source, BUSY)
+
+    assert (finding.data["open_issues"], finding.data["open_pull_requests"]) == (30, 5)
+    assert (await paths(vendors)).count("/search/issues") == 1
+
+
+async def test_what_has_not_changed_is_not_sent_again(source: Source, vendors: VendorsClient) -> None:
+    first = await find(source, BUSY)
+    again = await find(source, BUSY)
+
+    assert [call["status"] for call in await vendors.calls("github")] == [200] * 5 + [304] * 5
+    assert again == first
+
+
+async def test_all_repositories_are_asked_at_the_same_time(source: Source, vendors: VendorsClient) -> None:
+    """Every call is under way before any is answered."""
+    everything = 5 * len(REPOSITORIES)
+    await vendors.script("github", *[{"delay_ms": 5000}] * everything)
+    collecting = asyncio.create_task(source.collect(subject(*map(platform, REPOSITORIES))))
+
+    await vendors.wait_for("github", calls=everything)
+
+    assert not collecting.done()
+    collecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await collecting
+
+
+async def test_a_page_of_fifty_megabytes_costs_its_data_and_not_the_memory(clock: FakeClock) -> None:
+    sent = 0
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal sent
+            for _ in range(800):
+                sent += 1 << 16
+                yield b"[" * (1 << 16)
+
+    huge = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless())))
+    settings = GithubSettings(base_url="https://api.github.com", token=SecretStr(TOKEN))
+
+    gap = await miss(make_source(huge, settings, clock))
+
+    assert gap.reason is GapReason.UNAVAILABLE
+    assert sent < 5 * (3 << 20)
 
 
 async def test_no_release_and_no_commit_are_facts_not_failures(source: Source, vendors: VendorsClient) -> None:
@@ -171,7 +233,7 @@ class TestLimits:
     async def test_nothing_is_asked_until_it_ends(
         self, source: Source, vendors: VendorsClient, clock: FakeClock
     ) -> None:
-        await vendors.script("github", *[{"status": 403, "headers": {"retry-after": "600"}}] * 3)
+        await vendors.script("github", *[{"status": 403, "headers": {"retry-after": "600"}}] * 5)
         await miss(source)
         await vendors.reset()
 
@@ -187,8 +249,34 @@ class TestLimits:
 
         await miss(source)
 
-        assert len(await vendors.calls("github")) <= 3
+        assert len(await vendors.calls("github")) <= 5
         assert clock.sleeps == []
+
+    async def test_the_last_free_call_holds_back_the_next(
+        self, source: Source, vendors: VendorsClient, clock: FakeClock
+    ) -> None:
+        """The answer is good and is told; the next call would be refused and counted against us."""
+        reset = str(round((clock.now() + timedelta(minutes=5)).timestamp()))
+        spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+        await vendors.script("github", *[{"headers": spent}] * 5)
+
+        await find(source, QUIET)
+        gap = await miss(source)
+
+        assert "11 h 05" in gap.sentence
+        assert len(await vendors.calls("github")) == 5
+
+    async def test_the_searchs_own_limit_holds_back_searches_only(self, source: Source, vendors: VendorsClient) -> None:
+        link = f'<https://api.github.com/repos/{BUSY}/pulls?page=2>; rel="next"'
+        spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1795342500"}
+        await vendors.script(
+            "github",
+            {"match": "/pulls", "headers": {"link": link}},
+            {"match": "/search", "status": 403, "headers": spent},
+        )
+        await miss(source, BUSY)
+
+        await find(source, QUIET)
 
 
 async def test_without_a_token_nothing_is_asked(
@@ -196,7 +284,7 @@ async def test_without_a_token_nothing_is_asked(
 ) -> None:
     settings = GithubSettings(base_url=f"{vendors.base_url}/github", token=None)
 
-    gap = await miss(GithubSource(http, settings, clock=clock))
+    gap = await miss(make_source(http, settings, clock))
 
     assert (gap.reason, gap.label) == (GapReason.NOT_CONFIGURED, "GitHub")
     assert await vendors.calls("github") == []
@@ -271,23 +359,24 @@ async def test_a_renamed_repository_is_followed(clock: FakeClock) -> None:
         if request.url.path.startswith("/repos/"):
             return httpx.Response(301, headers={"location": f"/repositories/7{request.url.path[-6:]}"})
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
-        return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=[])
+        answer = {"open_issues_count": 0} if request.url.path.endswith("7arvity") else []
+        return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=answer)
 
     renamed = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     settings = GithubSettings(base_url="https://api.github.com", token=SecretStr(TOKEN))
 
-    finding = await find(GithubSource(renamed, settings, clock=clock), QUIET)
+    finding = await find(make_source(renamed, settings, clock), QUIET)
 
     assert finding.data["open_issues"] == 0
 
 
 async def test_cancelled_it_hangs_up(source: Source, vendors: VendorsClient) -> None:
-    await vendors.script("github", *[{"delay_ms": 9000}] * 3)
+    await vendors.script("github", *[{"delay_ms": 9000}] * 5)
     collecting = asyncio.create_task(collect_one(source, QUIET))
-    await vendors.wait_for("github", calls=3)
+    await vendors.wait_for("github", calls=5)
 
     collecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await collecting
 
-    await vendors.wait_for("github", aborted=3)
+    await vendors.wait_for("github", aborted=5)

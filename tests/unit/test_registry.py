@@ -43,8 +43,8 @@ DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 
 CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | G   | 4 | 5
 PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | G   | 4 | 6
 SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
-RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | G   | 4 | 6
-DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | G   | 4 | 6
+RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL | 4 | 6
+DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL | 4 | 6
 RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | G   | 4 | 6
 COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
 QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G   | 5 | 8
@@ -58,10 +58,10 @@ REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 
 LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | P   | 4 | 5
 FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S   | 4 | 6
 RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
-VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | G   | 4 | 6
+VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL  | 4 | 6
 ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | G   | 4 | 6
 CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G   | 4 | 6
-DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | G   | 4 | 6
+DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | GA  | 4 | 6
 DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | P   | 4 | 5
 AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | GR  | 4 | 6
 TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF  | 4 | 6
@@ -72,6 +72,8 @@ PRICING_CHANGE           | Modification Tarifs            | CFO  | reasoning | 0
 _ROWS = [tuple(cell.strip() for cell in line.split("|")) for line in _EXPECTED.strip().splitlines()]
 _SOURCE_LETTERS = {
     "G": SourceName.GITHUB,
+    "A": SourceName.GITHUB_ACTIONS,
+    "L": SourceName.GITHUB_ALERTS,
     "P": SourceName.PERPLEXITY,
     "F": SourceName.FIRECRAWL,
     "S": SourceName.STRIPE,

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 _SOURCE_LABELS: Final = {
     SourceName.PLATFORMS: "Base HQ",
     SourceName.GITHUB: "GitHub API",
+    SourceName.GITHUB_ACTIONS: "GitHub Actions",
+    SourceName.GITHUB_ALERTS: "GitHub Dependabot",
     SourceName.PERPLEXITY: "Perplexity AI",
     SourceName.FIRECRAWL: "Firecrawl",
     SourceName.STRIPE: "Stripe",

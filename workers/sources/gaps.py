@@ -9,6 +9,8 @@ from shared.registry import SourceName
 LABELS: Final = {
     SourceName.PLATFORMS: "Base HQ · plateformes",
     SourceName.GITHUB: "GitHub",
+    SourceName.GITHUB_ACTIONS: "GitHub Actions",
+    SourceName.GITHUB_ALERTS: "GitHub · alertes",
     SourceName.PERPLEXITY: "Perplexity · veille",
     SourceName.FIRECRAWL: "Firecrawl · pages web",
     SourceName.STRIPE: "Stripe · revenus",

@@ -1,0 +1,134 @@
+"""Pipelines and dependency alerts of the repositories: what is told, and which permission is missing."""
+
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from support.clock import FakeClock
+
+from devstack.vendors import VendorsClient
+from devstack.vendors.github import REPOSITORIES
+from shared.findings import GapReason
+from shared.registry import find_run_type
+from workers.ports import SOURCE_TEXT_CHARS, Platform, Source, Subject
+from workers.settings import GithubSettings
+from workers.sources.github_actions import GithubActionsSource
+from workers.sources.github_alerts import GithubAlertsSource
+from workers.sources.github_api import GithubApi
+
+BUSY, QUIET, CLOSED = "laeticiamng/emotionscare", "laeticiamng/nearvity", "laeticiamng/track-triumph-tavern"
+
+
+def subject(*repositories: str) -> Subject:
+    platforms = [
+        Platform(key=name, name=name.partition("/")[2], github_url=name, status="green") for name in repositories
+    ]
+    return Subject(run_type=find_run_type("DEPLOY_TO_PRODUCTION"), platforms=tuple(platforms))
+
+
+@pytest.fixture
+def api(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> GithubApi:
+    settings = GithubSettings(base_url=f"{vendors.base_url}/github", token=SecretStr("a-token"))
+    return GithubApi(http, settings, clock=clock)
+
+
+@pytest.fixture
+def actions(api: GithubApi, clock: FakeClock) -> Source:
+    return GithubActionsSource(api, clock=clock)
+
+
+@pytest.fixture
+def alerts(api: GithubApi, clock: FakeClock) -> Source:
+    return GithubAlertsSource(api, clock=clock)
+
+
+class TestPipelines:
+    """What ran lately, and how it ended."""
+
+    async def test_the_latest_runs_are_counted_by_their_outcome(self, actions: Source, vendors: VendorsClient) -> None:
+        def run(conclusion: str | None, seconds: int) -> dict[str, Any]:
+            return {
+                "name": "CI\n## Ordre",
+                "head_branch": "main",
+                "event": "push",
+                "conclusion": conclusion,
+                "created_at": "2026-11-03T08:00:00Z",
+                "run_started_at": "2026-11-03T08:00:00Z",
+                "updated_at": f"2026-11-03T08:0{seconds // 60}:{seconds % 60:02d}Z",
+            }
+
+        runs = [run(None, 0), run("success", 60), run("failure", 120), run("timed_out", 180), run("brand_new", 60)]
+        await vendors.script("github", {"body": {"total_count": 812, "workflow_runs": runs}})
+
+        (finding,) = (await actions.collect(subject(QUIET))).findings
+
+        assert finding.label == "GitHub Actions · nearvity"
+        assert finding.url == f"https://github.com/{QUIET}/actions"
+        assert "812 exécution(s) de pipeline enregistrée(s), 5 dernière(s) lue(s)" in finding.text
+        assert "1 réussie(s), 2 en échec, 1 en cours, 0 annulée(s)" in finding.text
+        assert "Durée moyenne : 1 min 45 s" in finding.text
+        assert "CI ## Ordre (main, push) : hors délai, mardi 3 novembre 2026 à 9 h 00" in finding.text
+        assert "brand_new" in finding.text
+        assert finding.data["mean_seconds"] == 105
+
+    async def test_a_repository_without_pipelines_is_a_fact(self, actions: Source, vendors: VendorsClient) -> None:
+        await vendors.script("github", {"body": {"total_count": 0, "workflow_runs": []}})
+
+        (finding,) = (await actions.collect(subject(QUIET))).findings
+
+        assert "0 exécution(s) de pipeline" in finding.text
+        assert finding.data["mean_seconds"] is None
+
+    @pytest.mark.parametrize("status", [403, 404])
+    async def test_a_missing_permission_is_named(self, actions: Source, vendors: VendorsClient, status: int) -> None:
+        await vendors.script("github", {"status": status})
+
+        (gap,) = (await actions.collect(subject(QUIET))).gaps
+
+        assert gap.reason is GapReason.REJECTED
+        assert "« Actions : lecture »" in gap.sentence
+
+
+class TestAlerts:
+    """Known flaws in dependencies, the gravest first."""
+
+    async def test_all_pages_are_counted(self, alerts: Source, vendors: VendorsClient) -> None:
+        (finding,) = (await alerts.collect(subject(BUSY))).findings
+
+        assert finding.data["open_alerts"] == 130
+        assert finding.data["complete"] is True
+        assert sum(int(str(finding.data[s])) for s in ("critical", "high", "medium", "low")) == 130
+        assert [call["query"].get("after") for call in await vendors.calls("github")] == [None, "100"]
+        first = finding.text.splitlines()[1]
+        assert "gravité critique" in first
+        assert len(finding.text) <= SOURCE_TEXT_CHARS
+
+    async def test_more_than_is_read_is_told_as_at_least(self, alerts: Source, vendors: VendorsClient) -> None:
+        endless = {"headers": {"link": '<https://api.github.com/x?after=0>; rel="next"'}}
+        await vendors.script("github", endless, repeat=True)
+
+        (finding,) = (await alerts.collect(subject(BUSY))).findings
+
+        assert "au moins 300 alerte(s)" in finding.text
+        assert finding.data["complete"] is False
+        assert len(await vendors.calls("github")) == 3
+
+    async def test_alerts_that_are_switched_off_are_a_named_gap(self, alerts: Source) -> None:
+        collected = await alerts.collect(subject(*REPOSITORIES))
+
+        assert len(collected.findings) == len(REPOSITORIES) - 1
+        (gap,) = collected.gaps
+        assert gap.label == "GitHub · alertes · track-triumph-tavern"
+        assert gap.reason is GapReason.REJECTED
+        assert "« Dependabot alerts : lecture »" in gap.sentence
+
+
+async def test_the_sources_share_one_limit(actions: Source, alerts: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", {"status": 429, "headers": {"retry-after": "600"}})
+    await actions.collect(subject(QUIET))
+
+    collected = await alerts.collect(subject(QUIET))
+
+    assert [gap.reason for gap in collected.gaps] == [GapReason.UNAVAILABLE]
+    assert len(await vendors.calls("github")) == 1

@@ -1,0 +1,123 @@
+"""The known flaws in what the managed repositories depend on, as GitHub reports them."""
+
+from collections import Counter
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+
+from shared.findings import Collected, Finding
+from shared.registry import SourceName
+from shared.wording import clean_line, say_day, shorten
+from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
+from workers.sources.github_api import GithubApi
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 3
+_SHOWN: Final = 12
+_REFUSED: Final = (
+    "Les alertes de dépendances ne peuvent pas être lues : activez Dependabot sur le dépôt et donnez au jeton "
+    "GITHUB_TOKEN la permission « Dependabot alerts : lecture »."
+)
+_SEVERITIES: Final = {"critical": "critique", "high": "élevée", "medium": "moyenne", "low": "faible"}
+
+
+class _Package(BaseModel):
+    ecosystem: str = ""
+    name: str
+
+
+class _Dependency(BaseModel):
+    package: _Package
+
+
+class _Advisory(BaseModel):
+    ghsa_id: str
+    summary: str = ""
+    severity: str
+
+
+class _Patched(BaseModel):
+    identifier: str
+
+
+class _Vulnerability(BaseModel):
+    first_patched_version: _Patched | None = None
+
+
+class _Alert(BaseModel):
+    dependency: _Dependency
+    advisory: _Advisory = Field(alias="security_advisory")
+    vulnerability: _Vulnerability = Field(alias="security_vulnerability")
+    created_at: AwareDatetime
+
+
+_ALERTS: Final = TypeAdapter(list[_Alert])
+
+
+class GithubAlertsSource:
+    """Reads the open dependency alerts of each repository, the gravest first.
+
+    Shape: one Finding per platform, or one Gap naming why there is none.
+    Cost: one request per repository and hundred alerts, three at most; what is beyond is told as « au moins ».
+    Source: GitHub REST v3, /repos/{owner}/{name}/dependabot/alerts.
+    """
+
+    name: Final[str] = SourceName.GITHUB_ALERTS.value
+
+    def __init__(self, api: GithubApi, *, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+        return await self._api.collect(self.name, subject, self._read)
+
+    async def _read(self, repository: str, label: str) -> Finding:
+        alerts, complete = await self._read_alerts(repository)
+        ranks = {severity: rank for rank, severity in enumerate(_SEVERITIES)}
+        alerts.sort(key=lambda alert: ranks.get(alert.advisory.severity, len(ranks)))
+        counts = Counter(alert.advisory.severity for alert in alerts)
+        told = ", ".join(f"{counts[severity]} {french}(s)" for severity, french in _SEVERITIES.items())
+        least = "" if complete else "au moins "
+        lines = [
+            f"{repository} : {least}{len(alerts)} alerte(s) de dépendance ouverte(s) ({told})",
+            *(f"  - {_describe(alert)}" for alert in alerts[:_SHOWN]),
+        ]
+        return Finding(
+            source=self.name,
+            label=label,
+            text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+            data={
+                "repository": repository,
+                "open_alerts": len(alerts),
+                "complete": complete,
+                **{severity: counts[severity] for severity in _SEVERITIES},
+            },
+            url=f"https://github.com/{repository}/security/dependabot",
+            read_at=self._clock.now(),
+        )
+
+    async def _read_alerts(self, repository: str) -> tuple[list[_Alert], bool]:
+        """Read the alerts page by page; False: there are more than were read."""
+        alerts: list[_Alert] = []
+        params = {"state": "open", "per_page": str(_PAGE)}
+        for _ in range(_MOST_PAGES):
+            path = f"/repos/{repository}/dependabot/alerts"
+            page, paging = await self._api.read_page(_ALERTS, path, params, refused=_REFUSED)
+            alerts += page
+            if not paging.has_next or paging.next_cursor is None:
+                return alerts, not paging.has_next
+            params["after"] = paging.next_cursor
+        return alerts, False
+
+
+def _describe(alert: _Alert) -> str:
+    package = alert.dependency.package
+    patched = alert.vulnerability.first_patched_version
+    remedy = f"corrigée en {clean_line(patched.identifier, 40)}" if patched else "sans correctif publié"
+    return (
+        f"gravité {_SEVERITIES.get(alert.advisory.severity, clean_line(alert.advisory.severity, 20))} : "
+        f"{clean_line(package.name, 80)} ({clean_line(package.ecosystem, 20)}), "
+        f"{clean_line(alert.advisory.ghsa_id, 30)} — {clean_line(alert.advisory.summary, 120)} ; {remedy}, "
+        f"ouverte le {say_day(alert.created_at)}"
+    )

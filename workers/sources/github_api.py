@@ -1,0 +1,268 @@
+"""GitHub's REST API as our sources read it: politely, a few calls at once, and nothing twice that has not changed.
+
+An answer comes with a tag; asked again with it, GitHub says "unchanged" and does not count the call. A limit that was
+met, or is about to be, holds back every call that it covers until it ends.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
+from shared.findings import Collected, Finding
+from shared.wording import clean_line, say_hour
+from workers import outbound
+from workers.ports import Clock, Platform, Subject
+from workers.settings import GithubSettings
+from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
+
+_PARALLEL: Final = 40  # one report on all platforms: nothing waits for another call
+_KEPT_ANSWERS: Final = 256
+_KEPT_BODY_BYTES: Final = 256 * 1024
+_CALL_DEADLINE: Final = timedelta(seconds=6)  # three in a row end before the source's own deadline
+_UNKNOWN_HOLD: Final = timedelta(minutes=1)  # what GitHub asks for when it names no end to its limit
+_EVERYTHING: Final = "everything"
+_REPOSITORY: Final = re.compile(
+    r"(?:(?:https?://|git@)?(?:www\.)?github\.com[/:])?"
+    r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[/?#].*)?"
+)
+
+_LINK: Final = re.compile(r'<([^>]*)>;\s*rel="(\w+)"')
+
+_T = TypeVar("_T")
+
+
+class Paging(NamedTuple):
+    """What an answer says of the pages around it."""
+
+    next_cursor: str | None = None
+    has_next: bool = False
+    last_page: int | None = None
+
+
+class _Kept(NamedTuple):
+    """An answer as it was read, with the tag that tells whether it still holds."""
+
+    value: Any
+    paging: Paging
+    tag: str | None
+
+
+class GithubApi:
+    """Reads GitHub for every source that does.
+
+    Concurrency: at most 40 calls at once; the answers kept for reuse are bounded in number and size.
+    Source: GitHub REST v3.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, settings: GithubSettings, *, clock: Clock) -> None:
+        self._http = http
+        self._settings = settings
+        self._clock = clock
+        self._places = asyncio.Semaphore(_PARALLEL)
+        self._held: dict[str, datetime] = {}
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def collect(self, source: str, subject: Subject, read: Callable[[str, str], Awaitable[Finding]]) -> Collected:
+        """Ask ``read`` about each platform's repository at the same time: a finding, or a gap, for each.
+
+        Cost: nothing without a token: anonymous calls see no private repository and are counted against the
+        machine's address.
+        """
+        if self._settings.token is None:
+            error = SourceNotConfigured(
+                "GITHUB_TOKEN is not set",
+                sentence="GitHub n'est pas configuré : le jeton GITHUB_TOKEN manque. "
+                "Renseignez-le pour inclure ces données.",
+            )
+            return Collected(gaps=(describe_gap(error, source=source, label=label_of(source)),))
+
+        async def ask(platform: Platform) -> Collected:
+            label = f"{label_of(source)} · {clean_line(platform.name)}"
+            try:
+                return Collected(findings=(await read(_parse_repository(platform.github_url), label),))
+            except SourceError as error:
+                return Collected(gaps=(describe_gap(error, source=source, label=label),))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(platform)) for platform in subject.platforms]
+        return sum((task.result() for task in tasks), Collected())
+
+    async def read(
+        self,
+        shape: TypeAdapter[_T],
+        path: str,
+        params: Mapping[str, str],
+        *,
+        instead: Mapping[int, _T] | None = None,
+        refused: str | None = None,
+    ) -> _T:
+        """Read one thing. ``instead``: statuses that are answers too; ``refused``: what to say of a 403 or 404.
+
+        Raises: SourceUnavailable (worth retrying), SourceRejected.
+        """
+        value, _ = await self.read_page(shape, path, params, instead=instead, refused=refused)
+        return value
+
+    async def read_page(
+        self,
+        shape: TypeAdapter[_T],
+        path: str,
+        params: Mapping[str, str],
+        *,
+        instead: Mapping[int, _T] | None = None,
+        refused: str | None = None,
+    ) -> tuple[_T, Paging]:
+        """Read a page, and what it says of the others. Raises: as ``read``."""
+        key = str(httpx.URL(path, params=dict(params)))
+        kept = self._kept.get(key)
+        async with self._places:
+            reply = await self._call(path, params, kept.tag if kept else None)
+        if instead is not None and reply.status in instead:
+            return instead[reply.status], Paging()
+        if reply.status == httpx.codes.OK:
+            kept = _Kept(_parse(shape, reply), _read_paging(reply), reply.headers.get("etag"))
+        elif reply.status != httpx.codes.NOT_MODIFIED or kept is None:
+            raise self._refuse(path, reply, refused)
+        if kept.tag is not None and len(reply.body) <= _KEPT_BODY_BYTES:
+            self._keep(key, kept)
+        return kept.value, kept.paging
+
+    async def _call(self, path: str, params: Mapping[str, str], tag: str | None) -> outbound.Reply:
+        now = self._clock.now()
+        end = max(self._held.get(covered, now) for covered in (_EVERYTHING, _resource(path)))
+        if now < end:
+            raise _limited(end)
+        assert self._settings.token is not None
+        headers = {
+            "accept": "application/vnd.github+json",
+            "authorization": f"Bearer {self._settings.token.get_secret_value()}",
+            "x-github-api-version": "2022-11-28",
+        }
+        if tag is not None:
+            headers["if-none-match"] = tag
+        try:
+            reply = await outbound.get(
+                self._http,
+                f"{str(self._settings.base_url).rstrip('/')}{path}",
+                within=_CALL_DEADLINE,
+                clock=self._clock,
+                params=params,
+                headers=headers,
+                follow_redirects=True,  # a renamed repository answers 301; httpx keeps the token to the host
+            )
+        except outbound.CallFailed as error:
+            late = error.fault is outbound.Fault.TIMED_OUT
+            raise (SourceTimedOut if late else SourceUnavailable)(
+                str(error), sentence="GitHub ne répond pas. Relancez plus tard pour inclure ces données."
+            ) from error
+        if reply.status < httpx.codes.BAD_REQUEST and reply.headers.get("x-ratelimit-remaining") == "0":
+            # The last call that was free: the next one would be refused, and counted against us.
+            self._held[_resource(path)] = _read_reset(reply, self._clock.now())
+        return reply
+
+    def _keep(self, key: str, kept: _Kept) -> None:
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > _KEPT_ANSWERS:
+            self._kept.popitem(last=False)
+
+    def _refuse(self, path: str, reply: outbound.Reply, refused: str | None) -> SourceError:
+        covered, end = _read_limit(path, reply, self._clock.now())
+        if end is None:
+            return _refusal(reply.status, refused)
+        self._held[covered] = end
+        return _limited(end)
+
+
+def _parse(shape: TypeAdapter[_T], reply: outbound.Reply) -> _T:
+    sentence = "GitHub a rendu une réponse illisible ; l'équipe technique doit la vérifier."
+    try:
+        return shape.validate_python(reply.json())
+    except outbound.CallFailed as error:
+        raise SourceUnavailable(str(error), sentence=sentence) from error
+    except ValidationError as error:
+        message = f"GitHub's answer has another shape than expected: {error.error_count()} error(s)"
+        raise SourceUnavailable(message, sentence=sentence) from None
+
+
+def _read_paging(reply: outbound.Reply) -> Paging:
+    """Read the links to other pages: cursor and number only, never their addresses, which are GitHub's text."""
+    paging = Paging()
+    for address, relation in _LINK.findall(reply.headers.get("link", "")):
+        try:
+            query = httpx.URL(address).params
+        except httpx.InvalidURL:
+            continue
+        if relation == "next":
+            paging = paging._replace(has_next=True, next_cursor=query.get("after"))
+        elif relation == "last" and query.get("page", "").isdecimal():
+            paging = paging._replace(last_page=int(query["page"]))
+    return paging
+
+
+def _parse_repository(url: str | None) -> str:
+    """Return ``owner/name`` from whatever form of address the platform has."""
+    if not url:
+        sentence = "Aucun dépôt GitHub n'est renseigné pour cette plateforme."
+        raise SourceNotConfigured("the platform has no repository", sentence=sentence)
+    match = _REPOSITORY.fullmatch(url.strip())
+    if match is None or not match["name"].strip("."):
+        sentence = "L'adresse du dépôt GitHub de cette plateforme est illisible ; corrigez-la."
+        raise SourceRejected("the platform's repository address is malformed", sentence=sentence)
+    return f"{match['owner']}/{match['name']}"
+
+
+def _resource(path: str) -> str:
+    """Name the limit that a call counts against: searches have their own."""
+    return "search" if path.startswith("/search/") else "core"
+
+
+def _read_limit(path: str, reply: outbound.Reply, now: datetime) -> tuple[str, datetime | None]:
+    """Return what a limit covers and when it ends, if the reply is about a limit.
+
+    A plain 403 is a refusal; it is a limit when nothing remains, when it says to wait, or says so in words.
+    """
+    if reply.status not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
+        return _EVERYTHING, None
+    wait = outbound.parse_retry_after(reply.headers, now)
+    if wait is not None:
+        return _EVERYTHING, now + wait
+    if reply.headers.get("x-ratelimit-remaining") == "0":
+        return _resource(path), _read_reset(reply, now)
+    spoken = reply.status == httpx.codes.TOO_MANY_REQUESTS or b"rate limit" in reply.body.lower()
+    return _EVERYTHING, now + _UNKNOWN_HOLD if spoken else None
+
+
+def _read_reset(reply: outbound.Reply, now: datetime) -> datetime:
+    try:
+        reset = datetime.fromtimestamp(int(reply.headers["x-ratelimit-reset"]), tz=UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return now + _UNKNOWN_HOLD
+    return min(max(reset, now), now + outbound.RETRY_AFTER_CAP)
+
+
+def _limited(end: datetime) -> SourceUnavailable:
+    sentence = f"GitHub limite nos appels. Ces données reviendront à {say_hour(end)} ; relancez ensuite."
+    return SourceUnavailable(f"GitHub's limit holds until {end.isoformat()}", sentence=sentence)
+
+
+def _refusal(status: int, refused: str | None) -> SourceError:
+    message = f"GitHub answered {status}"
+    match status:
+        case 401:
+            sentence = "GitHub refuse le jeton GITHUB_TOKEN : il est faux ou expiré. Renouvelez-le."
+        case 403 | 404 | 451:
+            sentence = refused or "Dépôt introuvable ou accès refusé : vérifiez son adresse et les droits du jeton."
+        case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            sentence = "GitHub est en panne pour le moment. Relancez plus tard pour inclure ces données."
+            return SourceUnavailable(message, sentence=sentence)
+        case _:
+            sentence = f"GitHub a refusé la lecture (code {status}) ; l'équipe technique doit la vérifier."
+    return SourceRejected(message, sentence=sentence)
