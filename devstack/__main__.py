@@ -1,32 +1,73 @@
-"""Keep a project up in the foreground: `python -m devstack [--variant seed|head] [--port N] [--data-dir DIR]`.
+"""Keep a project up in the foreground: `python -m devstack` (`--help` lists the options).
 
-Our part of the database is installed and the vendors' stand-ins run, so that `emocare` works at once; `--bare`
-leaves both out, which is the HQ as it was before us.
+Our part of the database is installed, the vendors' stand-ins run, and the functions are served by the relay and a
+worker, so that a page can do everything at once; `--bare` leaves all that out, which is the HQ as it was before us.
+`--dist` serves a built frontend at the same address: the page's own policy lets it call no other on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 from rich.logging import RichHandler
 
 from devstack.baseline import Variant
+from devstack.ports import settle_port
 from devstack.postgres import PostgresError
-from devstack.processes import ServiceError
-from devstack.stack import DEFAULT_DATABASE_PORT, DEFAULT_PORT, OWNER_EMAIL, OWNER_PASSWORD, Stack
+from devstack.processes import HOST, ServiceError
+from devstack.served import RELAY, WORKER, Served, serve_functions
+from devstack.stack import (
+    DEFAULT_PORT,
+    OWNER_EMAIL,
+    OWNER_PASSWORD,
+    Stack,
+)
 from devstack.worker import worker_environment
 from workers import schema
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def print_addresses(console: Console, stack: Stack) -> None:
+_WATCH_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]]:
+    """Start what was asked for; stop it when the block ends.
+
+    Every part that is used from outside has its own port, the same at each start, so that what was noted stays true.
+    Raises: ServiceError, PostgresError.
+    """
+    database_port, vendors_port, worker_port = range(options.port + 1, options.port + 4)
+    with Stack.start(
+        variant=options.variant,
+        data_dir=options.data_dir.absolute(),
+        dist=options.dist,
+        port=options.port,
+        database_port=database_port,
+        functions_port=options.functions_port,
+        vendors=not options.bare,
+        vendors_port=None if options.bare else vendors_port,
+    ) as stack:
+        if options.bare:
+            yield stack, None
+            return
+        schema.apply(stack.database_url)
+        with serve_functions(stack, port=settle_port(worker_port)) as served:
+            yield stack, served
+
+
+def print_addresses(console: Console, stack: Stack, served: Served | None) -> None:
     """Print what a person needs to use the project, each on one line that can be copied."""
+    functions = f"{stack.url}/functions/v1"
     addresses = {
         "SUPABASE_URL": stack.url,
         "anon key": stack.anon_key,
@@ -34,8 +75,11 @@ def print_addresses(console: Console, stack: Stack) -> None:
         "publishable key": stack.publishable_key,
         "secret key": stack.secret_key,
         "database": stack.database_url,
+        "page": f"{stack.url}/ (build it with VITE_SUPABASE_URL={stack.url})" if stack.dist else None,
         "owner's login": f"{OWNER_EMAIL} / {OWNER_PASSWORD}",
-        "functions": f"{stack.url}/functions/v1, served by whoever listens at {stack.functions_upstream}",
+        "functions": f"{functions}, served by "
+        + ("the relay" if served else f"whoever listens at http://{HOST}:{stack.functions_port}"),
+        "worker": f"{served.url}/healthz" if served else None,
         "vendors": stack.vendors_url,
         "logs": stack.data_dir / "logs",
     }
@@ -44,28 +88,41 @@ def print_addresses(console: Console, stack: Stack) -> None:
             console.print(f"[bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
 
 
-def print_next_steps(console: Console, stack: Stack) -> None:
+def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
     """Write the variables of `emocare` to a file beside the stack's data, and show how to use it."""
-    variables = stack.data_dir / "worker.env"
-    variables.touch(mode=0o600)
-    variables.write_text("".join(f"{name}={value}\n" for name, value in worker_environment(stack).items()))
-    shown = variables.relative_to(Path.cwd()) if variables.is_relative_to(Path.cwd()) else variables
+    variables = {**worker_environment(stack), "HTTP_HOST": HOST, "PORT": str(served.port)}
+    file = stack.data_dir / "worker.env"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
     console.print("\nIn another terminal:", highlight=False)
     for command in (
         f"export EMOCARE_ENV_FILE={shown}",
-        ".venv/bin/emocare work",
         ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
+        ".venv/bin/emocare doctor",
     ):
         console.print(f"  [bold]{command}[/]", soft_wrap=True, highlight=False)
+
+
+def watch(console: Console, served: Served | None, stopping: threading.Event) -> None:
+    """Wait until told to stop; say it if the worker or the relay dies meanwhile."""
+    remedies = {WORKER: "`emocare serve` in the other terminal replaces it", RELAY: "start anew"}
+    while not stopping.wait(_WATCH_SECONDS):
+        if served is None:
+            continue
+        for name in served.find_dead():
+            told = f"[red]The {name} died[/]: {served.log_of(name)} says why; {remedies[name]}."
+            console.print(told, soft_wrap=True, highlight=False)
 
 
 def main() -> int:
     """Start, say where everything is, and stop at Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m devstack", description="Supabase on this machine.")
     parser.add_argument("--variant", choices=get_args(Variant), default="head", help="which HQ schema")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the one address; the next three are taken too")
     parser.add_argument("--data-dir", type=Path, default=Path(".devstack"))
     parser.add_argument("--functions-port", type=int, help="where the functions are served; default: any")
+    parser.add_argument("--dist", type=Path, help="a built frontend to serve at the same address")
     parser.add_argument("--bare", action="store_true", help="without our migrations and the vendors' stand-ins")
     options = parser.parse_args()
     console = Console()
@@ -75,29 +132,20 @@ def main() -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    try:
-        with console.status("Starting…"):
-            stack = Stack.start(
-                variant=options.variant,
-                data_dir=options.data_dir.absolute(),
-                port=options.port,
-                database_port=DEFAULT_DATABASE_PORT,
-                functions_port=options.functions_port,
-                vendors=not options.bare,
-            )
-    except (ServiceError, PostgresError) as error:
-        console.print(f"[red]Could not start:[/] {error}")
-        return 1
-    with stack:
-        if not options.bare:
-            schema.apply(stack.database_url)
-        print_addresses(console, stack)
+    with contextlib.ExitStack() as resources:
+        try:
+            with console.status("Starting…"):
+                stack, served = resources.enter_context(started(options))
+        except (ServiceError, PostgresError) as error:
+            console.print(f"[red]Could not start:[/] {error}")
+            return 1
+        print_addresses(console, stack, served)
         if not stack.cluster.has_pg_cron:
             console.print("[yellow]This PostgreSQL has no pg_cron: a stand-in runs the scheduled jobs.[/]")
-        if not options.bare:
-            print_next_steps(console, stack)
+        if served:
+            print_next_steps(console, stack, served)
         console.print("Ready. Ctrl-C stops it.")
-        stopping.wait()
+        watch(console, served, stopping)
         console.print("Stopping…")
     return 0
 

@@ -3,11 +3,14 @@
  * the functions, answers preflights, checks the API key and exchanges new-style keys for the role's token.
  *
  * Configuration: one JSON object, in the environment variable GATEWAY or as the only argument:
- *   { port, upstreams: { rest, auth, realtime, socket, functions }, keys: { "<api key>": "<token>" } }
- * An upstream is "host:port"; `socket` is the WebSocket side of Realtime. Standard library only.
+ *   { port, upstreams: { rest, auth, realtime, socket, functions }, keys: { "<api key>": "<token>" }, dist }
+ * An upstream is "host:port"; `socket` is the WebSocket side of Realtime; `dist`, if given, is the folder of a built
+ * frontend, which every other path is answered from. Standard library only.
  */
 import http from 'node:http'
 import net from 'node:net'
+
+import { servePage } from './page.mjs'
 
 const config = JSON.parse(process.env.GATEWAY ?? process.argv[2])
 const keys = new Map(Object.entries(config.keys))
@@ -119,6 +122,7 @@ function forward(route, req, res) {
 
 const server = http.createServer((req, res) => {
   const route = findRoute(req.url)
+  if (!route && config.dist) return servePage(config.dist, req, res)
   if (isPreflight(req) && !(route?.opaque && route.upstream)) return answerPreflight(req, res)
   if (!route) return answer(res, 404, { message: 'no Route matched with those values' })
   if (!route.upstream) return answer(res, 503, unavailable(route))

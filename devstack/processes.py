@@ -48,14 +48,14 @@ def is_port_free(port: int) -> bool:
     return True
 
 
-def answers(port: int, path: str) -> Callable[[], bool]:
-    """Make the question whether a service answers this GET with success."""
+def answers(port: int, path: str, *, below: int = 300) -> Callable[[], bool]:
+    """Make the question whether a service answers this GET with success, or with any status `below` another."""
 
     def ask() -> bool:
         connection = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
             connection.request("GET", path)
-            return connection.getresponse().status < 300
+            return connection.getresponse().status < below
         except OSError:
             return False
         finally:

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,15 +25,15 @@ from devstack import postgrest
 from devstack.baseline import Variant, apply_baseline
 from devstack.cron import Ticker, install_stand_in
 from devstack.keys import Keys
+from devstack.ports import Ports
 from devstack.postgres import SUPERUSER, PortTakenError, PostgresCluster
-from devstack.processes import HOST, Processes, ServiceError, answers, choose_port, is_port_free
+from devstack.processes import HOST, Processes, ServiceError, answers, is_port_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 DEFAULT_PORT = 54321
-DEFAULT_DATABASE_PORT = 54322
 OWNER_EMAIL = "presidente@emocare.test"
 OWNER_PASSWORD = "emocare-demo"
 
@@ -48,31 +48,6 @@ class Tuning:
     token_seconds: int = 3600
     subscribe_delay: tuple[float, float] = (1.0, 3.0)
     poll_seconds: float = 0.05
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where each part listens."""
-
-    gateway: int
-    rest: int
-    rest_admin: int
-    auth: int
-    realtime: int
-    realtime_sockets: int
-    functions: int
-    vendors: int
-
-    @classmethod
-    def choose(cls, *, gateway: int | None, functions: int | None) -> Self:
-        """Take free ports, all different, but for those given."""
-        names = [field.name for field in fields(cls)]
-        chosen: set[int] = set()
-        while len(chosen) < len(names):
-            chosen.add(choose_port())
-        given = {"gateway": gateway, "functions": functions}
-        free = dict(zip(names, chosen, strict=True))
-        return cls(**free | {name: port for name, port in given.items() if port is not None})
 
 
 class RealtimeControl:
@@ -108,12 +83,22 @@ class RealtimeControl:
 class Stack:
     """A running project."""
 
-    def __init__(self, cluster: PostgresCluster, database: str, data_dir: Path, ports: Ports, tuning: Tuning) -> None:
+    def __init__(
+        self,
+        cluster: PostgresCluster,
+        database: str,
+        data_dir: Path,
+        *,
+        ports: Ports,
+        tuning: Tuning,
+        dist: Path | None,
+    ) -> None:
         self.cluster = cluster
         self.database = database
         self.data_dir = data_dir
+        self.dist = dist
         self.url = f"http://{HOST}:{ports.gateway}"
-        self.functions_upstream = f"http://{HOST}:{ports.functions}"
+        self.functions_port = ports.functions
         self.realtime = RealtimeControl(ports.realtime)
         self.vendors_url: str | None = None
         self._keys = Keys.open(data_dir)
@@ -136,15 +121,19 @@ class Stack:
         cluster: PostgresCluster | None = None,
         database: str = "postgres",
         tuning: Tuning | None = None,
+        dist: Path | None = None,
         vendors: bool = False,
+        vendors_port: int | None = None,
     ) -> Self:
         """Start a project and wait until all of it answers.
 
         Without `data_dir` nothing outlives the stack. With `cluster`, its `database` is used as it is.
-        A taken port is replaced by the next free one; None means any. Nothing of ours listens on `functions_port`:
-        whoever serves the functions does.
+        A taken port is replaced by the next free one; None means any. Nothing listens on `functions_port` yet:
+        whoever serves the functions will. `dist` is a built frontend, served at the same address.
         Raises: ServiceError, PostgresError.
         """
+        if dist is not None and not (dist := dist.resolve()).joinpath("index.html").is_file():
+            raise ServiceError(f"{dist} holds no index.html: build the frontend there first")
         with contextlib.ExitStack() as resources:
             if (folder := data_dir) is None:
                 folder = Path(tempfile.mkdtemp(prefix="devstack-"))
@@ -158,8 +147,8 @@ class Stack:
                     ticker = Ticker(cluster.dsn(database, SUPERUSER))
                     ticker.start()
                     resources.callback(ticker.stop)
-            ports = Ports.choose(gateway=_settle_port(port), functions=functions_port)
-            stack = cls(cluster, database, folder, ports, tuning or Tuning())
+            ports = Ports.choose(gateway=port, functions=functions_port, vendors=vendors_port)
+            stack = cls(cluster, database, folder, ports=ports, tuning=tuning or Tuning(), dist=dist)
             resources.push(stack._resources.pop_all())
             stack._start_services(vendors=vendors)
             stack._resources = resources.pop_all()
@@ -324,6 +313,7 @@ class Stack:
             "port": self._ports.gateway,
             "upstreams": {name: f"{HOST}:{port}" for name, port in upstreams.items()},
             "keys": self._keys.gateway_keys,
+            "dist": str(self.dist) if self.dist else None,
         }
         node = shutil.which("node")
         if node is None:
@@ -341,18 +331,6 @@ class Stack:
         own = {"DEVSTACK_DATA": str(self.data_dir), "PYTHONPATH": str(_PROJECT)}
         command = [sys.executable, "-m", f"devstack.{name}", *arguments]
         self._processes.start(name, command, {**inherited, **own, **environment})
-
-
-def _settle_port(wanted: int | None) -> int | None:
-    """Take the wanted port, or the next free one, with a word about it."""
-    if wanted is None:
-        return None
-    port = next((port for port in range(wanted, wanted + 100) if is_port_free(port)), None)
-    if port is None:
-        raise ServiceError(f"no free port between {wanted} and {wanted + 99}")
-    if port != wanted:
-        _log.warning("port %s is taken by another program: using %s instead", wanted, port)
-    return port
 
 
 def _start_cluster(folder: Path, port: int | None, database: str, *, ephemeral: bool) -> PostgresCluster:

@@ -35,6 +35,14 @@ def worker_environment(stack: Stack) -> dict[str, str]:
     return variables
 
 
+def build_environment(stack: Stack, settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Make the whole environment of a worker: what speaks to this stack, then `settings`."""
+    # The person's own project must never be reached by accident: none of its variables is inherited.
+    kept = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TERM"}}
+    own = {"EMOCARE_ENV_FILE": os.devnull, "PYTHONPATH": str(_PROJECT)}
+    return kept | own | worker_environment(stack) | dict(settings or {})
+
+
 def emocare(stack: Stack, *arguments: str) -> str:
     """Run one command of `emocare` against the stack and return what it prints.
 
@@ -42,7 +50,7 @@ def emocare(stack: Stack, *arguments: str) -> str:
     """
     done = subprocess.run(
         [sys.executable, "-m", "workers", *arguments],
-        env=_environment(stack, {}),
+        env=build_environment(stack),
         cwd=_PROJECT,
         check=False,
         capture_output=True,
@@ -60,15 +68,9 @@ def start_worker(
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "workers", command],
-            env=_environment(stack, settings),
+            env=build_environment(stack, settings),
             cwd=_PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-
-
-def _environment(stack: Stack, settings: Mapping[str, str]) -> dict[str, str]:
-    # The person's own project must never be reached by accident: none of its variables is inherited.
-    kept = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TERM"}}
-    return kept | {"EMOCARE_ENV_FILE": os.devnull} | worker_environment(stack) | dict(settings)

@@ -7,7 +7,6 @@ import json
 import struct
 from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -160,7 +159,7 @@ async def test_functions_get_the_request_as_it_came_and_stream_their_answer(
         await writer.drain()
         writer.close()
 
-    port = urlsplit(stack.functions_upstream).port
+    port = stack.functions_port
     async with await asyncio.start_server(serve, "127.0.0.1", port):
         headers = {"apikey": stack.publishable_key, "authorization": f"Bearer {stack.publishable_key}", "x-mine": "1"}
         url = f"{stack.url}/functions/v1/hq-chat?a=b"
@@ -183,7 +182,7 @@ async def test_a_cut_answer_is_not_completed_by_the_gateway(stack: Stack, http: 
         await writer.drain()
         writer.transport.abort()
 
-    port = urlsplit(stack.functions_upstream).port
+    port = stack.functions_port
     async with await asyncio.start_server(serve, "127.0.0.1", port):
         with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
             await http.get(f"{stack.url}/functions/v1/x")

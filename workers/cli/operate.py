@@ -1,10 +1,11 @@
 """Commands for whoever operates the workers: serve, work, migrate, sql, doctor, dev."""
 
 import asyncio
+import os
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import psycopg
@@ -139,12 +140,19 @@ def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
 def dev(
     variant: Annotated[str, typer.Option("--variant", help="Schema to start from: seed or head.")] = "head",
     port: Annotated[int, typer.Option("--port", help="The one address of the stack.")] = 54321,
+    dist: Annotated[
+        Path | None,
+        typer.Option("--dist", help="A built frontend to serve at the same address.", resolve_path=True),
+    ] = None,
 ) -> None:
-    """Keep a local Supabase up, migrated, with stand-ins for the vendors (needs the project's folder)."""
+    """Keep a local Supabase up with a worker, the relay and stand-ins for the vendors (needs the project's folder)."""
+    project = schema.SQL_FOLDER.parent
     command = [sys.executable, "-m", "devstack", "--variant", variant, "--port", str(port)]
-    if not (schema.SQL_FOLDER.parent / "devstack").is_dir():
+    if not (project / "devstack").is_dir():
         raise ConfigurationError("The development stack is not part of this installation: clone the project.")
-    raise typer.Exit(subprocess.call(command, cwd=schema.SQL_FOLDER.parent))  # noqa: S603 - our own module
+    os.chdir(project)
+    # Not a child: Ctrl-C would end the parent, which would not wait for it.
+    os.execv(sys.executable, [*command, *(["--dist", str(dist)] if dist else [])])  # noqa: S606 - our own module
 
 
 async def _examine(settings: Settings) -> list[Check]:
