@@ -18,4 +18,5 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LOG_FORMAT
 USER worker
 # The command is process 1 itself: it receives the signals that stop it.
 ENTRYPOINT ["emocare"]
-CMD ["work"]
+EXPOSE 8080
+CMD ["serve"]
