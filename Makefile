@@ -69,4 +69,5 @@ lock: ## Renew the lock files (needs uv)
 
 .PHONY: clean
 clean: ## Remove what was installed and made here
+	[ ! -x $(BIN)/python ] || $(BIN)/python -m devstack.clean
 	rm -rf .venv node_modules .devstack .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

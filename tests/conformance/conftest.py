@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -44,6 +46,18 @@ def stack(open_stack: Callable[..., contextlib.AbstractContextManager[Stack]]) -
     with open_stack() as running:
         create_viewer(running)
         yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a stack's data, gone afterwards.
+
+    Not in `tmp_path`, which only its owner may enter: as root, PostgreSQL's own account could not, and the stack
+    would keep its data elsewhere, for its next start.
+    """
+    with tempfile.TemporaryDirectory(prefix="devstack-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name, "data")
 
 
 @pytest.fixture
