@@ -18,6 +18,7 @@ from devstack.stack import Stack, Tuning
 from devstack.vendors import VendorsClient
 from devstack.worker import start_worker
 from workers import schema
+from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
@@ -143,12 +144,16 @@ async def open_loop(
     """Run the worker's loop in this process with another executor, until the block ends."""
     clock = SystemClock()
     stop = asyncio.Event()
-    async with open_client(rig.supabase) as client:
+    async with (
+        open_client(rig.supabase) as client,
+        open_announcer(rig.supabase, client, clock=clock, look_every=settings.sweep_every) as announcer,
+    ):
         store = SupabaseRunStore(client, worker_id="bench", settings=settings, started_at=clock.now())
         loop = Loop(
             store=store,
             execute=execute,
             wakeups=wakeups or RealtimeWakeups(rig.supabase, RealtimeSettings(), worker_id="bench"),
+            announcer=announcer,
             clock=clock,
             settings=settings,
             worker_id="bench",

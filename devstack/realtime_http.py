@@ -25,6 +25,7 @@ def build_app(realtime: Realtime) -> Starlette:
     return Starlette(
         routes=[
             Route("/health", door.report, methods=["GET"]),
+            Route("/members", door.count_members, methods=["GET"]),
             Route("/control", door.control, methods=["POST"]),
             Route("/api/broadcast", door.broadcast, methods=["POST"]),
             Route("/api/broadcast/{topic}/events/{event}", door.broadcast_one, methods=["POST"]),
@@ -42,6 +43,10 @@ class _Door:
         channels = sum(len(socket.channels) for socket in self._realtime.sockets)
         now = {"sockets_open": len(self._realtime.sockets), "channels": channels}
         return JSONResponse(asdict(self._realtime.statistics) | now)
+
+    async def count_members(self, _request: Request) -> Response:
+        """Tell how many are on each topic."""
+        return JSONResponse({topic: len(members) for topic, members in self._realtime.topics.items() if members})
 
     async def broadcast(self, request: Request) -> Response:
         """Send messages to topics: `{"messages": [{"topic", "event", "payload", "private"}]}`."""

@@ -76,6 +76,10 @@ class RealtimeControl:
         """Count sockets, joins, channels, heartbeats, broadcasts and changes sent."""
         return dict(httpx.get(f"{self._url}/health").json())
 
+    def members(self) -> dict[str, int]:
+        """Count who is on each topic."""
+        return dict(httpx.get(f"{self._url}/members").json())
+
     def _order(self, **order: str | float) -> None:
         httpx.post(f"{self._url}/control", json=order).raise_for_status()
 

@@ -21,6 +21,7 @@ from workers import outbound
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.asgi import Address, build_app
 from workers.backend import rpc
+from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.identity import SupabaseIdentity, open_auth
 from workers.backend.journal import SupabaseJournal
@@ -141,6 +142,9 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         gateway = ChatGateway(http, settings.gateway, clock=clock)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
         github = GithubApi(http, settings.github, clock=clock)
+        announcer = await stack.enter_async_context(
+            open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
+        )
         sources: tuple[Source, ...] = (
             PlatformsSource(clock=clock),
             GithubSource(github, clock=clock),
@@ -161,6 +165,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             store=store,
             execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
             wakeups=wakeups,
+            announcer=announcer,
             clock=clock,
             settings=settings.worker,
             worker_id=worker_id,

@@ -15,6 +15,7 @@ from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, RunId, RunStatus, Settlement
 from workers.ports import (
+    Announcer,
     Clock,
     EndedRun,
     Meter,
@@ -58,6 +59,7 @@ class Loop:
         store: RunStore,
         execute: RunExecutor,
         wakeups: Wakeups,
+        announcer: Announcer,
         clock: Clock,
         settings: WorkerSettings,
         worker_id: str,
@@ -65,6 +67,7 @@ class Loop:
         self._store = store
         self._execute = execute
         self._wakeups = wakeups
+        self._announcer = announcer
         self._clock = clock
         self._settings = settings
         self._worker_id = worker_id
@@ -84,6 +87,7 @@ class Loop:
         background = [
             asyncio.create_task(self._wakeups.watch(look=self._look.set, check_leases=self._beat.set), name="wakeups"),
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
+            asyncio.create_task(self._announcer.run(), name="announcements"),
         ]
         try:
             await self._take_work_until(stop)
@@ -242,6 +246,7 @@ class Loop:
             status = await self._store.settle(claim, settlement, meter.total)
             end = status.value
             self._tell(claim, settlement, status)
+            self._announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
             end = "lease_lost"
             bound.warning("run.lease_lost", error_message=str(error))

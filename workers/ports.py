@@ -245,6 +245,26 @@ class Journal(Protocol):
         """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
 
 
+class Announcement(BaseModel):
+    """Something that the database wants said to the open pages: a constant."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    event: str
+    payload: dict[str, JsonValue]
+
+
+class Announcer(Protocol):
+    """Tells the open pages what has happened. They are hints: a page that missed one shows the same a little later."""
+
+    def note_end(self, run_type: str, status: RunStatus) -> None:
+        """Take note of how an attempt has ended; waits for nobody."""
+
+    async def run(self) -> None:
+        """Announce, for ever, until cancelled."""
+
+
 class QueueState(BaseModel):
     """How the queue stands."""
 

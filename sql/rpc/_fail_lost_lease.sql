@@ -45,6 +45,7 @@ begin
     ) into v_extra;
     delete from hq.run_queue where run_id = p_run_id;
     perform hq.log_run('error', 'run.failed', p_run_id, v_extra);
+    perform hq.announce(format('run_failed:%s:%s', p_run_id, v_queue.lease_token), 'run_failed');
   else
     update hq.runs set status = 'pending', started_at = null where id = p_run_id;
     update hq.run_queue

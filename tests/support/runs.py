@@ -63,6 +63,7 @@ class FakeStore:
         self.ended: dict[RunId, EndedRun] = {}
         self.acceptances: list[Acceptance] = []
         self.states: dict[RunId, LeaseState] = {}
+        self.statuses: dict[RunId, RunStatus] = {}
         self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
 
     async def _pass(self, call: str) -> None:
@@ -96,7 +97,7 @@ class FakeStore:
         assert isinstance(lease, Claim)
         await self._pass("settle")
         self.settlements.append((lease, settlement, usage))
-        return RunStatus.COMPLETED
+        return self.statuses.get(lease.run_id, RunStatus.COMPLETED)
 
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
         del realtime
@@ -117,6 +118,19 @@ class FakeStore:
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         await self._pass("read_platforms")
         return (Platform(key=platform_key or "nearvity", name="NEARVITY", status="green"),)
+
+
+class FakeAnnouncer:
+    """Hears which runs have ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, RunStatus]] = []
+
+    def note_end(self, run_type: str, status: RunStatus) -> None:
+        self.ends.append((run_type, status))
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
 
 
 class FakeGateway:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.runs import NOW, FakeStore, fail_with, make_claim
+from support.runs import NOW, FakeAnnouncer, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendUnavailable, RateLimited
 from shared.registry import RUN_TYPES
@@ -43,6 +43,7 @@ class Hall:
             store=self.store,
             execute=self.execute,
             wakeups=Wakeups(),
+            announcer=FakeAnnouncer(),
             clock=SystemClock(),
             settings=settings,
             worker_id="w",

@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 import structlog
-from support.runs import BILL, FakeStore, fail_with, make_claim
+from support.runs import BILL, FakeAnnouncer, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
-from shared.runs import Claim, LeaseState, Outcome, Settlement
+from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.loop import Loop
 from workers.ports import Meter, Usage, WakeupState
@@ -75,13 +75,18 @@ def work() -> Work:
 
 @asynccontextmanager
 async def running(
-    store: FakeStore, execute: Work, wakeups: SilentWakeups | None = None, **settings: float
+    store: FakeStore,
+    execute: Work,
+    wakeups: SilentWakeups | None = None,
+    announcer: FakeAnnouncer | None = None,
+    **settings: float,
 ) -> AsyncIterator[asyncio.Event]:
     """Run a loop while the test looks on; it must stop by itself when told to."""
     loop = Loop(
         store=store,
         execute=execute,
         wakeups=wakeups or SilentWakeups(),
+        announcer=announcer or FakeAnnouncer(),
         clock=SystemClock(),
         settings=WorkerSettings(**(SHORT | settings)),
         worker_id="worker",
@@ -115,6 +120,19 @@ async def test_a_claimed_run_is_executed_and_settled_once(store: FakeStore, work
 
     assert [(lease, settlement) for lease, settlement, _ in store.settlements] == [(claim, REPORT)]
     assert not store.released
+
+
+async def test_the_announcer_hears_how_every_attempt_ended(store: FakeStore, work: Work) -> None:
+    announcer = FakeAnnouncer()
+    first, second = make_claim("CODE_REVIEW"), make_claim("SEO_AUDIT")
+    store.statuses = {first.run_id: RunStatus.PENDING}
+    store.claims = [[first, second]]
+    work.may_end.set()
+
+    async with running(store, work, announcer=announcer):
+        await until(lambda: len(store.settlements) == 2)
+
+    assert announcer.ends == [("CODE_REVIEW", RunStatus.PENDING), ("SEO_AUDIT", RunStatus.COMPLETED)]
 
 
 async def test_no_more_runs_are_taken_than_the_worker_does_at_once(store: FakeStore, work: Work) -> None:

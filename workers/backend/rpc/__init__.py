@@ -13,6 +13,7 @@ from workers.backend.rpc.reading import (
     list_hq_logs,
     list_hq_runs,
     read_hq_platforms,
+    take_hq_announcements,
     write_hq_log,
 )
 from workers.backend.rpc.runs import (
@@ -50,5 +51,6 @@ __all__ = [
     "rescue_hq_runs",
     "settle_hq_run",
     "settle_hq_runs",
+    "take_hq_announcements",
     "write_hq_log",
 ]

@@ -1,7 +1,7 @@
-"""What is read, and the journal: runs, logs, platforms, the queue, the state of the database itself."""
+"""What is read, written to the journal, announced: runs, logs, platforms, the queue, the database itself."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
@@ -9,7 +9,7 @@ from supabase import AsyncClient
 
 from shared.runs import RunId
 from workers.backend.rpc._call import call
-from workers.ports import Check, LastRun, LogLine, Platform, QueueState, RunDetail, RunLine
+from workers.ports import Announcement, Check, LastRun, LogLine, Platform, QueueState, RunDetail, RunLine
 
 
 class SchemaState(BaseModel):
@@ -23,6 +23,7 @@ class SchemaState(BaseModel):
     server_time: datetime
 
 
+_ANNOUNCEMENTS = TypeAdapter(list[Announcement])
 _DETAILS = TypeAdapter(list[RunDetail])
 _LINES = TypeAdapter(list[RunLine])
 _LOGS = TypeAdapter(list[LogLine])
@@ -78,6 +79,14 @@ async def write_hq_log(
     """Write a business event. Not idempotent. Raises: BackendError."""
     params = {"p_level": level, "p_source": source, "p_message": message, "p_metadata": dict(metadata)}
     await call(client, "write_hq_log", params, _NOTHING)
+
+
+async def take_hq_announcements(
+    client: AsyncClient, said: Sequence[str], limit: int, lease: timedelta
+) -> list[Announcement]:
+    """Note which announcements were said, and take the next ones. Raises: BackendError."""
+    params = {"p_said": list(said), "p_limit": limit, "p_lease_seconds": lease.total_seconds()}
+    return await call(client, "take_hq_announcements", params, _ANNOUNCEMENTS)
 
 
 async def inspect_hq_backend(client: AsyncClient) -> list[Check]:

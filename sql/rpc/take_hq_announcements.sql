@@ -1,0 +1,43 @@
+-- Note which announcements were said, and take the next ones to say, oldest first, for a few seconds: whoever takes
+-- them and falls silent leaves them to the next. So each is said at least once, or, a day later, not at all.
+-- Skips what is locked. Idempotent for what was said. A key is remembered for 40 days: one that names a month stays
+-- unique for as long as the month is talked about.
+-- Raises nothing.
+create or replace function public.take_hq_announcements(p_said text[], p_limit integer, p_lease_seconds numeric)
+returns table (key text, event text, payload jsonb)
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  update hq.announcements as a set sent_at = now() where a.key = any(p_said) and a.sent_at is null;
+  if found then
+    delete from hq.announcements as a where a.created_at < now() - interval '40 days';
+  end if;
+
+  return query
+  with next as (
+    select a.key
+    from hq.announcements as a
+    where a.sent_at is null
+      and a.created_at > now() - interval '1 day'
+      and (a.taken_until is null or a.taken_until < now())
+    order by a.created_at
+    limit p_limit
+    for update skip locked
+  ),
+  taken as (
+    update hq.announcements as a
+    set taken_until = now() + make_interval(secs => p_lease_seconds::double precision)
+    from next
+    where a.key = next.key
+    returning a.key, a.event, a.payload, a.created_at
+  )
+  select taken.key, taken.event, taken.payload from taken order by taken.created_at, taken.key;
+end
+$$;
+revoke execute on function public.take_hq_announcements from public, anon, authenticated;
+grant execute on function public.take_hq_announcements to service_role;
+comment on function public.take_hq_announcements is 'Confie à un ouvrier les annonces à diffuser, et note celles qui l''ont été.';

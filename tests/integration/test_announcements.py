@@ -1,0 +1,136 @@
+"""What anybody with the page's key hears on the public channel: these very words, and nothing of a run but its type."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from supabase import AsyncClientOptions, acreate_client
+from support.hq import RUN_TYPE, Hq
+
+COMPLETED = {"event": "run_completed", "payload": {"run_type": RUN_TYPE}}
+FAILED = {
+    "event": "alert",
+    "payload": {"message": "Une exécution a échoué. Son historique dit pourquoi et que faire.", "urgency": "high"},
+}
+BUDGET = {
+    "event": "alert",
+    "payload": {"message": "Le budget IA du mois a atteint son seuil d'alerte.", "urgency": "high"},
+}
+APPROVAL = {
+    "event": "approval_required",
+    "payload": {"title": "Une action attend votre approbation.", "risk_level": "high"},
+}
+
+
+class Stranger:
+    """Somebody who has the page's key and no account, on the channel that the pages listen to."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def hear(self, said: Any) -> None:
+        self.heard.put_nowait({name: value for name, value in said.items() if name != "type"})
+
+    async def next(self, within: float = 10) -> dict[str, Any]:
+        async with asyncio.timeout(within):
+            return await self.heard.get()
+
+    async def silence(self, seconds: float) -> None:
+        with pytest.raises(TimeoutError):
+            await self.next(seconds)
+
+
+@asynccontextmanager
+async def listening(hq: Hq) -> AsyncIterator[Stranger]:
+    stranger = Stranger()
+    async with httpx.AsyncClient() as http:
+        options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
+        client = await acreate_client(hq.stack.url, hq.stack.anon_key, options)
+        channel = client.channel("hq-notifications")
+        channel.on_broadcast("*", stranger.hear)
+        await channel.subscribe()
+        assert channel.is_joined
+        try:
+            yield stranger
+        finally:
+            await client.remove_all_channels()
+            await client.realtime.close()
+
+
+async def test_a_stranger_hears_constants_and_each_once(hq: Hq) -> None:
+    for _ in range(2):
+        await hq.worker(SWEEP_SECONDS=0.2)
+    async with listening(hq) as stranger:
+        await hq.settled(hq.ask(platform_key="nearvity"))
+        assert await stranger.next() == COMPLETED
+
+        await hq.vendors.script("openai", {"status": 402}, repeat=True)
+        await hq.settled(hq.ask(platform_key="nearvity"))
+        assert await stranger.next() == FAILED
+
+        hq.rows("select hq.announce('budget:2026-11', 'budget_reached')")
+        assert await stranger.next() == BUDGET
+        hq.rows("select hq.announce('action:1', 'approval_required')")
+        assert await stranger.next() == APPROVAL
+
+        await hq.until("select from hq.announcements having every(sent_at is not null)")
+        await stranger.silence(2.5)
+
+
+async def test_a_newer_key_announces_too(hq: Hq) -> None:
+    await hq.worker(SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
+    async with listening(hq) as stranger:
+        await hq.settled(hq.ask())
+
+        assert await stranger.next() == COMPLETED
+
+
+async def test_what_a_killed_worker_had_taken_another_one_says(hq: Hq) -> None:
+    hq.rows("select hq.announce('action:1', 'approval_required')")
+    hq.rows("select * from public.take_hq_announcements('{}', 10, 1)")
+    async with listening(hq) as stranger:
+        await hq.worker(SWEEP_SECONDS=0.2)
+
+        assert await stranger.next() == APPROVAL
+
+
+async def test_no_worker_is_on_the_public_channel(hq: Hq) -> None:
+    service = await hq.service()
+    await service.worker.logged("realtime.subscribed")
+    async with listening(hq):
+        await hq.settled(hq.ask())
+
+        members = hq.stack.realtime.members()
+
+    assert members.pop("realtime:hq-notifications") == 1
+    assert [topic.startswith("realtime:hq-worker-") for topic in members] == [True]
+
+
+async def test_a_realtime_that_hangs_slows_no_run_and_loses_no_alert(hq: Hq) -> None:
+    service = await hq.service()
+    owner = hq.stack.sign_in()
+    async with listening(hq) as stranger:
+        realtime = hq.stack._processes._children["realtime"]
+        realtime.send_signal(signal.SIGSTOP)
+        try:
+            await hq.vendors.script("openai", {"status": 402}, {})
+            await hq.settled(hq.ask())
+            began = time.monotonic()
+            for platform in ("nearvity", "emotionscare", None):
+                body = {"run_type": RUN_TYPE, "platform_key": platform}
+                assert (await service.post("executive-run", body, token=owner)).status_code == 200
+            assert time.monotonic() - began < 4, "as long as a broadcast that nobody takes"
+            await service.worker.logged("broadcast.failed")
+        finally:
+            realtime.send_signal(signal.SIGCONT)
+
+        heard = await stranger.next()
+        assert heard in (FAILED, COMPLETED)
+        hq.rows("update hq.announcements set taken_until = now() where sent_at is null returning 1")
+        while heard != FAILED:
+            heard = await stranger.next()

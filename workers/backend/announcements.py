@@ -1,0 +1,140 @@
+"""What the open pages are told while they are open, on a public channel of Realtime.
+
+Anybody who has the page's key can read that channel, and forge what is said there: so only constants and run types are
+said, and no worker ever listens. Sending needs no socket: it is one request for any number of messages, where the
+official client would open a connection for each.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import httpx
+import structlog
+from pydantic import JsonValue
+from supabase import AsyncClient
+
+from shared.errors import BackendError
+from shared.registry import RUN_TYPES
+from shared.runs import RunStatus
+from workers.backend import rpc
+from workers.backend.translate import refuse_bad_status, translated
+from workers.ports import Announcement, Clock
+from workers.settings import SupabaseSettings
+
+log = structlog.get_logger(__name__)
+
+TOPIC: Final = "hq-notifications"
+
+_PAUSE: Final = timedelta(seconds=1)
+_PATIENCE: Final = timedelta(seconds=5)
+# Longer than it takes to say them; what is not said by then is taken again, here or by another worker.
+_TAKEN_FOR: Final = timedelta(seconds=30)
+_AT_ONCE: Final = 200
+
+
+@asynccontextmanager
+async def open_announcer(
+    supabase: SupabaseSettings, client: AsyncClient, *, clock: Clock, look_every: timedelta
+) -> AsyncIterator["RealtimeAnnouncer"]:
+    """Open an announcer over a connection of its own: a Realtime that hangs takes none from the runs."""
+    key = supabase.service_key.get_secret_value()
+    async with httpx.AsyncClient(
+        base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
+        headers={"apikey": key, "authorization": f"Bearer {key}"},
+        timeout=_PATIENCE.total_seconds(),
+        event_hooks={"response": [refuse_bad_status]},
+    ) as http:
+        yield RealtimeAnnouncer(client, http, clock=clock, look_every=look_every)
+
+
+class RealtimeAnnouncer:
+    """Says which types of run were completed, and what the database wants said.
+
+    Completed runs are hints, kept in memory and said once or never. What must not be lost waits in
+    ``hq.announcements`` and is said at least once.
+    Cost: at most one broadcast a second; one call of the database now and then, none for a completed run.
+    Concurrency: one ``run`` at a time.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        http: httpx.AsyncClient,
+        *,
+        clock: Clock,
+        look_every: timedelta,
+        pause: timedelta = _PAUSE,
+    ) -> None:
+        self._client = client
+        self._http = http
+        self._clock = clock
+        self._look_every = look_every.total_seconds()
+        self._pause = pause
+        self._news = asyncio.Event()
+        # By type, however many runs: the registry is their bound.
+        self._completed: set[str] = set()
+        self._said: list[str] = []
+        self._look_at = 0.0
+
+    def note_end(self, run_type: str, status: RunStatus) -> None:
+        """Take note of how an attempt has ended; waits for nobody."""
+        if status is RunStatus.COMPLETED and run_type in RUN_TYPES:
+            self._completed.add(run_type)
+            self._news.set()
+        elif status is RunStatus.FAILED:
+            self._look_at = self._clock.monotonic()
+            self._news.set()
+
+    async def run(self) -> None:
+        """Announce, for ever, until cancelled."""
+        while True:
+            self._news.clear()
+            try:
+                await self._announce()
+            except Exception:
+                log.exception("announcements.failed")
+            await self._clock.sleep(self._pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(self._look_at - self._clock.monotonic(), 0)):
+                    await self._news.wait()
+
+    async def _announce(self) -> None:
+        completed, self._completed = self._completed, set()
+        messages = [_message("run_completed", {"run_type": run_type}) for run_type in sorted(completed)]
+        taken = await self._take() if self._clock.monotonic() >= self._look_at else []
+        for announcement in taken:
+            message = _message(announcement.event, announcement.payload)
+            if message not in messages:  # ten failures of one minute are one alert
+                messages.append(message)
+        if messages and await self._say(messages) and taken:
+            self._said = [announcement.key for announcement in taken]
+            self._look_at = self._clock.monotonic()
+
+    async def _take(self) -> Sequence[Announcement]:
+        self._look_at = self._clock.monotonic() + self._look_every
+        try:
+            taken = await rpc.take_hq_announcements(self._client, self._said, _AT_ONCE, _TAKEN_FOR)
+        except BackendError as error:
+            call = "take_hq_announcements"
+            log.warning("backend.failed", call=call, error_code=error.code, error_message=str(error))
+            return []
+        self._said = []
+        return taken
+
+    async def _say(self, messages: Sequence[JsonValue]) -> bool:
+        try:
+            with translated("broadcast"):
+                answer = await self._http.post("api/broadcast", json={"messages": list(messages)})
+                answer.raise_for_status()
+        except BackendError as error:
+            log.warning("broadcast.failed", error_code=error.code, error_message=str(error))
+            return False
+        return True
+
+
+def _message(event: str, payload: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"topic": TOPIC, "event": event, "payload": payload, "private": False}
