@@ -125,7 +125,8 @@ async def test_a_caller_who_leaves_does_not_stop_the_run(hq: Hq, owner: str) -> 
 
 async def test_a_run_that_another_worker_executes_is_waited_for(hq: Hq, owner: str) -> None:
     await hq.worker()
-    await hq.vendors.script("openai", default_delay_ms=500)
+    # Longer than it takes to start a service on a busy machine.
+    await hq.vendors.script("openai", default_delay_ms=4000)
     run_id = hq.one("select run_id from public.request_hq_run(%s)", RUN_TYPE)["run_id"]
     await hq.became(run_id, "running")
     service = await hq.service()
