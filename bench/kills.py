@@ -15,11 +15,13 @@ from bench.figures import Figure
 from bench.rig import Rig, open_rig
 from workers.bootstrap import open_worker
 from workers.settings import (
+    FirecrawlSettings,
     GatewaySettings,
     GithubSettings,
     HttpSettings,
     KeyRing,
     LogSettings,
+    PerplexitySettings,
     RealtimeSettings,
     Settings,
     WorkerSettings,
@@ -97,6 +99,8 @@ def _settings(rig: Rig) -> Settings:
         realtime=RealtimeSettings(),
         gateway=GatewaySettings(base_url=HttpUrl(f"{rig.vendors.base_url}/openai/v1"), api_key=SecretStr("bench")),
         github=GithubSettings(),
+        perplexity=PerplexitySettings(),
+        firecrawl=FirecrawlSettings(),
         http=HttpSettings(),
         keys=KeyRing(),
         logs=LogSettings(),

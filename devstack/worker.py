@@ -31,6 +31,12 @@ def worker_environment(stack: Stack) -> dict[str, str]:
             "LOVABLE_API_KEY": "devstack",
             "GITHUB_API_URL": f"{stack.vendors_url}/github",
             "GITHUB_TOKEN": "devstack",
+            "PERPLEXITY_API_URL": f"{stack.vendors_url}/perplexity",
+            "PERPLEXITY_API_KEY": "devstack",
+            "FIRECRAWL_API_URL": f"{stack.vendors_url}/firecrawl/v2",
+            "FIRECRAWL_API_KEY": "devstack",
+            "COMPETITOR_PAGES": "https://concurrent-a.example/tarifs,https://concurrent-b.example",
+            "TECH_WATCH_PAGES": "https://veille-technique.example",
         }
     return variables
 

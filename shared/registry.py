@@ -15,10 +15,10 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 from types import MappingProxyType
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from shared.errors import UnknownRunType
 
@@ -129,6 +129,23 @@ class Weekday(IntEnum):
 WORKING_DAYS: Final = tuple(day for day in Weekday if day <= Weekday.FRIDAY)
 
 
+class Recency(StrEnum):
+    """How old a page may be that a search reads."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class PageSet(StrEnum):
+    """Which web pages a report reads; the settings say where they are."""
+
+    COMPETITORS = "competitors"
+    OWN_SITES = "own_sites"
+    TECH_WATCH = "tech_watch"
+
+
 class _Fact(BaseModel):
     """A part of the registry: it never changes, and refuses a field that it does not know."""
 
@@ -148,6 +165,13 @@ class Section(_Fact):
 
     title: str = Field(min_length=1)
     content: str = Field(min_length=1, description="French: what the part must contain.")
+
+
+class Search(_Fact):
+    """What a report looks up on the web. The words are ours alone: no context, no figure of the company goes out."""
+
+    query: str = Field(min_length=40, max_length=600, description="French.")
+    recency: Recency
 
 
 class Calendar(_Fact):
@@ -191,6 +215,8 @@ class RunType(_Fact):
     cost_eur: Decimal = Field(gt=0, decimal_places=2, description="Estimate for one run.")
     risk: Risk = Risk.LOW
     sources: tuple[SourceName, ...] = Field(min_length=1)
+    search: Search | None = Field(default=None, description="Given exactly when the web is searched.")
+    pages: PageSet | None = Field(default=None, description="Given exactly when web pages are read.")
     steps: tuple[str, ...] = Field(min_length=1, description="French labels, answered to the caller.")
     purpose: str = Field(min_length=1, description="French: what the report is for, in a sentence.")
     sections: tuple[Section, ...] = Field(min_length=1)
@@ -199,6 +225,14 @@ class RunType(_Fact):
         default=None,
         description="Runs of this type that one worker executes at once; None: no limit of its own.",
     )
+
+    @model_validator(mode="after")
+    def _say_what_to_read(self) -> Self:
+        if (SourceName.PERPLEXITY in self.sources) != (self.search is not None):
+            raise ValueError(f"{self.key}: a search of the web needs its query, and only it")
+        if (SourceName.FIRECRAWL in self.sources) != (self.pages is not None):
+            raise ValueError(f"{self.key}: reading web pages needs to say which, and only it")
+        return self
 
     @property
     def requires_approval(self) -> bool:
@@ -264,6 +298,13 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.DAY,
+            query="Quelles nouvelles des dernières vingt-quatre heures comptent pour un éditeur français de "
+            "plateformes numériques de santé, de bien-être émotionnel et de formation médicale : annonces de "
+            "concurrents, décisions des régulateurs (CNIL, HAS, Union européenne), levées de fonds, incidents "
+            "de sécurité ? Donner la date et la source de chacune.",
+        ),
         steps=("Sync GitHub", "Collecte métriques", "Veille marché", "Synthèse exécutive", "Recommandations"),
         schedule=Schedule(
             key="daily_brief",
@@ -361,6 +402,13 @@ _ENTRIES: Final = (
         cost_eur=Decimal("0.18"),
         risk=Risk.MEDIUM,
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.DATABASE_CATALOGUE),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles failles et quelles erreurs de configuration ont été publiées récemment au sujet de "
+            "PostgreSQL, de Supabase, de PostgREST et des règles d'accès par ligne (row level security), et "
+            "quelles pratiques de vérification sont recommandées ? Citer les identifiants CVE, les versions "
+            "touchées et les correctifs.",
+        ),
         steps=("Scan tables", "Analyse politiques", "Détection vulnérabilités", "Benchmarking", "Rapport"),
         schedule=Schedule(
             key="weekly_security_audit",
@@ -470,6 +518,13 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.25"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Que font en ce moment les principales applications de bien-être émotionnel, de santé mentale "
+            "numérique et de formation médicale en France et en Europe : nouvelles offres, prix publics, "
+            "partenariats, levées de fonds, changements de positionnement ? Un fait daté et sourcé par acteur.",
+        ),
+        pages=PageSet.COMPETITORS,
         steps=("Scraping concurrents", "Recherche Perplexity", "Analyse SWOT", "Recommandations"),
         schedule=Schedule(
             key="weekly_competitive_analysis",
@@ -521,6 +576,13 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quels sont les repères actuels de performance de la publicité en ligne pour des services "
+            "numériques de santé et de bien-être en Europe : coût par clic, taux de conversion, coût "
+            "d'acquisition par canal (recherche, réseaux sociaux, vidéo), et quelles règles des régies ont "
+            "changé ?",
+        ),
         steps=("Collecte données ads", "Analyse performance", "Benchmarking", "Recommandations"),
         purpose="Il mesure ce que rapporte l'acquisition payante et propose où mettre le prochain euro.",
         sections=_outline(
@@ -541,6 +603,12 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.22"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quels leviers de croissance donnent aujourd'hui des résultats mesurés pour des logiciels par "
+            "abonnement dans la santé et le bien-être en Europe : acquisition, activation, rétention, prix, "
+            "partenariats avec des employeurs ou des mutuelles ? Donner les chiffres publiés et leur source.",
+        ),
         steps=("Analyse métriques", "Évaluation leviers", "Projections", "Recommandations"),
         purpose="Il fait le bilan de la croissance et désigne les leviers à actionner.",
         sections=_outline(
@@ -576,6 +644,12 @@ _ENTRIES: Final = (
         cost_eur=Decimal("0.16"),
         risk=Risk.MEDIUM,
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles décisions, sanctions et recommandations récentes de la CNIL et du Comité européen de la "
+            "protection des données concernent les données de santé, les émotions, les mineurs ou "
+            "l'intelligence artificielle, et quelles obligations en découlent pour un éditeur d'applications ?",
+        ),
         steps=("Inventaire traitements", "Vérification bases légales", "Audit droits", "Rapport"),
         purpose="Il vérifie que les traitements de données personnelles respectent le RGPD, point par point.",
         sections=_outline(
@@ -597,6 +671,14 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.20"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Qu'est-ce qui a changé récemment dans le classement des moteurs de recherche (mises à jour de "
+            "Google, réponses générées par IA, exigences de qualité pour les sujets de santé), et quelles "
+            "pratiques techniques et éditoriales sont recommandées aux sites francophones de santé et de bien- "
+            "être ?",
+        ),
+        pages=PageSet.OWN_SITES,
         steps=("Audit technique", "Analyse contenu", "Analyse backlinks", "Recommandations"),
         max_parallel=_CRAWLING_RUNS,
         purpose="Il examine comment les moteurs de recherche voient nos sites et comment y gagner.",
@@ -619,6 +701,12 @@ _ENTRIES: Final = (
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.06"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.WEEK,
+            query="Quels sujets de santé mentale, de bien-être au travail et de formation des soignants font "
+            "l'actualité en France cette semaine, quelles journées de sensibilisation ont lieu dans les trois "
+            "semaines à venir, et quels formats rencontrent leur public ?",
+        ),
         steps=("Analyse tendances", "Planification sujets", "Attribution canaux", "Calendrier"),
         purpose="Il propose les contenus des deux prochaines semaines.",
         sections=_outline(
@@ -663,6 +751,12 @@ _ENTRIES: Final = (
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.07"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.YEAR,
+            query="Quels critères et quels seuils de notation des prospects sont tenus pour efficaces dans la vente "
+            "de logiciels de santé et de bien-être aux entreprises et aux établissements de soins en Europe, et "
+            "quels taux de conversion par source de contact sont publiés ?",
+        ),
         steps=("Collecte leads", "Application scoring", "Priorisation", "Rapport"),
         purpose="Il dit quels contacts méritent un effort commercial, et selon quels critères.",
         sections=_outline(
@@ -705,6 +799,12 @@ _ENTRIES: Final = (
         cost_eur=Decimal("0.16"),
         risk=Risk.MEDIUM,
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles mesures de sécurité, quelle documentation et quelles preuves la CNIL attend-elle "
+            "aujourd'hui lors d'un contrôle chez un éditeur de services numériques de santé (hébergement, sous- "
+            "traitants, durées, droits des personnes), et quels manquements ont été sanctionnés récemment ?",
+        ),
         steps=("Inventaire traitements", "Audit mesures", "Vérification droits", "Rapport"),
         purpose="Il audite la protection des données personnelles, des mesures prises aux preuves.",
         sections=_outline(
@@ -808,6 +908,12 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.14"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles études récentes chiffrent l'usage des applications de santé mentale, de bien-être et de "
+            "formation médicale en France et en Europe : fréquentation, rétention, segments d'utilisateurs, "
+            "saisonnalité ? Donner la méthode, la date et la source de chaque chiffre.",
+        ),
         steps=("Collecte données", "Analyse segments", "Détection tendances", "Insights"),
         purpose="Il tire des données disponibles les enseignements qui peuvent changer une décision.",
         sections=_outline(
@@ -843,6 +949,13 @@ _ENTRIES: Final = (
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        search=Search(
+            recency=Recency.WEEK,
+            query="Quelles annonces techniques de la semaine comptent pour une équipe qui construit des applications "
+            "web avec React, TypeScript, Supabase et des modèles de langue : versions majeures, abandons, "
+            "failles, nouveaux modèles et leurs prix ? Une date et une source par annonce.",
+        ),
+        pages=PageSet.TECH_WATCH,
         steps=("Veille IA/tech", "Analyse tendances", "Évaluation opportunités", "Rapport"),
         max_parallel=_CRAWLING_RUNS,
         purpose="Il trie les nouveautés techniques et dit lesquelles comptent pour nos plateformes.",
@@ -865,6 +978,13 @@ _ENTRIES: Final = (
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.04"),
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        search=Search(
+            recency=Recency.WEEK,
+            query="Quels événements, tendances et prises de parole de la semaine, en France, peuvent porter une "
+            "campagne sur le bien-être émotionnel, la santé au travail ou la formation médicale, et que "
+            "publient en ce moment les marques concurrentes ?",
+        ),
+        pages=PageSet.COMPETITORS,
         steps=("Veille concurrentielle", "Revue objectifs", "Planning campagnes", "Allocation ressources"),
         schedule=Schedule(
             key="weekly_marketing_plan",
@@ -896,6 +1016,12 @@ _ENTRIES: Final = (
         cost_eur=Decimal("0.15"),
         risk=Risk.HIGH,
         sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles sont les règles et pratiques actuelles de l'envoi de courriels en nombre vers des "
+            "destinataires français : consentement selon la CNIL, exigences de Gmail et d'Outlook envers les "
+            "expéditeurs, taux d'ouverture et de désinscription de référence dans la santé et le bien-être ?",
+        ),
         steps=("Définition cible", "Création contenu", "Vérification RGPD", "Planification envoi"),
         purpose="Il prépare le plan d'un envoi en nombre ; il n'envoie aucun message.",
         sections=_outline(

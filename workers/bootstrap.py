@@ -38,10 +38,12 @@ from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
+from workers.sources.firecrawl import FirecrawlSource
 from workers.sources.github import GithubSource
 from workers.sources.github_actions import GithubActionsSource
 from workers.sources.github_alerts import GithubAlertsSource
 from workers.sources.github_api import GithubApi
+from workers.sources.perplexity import PerplexitySource
 from workers.sources.platforms import PlatformsSource
 
 log = structlog.get_logger(__name__)
@@ -99,9 +101,9 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
     present = {
         "github": settings.github.token is not None,
         "stripe": settings.keys.stripe is not None,
-        "perplexity": settings.keys.perplexity is not None,
+        "perplexity": settings.perplexity.key is not None,
         "lovable_ai": settings.gateway.api_key is not None,
-        "firecrawl": settings.keys.firecrawl is not None,
+        "firecrawl": settings.firecrawl.key is not None,
     }
     health = HealthEndpoint(
         read_queue=lambda: rpc.get_hq_queue_state(parts.client),
@@ -150,6 +152,8 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             GithubSource(github, clock=clock),
             GithubActionsSource(github, clock=clock),
             GithubAlertsSource(github, clock=clock),
+            PerplexitySource(http, settings.perplexity, eur_per_usd=settings.gateway.eur_per_usd, clock=clock),
+            FirecrawlSource(http, settings.firecrawl, clock=clock),
         )
 
         async def collect(subject: Subject) -> Collected:

@@ -37,7 +37,7 @@ class Message(BaseModel):
 
 
 class Usage(BaseModel):
-    """What the model calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
+    """What the paid calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +48,7 @@ class Usage(BaseModel):
     tokens_cached: int = 0
     tokens_reasoning: int = 0
     cost_eur: Decimal = Decimal(0)
+    search_cost_eur: Decimal = Field(default=Decimal(0), description="What of the cost was for searching the web.")
     estimated: bool = False
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -60,6 +61,7 @@ class Usage(BaseModel):
             tokens_cached=self.tokens_cached + other.tokens_cached,
             tokens_reasoning=self.tokens_reasoning + other.tokens_reasoning,
             cost_eur=self.cost_eur + other.cost_eur,
+            search_cost_eur=self.search_cost_eur + other.search_cost_eur,
             estimated=self.estimated or other.estimated,
         )
 
@@ -81,6 +83,17 @@ class UsageMeter(Protocol):
         """Record the usage of one call."""
 
 
+class Meter:
+    """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
+
+    def __init__(self) -> None:
+        self.total = Usage()
+
+    def add(self, usage: Usage) -> None:
+        """Record the usage of one call."""
+        self.total += usage
+
+
 class Gateway(Protocol):
     """The model."""
 
@@ -92,12 +105,13 @@ class Gateway(Protocol):
 
 
 class Subject(BaseModel):
-    """What a source is asked about: a run type, and one platform or all of them."""
+    """What a source is asked about: a run type, and one platform or all of them; and where it notes what it costs."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     run_type: RunType
     platforms: tuple["Platform", ...]
+    meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
 
 
 class Platform(BaseModel):
@@ -413,7 +427,7 @@ class Wakeups(Protocol):
 class RunExecutor(Protocol):
     """Does the work of one claimed run."""
 
-    def __call__(self, claim: Claim, meter: "Meter") -> Awaitable[Settlement]:
+    def __call__(self, claim: Claim, meter: Meter) -> Awaitable[Settlement]:
         """Execute the claim and return how the attempt ends. Raises: LeaseLost."""
 
 
@@ -431,14 +445,3 @@ class Identity(Protocol):
 
     async def identify(self, token: str) -> Caller:
         """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
-
-
-class Meter:
-    """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
-
-    def __init__(self) -> None:
-        self.total = Usage()
-
-    def add(self, usage: Usage) -> None:
-        """Record the usage of one call."""
-        self.total += usage

@@ -5,6 +5,7 @@ by calling ``read_settings``; everything else receives the model it needs.
 """
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +23,21 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
 _DAY_SECONDS = 86_400
+
+_OWN_SITES = {
+    "emotionscare": HttpUrl("https://emotionscare.com"),
+    "nearvity": HttpUrl("https://pixel-perfect-clone-6574.lovable.app"),
+    "system-compass": HttpUrl("https://world-alignment.lovable.app"),
+    "growth-copilot": HttpUrl("https://www.agent-growth-automator.com"),
+    "med-mng": HttpUrl("https://medmng.com"),
+    "swift-care-hub": HttpUrl("https://flow-pulse-assist.lovable.app"),
+    "track-triumph-tavern": HttpUrl("https://track-triumph-tavern.lovable.app"),
+}
 
 
 def _seconds(value: object) -> object:
@@ -50,6 +61,23 @@ def _key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def _split(value: object) -> object:
+    """Read values with commas, or line by line."""
+    return [part.strip() for part in re.split(r"[,\n]", value) if part.strip()] if isinstance(value, str) else value
+
+
+def _pair(value: object) -> object:
+    """Read ``name=value`` with commas."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.split("=", 1) for part in re.split(r"[,\n]", value) if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a name and a value
+        raise ValueError("give platform=address, with commas")
+    return {name.strip(): address.strip() for name, address in pairs}
+
+
+Pages = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_split)]
+Sites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
@@ -119,8 +147,6 @@ class KeyRing(_Block):
     """Keys of vendors whose presence the settings page shows."""
 
     stripe: Key | None = Field(None, alias="STRIPE_SECRET_KEY", description="Restricted, read only.")
-    perplexity: Key | None = Field(None, alias="PERPLEXITY_API_KEY")
-    firecrawl: Key | None = Field(None, alias="FIRECRAWL_API_KEY")
 
 
 class RealtimeSettings(_Block):
@@ -182,6 +208,30 @@ class GithubSettings(_Block):
     token: Key | None = Field(None, alias="GITHUB_TOKEN", description="Fine-grained, read only.")
 
 
+class PerplexitySettings(_Block):
+    """Searches of the web."""
+
+    base_url: HttpUrl = Field(HttpUrl("https://api.perplexity.ai"), alias="PERPLEXITY_API_URL")
+    key: Key | None = Field(None, alias="PERPLEXITY_API_KEY")
+    model: str = Field("sonar-pro", alias="PERPLEXITY_MODEL")
+
+
+class FirecrawlSettings(_Block):
+    """Web pages that reports read."""
+
+    base_url: HttpUrl = Field(
+        HttpUrl("https://api.firecrawl.dev/v2"), alias="FIRECRAWL_API_URL", description="With its version: v1 or v2."
+    )
+    key: Key | None = Field(None, alias="FIRECRAWL_API_KEY")
+    competitors: Pages = Field(
+        (), alias="COMPETITOR_PAGES", description="Addresses with commas, for analyses of competitors."
+    )
+    tech_watch: Pages = Field((), alias="TECH_WATCH_PAGES", description="Addresses with commas, for technology watch.")
+    own_sites: Sites = Field(
+        _OWN_SITES, alias="OWN_SITES", description="platform=address with commas, for search-engine audits."
+    )
+
+
 class HttpSettings(_Block):
     """The HTTP face (`emocare serve`)."""
 
@@ -220,6 +270,8 @@ class Settings(BaseModel):
     realtime: RealtimeSettings
     gateway: GatewaySettings
     github: GithubSettings
+    perplexity: PerplexitySettings
+    firecrawl: FirecrawlSettings
     http: HttpSettings
     keys: KeyRing
     logs: LogSettings
@@ -265,4 +317,8 @@ def render_env_example() -> str:
 def _show_default(value: object) -> str:
     if isinstance(value, timedelta):
         return f"{value.total_seconds():g}"
+    if isinstance(value, dict):
+        return ",".join(f"{name}={entry}" for name, entry in value.items())
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return "" if value is None or value is PydanticUndefined else str(value)

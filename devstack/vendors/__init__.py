@@ -1,4 +1,4 @@
-"""Stand-ins for the vendors: the model's endpoint and GitHub, speaking their wire formats on this machine.
+"""Stand-ins for the vendors (model, GitHub, Perplexity, Firecrawl), speaking their wire formats on this machine.
 
 ``python -m devstack.vendors --port 8900`` serves them all; the workers' own clients run unchanged against it, only
 their base URLs differ. What a vendor answers follows from the request alone, so that demonstrations and tests see

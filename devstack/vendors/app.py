@@ -14,13 +14,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from devstack.vendors import github, openai
+from devstack.vendors import firecrawl, github, openai, perplexity
 from devstack.vendors.stage import Call, Plan, Reply, Stage, Step
 
 Handler = Callable[[Call, Step], Reply]
 VENDORS: Mapping[str, tuple[Handler, Callable[[int], Reply]]] = {
     "openai": (openai.answer, openai.error),
     "github": (github.answer, github.error),
+    "perplexity": (perplexity.answer, perplexity.error),
+    "firecrawl": (firecrawl.answer, firecrawl.error),
 }
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "x-api-key"})
 

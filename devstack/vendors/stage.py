@@ -23,7 +23,7 @@ class Step(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     body: Any = Field(None, description="The whole body, instead of the usual one.")
     merge: dict[str, Any] = Field(default_factory=dict, description="Fields to replace in the usual body.")
-    content: str | None = Field(None, description="The text of the model's answer.")
+    content: str | None = Field(None, description="The text of the answer: a model's, a search's, a page's.")
     finish_reason: str | None = None
     empty: bool = Field(default=False, description="An answer without content.")
     malformed: bool = Field(default=False, description="A body that is cut JSON, on a whole HTTP answer.")

@@ -48,10 +48,26 @@ def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ".env.example" in str(raised.value)
 
 
+def test_pages_and_sites_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPETITOR_PAGES", "https://a.fr/tarifs, https://b.fr,\n")
+    monkeypatch.setenv("OWN_SITES", "nearvity = https://n.fr/?a=b , med-mng=https://m.fr")
+
+    pages = read_settings().firecrawl
+
+    assert [str(page) for page in pages.competitors] == ["https://a.fr/tarifs", "https://b.fr/"]
+    assert {key: str(site) for key, site in pages.own_sites.items()} == {
+        "nearvity": "https://n.fr/?a=b",
+        "med-mng": "https://m.fr/",
+    }
+    assert pages.tech_watch == ()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("SUPABASE_URL", "my-secret-value"),
+        ("COMPETITOR_PAGES", "my-secret-value"),
+        ("OWN_SITES", "my-secret-value"),
         ("SUPABASE_SERVICE_ROLE_KEY", "two words-my-secret-value"),
         ("SUPABASE_SERVICE_ROLE_KEY", "clé-my-secret-value"),
         ("LOVABLE_API_KEY", "line\nmy-secret-value"),

@@ -80,7 +80,7 @@ class ExecutiveRun:
             if claim.platforms is None
             else _PLATFORMS.validate_python(claim.platforms)
         )
-        subject = Subject(run_type=run_type, platforms=platforms)
+        subject = Subject(run_type=run_type, platforms=platforms, meter=meter)
         collected = await book.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()

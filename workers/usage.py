@@ -1,6 +1,6 @@
-"""What one call consumed: read from the answer where the gateway says it, estimated and marked so where not.
+"""What one call consumed: read from the answer where the vendor says it, estimated and marked so where not.
 
-Gateways agree on tokens and differ on money. Seen in the field, all in dollars: ``usage.cost`` (OpenRouter,
+Vendors agree on tokens and differ on money. Seen in the field, all in dollars: ``usage.cost`` (OpenRouter,
 Vercel), the same as an object with ``total_cost`` (Perplexity), ``usage.cost_usd_total`` (LLM Gateway),
 ``usage.cost_usd``, and the header ``x-litellm-response-cost``. ``usage.cost_eur`` needs no conversion.
 """
@@ -48,10 +48,12 @@ def read_usage(
     eur_per_usd: Decimal,
     prompt_chars: int,
     answer_chars: int,
+    price: Price | None = None,
 ) -> Usage:
     """Read what a call consumed from its answer.
 
-    Without any token count, the tokens are estimated from the lengths; without a cost, it is from the tokens.
+    Without any token count, the tokens are estimated from the lengths; without a cost, it is from the tokens, at
+    ``price`` or the one listed for the model.
     """
     told = _field(body, "usage")
     tokens_in = _count(told, "prompt_tokens") or _count(told, "input_tokens")
@@ -75,13 +77,12 @@ def read_usage(
     )
     cost_eur = _read_cost(told, headers, eur_per_usd)
     if cost_eur is None:
-        cost_eur = _estimate_cost(usage, eur_per_usd)
+        cost_eur = _estimate_cost(usage, price or PRICES.get(model, DEAREST), eur_per_usd)
         return usage.model_copy(update={"cost_eur": cost_eur, "estimated": True})
     return usage.model_copy(update={"cost_eur": cost_eur, "estimated": guessed})
 
 
-def _estimate_cost(usage: Usage, eur_per_usd: Decimal) -> Decimal:
-    price = PRICES.get(usage.model, DEAREST)
+def _estimate_cost(usage: Usage, price: Price, eur_per_usd: Decimal) -> Decimal:
     dollars = (
         (usage.tokens_in - usage.tokens_cached) * price.fresh
         + usage.tokens_cached * price.cached

@@ -1,0 +1,46 @@
+"""The stand-in of Firecrawl: ``/firecrawl/v1/scrape`` and ``/firecrawl/v2/scrape``."""
+
+import zlib
+from urllib.parse import urlsplit
+
+from devstack.vendors.stage import Call, Reply, Step
+
+_PATHS = ("/v1/scrape", "/v2/scrape")
+_ERRORS = {
+    400: "Bad Request",
+    401: "Unauthorized: Invalid token",
+    402: "Payment Required: insufficient credits",
+    408: "Request Timeout: the page did not load",
+    429: "Rate limit exceeded",
+}
+
+
+def answer(call: Call, step: Step) -> Reply:
+    """Answer a call as Firecrawl would."""
+    if call.path not in _PATHS:
+        return error(404)
+    if not call.authorized:
+        return error(401)
+    page = call.body.get("url") if isinstance(call.body, dict) else None
+    if not isinstance(page, str) or "markdown" not in call.body.get("formats", ()):
+        return error(400)
+    host = urlsplit(page).hostname or ""
+    price = zlib.crc32(page.encode()) % 40 + 5
+    text = step.content or (
+        f"# {host}\n\nNotre offre commence à {price} EUR par mois.\n\n- Suivi quotidien\n- Espace équipe\n"
+    )
+    metadata = {
+        "title": f"Accueil de {host}",
+        "description": "Une page lue pour la démonstration.",
+        "language": "fr",
+        "sourceURL": page,
+        "url": page,
+        "statusCode": 200,
+        "creditsUsed": 1,
+    }
+    return Reply(200, {"success": True, "data": {"markdown": text, "metadata": metadata}})
+
+
+def error(status: int) -> Reply:
+    """Say no in Firecrawl's words."""
+    return Reply(status, {"success": False, "error": _ERRORS.get(status, "Internal Server Error")})

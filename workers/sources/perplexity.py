@@ -1,0 +1,163 @@
+"""Searches of the web: the question that the registry holds for the run type, and nothing else, goes out.
+
+No context of the caller, no figure and no name of the company is in a query: whoever runs the search learns what
+kind of report we write, never what is in it.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import httpx
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+
+from shared.errors import SourceError
+from shared.findings import Collected, Finding
+from shared.registry import Search, SourceName
+from shared.wording import clean_line, clean_text, shorten
+from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
+from workers.settings import PerplexitySettings
+from workers.sources.gaps import describe_gap, label_of
+from workers.sources.vendor import Vendor
+from workers.usage import Price, read_usage
+
+_DEADLINE: Final = timedelta(seconds=19)  # just within the source's own: a search takes its time, and is paid for
+_MAX_BYTES: Final = 512 * 1024
+_MAX_TOKENS: Final = 900
+_CITATIONS: Final = 8
+_CITATIONS_CHARS: Final = 1_400
+_ADDRESS_CHARS: Final = 300
+_SYSTEM: Final = (
+    "Tu es documentaliste. Réponds en français par des faits vérifiables, datés, chacun avec sa source ; "
+    "dis ce que tu n'as pas trouvé. Ni conseil, ni introduction."
+)
+_PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))  # of sonar-pro, list, November 2026
+
+
+class _Message(BaseModel):
+    content: str
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Result(BaseModel):
+    url: str
+    title: str = ""
+    date: str | None = None
+
+
+class _Answer(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    citations: list[str] | None = None
+    search_results: list[_Result] | None = None
+
+
+_ANSWER: Final = TypeAdapter(_Answer)
+
+
+class PerplexitySource:
+    """Asks the web what the run type wants to know.
+
+    Shape: one Finding, the numbered sources under the text.
+    Cost: one request, a few cents; what the answer says it cost is noted at once, also of an answer we cannot use.
+    Source: Perplexity's /chat/completions.
+    """
+
+    name: Final[str] = SourceName.PERPLEXITY.value
+
+    def __init__(
+        self, http: httpx.AsyncClient, settings: PerplexitySettings, *, eur_per_usd: float, clock: Clock
+    ) -> None:
+        self._vendor = Vendor(
+            http,
+            name="Perplexity",
+            base_url=settings.base_url,
+            key=settings.key,
+            variable="PERPLEXITY_API_KEY",
+            clock=clock,
+        )
+        self._model = settings.model
+        self._eur_per_usd = Decimal(str(eur_per_usd))
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+        search = subject.run_type.search
+        if search is None:
+            return Collected()
+        try:
+            return Collected(findings=(await self._search(search, subject),))
+        except SourceError as error:
+            return Collected(gaps=(describe_gap(error, source=self.name, label=label_of(self.name)),))
+
+    async def _search(self, search: Search, subject: Subject) -> Finding:
+        question: dict[str, JsonValue] = {
+            "model": self._model,
+            "messages": [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": search.query}],
+            "search_recency_filter": search.recency.value,
+            "max_tokens": _MAX_TOKENS,
+            "temperature": 0.2,
+        }
+        body, headers = await self._vendor.post("/chat/completions", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
+        self._note_cost(subject, body, headers)
+        try:
+            answer = _ANSWER.validate_python(body)
+        except ValidationError as error:
+            message = f"Perplexity's answer has another shape than expected: {error.error_count()} error(s)"
+            raise self._vendor.unreadable(message) from None
+        text = answer.choices[0].message.content.strip()
+        if not text:
+            raise self._vendor.unreadable("Perplexity's answer is empty")
+        cited = _read_citations(answer)
+        listed = "\n".join(f"[{number}] {line}" for number, line in enumerate(cited.values(), start=1))
+        sources = f"\nSources citées :\n{shorten(listed, _CITATIONS_CHARS)}" if cited else ""
+        return Finding(
+            source=self.name,
+            label=label_of(self.name),
+            text=clean_text(text, SOURCE_TEXT_CHARS - len(sources)) + sources,
+            data={
+                "question": search.query,
+                "recency": search.recency.value,
+                "model": self._model,
+                "citations": list(cited),
+            },
+            url=next(iter(cited), None),
+            read_at=self._clock.now(),
+        )
+
+    def _note_cost(self, subject: Subject, body: JsonValue, headers: object) -> None:
+        usage = read_usage(
+            body,
+            headers if isinstance(headers, httpx.Headers) else {},
+            model=self._model,
+            eur_per_usd=self._eur_per_usd,
+            prompt_chars=len(_SYSTEM) + 400,
+            answer_chars=4 * _MAX_TOKENS,
+            price=_PRICE,
+        )
+        subject.meter.add(usage.model_copy(update={"search_cost_eur": usage.cost_eur}))
+
+
+def _read_citations(answer: _Answer) -> dict[str, str]:
+    """Return each cited address once, in order, with the line that tells it."""
+    cited: dict[str, str] = {}
+    results = answer.search_results or [_Result(url=url) for url in answer.citations or []]
+    for result in results:
+        if not is_web_address(result.url) or len(cited) == _CITATIONS:
+            continue
+        title = " — ".join(filter(None, (clean_line(result.title, 100), clean_line(result.date or "", 20))))
+        cited.setdefault(result.url, f"{title} : {result.url}" if title else result.url)
+    return cited
+
+
+def is_web_address(text: str) -> bool:
+    """Tell whether a stranger's text is the address of a page, whole and nothing else."""
+    if len(text) > _ADDRESS_CHARS or not text.isascii() or not text.isprintable() or set(text) & set(' <>"`\\'):
+        return False
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in {"http", "https"} and "." in url.host and not url.userinfo

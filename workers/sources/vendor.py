@@ -1,0 +1,118 @@
+"""A paid vendor that is asked by POST: once, within its time, and not again before the limit it named has ended.
+
+A question that may have been billed is not repeated behind the run's back: what a vendor refuses is a gap.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import httpx
+from pydantic import HttpUrl, JsonValue, SecretStr
+
+from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
+from shared.wording import say_hour
+from workers import outbound
+from workers.ports import Clock
+from workers.sources.gaps import SourceTimedOut
+
+_UNKNOWN_HOLD: Final = timedelta(minutes=1)
+
+
+class Vendor:
+    """One vendor's API.
+
+    Concurrency: safe to share; a limit met by one call holds back the others.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        name: str,
+        base_url: HttpUrl,
+        key: SecretStr | None,
+        variable: str,
+        clock: Clock,
+    ) -> None:
+        self.name: Final = name
+        self._http = http
+        self._base_url = str(base_url).rstrip("/")
+        self._key = key
+        self._variable = variable
+        self._clock = clock
+        self._held_until: datetime | None = None
+
+    def require_key(self) -> SecretStr:
+        """Return the key. Raises: SourceNotConfigured naming the variable that is missing."""
+        if self._key is None:
+            raise SourceNotConfigured(
+                f"{self._variable} is not set",
+                sentence=f"{self.name} n'est pas configuré : la clé {self._variable} manque. "
+                "Renseignez-la pour inclure ces données.",
+            )
+        return self._key
+
+    async def post(
+        self, path: str, body: Mapping[str, JsonValue], *, within: timedelta, max_bytes: int
+    ) -> tuple[JsonValue, Mapping[str, str]]:
+        """Ask once; return the body and the headers of a 200.
+
+        Raises: SourceNotConfigured, SourceUnavailable (worth retrying later), SourceRejected.
+        """
+        key = self.require_key()
+        now = self._clock.now()
+        if self._held_until is not None and now < self._held_until:
+            raise self._limited(self._held_until)
+        try:
+            reply = await outbound.call(
+                self._http,
+                "POST",
+                f"{self._base_url}{path}",
+                within=within,
+                max_bytes=max_bytes,
+                json=dict(body),
+                headers={"authorization": f"Bearer {key.get_secret_value()}"},
+            )
+            if reply.status == httpx.codes.OK:
+                return reply.json(), reply.headers
+        except outbound.CallFailed as error:
+            raise self._explain(error) from error
+        if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+            now = self._clock.now()
+            self._held_until = now + (outbound.parse_retry_after(reply.headers, now) or _UNKNOWN_HOLD)
+            raise self._limited(self._held_until)
+        raise self._refusal(reply.status)
+
+    def unreadable(self, message: str) -> SourceUnavailable:
+        """Return the error for an answer that has another shape than expected."""
+        sentence = f"{self.name} a rendu une réponse illisible ; l'équipe technique doit la vérifier."
+        return SourceUnavailable(message, sentence=sentence)
+
+    def _explain(self, error: outbound.CallFailed) -> SourceError:
+        if error.fault is outbound.Fault.GARBLED:
+            return self.unreadable(str(error))
+        late = error.fault is outbound.Fault.TIMED_OUT
+        sentence = f"{self.name} ne répond pas. Relancez plus tard pour inclure ces données."
+        return (SourceTimedOut if late else SourceUnavailable)(str(error), sentence=sentence)
+
+    def _limited(self, end: datetime) -> SourceUnavailable:
+        sentence = f"{self.name} limite nos appels. Ces données reviendront à {say_hour(end)} ; relancez ensuite."
+        return SourceUnavailable(f"{self.name}'s limit holds until {end.isoformat()}", sentence=sentence)
+
+    def _refusal(self, status: int) -> SourceError:
+        message = f"{self.name} answered {status}"
+        match status:
+            case 401 | 403:
+                sentence = f"{self.name} refuse la clé {self._variable} : elle est fausse, expirée ou sans crédit."
+            case 402:
+                sentence = f"Le crédit {self.name} est épuisé. Rechargez le compte pour inclure ces données."
+            case 408:
+                sentence = f"{self.name} n'a pas pu répondre à temps. Relancez plus tard pour inclure ces données."
+                return SourceTimedOut(message, sentence=sentence)
+            case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+                sentence = f"{self.name} est en panne pour le moment. Relancez plus tard pour inclure ces données."
+                return SourceUnavailable(message, sentence=sentence)
+            case _:
+                sentence = f"{self.name} a refusé la lecture (code {status}) ; l'équipe technique doit la vérifier."
+        return SourceRejected(message, sentence=sentence)
