@@ -140,8 +140,10 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         client = await stack.enter_async_context(open_client(settings.supabase))
         refuse_older_schema(await _await_schema_state(client, clock))
         http = await stack.enter_async_context(outbound.open_http())
+        to_model = outbound.open_http(outbound.open_post_transport(max_connections=None))
+        await stack.enter_async_context(to_model)
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
-        gateway = ChatGateway(http, settings.gateway, clock=clock)
+        gateway = ChatGateway(to_model, settings.gateway, clock=clock)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
         github = GithubApi(http, settings.github, clock=clock)
         announcer = await stack.enter_async_context(

@@ -78,6 +78,8 @@ class Loop:
         self._closing = False
         self._rescue_at = -math.inf
         self._look = asyncio.Event()
+        # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
+        self._left_some = True
         self._beat = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
@@ -182,10 +184,14 @@ class Loop:
             log.info("runs.rescued", **rescue.model_dump())
 
     async def _claim(self) -> None:
+        self._left_some = True
         free = self._free
         if free <= 0:
             return
-        claims = await self._answer("claim", self._store.claim(free, self._type_slots())) or []
+        claims = await self._answer("claim", self._store.claim(free, self._type_slots()))
+        if claims is None:
+            return
+        self._left_some = len(claims) == free
         for claim in claims:
             self._start(claim)
         if claims and self._wakeups.state is not WakeupState.LIVE:
@@ -272,7 +278,8 @@ class Loop:
                 tokens_out=meter.total.tokens_out,
                 cost_eur=str(meter.total.cost_eur),
             )
-            self._look.set()
+            if self._left_some or claim.run_type in self._type_slots():
+                self._look.set()
 
     # ── Leases ───────────────────────────────────────────────────────────────────────────────
 

@@ -17,7 +17,9 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final, cast
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 from pydantic import JsonValue
 from tenacity import (
     AsyncRetrying,
@@ -37,6 +39,7 @@ RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
+_KEEP_ALIVE_SECONDS: Final = 30
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
 
 
@@ -68,6 +71,11 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
     httpx.InvalidURL: Fault.MISUSED,
     httpx.CookieConflict: Fault.MISUSED,
     httpx.StreamError: Fault.MISUSED,
+    aiohttp.ServerTimeoutError: Fault.TIMED_OUT,
+    aiohttp.ClientConnectorError: Fault.UNREACHABLE,
+    aiohttp.ClientConnectionError: Fault.INTERRUPTED,
+    aiohttp.ClientPayloadError: Fault.INTERRUPTED,
+    aiohttp.ClientError: Fault.GARBLED,
 }
 """Foreign exceptions, in our words; a class that is missing here is looked up by its nearest base."""
 
@@ -108,16 +116,34 @@ class Reply:
         return parsed
 
 
-def open_http() -> httpx.AsyncClient:
-    """Open the HTTP client that a whole process shares for calls to others.
+def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Open an HTTP client that a whole process shares for calls to others.
 
     Concurrency: as many connections as there are calls; what bounds them is the number of runs at once.
     """
     return httpx.AsyncClient(
         headers={"user-agent": USER_AGENT},
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
+        transport=transport,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         timeout=CONNECT_TIMEOUT.total_seconds(),
     )
+
+
+def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransport:
+    """Let httpx speak through aiohttp: half the CPU per call, a fifth of it where a hundred are on their way.
+
+    For POST alone: a GET whose connection is lost is repeated by aiohttp behind our back.
+    """
+    tls = httpx.create_ssl_context()
+
+    def open_session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=max_connections or 0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ssl=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
+        )
+
+    return AiohttpTransport(client=open_session)
 
 
 async def call(
@@ -139,7 +165,7 @@ async def call(
         async with asyncio.timeout(seconds), http.stream(method, url, timeout=timeout, **request) as response:
             return await _read(response, max_bytes)
     except tuple(FAULTS) as error:
-        fault = next(FAULTS[known] for known in type(error).__mro__ if known in FAULTS)
+        fault = _name(error)
         raise CallFailed(f"{method} {_host(url)} {fault}", fault=fault) from error
 
 
@@ -217,6 +243,12 @@ async def _read(response: httpx.Response, max_bytes: int) -> Reply:
                 # Leaving the stream early closes the connection: the rest is never read.
                 return Reply(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
     return Reply(response.status_code, response.headers, bytes(body), cut=False)
+
+
+def _name(error: BaseException) -> Fault:
+    # The transport calls every lost connection a slow one; what it translated tells more.
+    told = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientConnectionError) else error
+    return next(FAULTS[known] for known in type(told).__mro__ if known in FAULTS)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -36,7 +36,8 @@ begin
     update hq.runs as r
     set status = 'running', started_at = now(), completed_at = null, executive_summary = null
     from leased
-    where r.id = leased.run_id and r.status = 'pending'
+    -- As text: every run was pending once, and the index on the status still leads to all of them until a vacuum.
+    where r.id = leased.run_id and r.status::text = 'pending'
     returning r.id, r.created_at
   ),
   logged as materialized (

@@ -153,6 +153,28 @@ async def test_a_run_that_ends_makes_room_at_once(store: FakeStore, work: Work) 
         await until(lambda: len(store.settlements) == 2)
 
 
+async def test_after_a_run_nobody_looks_for_what_was_not_left_behind(store: FakeStore, work: Work) -> None:
+    store.claims = [[make_claim()], [], [make_claim()]]
+
+    async with running(store, work, SWEEP_SECONDS=60):
+        await until(lambda: len(store.slots) == 2)
+        work.may_end.set()
+        await until(lambda: store.settlements)
+        await asyncio.sleep(0.05)
+
+    assert len(store.slots) == 2
+    assert len(store.settlements) == 1
+
+
+async def test_the_end_of_a_run_of_a_limited_type_makes_room_for_another(store: FakeStore, work: Work) -> None:
+    store.claims = [[make_claim(LIMITED.key)], [], [make_claim(LIMITED.key)]]
+
+    async with running(store, work, SWEEP_SECONDS=60):
+        await until(lambda: len(store.slots) == 2)
+        work.may_end.set()
+        await until(lambda: len(store.settlements) == 2)
+
+
 async def test_a_types_own_limit_is_told_with_each_claim(store: FakeStore, work: Work) -> None:
     store.claims = [[make_claim(LIMITED.key)]]
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import httpx
 import pytest
 from support.clock import FakeClock
@@ -23,8 +24,14 @@ ABSTRACT = {httpx.HTTPError, httpx.RequestError, httpx.TransportError, httpx.Pro
 
 
 def foreign_exceptions() -> list[type[Exception]]:
-    public = vars(httpx).values()
-    return [thing for thing in public if inspect.isclass(thing) and issubclass(thing, Exception)]
+    public = [*vars(httpx).values(), *vars(aiohttp).values()]
+    # Of aiohttp, which is also a server and WebSockets: what its client raises.
+    bases = (*(thing for thing in vars(httpx).values() if _is_exception(thing)), aiohttp.ClientError)
+    return [thing for thing in public if _is_exception(thing) and issubclass(thing, bases)]
+
+
+def _is_exception(thing: object) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, Exception)
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
@@ -32,12 +39,14 @@ def client(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncCli
 
 
 @pytest.mark.parametrize("foreign", [e for e in foreign_exceptions() if e not in ABSTRACT])
-def test_every_exception_of_httpx_has_a_word_of_ours(foreign: type[Exception]) -> None:
+def test_every_exception_of_the_libraries_has_a_word_of_ours(foreign: type[Exception]) -> None:
     assert any(known in FAULTS for known in foreign.__mro__)
 
 
-def test_the_walk_over_httpx_finds_its_exceptions() -> None:
-    assert {httpx.ReadTimeout, httpx.ConnectError, httpx.InvalidURL, httpx.StreamClosed} <= set(foreign_exceptions())
+def test_the_walk_over_the_libraries_finds_their_exceptions() -> None:
+    assert {httpx.ReadTimeout, httpx.InvalidURL, httpx.StreamClosed, aiohttp.ServerDisconnectedError} <= set(
+        foreign_exceptions()
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,50 @@ async def test_nobody_listening_is_unreachable(http: httpx.AsyncClient) -> None:
     with pytest.raises(CallFailed) as caught:
         await outbound.call(http, "GET", "http://127.0.0.1:1/", within=SECOND)
     assert caught.value.fault is Fault.UNREACHABLE
+
+
+@pytest.fixture
+async def to_model() -> AsyncIterator[httpx.AsyncClient]:
+    async with outbound.open_http(outbound.open_post_transport(max_connections=None)) as client:
+        yield client
+
+
+class TestPost:
+    """The transport that is faster for POST fails in the same words, and repeats nothing."""
+
+    @pytest.mark.parametrize(
+        ("step", "fault"),
+        [
+            ({"close": True}, Fault.INTERRUPTED),
+            ({"cut": True}, Fault.INTERRUPTED),
+            ({"delay_ms": 1500}, Fault.TIMED_OUT),
+        ],
+    )
+    async def test_a_failed_call_has_its_word(
+        self, vendors: VendorsClient, to_model: httpx.AsyncClient, step: dict[str, int], fault: Fault
+    ) -> None:
+        url = f"{vendors.base_url}/openai/v1/chat/completions"
+        await vendors.script("openai", step)
+
+        with pytest.raises(CallFailed) as caught:
+            await outbound.call(to_model, "POST", url, within=SECOND, json={})
+        assert caught.value.fault is fault
+        assert len(await vendors.calls("openai")) == 1
+
+    @pytest.mark.parametrize(
+        ("url", "fault"),
+        [
+            ("http://127.0.0.1:1/", Fault.UNREACHABLE),
+            ("ftp://files.example/x", Fault.MISUSED),
+            ("no-scheme", Fault.MISUSED),
+        ],
+    )
+    async def test_an_address_where_nobody_is_has_its_word(
+        self, to_model: httpx.AsyncClient, url: str, fault: Fault
+    ) -> None:
+        with pytest.raises(CallFailed) as caught:
+            await outbound.call(to_model, "POST", url, within=SECOND)
+        assert caught.value.fault is fault
 
 
 class TestGet:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import aiohttp
 import httpx
 import postgrest.exceptions
 import pytest
@@ -33,7 +34,8 @@ def make(error: type[Exception]) -> Exception:
     return error.__new__(error)
 
 
-FOREIGN = sorted(set(foreign(httpx, supabase_auth.errors)), key=lambda error: error.__name__)
+LOST = {error for error in foreign(aiohttp) if issubclass(error, aiohttp.ClientError)}
+FOREIGN = sorted(LOST | set(foreign(httpx, supabase_auth.errors)), key=lambda error: error.__name__)
 
 
 def translate(error: Exception) -> errors.WorkersError:
@@ -56,7 +58,9 @@ def test_postgrest_has_no_exception_that_we_do_not_know() -> None:
     assert set(foreign(postgrest.exceptions)) == {APIError}
 
 
-@pytest.mark.parametrize("error", [error for error in FOREIGN if issubclass(error, httpx.TransportError)])
+@pytest.mark.parametrize(
+    "error", [error for error in FOREIGN if error in LOST or issubclass(error, httpx.TransportError)]
+)
 def test_a_broken_connection_is_worth_repeating(error: type[Exception]) -> None:
     told = translate(make(error))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import aiohttp
 import httpx
 from postgrest import APIError
 from supabase_auth.errors import AuthError, AuthRetryableError
@@ -76,7 +77,7 @@ def translated(what: str) -> Iterator[None]:
         yield
     except APIError as error:
         raise _from_api_error(what, error) from error
-    except (httpx.TransportError, AuthRetryableError) as error:
+    except (httpx.TransportError, aiohttp.ClientError, AuthRetryableError) as error:
         raise errors.BackendUnavailable(f"{what}: Supabase did not answer ({type(error).__name__}).") from error
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
+import uvloop
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
@@ -65,7 +66,8 @@ def _existing(env_file: Path | None) -> Path | None:
 
 def run_async(body: Coroutine[Any, Any, T]) -> T:
     """Run the body of a command; Ctrl-C cancels it."""
-    return asyncio.run(body)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(body)
 
 
 def print_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
