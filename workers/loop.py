@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import structlog
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 _SWEEP_JITTER: Final = 0.15
 # A worker that is told to stop may outlive its grace period by no more than this.
 _HAND_BACK_SECONDS: Final = 10
+# How often a worker asks whether it must purge in place of pg_cron; at every sweep while there is more to purge.
+_PURGE_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Loop:
             asyncio.create_task(self._wakeups.watch(look=self._look.set, check_leases=self._beat.set), name="wakeups"),
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
             asyncio.create_task(self._announcer.run(), name="announcements"),
+            asyncio.create_task(self._keep_house(), name="purge"),
         ]
         try:
             await self._take_work_until(stop)
@@ -313,6 +317,16 @@ class Loop:
         blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
         period = self._settings.cancel_poll if blind else self._settings.renew_every
         return min(period, self._settings.renew_every).total_seconds()
+
+    async def _keep_house(self) -> None:
+        """Purge old logs where nothing else does: beside the sweep, never in the way of a run."""
+        pause = self._settings.sweep_every
+        while True:
+            await self._clock.sleep(pause)
+            purge = await self._answer("purge", self._store.purge())
+            if purge is not None and purge.deleted:
+                log.info("logs.purged", deleted=purge.deleted)
+            pause = self._settings.sweep_every if purge is not None and purge.more else _PURGE_EVERY
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────
 

@@ -316,6 +316,15 @@ class Rescue(BaseModel):
         return not (self.requeued or self.failed or self.adopted or self.dropped)
 
 
+class Purge(BaseModel):
+    """What a purge of old rows did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deleted: int
+    more: bool
+
+
 class RunLine(BaseModel):
     """One line of a list of runs."""
 
@@ -401,6 +410,9 @@ class RunStore(Protocol):
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand."""
+
+    async def purge(self) -> Purge:
+        """Delete one batch of old logs, where nothing else has done so for a day."""
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them."""

@@ -81,11 +81,12 @@ class SqlFile:
 
 @dataclass
 class Report:
-    """What was new to the database. That all else was written again is not told: it changes nothing, or repairs."""
+    """What was new to the database, and what our own SQL had to say of what it put right."""
 
     migrations: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     registry: bool = False
+    notices: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -138,6 +139,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
             raise ConfigurationError(
                 "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
+        connection.add_notice_handler(lambda notice: _keep(notice, report))
         connection.execute("select pg_advisory_lock(hashtextextended('hq.worker_migrations', 0))")
         connection.execute(_LEDGER.encode())
         known = _read_ledger(connection)
@@ -170,6 +172,12 @@ def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Itera
             time.sleep(0.2 * attempt)
         else:
             return
+
+
+def _keep(notice: psycopg.errors.Diagnostic, report: Report) -> None:
+    # PostgreSQL's own notices, such as "already exists, skipping", have a code; those that we raise have none.
+    if notice.sqlstate == "00000" and notice.message_primary:
+        report.notices.append(notice.message_primary)
 
 
 def _read_ledger(connection: "psycopg.Connection[tuple[object, ...]]") -> dict[tuple[str, str], str]:

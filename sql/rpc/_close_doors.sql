@@ -25,6 +25,7 @@ begin
   loop
     begin
       execute v_statements;
+      raise notice 'closed: %', v_statements;
       v_closed := v_closed + 1;
     exception when insufficient_privilege then
       raise notice 'not ours to close: %', v_statements;

@@ -98,6 +98,20 @@ begin
   join hq.runs as r on r.id = q.run_id
   where q.worker_id is null and q.run_at <= now() and r.status = 'pending';
 
+  return query select
+    'log retention',
+    case when r.days is null then 'red' when m.late then 'amber' else 'green' end,
+    case
+      when r.days is null then 'system_config.log_retention must be {"days": n}, n whole and at least 1: no log is purged'
+      else format('%s days, last purge %s', r.days, coalesce('at ' || m.done_at, 'never'))
+    end
+  from (select hq.read_log_retention() as days) as r
+  cross join (
+    select max(t.done_at) as done_at, coalesce(max(t.done_at) < now() - interval '26 hours', true) as late
+    from hq.maintenance as t
+    where t.task = 'purge'
+  ) as m;
+
   return query select h.name, h.state, h.detail from hq.inspect_host() as h;
 
   if to_regclass('cron.job') is null then
@@ -106,25 +120,27 @@ begin
   end if;
   for v_job in
     execute $query$
-      select j.schedule, j.command, j.active, d.status, d.start_time
-      from (values ('hq-rescue-runs')) as wanted (name)
+      select wanted.name, wanted.command as wanted, wanted.silent_after, j.schedule, j.command, j.active, d.status, d.start_time
+      from hq.list_cron_jobs() as wanted
       left join cron.job as j on j.jobname = wanted.name
       left join lateral (
         select r.status, r.start_time from cron.job_run_details as r
         where r.jobid = j.jobid order by r.runid desc limit 1
       ) as d on true
+      order by wanted.name
     $query$
   loop
     return query select
-      'cron job hq-rescue-runs',
+      'cron job ' || v_job.name,
       case
-        when v_job.command is distinct from 'select public.rescue_hq_runs()' or not v_job.active then 'red'
-        when v_job.status = 'failed' or v_job.start_time < now() - interval '5 minutes' then 'amber'
+        when v_job.command is distinct from v_job.wanted or not v_job.active then 'red'
+        when v_job.status = 'failed' or v_job.start_time < now() - v_job.silent_after then 'amber'
         else 'green'
       end,
       case
         when v_job.command is null then 'missing: run emocare migrate'
-        when v_job.command <> 'select public.rescue_hq_runs()' then 'another command stands under this name: ' || v_job.command
+        when v_job.command <> v_job.wanted
+          then 'another command stands under this name: ' || v_job.command || '; run emocare migrate'
         when not v_job.active then 'switched off'
         else format('%s, last run %s', v_job.schedule, coalesce(v_job.status || ' at ' || v_job.start_time, 'not yet'))
       end;

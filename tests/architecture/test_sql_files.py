@@ -18,6 +18,10 @@ SERVED = {name for name in FILES if not name.startswith("_")}
 PRIVATE = {name.removeprefix("_") for name in FILES if name.startswith("_")}
 
 
+def _kind(name: str) -> str:
+    return "procedure" if "\ncreate or replace procedure " in FILES[name] else "function"
+
+
 def _defined(text: str) -> list[str]:
     return re.findall(r"^create (?:or replace )?(?:function|procedure) (\S+?)\(", text, flags=re.MULTILINE)
 
@@ -49,10 +53,17 @@ def test_the_errors_named_are_the_errors_raised(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_closes_its_function_and_comments_it(name: str) -> None:
-    function = f"hq.{name[1:]}" if name.startswith("_") else f"public.{name}"
+    routine = f"{_kind(name)} hq.{name[1:]}" if name.startswith("_") else f"function public.{name}"
 
-    assert f"revoke execute on function {function} from public, anon, authenticated;" in FILES[name]
-    assert f"comment on function {function} is '" in FILES[name]
+    assert f"revoke execute on {routine} from public, anon, authenticated;" in FILES[name]
+    assert f"comment on {routine} is '" in FILES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if _kind(name) == "procedure"])
+def test_a_procedure_is_there_to_commit_and_nobody_elses_to_call(name: str) -> None:
+    """Everything else is a function: those are closed by their own settings, which a commit does not allow."""
+    assert re.search(r"^ +commit;$", FILES[name], flags=re.MULTILINE)
+    assert "grant execute" not in FILES[name]
 
 
 def test_files_and_catalogue_hold_the_same_functions(database: Database) -> None:

@@ -158,12 +158,12 @@ def test_a_stranger_meets_nothing_but_refusals(variant: str, clone) -> None:  # 
     database: Database = clone(f"{variant}_hq")
     _fill(database, variant)
     functions = database.rows(
-        "select p.oid::regproc::text as name, p.proname, "
+        "select p.oid::regproc::text as name, p.proname, p.prokind, "
         # About the owner, where somebody is asked about.
         "array(select coalesce(quote_literal(case t when 'uuid'::regtype then %s::text end), 'null') || '::' "
         "|| format_type(t, null) from unnest(p.proargtypes) as t) as arguments "
         "from pg_proc as p where p.pronamespace in ('public'::regnamespace, 'hq'::regnamespace) "
-        "and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype) and p.prokind = 'f'",
+        "and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)",
         OWNER,
     )
     tables = database.rows(
@@ -175,7 +175,8 @@ def test_a_stranger_meets_nothing_but_refusals(variant: str, clone) -> None:  # 
     for who, role, sub in (("anon", "anon", None), ("a viewer", "authenticated", VIEWER)):
         with database.as_caller(role, sub) as session:
             for f in functions:
-                call = f"select * from {f['name']}({', '.join(f['arguments'])})"
+                verb = "call" if f["prokind"] == "p" else "select * from"
+                call = f"{verb} {f['name']}({', '.join(f['arguments'])})"
                 if not _is_refused(_outcome(session, call)):
                     answered.add((who, f["proname"]))
             for t in tables:

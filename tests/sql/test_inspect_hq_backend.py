@@ -39,6 +39,7 @@ def test_a_database_at_the_newest_schema_is_all_green(service: Connection) -> No
         "workers": "amber",
         "oldest waiting run": "green",
         "closed doors": "green",
+        "log retention": "green",
     }
     assert checks["schema variant"]["detail"] == "head"
 

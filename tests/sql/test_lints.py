@@ -16,6 +16,11 @@ BREACHES = {
         "alter function public.claim_hq_runs set search_path = public",
         "alter function hq.caller security invoker",
     ],
+    "plain_procedures": [
+        "alter procedure hq.purge_expired set search_path = ''",
+        "alter procedure hq.purge_expired security definer",
+        "grant execute on procedure hq.purge_expired to service_role",
+    ],
     "closed_to_the_public": [
         "grant execute on function public.claim_hq_runs to anon",
         "grant execute on function hq.caller to public",

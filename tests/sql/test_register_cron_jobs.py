@@ -19,7 +19,7 @@ def _register(database: Database) -> bool:
 
 
 def _jobs(database: Database) -> list[Row]:
-    return database.rows("select * from cron.job where jobname like 'hq-%' order by jobname")
+    return database.rows("select * from cron.job where jobname = 'hq-rescue-runs' order by jobname")
 
 
 @pytest.fixture
@@ -57,12 +57,31 @@ def test_an_operators_switch_off_survives_the_next_migration(scheduled: Database
 
 
 def test_the_hosts_jobs_are_left_alone(scheduled: Database) -> None:
-    query = "select * from cron.job where jobname not like 'hq-%' order by jobid"
+    query = (
+        "select j.* from cron.job as j left join hq.list_cron_jobs() as ours on ours.name = j.jobname "
+        "where ours.name is null order by j.jobid"
+    )
     before = scheduled.rows(query)
 
     _register(scheduled)
 
     assert scheduled.rows(query) == before
+    assert before
+
+
+@pytest.mark.parametrize("when", ["at the installation", "by a later migration of the host"])
+def test_the_hosts_purge_gives_its_name_to_ours_and_the_migration_says_so(when: str, clone) -> None:  # noqa: ANN001
+    database: Database = clone("head" if when == "at the installation" else "head_hq")
+    if not database.cluster.has_pg_cron:
+        pytest.skip("this PostgreSQL has no pg_cron")
+    database.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
+
+    report = schema.apply(database.url)
+
+    jobs = database.rows("select schedule, command from cron.job where jobname = 'purge-old-hq-logs'")
+    assert jobs == [{"schedule": "*/10 * * * *", "command": "call hq.purge_expired()"}]
+    assert any("select hq.purge_old_logs()" in notice for notice in report.notices)
+    assert schema.apply(database.url).notices == []
 
 
 def test_without_pg_cron_it_says_so_and_the_migration_goes_on(database: Database) -> None:
@@ -101,3 +120,25 @@ def test_pg_cron_really_rescues_a_run_whose_worker_died(ticking: Database) -> No
     while not (ticks := ticking.rows(tick)):
         time.sleep(0.1)
     assert ticks[0]["status"] == "succeeded", ticks
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_pg_cron_really_purges_batch_by_batch(ticking: Database) -> None:
+    """Only pg_cron itself shows that its command may commit: in a transaction of its own making it could not."""
+    ticking.run(
+        "insert into hq.structured_logs (message, created_at) "
+        "select 'old', now() - interval '31 days' from generate_series(1, 5000)"
+    )
+    ticking.rows("select cron.alter_job(jobid, '* * * * *') from cron.job where jobname = 'purge-old-hq-logs'")
+
+    purged = "select metadata from hq.structured_logs where message = 'logs.purged'"
+    while not (told := ticking.rows(purged)):
+        time.sleep(0.2)
+
+    assert told[0]["metadata"]["deleted"] == 5000
+    assert ticking.rows("select from hq.structured_logs where message = 'old'") == []
+    tick = "select status from cron.job_run_details where command like 'call%' and end_time is not null"
+    while not (ticks := ticking.rows(tick)):
+        time.sleep(0.1)
+    assert ticks[0]["status"] == "succeeded"

@@ -20,11 +20,12 @@ def functions(database: Database) -> dict[str, str]:
     """Write a call of each function of ours that gives null for every argument."""
     database.sql.execute((Path(__file__).parent / "lints" / "_ours.sql").read_bytes())
     found = database.rows(
-        "select f.schema_name || '.' || f.proname as name, "
+        "select f.schema_name || '.' || f.proname as name, f.prokind, "
         "array(select 'null::' || format_type(t, null) from unnest(f.proargtypes) as t) as arguments "
         "from pg_temp.our_functions as f where f.prorettype <> 'trigger'::regtype"
     )
-    return {row["name"]: f"select * from {row['name']}({', '.join(row['arguments'])})" for row in found}
+    verbs = {"f": "select * from", "p": "call"}
+    return {row["name"]: f"{verbs[row['prokind']]} {row['name']}({', '.join(row['arguments'])})" for row in found}
 
 
 @contextmanager

@@ -123,7 +123,8 @@ def _catalogue(database: Database) -> list[tuple[object, ...]]:
     functions = database.rows(
         "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, "
         "(select string_agg(a::text, ' ' order by a::text) from unnest(p.proacl) as a) as rights "
-        "from pg_proc as p where p.pronamespace in ('hq'::regnamespace, 'public'::regnamespace) and p.prokind = 'f'"
+        "from pg_proc as p where p.pronamespace in ('hq'::regnamespace, 'public'::regnamespace) "
+        "and p.prokind in ('f', 'p')"
     )
     tables = database.rows(
         "select table_schema, table_name, column_name, data_type, column_default "

@@ -17,6 +17,7 @@ from workers.ports import (
     Message,
     OwnerRequest,
     Platform,
+    Purge,
     Rescue,
     Subject,
     Usage,
@@ -58,6 +59,7 @@ class FakeStore:
         self.renewals: list[list[Lease]] = []
         self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
+        self.purges: list[Purge] = []
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
         self.ended: dict[RunId, EndedRun] = {}
@@ -114,6 +116,10 @@ class FakeStore:
         self.rescues += 1
         await self._pass("rescue")
         return Rescue(requeued=0, failed=0, adopted=0, dropped=0)
+
+    async def purge(self) -> Purge:
+        await self._pass("purge")
+        return self.purges.pop(0) if self.purges else Purge(deleted=0, more=False)
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         await self._pass("read_platforms")

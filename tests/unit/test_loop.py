@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -14,7 +15,7 @@ from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.loop import Loop
-from workers.ports import Meter, Usage, WakeupState
+from workers.ports import Meter, Purge, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -79,6 +80,7 @@ async def running(
     execute: Work,
     wakeups: SilentWakeups | None = None,
     announcer: FakeAnnouncer | None = None,
+    clock: SystemClock | None = None,
     **settings: float,
 ) -> AsyncIterator[asyncio.Event]:
     """Run a loop while the test looks on; it must stop by itself when told to."""
@@ -87,7 +89,7 @@ async def running(
         execute=execute,
         wakeups=wakeups or SilentWakeups(),
         announcer=announcer or FakeAnnouncer(),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         settings=WorkerSettings(**(SHORT | settings)),
         worker_id="worker",
     )
@@ -272,7 +274,7 @@ async def test_a_renewal_without_answer_is_repeated_while_the_lease_still_holds(
         work.may_end.set()
 
 
-@pytest.mark.parametrize("call", ["claim", "rescue", "renew"])
+@pytest.mark.parametrize("call", ["claim", "rescue", "renew", "purge"])
 @pytest.mark.parametrize("error", [BackendUnavailable("away"), BackendRejected("no"), ValueError("unforeseen")])
 async def test_no_failure_of_the_backend_ends_the_worker(
     store: FakeStore, work: Work, call: str, error: Exception
@@ -380,6 +382,39 @@ async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
         stop.set()
 
     assert not store.released
+
+
+class QuickClock(SystemClock):
+    """Notes how long it is asked to sleep, and sleeps a moment."""
+
+    def __init__(self) -> None:
+        self.naps: list[timedelta] = []
+
+    async def sleep(self, delay: timedelta) -> None:
+        self.naps.append(delay)
+        await asyncio.sleep(0.005)
+
+
+async def test_old_logs_are_purged_at_every_sweep_while_there_are_more_then_every_hour(
+    store: FakeStore, work: Work
+) -> None:
+    clock = QuickClock()
+    store.purges = [Purge(deleted=2000, more=True), Purge(deleted=2000, more=True), Purge(deleted=7, more=False)]
+
+    async with running(store, work, clock=clock):
+        await until(lambda: len(clock.naps) >= 5)
+
+    sweep, hour = timedelta(seconds=SHORT["SWEEP_SECONDS"]), timedelta(hours=1)
+    assert clock.naps[:5] == [sweep, sweep, sweep, hour, hour]
+
+
+async def test_a_purge_that_hangs_holds_no_run_up(store: FakeStore, work: Work) -> None:
+    store.faults["purge"] = hang
+    work.may_end.set()
+
+    async with running(store, work):
+        store.claims = [[make_claim()]]
+        await until(lambda: store.settlements)
 
 
 async def test_a_hint_is_followed_at_once(store: FakeStore, work: Work) -> None:

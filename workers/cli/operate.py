@@ -99,6 +99,12 @@ def migrate(
         if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it
             raise ConfigurationError("--database-url cannot be read: give postgresql://user:password@host/db") from None
         raise BackendRejected(f"The database refused: {error.sqlstate} {_first_line(error)}") from error
+    _tell(report)
+
+
+def _tell(report: schema.Report) -> None:
+    for notice in report.notices:
+        console.print(f"[yellow]![/] {escape(notice)}", highlight=False)
     if not report.changed:
         console.print("The database is up to date; functions, grants and run types were written again.")
         return

@@ -1,4 +1,4 @@
-"""What is read, written to the journal, announced: runs, logs, platforms, the queue, the database itself."""
+"""What is read, journalled, purged, announced: runs, logs, platforms, the queue, the database itself."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from supabase import AsyncClient
 
 from shared.runs import RunId
 from workers.backend.rpc._call import call
-from workers.ports import Announcement, Check, LastRun, LogLine, Platform, QueueState, RunDetail, RunLine
+from workers.ports import Announcement, Check, LastRun, LogLine, Platform, Purge, QueueState, RunDetail, RunLine
 
 
 class SchemaState(BaseModel):
@@ -31,6 +31,7 @@ _CHECKS = TypeAdapter(list[Check])
 _PLATFORMS = TypeAdapter(list[Platform])
 _QUEUE_STATES = TypeAdapter(list[QueueState])
 _LAST_RUNS = TypeAdapter(list[LastRun])
+_PURGES = TypeAdapter(list[Purge])
 _NOTHING = TypeAdapter(None)
 _STATES = TypeAdapter(list[SchemaState])
 
@@ -87,6 +88,11 @@ async def take_hq_announcements(
     """Note which announcements were said, and take the next ones. Raises: BackendError."""
     params = {"p_said": list(said), "p_limit": limit, "p_lease_seconds": lease.total_seconds()}
     return await call(client, "take_hq_announcements", params, _ANNOUNCEMENTS)
+
+
+async def purge_hq_expired(client: AsyncClient) -> Purge:
+    """Delete one batch of old logs, where pg_cron has not done so for a day. Idempotent. Raises: BackendError."""
+    return (await call(client, "purge_hq_expired", {}, _PURGES))[0]
 
 
 async def inspect_hq_backend(client: AsyncClient) -> list[Check]:
