@@ -87,7 +87,10 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
 @asynccontextmanager
 async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Service]:
     """Open a worker and the HTTP face through which the screens reach it. Raises: as ``open_worker``."""
-    async with _open_parts(settings, clock or SystemClock()) as parts, open_auth(settings.supabase) as auth:
+    async with (
+        _open_parts(settings, clock or SystemClock()) as parts,
+        open_auth(settings.supabase, clock=parts.clock) as auth,
+    ):
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
         desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
         addresses = _addresses(settings, parts, identity, desk)

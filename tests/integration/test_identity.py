@@ -39,7 +39,7 @@ async def _open(
         service_key=SecretStr(key or hq.stack.service_role_key),
         timeout=timedelta(seconds=5),
     )
-    auth = await stack.enter_async_context(open_auth(settings))
+    auth = await stack.enter_async_context(open_auth(settings, clock=clock or SystemClock()))
     return SupabaseIdentity(auth, await stack.enter_async_context(open_client(settings)), clock=clock or SystemClock())
 
 

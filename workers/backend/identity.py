@@ -21,6 +21,7 @@ from supabase_auth import AsyncGoTrueClient
 from supabase_auth.errors import AuthRetryableError
 
 from shared.errors import BackendError, BackendUnavailable, Unauthenticated
+from workers.backend.public_keys import SparingTransport
 from workers.backend.translate import translated
 from workers.ports import Caller, Clock
 from workers.settings import SupabaseSettings
@@ -31,14 +32,20 @@ OWNER_ROLE: Final = "owner"
 _KEPT_FOR: Final = timedelta(seconds=30)
 _KEPT_AT_MOST: Final = 1024
 _TOKEN_CHARS: Final = 8192
+# A token that only the auth server can verify costs a call each: however many come, only so many ask at once.
+_CONNECTIONS: Final = httpx.Limits(max_connections=8)
 _BUSY: Final = 429
 _FIRST_FAULT: Final = 500
 
 
 @asynccontextmanager
-async def open_auth(settings: SupabaseSettings) -> AsyncIterator[AsyncGoTrueClient]:
+async def open_auth(
+    settings: SupabaseSettings, *, clock: Clock, network: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[AsyncGoTrueClient]:
     """Open an auth client that only verifies: it has no session, and nothing of it is shared."""
+    network = network or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
     async with httpx.AsyncClient(
+        transport=SparingTransport(network, clock=clock),
         timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
         event_hooks={"response": [_refuse_outage]},
     ) as http:
