@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from supabase import AsyncClient
@@ -15,10 +16,11 @@ from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platfor
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 
-# A report is a few kilobytes: this many stay well below what a gateway accepts in one request.
-_SETTLEMENTS_AT_ONCE: Final = 50
+# A report, or what was collected for it, is tens of kilobytes: this many stay below what a gateway accepts at once.
+_AT_ONCE: Final = 50
 
 
 class SupabaseRunStore:
@@ -32,7 +34,8 @@ class SupabaseRunStore:
         self._worker_id = worker_id
         self._settings = settings
         self._started_at = started_at
-        self._settlements = GroupCommit(self._send_settlements, limit=_SETTLEMENTS_AT_ONCE)
+        self._checkpoints = GroupCommit(self._send_checkpoints, limit=_AT_ONCE)
+        self._settlements = GroupCommit(self._send_settlements, limit=_AT_ONCE)
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs. Raises: BackendError."""
@@ -60,12 +63,14 @@ class SupabaseRunStore:
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step. Raises: LeaseLost, BackendError."""
-        if not await self._insist(lambda: rpc.checkpoint_hq_step(self._client, lease, step, usage)):
+        checkpoint = rpc.Checkpoint(lease, step, usage)
+        if not await self._insist(lambda: _own(self._checkpoints.submit(checkpoint))):
             raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
 
     async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
         """End an attempt. Raises: LeaseLost, BackendError."""
-        status = await self._insist(lambda: self._settle_in_company(rpc.End(lease, settlement, usage)))
+        end = rpc.End(lease, settlement, usage)
+        status = await self._insist(lambda: _own(self._settlements.submit(end)))
         if status == "lost":
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
         return RunStatus(status)
@@ -96,26 +101,13 @@ class SupabaseRunStore:
         """Read the managed platforms, or one of them. Raises: BackendError."""
         return tuple(await self._insist(lambda: rpc.read_hq_platforms(self._client, platform_key)))
 
-    async def _settle_in_company(self, end: rpc.End) -> str:
-        answer = await self._settlements.submit(end)
-        if isinstance(answer, BackendError):
-            raise answer
-        return answer
+    async def _send_checkpoints(self, checkpoints: Sequence[rpc.Checkpoint]) -> Sequence[bool | BackendError]:
+        alone = partial(rpc.checkpoint_hq_step, self._client)
+        return await _send_group(checkpoints, alone=alone, together=partial(rpc.checkpoint_hq_steps, self._client))
 
     async def _send_settlements(self, ends: Sequence[rpc.End]) -> Sequence[str | BackendError]:
-        if len(ends) == 1:
-            return [await rpc.settle_hq_run(self._client, ends[0])]
-        try:
-            return await rpc.settle_hq_runs(self._client, ends)
-        except BackendRejected:
-            # One of them, or all together, is too much: each for itself, so that the others are kept.
-            return [await self._settle_alone(end) for end in ends]
-
-    async def _settle_alone(self, end: rpc.End) -> str | BackendError:
-        try:
-            return await rpc.settle_hq_run(self._client, end)
-        except BackendError as error:
-            return error
+        alone = partial(rpc.settle_hq_run, self._client)
+        return await _send_group(ends, alone=alone, together=partial(rpc.settle_hq_runs, self._client))
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.
@@ -133,3 +125,33 @@ class SupabaseRunStore:
             with attempt:
                 return await call()
         raise AssertionError("tenacity either returns or raises")
+
+
+async def _send_group(
+    group: Sequence[Item],
+    *,
+    alone: Callable[[Item], Awaitable[T]],
+    together: Callable[[Sequence[Item]], Awaitable[Sequence[T | BackendError]]],
+) -> Sequence[T | BackendError]:
+    if len(group) == 1:
+        return [await alone(group[0])]
+    try:
+        return await together(group)
+    except BackendRejected:
+        # One of them, or all together, is too much: each for itself, so that the others are kept.
+        return [await _answer_or_error(alone(item)) for item in group]
+
+
+async def _answer_or_error(answer: Awaitable[T]) -> T | BackendError:
+    try:
+        return await answer
+    except BackendError as error:
+        return error
+
+
+async def _own(answer: Awaitable[T | BackendError]) -> T:
+    """Return one's own answer of a group, or raise one's own error."""
+    own = await answer
+    if isinstance(own, BackendError):
+        raise own
+    return own

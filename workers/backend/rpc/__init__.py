@@ -18,9 +18,11 @@ from workers.backend.rpc.reading import (
     write_hq_log,
 )
 from workers.backend.rpc.runs import (
+    Checkpoint,
     End,
     cancel_hq_run,
     checkpoint_hq_step,
+    checkpoint_hq_steps,
     claim_hq_runs,
     release_hq_runs,
     renew_hq_leases,
@@ -32,10 +34,12 @@ from workers.backend.rpc.runs import (
 )
 
 __all__ = [
+    "Checkpoint",
     "End",
     "SchemaState",
     "cancel_hq_run",
     "checkpoint_hq_step",
+    "checkpoint_hq_steps",
     "claim_hq_runs",
     "get_hq_queue_state",
     "get_hq_run",

@@ -17,6 +17,14 @@ from workers.ports import Acceptance, Heartbeat, OwnerRequest, Rescue, RunReques
 log = structlog.get_logger(__name__)
 
 
+class Checkpoint(NamedTuple):
+    """A finished step, with the lease that may write it and what the lease has billed so far."""
+
+    lease: Lease
+    step: StepRecord
+    usage: Usage
+
+
 class End(NamedTuple):
     """The end of one attempt, with the lease that may write it."""
 
@@ -30,17 +38,29 @@ class _RenewedLease(BaseModel):
     state: LeaseState
 
 
-class _Settled(BaseModel):
+class _Written(BaseModel):
     run_id: RunId
     lease_token: LeaseToken
-    status: str | None
     error_code: str | None
     error_message: str | None
 
+
+class _Kept(_Written):
+    kept: bool | None
+
+    def answer(self) -> bool | BackendError:
+        return _refused("checkpoint_hq_steps", self) if self.kept is None else self.kept
+
+
+class _Settled(_Written):
+    status: str | None
+
     def answer(self) -> str | BackendError:
-        if self.status is not None:
-            return self.status
-        return refusal("settle_hq_runs", self.error_code or "", self.error_message or "")
+        return _refused("settle_hq_runs", self) if self.status is None else self.status
+
+
+def _refused(name: str, written: _Written) -> BackendError:
+    return refusal(name, written.error_code or "", written.error_message or "")
 
 
 _TICKETS = TypeAdapter(list[RunTicket])
@@ -49,6 +69,7 @@ _ROWS = TypeAdapter(list[dict[str, JsonValue]])
 _BOOL = TypeAdapter(bool)
 _TEXT = TypeAdapter(str)
 _INT = TypeAdapter(int)
+_KEPT = TypeAdapter(list[_Kept])
 _SETTLED = TypeAdapter(list[_Settled])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _RESCUES = TypeAdapter(list[Rescue])
@@ -100,15 +121,28 @@ async def claim_hq_runs(
     return claims
 
 
-async def checkpoint_hq_step(client: AsyncClient, lease: Lease, step: StepRecord, usage: Usage) -> bool:
+async def checkpoint_hq_step(client: AsyncClient, checkpoint: Checkpoint) -> bool:
     """Keep a finished step; False when the lease is lost. Idempotent. Raises: BackendError."""
-    params = {
-        "p_run_id": str(lease.run_id),
-        "p_lease_token": lease.lease_token,
-        "p_step": step.model_dump(mode="json"),
-        "p_usage": usage.model_dump(mode="json"),
-    }
+    params = {f"p_{name}": value for name, value in _checkpoint(checkpoint).items()}
     return await call(client, "checkpoint_hq_step", params, _BOOL)
+
+
+async def checkpoint_hq_steps(client: AsyncClient, checkpoints: Sequence[Checkpoint]) -> list[bool | BackendError]:
+    """Keep several steps, each for itself: per step what ``checkpoint_hq_step`` answers, or what it would raise.
+
+    Idempotent. Raises: BackendError when the call itself failed.
+    """
+    sent = [_checkpoint(checkpoint) for checkpoint in checkpoints]
+    rows = await call(client, "checkpoint_hq_steps", {"p_checkpoints": sent}, _KEPT)
+    answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
+    return [answers[checkpoint.lease.run_id, checkpoint.lease.lease_token] for checkpoint in checkpoints]
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, JsonValue]:
+    return _lease(checkpoint.lease) | {
+        "step": checkpoint.step.model_dump(mode="json"),
+        "usage": checkpoint.usage.model_dump(mode="json"),
+    }
 
 
 async def settle_hq_run(client: AsyncClient, end: End) -> str:
