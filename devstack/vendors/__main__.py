@@ -1,10 +1,10 @@
 """``python -m devstack.vendors``: serve the stand-ins on this machine until told to stop."""
 
 import argparse
-import asyncio
 import socket
 
 import uvicorn
+import uvloop
 
 from devstack.vendors.app import OpenProtocol, make_app
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one, which the ready line names")
     parser.add_argument("--default-delay-ms", type=int, default=0, help="how long every answer takes")
     options = parser.parse_args()
-    asyncio.run(_serve(options.port, options.default_delay_ms))
+    uvloop.run(_serve(options.port, options.default_delay_ms))
 
 
 async def _serve(port: int, default_delay_ms: int) -> None:
