@@ -38,6 +38,11 @@ class WorkersError(Exception):
         if sentence is not None:
             self.sentence = sentence
 
+    @property
+    def what_happened(self) -> str:
+        """Return the sentence without the advice that follows it, for where we act upon it ourselves."""
+        return f"{self.sentence.split('. ')[0].removesuffix('.')}."
+
 
 class ConfigurationError(WorkersError):
     """A setting is missing or wrong; the process must not start."""

@@ -157,7 +157,7 @@ class ExecutiveRun:
 def _tell_retry(claim: Claim, error: WorkersError) -> str:
     left = claim.max_attempts - claim.attempt
     plural = "s" if left > 1 else ""
-    return f"{error.sentence} Une nouvelle tentative est prévue automatiquement ({left} restante{plural})."
+    return f"{error.what_happened} Une nouvelle tentative est prévue automatiquement ({left} restante{plural})."
 
 
 def _sources_read(collected: Collected) -> list[str]:
