@@ -15,6 +15,7 @@ from bench.figures import Figure
 from bench.rig import Rig, open_rig
 from workers.bootstrap import open_worker
 from workers.settings import (
+    DatabaseSourceSettings,
     FirecrawlSettings,
     GatewaySettings,
     GithubSettings,
@@ -101,6 +102,7 @@ def _settings(rig: Rig) -> Settings:
         github=GithubSettings(),
         perplexity=PerplexitySettings(),
         firecrawl=FirecrawlSettings(),
+        database=DatabaseSourceSettings(),
         http=HttpSettings(),
         keys=KeyRing(),
         logs=LogSettings(),

@@ -25,6 +25,7 @@ from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.identity import SupabaseIdentity, open_auth
 from workers.backend.journal import SupabaseJournal
+from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
@@ -38,6 +39,7 @@ from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
+from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
 from workers.sources.firecrawl import FirecrawlSource
 from workers.sources.github import GithubSource
 from workers.sources.github_actions import GithubActionsSource
@@ -148,6 +150,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
         gateway = ChatGateway(to_model, settings.gateway, clock=clock)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
+        reader = SupabaseReader(client)
         github = GithubApi(http, settings.github, clock=clock)
         announcer = await stack.enter_async_context(
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
@@ -159,6 +162,9 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             GithubAlertsSource(github, clock=clock),
             PerplexitySource(http, settings.perplexity, eur_per_usd=settings.gateway.eur_per_usd, clock=clock),
             FirecrawlSource(http, settings.firecrawl, clock=clock),
+            CatalogueSource(reader, allowed=settings.database.audit_catalogue, clock=clock),
+            RunHistorySource(reader, clock=clock),
+            OpenMattersSource(reader, clock=clock),
         )
 
         async def collect(subject: Subject) -> Collected:

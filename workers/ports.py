@@ -111,6 +111,7 @@ class Subject(BaseModel):
 
     run_type: RunType
     platforms: tuple["Platform", ...]
+    platform_key: str | None = Field(default=None, description="None: the whole company.")
     meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
 
 
@@ -127,6 +128,62 @@ class Platform(BaseModel):
     status_reason: str | None = None
     uptime_percent: Decimal | None = None
     last_release_at: datetime | None = None
+
+
+class CatalogueEntry(BaseModel):
+    """A table of the database, or a function that anybody may call: names alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["table", "function"]
+    schema_name: str
+    object_name: str
+    row_security: bool | None = None
+    policies: tuple[str, ...] | None = None
+    open_to: tuple[str, ...] = ()
+
+
+class TypeHistory(BaseModel):
+    """How the runs of one type went in a period."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    runs: int
+    runs_before: int
+    completed: int
+    failed: int
+    cancelled: int
+    mean_ms: int | None
+    longest_ms: int | None
+    usual_error: str | None
+    cost_eur: Decimal
+
+
+class OpenMatter(BaseModel):
+    """Something that waits for a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["action", "incident", "failure"]
+    title: str
+    detail: str | None
+    level: str | None
+    platform_key: str | None
+    since: AwareDatetime
+
+
+class HqReader(Protocol):
+    """What reports read from the HQ's own database. Raises: BackendError."""
+
+    async def read_catalogue(self) -> Sequence[CatalogueEntry]:
+        """Read who may reach what, by names alone."""
+
+    async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
+        """Read how the runs of the last days went, by type."""
+
+    async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
+        """Read what waits for somebody, of one platform or of all."""
 
 
 SOURCE_TEXT_CHARS = 4_000

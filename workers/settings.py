@@ -232,6 +232,16 @@ class FirecrawlSettings(_Block):
     )
 
 
+class DatabaseSourceSettings(_Block):
+    """What reports may tell of the database itself."""
+
+    audit_catalogue: bool = Field(
+        default=True,
+        alias="AUDIT_CATALOGUE",
+        description="Whether security audits show the model the names of tables, policies and open functions.",
+    )
+
+
 class HttpSettings(_Block):
     """The HTTP face (`emocare serve`)."""
 
@@ -272,6 +282,7 @@ class Settings(BaseModel):
     github: GithubSettings
     perplexity: PerplexitySettings
     firecrawl: FirecrawlSettings
+    database: DatabaseSourceSettings
     http: HttpSettings
     keys: KeyRing
     logs: LogSettings

@@ -39,13 +39,13 @@ from shared.registry import (
 
 # key · French label · agent · tier · cost · risk · vendors read · steps · sections
 _EXPECTED = """
-DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GP  | 5 | 6
-CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | G   | 4 | 5
-PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | G   | 4 | 6
+DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPM | 5 | 6
+CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GM  | 4 | 5
+PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM  | 4 | 6
 SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
 RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL | 4 | 6
 DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL | 4 | 6
-RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | G   | 4 | 6
+RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD  | 4 | 6
 COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
 QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G   | 5 | 8
 ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | P   | 4 | 8
@@ -77,6 +77,7 @@ _SOURCE_LETTERS = {
     "P": SourceName.PERPLEXITY,
     "F": SourceName.FIRECRAWL,
     "S": SourceName.STRIPE,
+    "M": SourceName.OPEN_MATTERS,
     "D": SourceName.DATABASE_CATALOGUE,
     "R": SourceName.RUN_HISTORY,
 }

@@ -30,6 +30,7 @@ _SOURCE_LABELS: Final = {
     SourceName.PERPLEXITY: "Perplexity AI",
     SourceName.FIRECRAWL: "Firecrawl",
     SourceName.STRIPE: "Stripe",
+    SourceName.OPEN_MATTERS: "Base HQ",
     SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
     SourceName.RUN_HISTORY: "Historique des exécutions",
 }
@@ -80,7 +81,7 @@ class ExecutiveRun:
             if claim.platforms is None
             else _PLATFORMS.validate_python(claim.platforms)
         )
-        subject = Subject(run_type=run_type, platforms=platforms, meter=meter)
+        subject = Subject(run_type=run_type, platforms=platforms, platform_key=claim.platform_key, meter=meter)
         collected = await book.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()

@@ -14,6 +14,7 @@ LABELS: Final = {
     SourceName.PERPLEXITY: "Perplexity · veille",
     SourceName.FIRECRAWL: "Firecrawl · pages web",
     SourceName.STRIPE: "Stripe · revenus",
+    SourceName.OPEN_MATTERS: "Base HQ · affaires en cours",
     SourceName.DATABASE_CATALOGUE: "Base HQ · catalogue",
     SourceName.RUN_HISTORY: "Base HQ · historique des exécutions",
 }

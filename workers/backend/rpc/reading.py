@@ -9,7 +9,20 @@ from supabase import AsyncClient
 
 from shared.runs import RunId
 from workers.backend.rpc._call import call
-from workers.ports import Announcement, Check, LastRun, LogLine, Platform, Purge, QueueState, RunDetail, RunLine
+from workers.ports import (
+    Announcement,
+    CatalogueEntry,
+    Check,
+    LastRun,
+    LogLine,
+    OpenMatter,
+    Platform,
+    Purge,
+    QueueState,
+    RunDetail,
+    RunLine,
+    TypeHistory,
+)
 
 
 class SchemaState(BaseModel):
@@ -32,6 +45,9 @@ _PLATFORMS = TypeAdapter(list[Platform])
 _QUEUE_STATES = TypeAdapter(list[QueueState])
 _LAST_RUNS = TypeAdapter(list[LastRun])
 _PURGES = TypeAdapter(list[Purge])
+_CATALOGUE = TypeAdapter(list[CatalogueEntry])
+_HISTORY = TypeAdapter(list[TypeHistory])
+_MATTERS = TypeAdapter(list[OpenMatter])
 _NOTHING = TypeAdapter(None)
 _STATES = TypeAdapter(list[SchemaState])
 
@@ -62,6 +78,21 @@ async def list_hq_logs(
 async def read_hq_platforms(client: AsyncClient, platform_key: str | None) -> list[Platform]:
     """Read the managed platforms, or one of them. Raises: BackendError."""
     return await call(client, "read_hq_platforms", {"p_platform_key": platform_key}, _PLATFORMS)
+
+
+async def read_hq_catalogue(client: AsyncClient) -> list[CatalogueEntry]:
+    """Read who may reach what in the database, by names alone. Raises: BackendError."""
+    return await call(client, "read_hq_catalogue", {}, _CATALOGUE)
+
+
+async def read_hq_run_history(client: AsyncClient, days: int) -> list[TypeHistory]:
+    """Read how the runs of the last days went, by type. Raises: BackendError."""
+    return await call(client, "read_hq_run_history", {"p_days": days}, _HISTORY)
+
+
+async def read_hq_open_matters(client: AsyncClient, platform_key: str | None) -> list[OpenMatter]:
+    """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
+    return await call(client, "read_hq_open_matters", {"p_platform_key": platform_key}, _MATTERS)
 
 
 async def get_hq_queue_state(client: AsyncClient) -> QueueState:

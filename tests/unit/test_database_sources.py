@@ -1,0 +1,163 @@
+"""What the database tells of itself, told in French; and what becomes of a database that does not answer."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from support.clock import FakeClock
+
+from shared.errors import BackendUnavailable
+from shared.findings import GapReason
+from shared.registry import find_run_type
+from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, OpenMatter, Source, Subject, TypeHistory
+from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
+
+SUBJECT = Subject(run_type=find_run_type("SECURITY_AUDIT_RLS"), platforms=(), platform_key="nearvity")
+
+
+class FakeReader:
+    """A database that holds what a test says, or is away."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Sequence[CatalogueEntry] = (),
+        history: Sequence[TypeHistory] = (),
+        matters: Sequence[OpenMatter] = (),
+        away: bool = False,
+    ) -> None:
+        self._catalogue, self._history, self._matters, self._away = catalogue, history, matters, away
+        self.asked_platform: str | None = None
+
+    async def read_catalogue(self) -> Sequence[CatalogueEntry]:
+        self._answer()
+        return self._catalogue
+
+    async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
+        assert days == 30
+        self._answer()
+        return self._history
+
+    async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
+        self._answer()
+        self.asked_platform = platform_key
+        return self._matters
+
+    def _answer(self) -> None:
+        if self._away:
+            raise BackendUnavailable("PostgREST answered 503")
+
+
+def table(name: str, **fields: object) -> CatalogueEntry:
+    given = {"kind": "table", "schema_name": "hq", "object_name": name, "row_security": True, "policies": ("own",)}
+    return CatalogueEntry.model_validate(given | fields)
+
+
+async def test_the_catalogue_tells_what_is_most_exposed_first(clock: FakeClock) -> None:
+    door = CatalogueEntry(kind="function", schema_name="public", object_name="open_door", open_to=("anon",))
+    reader = FakeReader(
+        catalogue=[
+            table("safe"),
+            table("bare", row_security=False, policies=(), open_to=("anon",)),
+            table("mute", policies=()),
+            door,
+        ]
+    )
+
+    (finding,) = (await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)).findings
+
+    head, first, second, third, doors = finding.text.splitlines()
+    assert head == "3 table(s), dont 1 sans RLS ; 1 fonction(s) appelable(s) sans connexion (anon)"
+    assert first == "- hq.bare : RLS INACTIVE ; politiques : aucune ; droits accordés à : anon"
+    assert second.startswith("- hq.mute : RLS active ; politiques : aucune")
+    assert third.startswith("- hq.safe")
+    assert doors == "Fonctions appelables par anon : public.open_door"
+    assert finding.data == {"tables": 3, "without_row_security": 1, "without_policy": 1, "functions_open_to_anon": 1}
+
+
+async def test_a_large_catalogue_takes_several_findings(clock: FakeClock) -> None:
+    reader = FakeReader(catalogue=[table(f"t{n}", policies=("politique" * 10,) * 8) for n in range(60)])
+
+    findings = (await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)).findings
+
+    assert 1 < len(findings) <= 6
+    assert findings[0].label == f"Base HQ · catalogue (1/{len(findings)})"
+    assert all(len(finding.text) <= SOURCE_TEXT_CHARS for finding in findings)
+
+
+async def test_who_keeps_the_catalogue_to_themselves_gets_a_gap(clock: FakeClock) -> None:
+    (gap,) = (await CatalogueSource(FakeReader(), allowed=False, clock=clock).collect(SUBJECT)).gaps
+
+    assert gap.reason is GapReason.NOT_CONFIGURED
+    assert "AUDIT_CATALOGUE" in gap.sentence
+
+
+async def test_the_history_tells_agents_ends_durations_and_costs(clock: FakeClock) -> None:
+    line = TypeHistory(
+        run_type="SEO_AUDIT",
+        runs=4,
+        runs_before=2,
+        completed=3,
+        failed=1,
+        cancelled=0,
+        mean_ms=12_500,
+        longest_ms=30_000,
+        usual_error="gateway_rate_limited",
+        cost_eur=Decimal("0.123456"),
+    )
+    unknown = line.model_copy(update={"run_type": "GONE", "mean_ms": None, "usual_error": None})
+
+    collected = await RunHistorySource(FakeReader(history=[line, unknown]), clock=clock).collect(SUBJECT)
+
+    (finding,) = collected.findings
+    head, first, second = finding.text.splitlines()
+    assert "8 exécution(s) (4 sur la période précédente), 6 réussie(s), 2 en échec, coût 0,2469 EUR" in head
+    assert first.startswith("- Audit SEO (CMO Agent) : 4 exécution(s) ; période précédente : 2")
+    assert "durée moyenne 12,5 s, la plus longue 30,0 s ; échec le plus fréquent : gateway_rate_limited" in first
+    assert second.startswith("- GONE (agent inconnu)")
+    assert finding.data["runs"] == 8
+
+
+async def test_no_history_is_a_gap(clock: FakeClock) -> None:
+    (gap,) = (await RunHistorySource(FakeReader(), clock=clock).collect(SUBJECT)).gaps
+
+    assert gap.reason is GapReason.EMPTY
+
+
+async def test_what_waits_is_told_with_its_weight_and_since_when(clock: FakeClock) -> None:
+    since = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+    def matter(kind: str, detail: str | None = None, level: str | None = None) -> OpenMatter:
+        given = {"kind": kind, "title": "Ti\ntre", "detail": detail, "level": level, "platform_key": "nearvity"}
+        return OpenMatter.model_validate(given | {"since": since})
+
+    reader = FakeReader(
+        matters=[matter("action", level="high"), matter("incident", "open", "critical"), matter("failure", "Panne")]
+    )
+
+    (finding,) = (await OpenMattersSource(reader, clock=clock).collect(SUBJECT)).findings
+
+    assert reader.asked_platform == "nearvity"
+    assert "Ti tre (risque élevé), depuis le vendredi 20 novembre 2026 à 9 h 00" in finding.text
+    assert "[nearvity] Ti tre : gravité critique, ouvert" in finding.text
+    assert "Exécutions en échec depuis 24 h (1) :\n  - Ti tre [nearvity]" in finding.text
+    assert finding.data == {"actions": 1, "incidents": 1, "failures": 1}
+
+
+async def test_that_nothing_waits_is_a_fact(clock: FakeClock) -> None:
+    (finding,) = (await OpenMattersSource(FakeReader(), clock=clock).collect(SUBJECT)).findings
+
+    assert "Actions en attente d'approbation : aucun élément" in finding.text
+
+
+async def test_a_database_that_does_not_answer_is_a_gap_like_any_other(clock: FakeClock) -> None:
+    reader = FakeReader(away=True)
+    sources: tuple[Source, ...] = (
+        CatalogueSource(reader, allowed=True, clock=clock),
+        RunHistorySource(reader, clock=clock),
+        OpenMattersSource(reader, clock=clock),
+    )
+
+    for source in sources:
+        (gap,) = (await source.collect(SUBJECT)).gaps
+        assert (gap.source, gap.reason) == (source.name, GapReason.UNAVAILABLE)

@@ -1,0 +1,245 @@
+"""What the HQ database knows of itself: who may reach its tables, how runs went, what waits for somebody.
+
+Read through functions of ours that the backend calls; a database that does not answer is a gap like any other.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
+from shared.findings import Collected, Finding, Gap, GapReason
+from shared.registry import RUN_TYPES, SourceName
+from shared.registry import label_of as label_of_run_type
+from shared.wording import clean_line, say_moment, shorten
+from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
+from workers.sources.gaps import describe_gap, label_of
+
+_HISTORY_DAYS: Final = 30
+_MOST_PARTS: Final = 6
+_LEVELS: Final = {"low": "faible", "medium": "moyen", "high": "élevé", "critical": "critique"}
+_STATES: Final = {"open": "ouvert", "investigating": "en cours d'analyse"}
+
+
+class CatalogueSource:
+    """Reads which tables, policies and open functions there are: names alone, since a model reads them.
+
+    Shape: as many Findings as the catalogue needs, what is most exposed first.   Cost: one call of the database.
+    """
+
+    name: Final[str] = SourceName.DATABASE_CATALOGUE.value
+
+    def __init__(self, reader: HqReader, *, allowed: bool, clock: Clock) -> None:
+        self._reader = reader
+        self._allowed = allowed
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+        del subject  # the catalogue is that of the HQ, whatever the platform
+
+        async def read() -> Collected:
+            if not self._allowed:
+                sentence = "Le catalogue n'est pas transmis au modèle : AUDIT_CATALOGUE l'interdit."
+                raise SourceNotConfigured("AUDIT_CATALOGUE forbids it", sentence=sentence)
+            entries = await self._reader.read_catalogue()
+            tables = sorted((e for e in entries if e.kind == "table"), key=_exposure, reverse=True)
+            functions = [f"{e.schema_name}.{e.object_name}" for e in entries if e.kind == "function"]
+            exposed = f"{len(functions)} fonction(s) appelable(s) sans connexion (anon)"
+            lines = [
+                f"{len(tables)} table(s), dont {sum(not t.row_security for t in tables)} sans RLS ; {exposed}",
+                *map(_describe_table, tables),
+                "Fonctions appelables par anon : " + (", ".join(map(clean_line, functions)) or "aucune"),
+            ]
+            parts = list(_split(lines))[:_MOST_PARTS]
+            data = {
+                "tables": len(tables),
+                "without_row_security": sum(not table.row_security for table in tables),
+                "without_policy": sum(table.row_security is True and not table.policies for table in tables),
+                "functions_open_to_anon": len(functions),
+            }
+            return Collected(
+                findings=tuple(
+                    Finding(
+                        source=self.name,
+                        label=f"{label_of(self.name)} ({number}/{len(parts)})",
+                        text=part,
+                        data=data,
+                        read_at=self._clock.now(),
+                    )
+                    for number, part in enumerate(parts, start=1)
+                )
+            )
+
+        return await _guarded(self.name, read)
+
+
+class RunHistorySource:
+    """Reads how the runs of the last thirty days went, by type.
+
+    Shape: one Finding.   Cost: one call of the database.
+    """
+
+    name: Final[str] = SourceName.RUN_HISTORY.value
+
+    def __init__(self, reader: HqReader, *, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+        del subject  # agents work for all platforms
+
+        async def read() -> Collected:
+            history = await self._reader.read_run_history(_HISTORY_DAYS)
+            if not history:
+                return _empty(self.name, "Aucune exécution n'est enregistrée sur la période.")
+            runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
+            completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
+            before = sum(line.runs_before for line in history)
+            ends = f"{completed} réussie(s), {failed} en échec, coût {_say_eur(cost)}"
+            lines = [
+                f"{_HISTORY_DAYS} derniers jours : {runs} exécution(s) ({before} sur la période précédente), {ends}",
+                *map(_describe_history, history),
+            ]
+            finding = Finding(
+                source=self.name,
+                label=label_of(self.name),
+                text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+                data={
+                    "days": _HISTORY_DAYS,
+                    "runs": runs,
+                    "runs_before": before,
+                    "completed": completed,
+                    "failed": failed,
+                    "cost_eur": float(cost),
+                },
+                read_at=self._clock.now(),
+            )
+            return Collected(findings=(finding,))
+
+        return await _guarded(self.name, read)
+
+
+class OpenMattersSource:
+    """Reads what waits for somebody: approvals, incidents, failures of the day.
+
+    Shape: one Finding, also when nothing waits: that is a fact.   Cost: one call of the database.
+    """
+
+    name: Final[str] = SourceName.OPEN_MATTERS.value
+
+    def __init__(self, reader: HqReader, *, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject."""
+
+        async def read() -> Collected:
+            matters = await self._reader.read_open_matters(subject.platform_key)
+            by_kind = {
+                kind: [matter for matter in matters if matter.kind == kind]
+                for kind in ("action", "incident", "failure")
+            }
+            lines = [
+                *_list("Actions en attente d'approbation", map(_describe_action, by_kind["action"])),
+                *_list("Incidents en cours", map(_describe_incident, by_kind["incident"])),
+                *_list("Exécutions en échec depuis 24 h", map(_describe_failure, by_kind["failure"])),
+            ]
+            finding = Finding(
+                source=self.name,
+                label=label_of(self.name),
+                text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+                data={f"{kind}s": len(found) for kind, found in by_kind.items()},
+                read_at=self._clock.now(),
+            )
+            return Collected(findings=(finding,))
+
+        return await _guarded(self.name, read)
+
+
+async def _guarded(name: str, read: Callable[[], Awaitable[Collected]]) -> Collected:
+    label = label_of(name)
+    try:
+        return await read()
+    except SourceError as error:
+        return Collected(gaps=(describe_gap(error, source=name, label=label),))
+    except BackendError as error:
+        sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
+        failure = SourceUnavailable(str(error), sentence=sentence)
+        return Collected(gaps=(describe_gap(failure, source=name, label=label),))
+
+
+def _empty(name: str, sentence: str) -> Collected:
+    return Collected(gaps=(Gap(source=name, label=label_of(name), reason=GapReason.EMPTY, sentence=sentence),))
+
+
+def _exposure(table: CatalogueEntry) -> tuple[bool, bool, int]:
+    """Rank by what a stranger could reach."""
+    return not table.row_security, bool(table.open_to), not table.policies
+
+
+def _describe_table(table: CatalogueEntry) -> str:
+    policies = ", ".join(clean_line(policy, 100) for policy in table.policies or ()) or "aucune"
+    return (
+        f"- {clean_line(f'{table.schema_name}.{table.object_name}', 120)} : "
+        f"RLS {'active' if table.row_security else 'INACTIVE'} ; politiques : {shorten(policies, 400)} ; "
+        f"droits accordés à : {', '.join(table.open_to) or 'personne'}"
+    )
+
+
+def _describe_history(line: TypeHistory) -> str:
+    entry = RUN_TYPES.get(line.run_type)
+    agent = entry.agent.name if entry else "agent inconnu"
+    took = ""
+    if line.mean_ms is not None and line.longest_ms is not None:
+        took = f"durée moyenne {line.mean_ms / 1000:.1f} s, la plus longue {line.longest_ms / 1000:.1f} s"
+    parts = [
+        f"- {clean_line(label_of_run_type(line.run_type), 80)} ({agent}) : {line.runs} exécution(s)",
+        f"période précédente : {line.runs_before}",
+        f"{line.completed} réussie(s), {line.failed} en échec, {line.cancelled} annulée(s)",
+        took.replace(".", ","),
+        f"échec le plus fréquent : {clean_line(line.usual_error, 60)}" if line.usual_error else "",
+        f"coût {_say_eur(line.cost_eur)}",
+    ]
+    return " ; ".join(filter(None, parts))
+
+
+def _describe_action(matter: OpenMatter) -> str:
+    level = _LEVELS.get(matter.level or "", clean_line(matter.level or "inconnu", 20))
+    return f"{clean_line(matter.title)} (risque {level}), depuis le {say_moment(matter.since)}"
+
+
+def _describe_incident(matter: OpenMatter) -> str:
+    level = _LEVELS.get(matter.level or "", clean_line(matter.level or "inconnue", 20))
+    state = _STATES.get(matter.detail or "", clean_line(matter.detail or "?", 30))
+    platform = clean_line(matter.platform_key or "?", 60)
+    return f"[{platform}] {clean_line(matter.title)} : gravité {level}, {state}, depuis le {say_moment(matter.since)}"
+
+
+def _describe_failure(matter: OpenMatter) -> str:
+    platform = f" [{clean_line(matter.platform_key, 60)}]" if matter.platform_key else ""
+    return f"{clean_line(matter.title)}{platform}, {say_moment(matter.since)} : {clean_line(matter.detail or '?')}"
+
+
+def _list(title: str, items: Iterable[str]) -> Sequence[str]:
+    lines = [f"  - {item}" for item in items]
+    return [f"{title} ({len(lines)}) :", *lines] if lines else [f"{title} : aucun élément"]
+
+
+def _split(lines: Iterable[str]) -> Iterable[str]:
+    """Join lines into as few texts as one finding may each hold."""
+    part = ""
+    for line in lines:
+        bounded = shorten(line, SOURCE_TEXT_CHARS)
+        if part and len(part) + 1 + len(bounded) > SOURCE_TEXT_CHARS:
+            yield part
+            part = bounded
+        else:
+            part = f"{part}\n{bounded}" if part else bounded
+    yield part
+
+
+def _say_eur(amount: Decimal) -> str:
+    return f"{amount:.4f} EUR".replace(".", ",")
