@@ -157,7 +157,16 @@ class Install:
     flavour: Flavour
     bin_dir: Path
     version: str
-    has_pg_cron: bool
+    extensions: Path
+
+    @property
+    def has_pg_cron(self) -> bool:
+        """Whether pg_cron is among the extensions."""
+        return self.has_extension("pg_cron")
+
+    def has_extension(self, name: str) -> bool:
+        """Whether an extension can be created."""
+        return (self.extensions / f"{name}.control").exists()
 
     @property
     def major(self) -> int:
@@ -172,7 +181,7 @@ class Install:
         version = re.search(r"\d+(\.\d+)*", _output(bin_dir / "postgres", "--version"))
         extensions = Path(_output(bin_dir / "pg_config", "--sharedir"), "extension")
         assert version is not None
-        return cls(flavour, bin_dir, version.group(), (extensions / "pg_cron.control").exists())
+        return cls(flavour, bin_dir, version.group(), extensions)
 
     @classmethod
     def find(cls, account: Account) -> Self:
@@ -310,6 +319,10 @@ class PostgresCluster:
     def has_pg_cron(self) -> bool:
         """Whether the extension pg_cron can be created, in the cron database only."""
         return self._install.has_pg_cron
+
+    def has_extension(self, name: str) -> bool:
+        """Whether an extension can be created."""
+        return self._install.has_extension(name)
 
     @property
     def pid(self) -> int | None:

@@ -26,7 +26,7 @@ begin
       message = 'Accès refusé : cette action est réservée à la présidence.',
       hint = 'p_requester must be a user whose role is owner.';
   end if;
-  select a.*, null into run_id, status, created, reason, claim
+  select a.*, null::jsonb into run_id, status, created, reason, claim
   from hq.accept_request(
     'owner', p_requester::text, p_run_type, p_platform_key, p_context, 'manual', p_idempotency_key, 0, false
   ) as a;

@@ -47,7 +47,7 @@ begin
 
   select q.* into v_queue from hq.run_queue as q where q.run_id = p_run_id;
   v_status := case
-    when p_outcome = 'completed' then 'completed'
+    when p_outcome = 'completed' then 'completed'::hq.run_status
     when p_outcome = 'retry' and v_queue.attempt + 1 < v_queue.max_attempts then 'pending'
     else 'failed'
   end;

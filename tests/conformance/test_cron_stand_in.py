@@ -1,7 +1,7 @@
 """Where PostgreSQL has no pg_cron, the stand-in registers and runs the same jobs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -13,6 +13,8 @@ from devstack.postgres import PostgresCluster
 from workers import schema
 
 MONDAY_SEVEN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+# Only what runs every minute is due.
+A_QUIET_MINUTE = MONDAY_SEVEN + timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_our_own_job_is_registered_and_runs_as_its_user(database_without_pg_cron
     hq.run("insert into hq.runs (run_type, status) values ('SEO_AUDIT', 'failed')")
     hq.run("update hq.runs set status = 'pending'")
 
-    assert cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), MONDAY_SEVEN) == 1
+    assert cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE) == 1
 
     (detail,) = hq.rows("select username, status, command from cron.job_run_details")
     assert detail == {"username": "postgres", "status": "succeeded", "command": "select public.rescue_hq_runs()"}
@@ -62,7 +64,7 @@ def test_a_job_that_fails_is_told_and_spares_the_others(database_without_pg_cron
     hq = database_without_pg_cron
     hq.rows("select cron.schedule('broken', '* * * * *', 'select 1 / 0')")
 
-    cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), MONDAY_SEVEN)
+    cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE)
 
     told = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
     assert told == {"select 1 / 0": "failed", "select public.rescue_hq_runs()": "succeeded"}
@@ -72,10 +74,21 @@ def test_a_job_is_switched_off_and_removed_by_name(database_without_pg_cron: Dat
     hq = database_without_pg_cron
     admin_url = hq.cluster.dsn(hq.name, "supabase_admin")
     hq.rows("select cron.alter_job(jobid, active => false) from cron.job")
-    assert cron.run_due_jobs(admin_url, MONDAY_SEVEN) == 0
+    assert cron.run_due_jobs(admin_url, A_QUIET_MINUTE) == 0
 
     schema.apply(hq.url)
     assert hq.one("select active from cron.job where jobname = 'hq-rescue-runs'") == {"active": False}
     assert hq.one("select cron.unschedule('hq-rescue-runs') as gone") == {"gone": True}
     with psycopg.connect(admin_url) as admin:
-        assert admin.execute("select count(*) from cron.job").fetchone() == (0,)
+        assert admin.execute("select count(*) from cron.job where jobname = 'hq-rescue-runs'").fetchone() == (0,)
+
+
+def test_our_purge_commits_batch_by_batch_here_too(database_without_pg_cron: Database) -> None:
+    hq = database_without_pg_cron
+    hq.run("insert into hq.structured_logs (message, created_at) values ('old', now() - interval '31 days')")
+
+    cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), MONDAY_SEVEN)
+
+    told = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
+    assert told["call hq.purge_expired()"] == "succeeded"
+    assert hq.rows("select from hq.structured_logs where message = 'old'") == []
