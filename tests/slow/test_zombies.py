@@ -38,7 +38,7 @@ async def test_a_worker_that_was_paused_past_its_lease_writes_nothing_when_it_go
     assert "zombie" not in str(before)
     bills = hq.rows("select lease_token, calls from hq.run_costs where run_id = %s order by lease_token", run_id)
     assert len(bills) in {1, 2}, "one bill per lease, and none for a call whose answer was never read"
-    assert len({bill["lease_token"] for bill in bills}) == len(bills)
+    assert all(bill["calls"] == 1 for bill in bills)
     next_run = hq.ask()
     assert (await hq.settled(next_run))["status"] == "completed"
     assert late.is_alive
