@@ -131,7 +131,7 @@ async def test_a_larger_one_is_refused(relay: Relay, upstream: ScriptedServer, s
     response = await relay.post("ai-scheduler", content=b" " * size if is_told else _in_pieces(size))
 
     assert response.status_code == 413
-    assert response.json()["error_code"] == "context_too_large"
+    assert response.json()["error_code"] == "body_too_large"
     assert not upstream.heard
 
 

@@ -51,6 +51,8 @@ TOAST_OF_CODE = {
     "unknown_run_type": Toast.SENTENCE,
     "unknown_platform": Toast.SENTENCE,
     "context_too_large": Toast.SENTENCE,
+    "body_too_large": Toast.SENTENCE,
+    "wrong_method": Toast.SENTENCE,
     "run_timed_out": Toast.SENTENCE,
     "internal_error": Toast.SENTENCE,
 }
@@ -147,7 +149,7 @@ async def test_what_the_relay_refuses_itself_is_said_likewise(
     response = await relay.post("executive-run", content=b"{" * size, headers=HEADERS)
 
     told = response.json()
-    code = "invalid_request" if size == 6 else "context_too_large"
+    code = "invalid_request" if size == 6 else "body_too_large"
     assert (response.status_code, told["error_code"]) == (200, code)
     assert response.headers["x-relay-status"] == str(told["http_status"]) == ("400" if size == 6 else "413")
     _check_sentence(told["error"])

@@ -63,9 +63,10 @@ const SENTENCES = new Map<unknown, string>([
   ["unknown_run_type", "Ce type de run n'existe pas : choisissez-en un dans la liste."],
   ["unknown_platform", "Cette plateforme n'est pas connue du QG : choisissez-en une dans la liste."],
   ["not_found", "Cet élément est introuvable : actualisez la page, puis réessayez."],
-  ["method_not_allowed", "Cette fonction ne répond qu'à POST."],
+  ["wrong_method", "Cette fonction ne répond qu'à POST."],
   ["run_cancelled", "Ce run a été annulé : relancez-le si besoin."],
   ["context_too_large", "La demande est trop volumineuse : raccourcissez-la, puis relancez."],
+  ["body_too_large", "La demande est trop volumineuse : raccourcissez-la, puis relancez."],
   ["run_timed_out", "Le run a dépassé le temps permis : relancez-le ; si cela persiste, prévenez l'équipe technique."],
   ["workers_silent", "Le service des runs ne répond pas : vérifiez la liste des runs avant de relancer."],
   ["internal_error", "Une erreur interne est survenue : l'équipe technique la trouvera dans les journaux."],
@@ -78,9 +79,9 @@ const CODE_OF_STATUS = new Map([
   [402, "gateway_out_of_credit"],
   [403, "forbidden"],
   [404, "not_found"],
-  [405, "method_not_allowed"],
+  [405, "wrong_method"],
   [409, "run_cancelled"],
-  [413, "context_too_large"],
+  [413, "body_too_large"],
   [422, "invalid_request"],
   [429, "rate_limited"],
   [503, "gateway_unavailable"],
@@ -134,12 +135,11 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const { method, headers } = request;
     const origin = headers.get("origin");
     const corsHeaders = describeOrigins(origin);
-    if (method === "OPTIONS") return new Response("ok", { headers: corsHeaders });
-
     const requestId = sane(headers.get("x-request-id")) ?? crypto.randomUUID();
     const respond = ({ status, body, headers }: Answer): Response =>
       new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
-    if (method !== "POST") return respond(refuse(405, "method_not_allowed", { allow: "POST, OPTIONS" }));
+    if (method === "OPTIONS") return respond({ status: 200, body: "ok", headers: {} });
+    if (method !== "POST") return respond(refuse(405, "wrong_method", { allow: "POST, OPTIONS" }));
 
     const deadline = AbortSignal.timeout(readMilliseconds("RELAY_TIMEOUT_MS", 120_000));
     const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
@@ -167,11 +167,11 @@ async function readBody(request: Request, deadline: AbortSignal): Promise<ArrayB
       chunks.push(chunk);
     },
   });
-  if (isTooLarge(Number(request.headers.get("content-length")))) return refuse(413, "context_too_large");
+  if (isTooLarge(Number(request.headers.get("content-length")))) return refuse(413, "body_too_large");
   try {
     await request.body?.pipeTo(sink, { signal: deadline });
   } catch {
-    return isTooLarge(size) ? refuse(413, "context_too_large") : refuse(400, "invalid_request");
+    return isTooLarge(size) ? refuse(413, "body_too_large") : refuse(400, "invalid_request");
   }
   return await new Blob(chunks).arrayBuffer();
 }
