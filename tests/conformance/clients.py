@@ -11,15 +11,12 @@ import httpx
 import psycopg
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from supabase_auth import AsyncMemoryStorage
+from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
-from devstack.accounts import hash_password
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel
-
-VIEWER_EMAIL = "viewer@emocare.test"
-VIEWER_PASSWORD = "a-viewer-password"
 
 # What our own migrations will grant: enough for the wake-up, and no more.
 GRANTS = """
@@ -34,17 +31,6 @@ _PUPPET = Path(__file__).with_name("puppet.mjs")
 _PATIENCE_SECONDS = 10
 
 Heard = Literal["state", "system", "change", "broadcast"]
-
-
-def create_viewer(stack: Stack) -> None:
-    """Add a person who may look at nothing of HQ."""
-    execute(
-        stack,
-        "with account as (insert into auth.users (id, email, encrypted_password, email_confirmed_at)"
-        " select gen_random_uuid(), %s, %s, now() returning id)"
-        " insert into public.user_roles (user_id, role) select id, 'viewer' from account",
-        [VIEWER_EMAIL, hash_password(VIEWER_PASSWORD)],
-    )
 
 
 def execute(stack: Stack, query: str, parameters: list[Any] | None = None) -> Any:
