@@ -222,6 +222,9 @@ class RunType(_Fact):
     purpose: str = Field(min_length=1, description="French: what the report is for, in a sentence.")
     sections: tuple[Section, ...] = Field(min_length=1)
     schedule: Schedule | None = None
+    autopilot_default: bool = Field(
+        default=False, description="In the autopilot's list as long as the presidency has not chosen another."
+    )
     max_parallel: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Runs of this type that one worker executes at once; None: no limit of its own.",
@@ -315,6 +318,7 @@ _ENTRIES: Final = (
             calendar=Calendar(hours=(7,), weekdays=WORKING_DAYS),
             priority=Priority.HIGH,
         ),
+        autopilot_default=True,
         purpose="Il donne à la présidence, au début de la journée, l'essentiel de ce qui est établi : "
         "l'état des plateformes, les urgences et les décisions à prendre.",
         sections=_outline(
@@ -352,6 +356,7 @@ _ENTRIES: Final = (
         cost_eur=Decimal("0.05"),
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.OPEN_MATTERS),
         steps=("Sync GitHub", "Tour de table", "Synthèse", "Plan d'action"),
+        autopilot_default=True,
         purpose="Il tient lieu de compte rendu du point quotidien de direction.",
         sections=_outline(
             (
@@ -382,6 +387,7 @@ _ENTRIES: Final = (
             calendar=Calendar(hours=(18,), weekdays=WORKING_DAYS),
             priority=Priority.MEDIUM,
         ),
+        autopilot_default=True,
         purpose="Il établit, d'après les seuls faits, l'état de la plateforme désignée, ou de toutes.",
         sections=_outline(
             (
@@ -535,6 +541,7 @@ _ENTRIES: Final = (
             priority=Priority.MEDIUM,
         ),
         max_parallel=_CRAWLING_RUNS,
+        autopilot_default=True,
         purpose="Il situe nos plateformes face à leurs concurrents et dit où agir.",
         sections=_outline(
             ("Profils des concurrents", "pour chacun : offre, public, prix publics et actualité récente"),
@@ -995,6 +1002,7 @@ _ENTRIES: Final = (
             priority=Priority.MEDIUM,
         ),
         max_parallel=_CRAWLING_RUNS,
+        autopilot_default=True,
         purpose="Il organise la semaine marketing : objectifs, campagnes, contenus et moyens.",
         sections=_outline(
             (

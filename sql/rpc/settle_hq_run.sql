@@ -86,7 +86,9 @@ begin
   else
     delete from hq.run_queue where run_id = p_run_id;
   end if;
-  if v_status = 'failed' then
+  if v_status = 'completed' then
+    perform hq.propose_action(p_run_id);
+  elsif v_status = 'failed' then
     perform hq.announce(format('run_failed:%s:%s', p_run_id, p_lease_token), 'run_failed');
   end if;
   update hq.run_requests set settled_token = p_lease_token where run_id = p_run_id;
