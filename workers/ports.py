@@ -283,6 +283,9 @@ class Launcher(Protocol):
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
 
+    async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
+        """Wait for the end of a run that somebody asked for; None: it goes on."""
+
 
 class LastRun(BaseModel):
     """The latest finished run of a type."""
@@ -514,3 +517,114 @@ class Identity(Protocol):
 
     async def identify(self, token: str) -> Caller:
         """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
+
+
+class Signal(BaseModel):
+    """Something that may call for a run beside the plan. Its texts are foreign."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["failure", "red", "overdue"]
+    subject: str
+    detail: str | None = None
+
+
+class Candidate(BaseModel):
+    """A run type that the rules allow the autopilot to add now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    label: str
+
+
+class PlannedRun(BaseModel):
+    """What the plan launched in the current hour of Paris."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    status: RunStatus
+    summary: str | None = None
+
+
+class DecisionStanding(StrEnum):
+    """Whose a decision is."""
+
+    DECIDE = "decide"
+    IN_PROGRESS = "in_progress"
+    RECENT = "recent"
+    OFF = "off"
+
+
+class Opening(BaseModel):
+    """What one is told who asks to decide: the situation, or the decision that there is already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: int | None = None
+    standing: DecisionStanding
+    may_ask: bool | None = None
+    candidates: tuple[Candidate, ...] | None = None
+    signals: tuple[Signal, ...] | None = None
+    done: tuple[PlannedRun, ...] | None = None
+    pct_used: Decimal | None = None
+    is_budget_warned: bool | None = None
+    jobs_to_run: tuple[str, ...] | None = None
+    reasoning: str | None = None
+    next_check_in_minutes: int | None = None
+
+
+class Verdict(BaseModel):
+    """What is to be added to the plan, before the rules have their last word."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decided_by: Literal["rules", "model"]
+    reasoning: str
+    run_types: tuple[str, ...] = ()
+    next_check_in_minutes: int
+    refused: tuple[str, ...] = ()
+
+
+class RecordedDecision(BaseModel):
+    """A decision as it stands in the journal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recorded: bool
+    jobs_to_run: tuple[str, ...]
+    run_ids: tuple[RunId, ...]
+    skipped: tuple[str, ...]
+    reasoning: str | None
+    next_check_in_minutes: int | None
+
+
+class JournalledDecision(BaseModel):
+    """One line of the autopilot's journal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: int
+    decided_at: AwareDatetime
+    asked_by: str
+    decided_by: str
+    reasoning: str
+    jobs_to_run: tuple[str, ...]
+    run_ids: tuple[RunId, ...]
+    skipped: tuple[str, ...]
+    next_check_in_minutes: int
+    model: str | None
+    cost_eur: Decimal
+
+
+class Decisions(Protocol):
+    """The autopilot's decisions: one at a time among all processes, each recorded with what it launches."""
+
+    async def begin(
+        self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
+    ) -> Opening:
+        """Begin a decision, or learn of the one that there is. Raises: BackendError."""
+
+    async def record(self, decision_id: int, verdict: Verdict, usage: Usage) -> RecordedDecision:
+        """Launch what the rules still allow, and write it down. Raises: BackendError."""

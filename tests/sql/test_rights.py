@@ -10,7 +10,12 @@ import pytest
 from calls import refused, request, rescue
 from support.database import OWNER, VIEWER, Connection, Database, one, rows
 
-FOR_OWNERS = {"public.request_hq_run", "public.cancel_hq_run", "public.get_hq_run"}
+FOR_OWNERS = {
+    "public.request_hq_run",
+    "public.cancel_hq_run",
+    "public.get_hq_run",
+    "public.get_hq_autopilot_journal",
+}
 API_ROLES = ("anon", "authenticated", "service_role")
 READABLE = {"id", "run_type", "status", "created_at"}
 

@@ -3,6 +3,7 @@
 All are POST: the postgrest client repeats GET and HEAD by itself, and nothing may be repeated behind our back.
 """
 
+from workers.backend.rpc.decisions import begin_hq_decision, get_hq_autopilot_journal, record_hq_decision
 from workers.backend.rpc.reading import (
     SchemaState,
     get_hq_queue_state,
@@ -40,10 +41,12 @@ __all__ = [
     "Checkpoint",
     "End",
     "SchemaState",
+    "begin_hq_decision",
     "cancel_hq_run",
     "checkpoint_hq_step",
     "checkpoint_hq_steps",
     "claim_hq_runs",
+    "get_hq_autopilot_journal",
     "get_hq_queue_state",
     "get_hq_run",
     "get_hq_schema_state",
@@ -56,6 +59,7 @@ __all__ = [
     "read_hq_open_matters",
     "read_hq_platforms",
     "read_hq_run_history",
+    "record_hq_decision",
     "release_hq_runs",
     "renew_hq_leases",
     "request_and_claim_hq_run",

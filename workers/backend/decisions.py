@@ -1,0 +1,45 @@
+"""The autopilot's decisions, on top of the RPCs."""
+
+from datetime import timedelta
+from typing import Final
+
+from supabase import AsyncClient
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from shared.errors import BackendUnavailable
+from workers.backend import rpc
+from workers.ports import Opening, RecordedDecision, Usage, Verdict
+
+# The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
+_INSIST_SECONDS: Final = 10
+
+
+class SupabaseDecisions:
+    """The decisions of ``hq``.
+
+    Concurrency: safe to share between the tasks of a process.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def begin(
+        self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
+    ) -> Opening:
+        """Begin a decision, or learn of the one that there is. Raises: BackendError."""
+        return await rpc.begin_hq_decision(
+            self._client, asked_by, fresh=fresh, lease=lease, only_if_enabled=only_if_enabled
+        )
+
+    async def record(self, decision_id: int, verdict: Verdict, usage: Usage) -> RecordedDecision:
+        """Launch what the rules still allow, and write it down. Raises: BackendError."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(BackendUnavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            stop=stop_after_delay(_INSIST_SECONDS),
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await rpc.record_hq_decision(self._client, decision_id, verdict, usage)
+        raise AssertionError("tenacity either returns or raises")
