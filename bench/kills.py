@@ -15,6 +15,7 @@ from bench.figures import Figure
 from bench.rig import Rig, open_rig
 from workers.bootstrap import open_worker
 from workers.settings import (
+    AutopilotSettings,
     DatabaseSourceSettings,
     FirecrawlSettings,
     GatewaySettings,
@@ -105,5 +106,6 @@ def _settings(rig: Rig) -> Settings:
         database=DatabaseSourceSettings(),
         http=HttpSettings(),
         keys=KeyRing(),
+        autopilot=AutopilotSettings(),
         logs=LogSettings(),
     )

@@ -5,7 +5,7 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
-from shared.registry import TIME_ZONE
+from shared.registry import DATA_TAG, TIME_ZONE
 
 CUT_NOTE: Final = "\n[… coupé : texte trop long]"
 """What a text that was cut ends with."""
@@ -38,6 +38,15 @@ def clean_line(text: str, max_chars: int = 200) -> str:
 def shorten(text: str, max_chars: int) -> str:
     """Cut a text that is too long, and show that it was."""
     return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
+
+
+def fence(title: str, text: str, nonce: str) -> str:
+    """Put foreign text, already bounded, between markers that it cannot close: they hold a word it cannot know."""
+    tag = f"{DATA_TAG}-{nonce}"
+    # The nonce is unguessable; removing it all the same makes "cannot be closed" true by construction.
+    # What takes its place is not in it, so that the ends of a removal cannot join to make another.
+    inside = f"Source : {clean_line(title, 200)}\n{text}".replace(nonce, "…")
+    return f"<{tag}>\n{inside}\n</{tag}>"
 
 
 def say_day(moment: datetime) -> str:

@@ -19,10 +19,12 @@ from shared.errors import BackendRejected, BackendUnavailable, ConfigurationErro
 from shared.findings import Collected
 from workers import outbound
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
+from workers.ai_scheduler.launch import Autopilot
 from workers.asgi import Address, build_app
 from workers.backend import rpc
 from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
+from workers.backend.decisions import SupabaseDecisions
 from workers.backend.identity import SupabaseIdentity, open_auth
 from workers.backend.journal import SupabaseJournal
 from workers.backend.reader import SupabaseReader
@@ -34,7 +36,7 @@ from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
 from workers.gateway.chat import ChatGateway
 from workers.health import ApiStatusEndpoint, HealthEndpoint
-from workers.loop import Loop
+from workers.loop import Chore, Loop
 from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
@@ -63,6 +65,7 @@ class _Parts:
     store: SupabaseRunStore
     gateway: ChatGateway
     wakeups: RealtimeWakeups
+    autopilot: Autopilot
     loop: Loop
 
 
@@ -121,7 +124,14 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
         Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal)),
         Address(
             "ai-scheduler",
-            AiSchedulerEndpoint(identity=identity, launcher=desk, database=journal, clock=parts.clock),
+            AiSchedulerEndpoint(
+                identity=identity,
+                launcher=desk,
+                database=journal,
+                clock=parts.clock,
+                autopilot=parts.autopilot,
+                wait=settings.autopilot.wait,
+            ),
         ),
         Address(
             "scheduled-runs",
@@ -176,6 +186,9 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
                 clock=clock,
             )
 
+        autopilot = Autopilot(
+            decisions=SupabaseDecisions(client), gateway=gateway, clock=clock, settings=settings.autopilot
+        )
         loop = Loop(
             store=store,
             execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
@@ -184,8 +197,9 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             clock=clock,
             settings=settings.worker,
             worker_id=worker_id,
+            chores=[Chore("autopilot", settings.autopilot.every, autopilot.tick)],
         )
-        yield _Parts(clock, client, store, gateway, wakeups, loop)
+        yield _Parts(clock, client, store, gateway, wakeups, autopilot, loop)
 
 
 async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:

@@ -36,7 +36,12 @@ class Desk:
         ticket = await self._loop.request(request)
         with self._loop.news_of(ticket.run_id) as news:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
-            return Launch(ticket=ticket, ended=ended or await self._await_end(ticket.run_id, news))
+            return Launch(ticket=ticket, ended=ended or await self._await_end(ticket.run_id, news, self._wait))
+
+    async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
+        """Wait for the end of a run that somebody asked for; None: it goes on."""
+        with self._loop.news_of(run_id) as news:
+            return await self._look_up(run_id) or await self._await_end(run_id, news, within)
 
     def close(self) -> None:
         """Let nobody wait any longer: what they asked for goes on elsewhere."""
@@ -44,8 +49,8 @@ class Desk:
         for news in self._waited_for:
             news.cancel()
 
-    async def _await_end(self, run_id: RunId, news: "asyncio.Future[EndedRun]") -> EndedRun | None:
-        deadline = self._clock.monotonic() + self._wait.total_seconds()
+    async def _await_end(self, run_id: RunId, news: "asyncio.Future[EndedRun]", within: timedelta) -> EndedRun | None:
+        deadline = self._clock.monotonic() + within.total_seconds()
         self._waited_for.add(news)
         try:
             while not self._closed and (left := deadline - self._clock.monotonic()) > 0:

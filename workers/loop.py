@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -42,6 +42,15 @@ _HAND_BACK_SECONDS: Final = 10
 _PURGE_EVERY: Final = timedelta(hours=1)
 
 
+@dataclass(frozen=True)
+class Chore:
+    """What a worker also does every so often, whatever runs."""
+
+    name: str
+    every: timedelta
+    do: Callable[[], Awaitable[None]]
+
+
 @dataclass
 class _Execution:
     claim: Claim
@@ -66,6 +75,7 @@ class Loop:
         clock: Clock,
         settings: WorkerSettings,
         worker_id: str,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._store = store
         self._execute = execute
@@ -74,6 +84,7 @@ class Loop:
         self._clock = clock
         self._settings = settings
         self._worker_id = worker_id
+        self._chores = chores
         self._running: dict[RunId, _Execution] = {}
         # Places kept for requests on their way to the database, by run type: they may come back with a claim.
         self._kept: Counter[str] = Counter()
@@ -95,13 +106,13 @@ class Loop:
             asyncio.create_task(self._announcer.run(), name="announcements"),
             asyncio.create_task(self._keep_house(), name="purge"),
         ]
+        chores = [asyncio.create_task(self._repeat(chore), name=chore.name) for chore in self._chores]
         try:
             await self._take_work_until(stop)
+            await _end(chores)
             await self._drain()
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await _end([*chores, *background])
         log.info("worker.stopped", worker_id=self._worker_id)
 
     # ── Somebody waits for a run ─────────────────────────────────────────────────────────────
@@ -179,6 +190,15 @@ class Loop:
             await asyncio.wait({looking, stopping}, timeout=period, return_when=asyncio.FIRST_COMPLETED)
         finally:
             looking.cancel()
+
+    async def _repeat(self, chore: Chore) -> None:
+        """Do a chore again and again; workers that started together spread over its period."""
+        period = chore.every.total_seconds()
+        pause = period * self._random.random()
+        while True:
+            await self._clock.sleep(timedelta(seconds=pause))
+            await self._answer(chore.name, chore.do())
+            pause = period * (1 + self._random.uniform(-_SWEEP_JITTER, _SWEEP_JITTER))
 
     async def _rescue(self) -> None:
         # Not later than the next jittered look: else every other look would come too early.
@@ -351,3 +371,9 @@ class Loop:
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
         async with asyncio.timeout(_HAND_BACK_SECONDS):
             return await self._store.release([(execution.claim, execution.meter.total) for execution in executions])
+
+
+async def _end(tasks: "Sequence[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -263,6 +263,26 @@ class HttpSettings(_Block):
         return frozenset(origin.strip().rstrip("/") for origin in self.allowed_origin.split(",") if origin.strip())
 
 
+class AutopilotSettings(_Block):
+    """The autopilot, where the presidency has switched it on."""
+
+    every: Seconds = Field(
+        timedelta(minutes=5),
+        alias="AUTOPILOT_SECONDS",
+        description="How often the workers look for something to add to the plan, all of them together.",
+    )
+    decision_timeout: Seconds = Field(
+        timedelta(seconds=40),
+        alias="AUTOPILOT_DECISION_SECONDS",
+        description="What the model may take for one decision; then the rules alone decide.",
+    )
+    wait: Seconds = Field(
+        timedelta(seconds=60),
+        alias="AI_DECIDE_WAIT_SECONDS",
+        description="How long the panel waits for the reports of what it launched; they go on anyhow.",
+    )
+
+
 class LogSettings(_Block):
     """What is printed on stdout."""
 
@@ -285,6 +305,7 @@ class Settings(BaseModel):
     database: DatabaseSourceSettings
     http: HttpSettings
     keys: KeyRing
+    autopilot: AutopilotSettings
     logs: LogSettings
 
 

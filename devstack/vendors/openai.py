@@ -4,6 +4,7 @@ import hashlib
 import time
 from typing import Any
 
+from devstack.vendors.decision import is_decision, write_decision
 from devstack.vendors.report import write_report
 from devstack.vendors.stage import Call, Reply, Step
 
@@ -40,7 +41,7 @@ def error(status: int) -> Reply:
 
 def _complete(model: str, messages: list[Any], step: Step) -> dict[str, Any]:
     spoken = {role: _join(messages, role) for role in ("system", "user")}
-    text = write_report(spoken["system"], spoken["user"]) if step.content is None else step.content
+    text = _write(spoken["system"], spoken["user"]) if step.content is None else step.content
     if step.empty:
         text = ""
     tokens_in = sum(map(len, spoken.values())) // _CHARS_PER_TOKEN
@@ -68,6 +69,10 @@ def _complete(model: str, messages: list[Any], step: Step) -> dict[str, Any]:
             "cost": round(cost, 6),
         },
     }
+
+
+def _write(system: str, user: str) -> str:
+    return write_decision(user) if is_decision(system) else write_report(system, user)
 
 
 def _join(messages: list[Any], role: str) -> str:

@@ -71,21 +71,21 @@ async def test_a_long_job_goes_on_behind_its_answer(hq: Hq, owner: str) -> None:
     assert (await hq.settled(UUID(answer.json()["run_id"])))["status"] == "completed"
 
 
-async def test_a_decision_is_made_once_a_minute_for_everybody_and_journalled_once(hq: Hq, owner: str) -> None:
+async def test_where_the_autopilot_is_off_a_decision_adds_nothing_and_is_journalled_once(hq: Hq, owner: str) -> None:
     service = await hq.service()
 
     answers = await asyncio.gather(
         *(service.post("ai-scheduler", {"action": "ai_decide"}, token=owner) for _ in range(8))
     )
 
-    assert len({answer.text for answer in answers}) == 1
-    body = answers[0].json()
-    assert (body["success"], body["executed"], body["runs_launched"], body["runs_skipped"]) == (True, [], 0, 0)
-    assert body["ai_decision"]["jobs_to_run"] == []
+    for body in (answer.json() for answer in answers):
+        assert (body["success"], body["executed"], body["runs_launched"]) == (True, [], 0)
+        assert body["ai_decision"]["jobs_to_run"] == []
     (line,) = hq.rows("select * from hq.structured_logs where message = 'autopilot.decision'")
     assert line["source"] == "autopilot"
-    assert line["metadata"]["reasoning"] == body["ai_decision"]["reasoning"]
+    assert line["metadata"]["reasoning"] in {answer.json()["ai_decision"]["reasoning"] for answer in answers}
     assert not hq.rows("select from hq.runs")
+    assert await hq.model_calls() == 0
 
 
 async def test_what_nobody_can_answer_is_refused(hq: Hq, owner: str) -> None:

@@ -42,6 +42,8 @@ SHORT = {
     "LLM_RETRY_BUDGET_SECONDS": 0.1,
     "LLM_MAX_CALLS": 2,
     "LLM_BREAKER_FAILURES": 100,
+    # Only a test that says so has the autopilot look by itself.
+    "AUTOPILOT_SECONDS": 86_400,
 }
 
 # Asks the database, GitHub, and the model: the commonest kind of run.

@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from shared.errors import InvalidRequest, UnknownJob
 from shared.registry import TIME_ZONE, Job, Weekday, find_job
-from workers.ports import LastRun
+from shared.runs import RunId, RunStatus
+from shared.wording import shorten
+from workers.ai_scheduler.launch import Decided
+from workers.ports import EndedRun, LastRun, PlannedRun
+from workers.web import STILL_RUNNING
 
 TIMEZONE_NAME: Final = TIME_ZONE.key
-NOTHING_TO_ADD: Final = "Rien à ajouter : les tâches planifiées suivent leur calendrier, à l'heure de Paris."
-CHECK_AGAIN_MINUTES: Final = 60
+_SUMMARY_CHARS: Final = 200
 
 
 class SchedulerRequest(BaseModel):
@@ -73,6 +76,39 @@ def is_due(job: Job, last: LastRun | None, now: datetime) -> bool:
     today = now.astimezone(TIME_ZONE).date()
     has_run = last is not None and last.completed_at.astimezone(TIME_ZONE).date() == today
     return job.calendar.covers(now) and not has_run
+
+
+def render_decision(decided: Decided, ended: Mapping[RunId, EndedRun | None], now: datetime) -> dict[str, JsonValue]:
+    """Render a decision: what the plan did within the hour, then what was added and how far it got."""
+    executed: list[JsonValue] = [_render_planned(run) for run in decided.done]
+    executed += [_render_launched(job, ended.get(run_id)) for job, run_id in decided.launched]
+    return {
+        "success": True,
+        "ai_decision": {
+            "jobs_to_run": list(decided.jobs_to_run),
+            "reasoning": decided.reasoning,
+            "next_check_in_minutes": decided.next_check_in_minutes,
+        },
+        "executed": executed,
+        "runs_launched": len(decided.launched),
+        "runs_skipped": len(decided.skipped),
+        "checked_at": now.isoformat(),
+    }
+
+
+def _render_planned(run: PlannedRun) -> dict[str, JsonValue]:
+    return _render_executed(run.job, run.status, run.summary)
+
+
+def _render_launched(job: str, ended: EndedRun | None) -> dict[str, JsonValue]:
+    return _render_executed(job, ended.status, ended.summary) if ended else _render_executed(job, RunStatus.RUNNING, "")
+
+
+def _render_executed(job: str, status: RunStatus, summary: str | None) -> dict[str, JsonValue]:
+    if status in {RunStatus.FAILED, RunStatus.CANCELLED}:
+        return {"job": job, "success": False, "error": shorten(summary or "", _SUMMARY_CHARS)}
+    told = (summary or "") if status is RunStatus.COMPLETED else STILL_RUNNING
+    return {"job": job, "success": True, "summary": shorten(told, _SUMMARY_CHARS)}
 
 
 def _render_last(last: LastRun | None) -> dict[str, JsonValue] | None:

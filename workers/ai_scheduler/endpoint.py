@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 from pydantic import JsonValue, SecretStr
@@ -11,15 +11,15 @@ from shared.errors import CallerError, Forbidden, InvalidRequest
 from shared.registry import JOBS, TIME_ZONE, Job, Trigger
 from shared.runs import RunStatus
 from workers.ai_scheduler.contract import (
-    CHECK_AGAIN_MINUTES,
-    NOTHING_TO_ADD,
     TIMEZONE_NAME,
     is_due,
     read_request,
     refuse_action,
+    render_decision,
     render_job,
     render_state,
 )
+from workers.ai_scheduler.launch import Autopilot
 from workers.ports import Caller, Clock, Identity, Journal, Launcher, OwnerRequest, RunDoor, RunHistory, RunRequest
 from workers.web import (
     STILL_RUNNING,
@@ -32,9 +32,6 @@ from workers.web import (
 )
 
 log = structlog.get_logger(__name__)
-
-# Several open pages ask for a decision every few minutes, each for itself.
-_DECIDED_FOR: Final = timedelta(seconds=60)
 
 
 class Scheduling(RunHistory, RunDoor, Journal, Protocol):
@@ -80,10 +77,19 @@ class _Jobs:
 class AiSchedulerEndpoint(_Jobs):
     """`POST /functions/v1/ai-scheduler`: status, execute, ai_decide."""
 
-    def __init__(self, *, identity: Identity, launcher: Launcher, database: Scheduling, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        launcher: Launcher,
+        database: Scheduling,
+        clock: Clock,
+        autopilot: Autopilot,
+        wait: timedelta,
+    ) -> None:
         super().__init__(identity=identity, launcher=launcher, database=database, clock=clock)
-        self._deciding = asyncio.Lock()
-        self._decided: tuple[datetime, Reply] | None = None
+        self._autopilot = autopilot
+        self._wait = wait
 
     async def __call__(self, call: Call) -> Reply:
         """Answer the panel. Raises: CallerError, BackendError."""
@@ -100,31 +106,11 @@ class AiSchedulerEndpoint(_Jobs):
                 raise refuse_action(other)
 
     async def _decide(self) -> Reply:
-        """Decide once for everybody who asks within a minute, and journal the decision once."""
-        async with self._deciding:
-            now = self._clock.now()
-            if self._decided is not None and now - self._decided[0] < _DECIDED_FOR:
-                return self._decided[1]
-            decision: dict[str, JsonValue] = {
-                "jobs_to_run": [],
-                "reasoning": NOTHING_TO_ADD,
-                "next_check_in_minutes": CHECK_AGAIN_MINUTES,
-            }
-            local = now.astimezone(TIME_ZONE)
-            told = decision | {"paris_hour": local.hour, "paris_day": local.isoweekday() % 7}
-            await self._database.write("info", "autopilot", "autopilot.decision", told)
-            reply = Reply(
-                {
-                    "success": True,
-                    "ai_decision": decision,
-                    "executed": [],
-                    "runs_launched": 0,
-                    "runs_skipped": 0,
-                    "checked_at": now.isoformat(),
-                }
-            )
-            self._decided = (now, reply)
-            return reply
+        """Decide, or tell of the decision that there is; wait a little for what was launched."""
+        decided = await self._autopilot.decide()
+        run_ids = [run_id for _, run_id in decided.launched]
+        ends = await asyncio.gather(*(self._launcher.follow(run_id, within=self._wait) for run_id in run_ids))
+        return Reply(render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now()))
 
 
 class ScheduledRunsEndpoint(_Jobs):

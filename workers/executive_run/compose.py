@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import JsonValue
 
 from shared.findings import Collected, Finding, Gap
-from shared.registry import DATA_TAG, MISSING_DATA_SECTION, RunType, render_system_prompt
-from shared.wording import CUT_NOTE, clean_line, clean_text, say_moment
+from shared.registry import MISSING_DATA_SECTION, RunType, render_system_prompt
+from shared.wording import CUT_NOTE, clean_line, clean_text, fence, say_moment
 from workers.ports import Message, Platform
 
 FINDING_CHARS: Final = 6_000
@@ -41,7 +41,7 @@ def compose(
         _render_scope(platforms, whole_company=whole_company),
         f"Rapport demandé : {run_type.label}.",
         *_render_findings(collected.findings, nonce),
-        *([_fence("contexte fourni par l'appelant", _render_context(context), nonce)] if context else []),
+        *([fence("contexte fourni par l'appelant", _render_context(context), nonce)] if context else []),
         render_gaps(collected.gaps),
     ]
     return (
@@ -72,16 +72,8 @@ def _render_findings(findings: Sequence[Finding], nonce: str) -> list[str]:
         text = clean_text(finding.text, min(FINDING_CHARS, max(left, len(CUT_NOTE))))
         left -= len(text)
         title = finding.label if finding.url is None else f"{finding.label} ({finding.url})"
-        rendered.append(_fence(title, text, nonce))
+        rendered.append(fence(title, text, nonce))
     return rendered
-
-
-def _fence(title: str, text: str, nonce: str) -> str:
-    tag = f"{DATA_TAG}-{nonce}"
-    # The nonce is unguessable; removing it all the same makes "cannot be closed" true by construction.
-    # What takes its place is not in it, so that the ends of a removal cannot join to make another.
-    inside = f"Source : {clean_line(title, 200)}\n{text}".replace(nonce, "…")
-    return f"<{tag}>\n{inside}\n</{tag}>"
 
 
 def _render_context(context: JsonValue) -> str:

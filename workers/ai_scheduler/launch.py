@@ -1,0 +1,121 @@
+"""The autopilot: begin a decision, judge, record it with what it launches. Many may call, one decides.
+
+Who decides, what may be launched and that it happens once are settled in SQL (``begin_hq_decision``,
+``record_hq_decision``). A process that dies in between leaves a lease that ends, and nothing launched.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from shared.runs import RunId
+from workers.ai_scheduler.decide import CHECK_AGAIN_MINUTES, judge
+from workers.ports import (
+    Clock,
+    Decisions,
+    DecisionStanding,
+    Gateway,
+    Meter,
+    Opening,
+    PlannedRun,
+    RecordedDecision,
+)
+from workers.settings import AutopilotSettings
+
+log = structlog.get_logger(__name__)
+
+IN_PROGRESS: Final = "Une décision est déjà en cours. Son résultat apparaîtra au journal dans un instant."
+LOST: Final = "Cette décision a pris trop de temps et n'a rien lancé. La suivante la remplace."
+
+# Several open pages and workers ask every few minutes, each for itself.
+_FRESH: Final = timedelta(seconds=60)
+# Longer than a judgement by what recording may take, the backend being away included.
+_RECORDING: Final = timedelta(seconds=20)
+# A worker looks a little early rather than find every other look too fresh.
+_EARLY: Final = 0.8
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision as its caller is told. ``launched`` and ``done`` are empty for whom it was not made."""
+
+    reasoning: str
+    next_check_in_minutes: int
+    jobs_to_run: Sequence[str] = ()
+    launched: Sequence[tuple[str, RunId]] = ()
+    done: Sequence[PlannedRun] = ()
+    skipped: Sequence[str] = ()
+
+
+class Autopilot:
+    """Decides what to add to the plan.
+
+    Concurrency: any number of callers, in any number of processes.
+    """
+
+    def __init__(self, *, decisions: Decisions, gateway: Gateway, clock: Clock, settings: AutopilotSettings) -> None:
+        self._decisions = decisions
+        self._gateway = gateway
+        self._clock = clock
+        self._settings = settings
+
+    async def decide(self) -> Decided:
+        """Decide for whoever looks at the panel, or return the decision that there is. Raises: BackendError."""
+        opening = await self._decisions.begin("panel", fresh=_FRESH, lease=self._lease)
+        if opening.standing is DecisionStanding.DECIDE:
+            return await self._conclude(opening)
+        return Decided(
+            reasoning=opening.reasoning or IN_PROGRESS,
+            next_check_in_minutes=opening.next_check_in_minutes or CHECK_AGAIN_MINUTES,
+            jobs_to_run=opening.jobs_to_run or (),
+        )
+
+    async def tick(self) -> None:
+        """Decide because it is time to, where the presidency has switched the autopilot on. Raises: BackendError."""
+        fresh = max(_FRESH, self._settings.every * _EARLY)
+        opening = await self._decisions.begin("worker", fresh=fresh, lease=self._lease, only_if_enabled=True)
+        if opening.standing is DecisionStanding.DECIDE:
+            await self._conclude(opening)
+
+    @property
+    def _lease(self) -> timedelta:
+        return self._settings.decision_timeout + _RECORDING
+
+    async def _conclude(self, opening: Opening) -> Decided:
+        assert opening.decision_id is not None
+        meter = Meter()
+        verdict = await judge(
+            opening,
+            self._gateway,
+            meter=meter,
+            now=self._clock.now(),
+            nonce=secrets.token_hex(8),
+            within=self._settings.decision_timeout,
+        )
+        recorded = await self._decisions.record(opening.decision_id, verdict, meter.total)
+        log.info(
+            "autopilot.decided",
+            decision=opening.decision_id,
+            decided_by=verdict.decided_by,
+            launched=recorded.jobs_to_run,
+            skipped=recorded.skipped,
+            cost_eur=str(meter.total.cost_eur),
+        )
+        return _tell(opening, recorded)
+
+
+def _tell(opening: Opening, recorded: RecordedDecision) -> Decided:
+    if not recorded.recorded:
+        return Decided(reasoning=LOST, next_check_in_minutes=CHECK_AGAIN_MINUTES)
+    return Decided(
+        reasoning=recorded.reasoning or "",
+        next_check_in_minutes=recorded.next_check_in_minutes or CHECK_AGAIN_MINUTES,
+        jobs_to_run=recorded.jobs_to_run,
+        launched=tuple(zip(recorded.jobs_to_run, recorded.run_ids, strict=True)),
+        done=opening.done or (),
+        skipped=recorded.skipped,
+    )
