@@ -80,7 +80,7 @@ class Worker:
 
     def events(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """Return what it logged under this name, with these fields."""
-        logged = (_parse(line) for line in self._log.read_text(errors="replace").splitlines())
+        logged = (_parse(line) for line in self.log().splitlines())
         return [line for line in logged if line.items() >= ({"event": event} | fields).items()]
 
     async def logged(self, event: str, *, within: float = 15, times: int = 1, **fields: object) -> dict[str, Any]:
@@ -93,10 +93,14 @@ class Worker:
             await asyncio.sleep(POLL_SECONDS)
         return found[-1]
 
+    def log(self) -> str:
+        """Read all that it logged."""
+        return self._log.read_text(errors="replace")
+
     def tail(self) -> str:
         """Tell the end of its log, for the message of a failed test."""
         state = "alive" if self.is_alive else f"ended with {self._process.returncode}"
-        lines = self._log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        lines = self.log().splitlines()[-_TAIL_LINES:]
         return "\n".join([f"── {self.name} ({state})", *lines])
 
 

@@ -15,6 +15,7 @@ from shared.findings import Collected
 from shared.registry import RunType, SourceName, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
 from workers.executive_run.compose import compose
+from workers.executive_run.sanitise import sanitise_report
 from workers.executive_run.steps import Step, StepBook
 from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
@@ -101,7 +102,7 @@ class ExecutiveRun:
         book.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=answer.text,
+            summary=sanitise_report(answer.text, collected.findings),
             appendix=self._appendix(claim, run_type, collected, answer, meter),
             steps=book.unwritten(),
             evidence=_evidence(collected),

@@ -1,0 +1,147 @@
+"""Each report is fed with the data that it promises, says where they came from, and admits what is missing."""
+
+import zlib
+from typing import Any
+from uuid import UUID
+
+import pytest
+from support.database import Row
+from support.hq import Hq
+
+from shared.registry import RUN_TYPES, RunType, SourceName
+
+LABELS = {
+    SourceName.PLATFORMS: "Base HQ",
+    SourceName.OPEN_MATTERS: "Base HQ",
+    SourceName.GITHUB: "GitHub API",
+    SourceName.GITHUB_ACTIONS: "GitHub Actions",
+    SourceName.GITHUB_ALERTS: "GitHub Dependabot",
+    SourceName.PERPLEXITY: "Perplexity AI",
+    SourceName.FIRECRAWL: "Firecrawl",
+    SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
+    SourceName.RUN_HISTORY: "Historique des exécutions",
+}
+"""Stripe has tests of its own."""
+
+MARKS = {
+    SourceName.PLATFORMS: "disponibilité enregistrée",
+    SourceName.OPEN_MATTERS: "Publier la 2.1 (risque élevé)",
+    SourceName.GITHUB: "laeticiamng/nearvity : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)",
+    SourceName.GITHUB_ACTIONS: "48 exécution(s) de pipeline enregistrée(s)",
+    SourceName.GITHUB_ALERTS: "130 alerte(s) de dépendance ouverte(s)",
+    SourceName.FIRECRAWL: "EUR par mois",
+    SourceName.DATABASE_CATALOGUE: "hq.runs : RLS active",
+    SourceName.RUN_HISTORY: "30 derniers jours",
+}
+"""Something that only the source's own data hold."""
+
+
+def keys(hq: Hq) -> dict[str, object]:
+    """Name the variables with which a worker reads every source."""
+    return {
+        "PERPLEXITY_API_URL": f"{hq.vendors.base_url}/perplexity",
+        "PERPLEXITY_API_KEY": "a-key",
+        "FIRECRAWL_API_URL": f"{hq.vendors.base_url}/firecrawl/v2",
+        "FIRECRAWL_API_KEY": "a-key",
+        "COMPETITOR_PAGES": "https://concurrent.example/tarifs",
+        "TECH_WATCH_PAGES": "https://veille-technique.example",
+        "WORKER_CONCURRENCY": 4,
+    }
+
+
+def marks_of(run_type: RunType) -> list[str]:
+    marks = [MARKS[source] for source in run_type.sources if source in MARKS]
+    if run_type.search is not None:
+        marks.append(f"Repère {zlib.crc32(run_type.search.query.encode()) % 1_000} :")
+    return marks
+
+
+async def finish(hq: Hq, *run_types: RunType) -> dict[str, Row]:
+    asked = {run_type.key: hq.ask(run_type.key) for run_type in run_types}
+    return {key: await hq.settled(run_id, within=90) for key, run_id in asked.items()}
+
+
+def evidence_of(hq: Hq, run_id: UUID) -> list[Row]:
+    query = "select evidence_type, data, source_url from hq.run_evidence where run_id = %s order by created_at"
+    return hq.rows(query, run_id)
+
+
+async def prompts(hq: Hq) -> dict[str, str]:
+    """Return what the model was asked, by the label of the report."""
+    calls: list[dict[str, Any]] = await hq.vendors.calls("openai")
+    users = [call["body"]["messages"][1]["content"] for call in calls]
+    return {user.partition("Rapport demandé : ")[2].partition(".\n")[0]: user for user in users}
+
+
+async def test_every_report_holds_its_data_and_tells_exactly_where_they_came_from(hq: Hq) -> None:
+    hq.database.run("insert into hq.actions (action_type, title, risk_level) values ('x', 'Publier la 2.1', 'high')")
+    hq.database.run("insert into hq.runs (run_type, status) values ('SEO_AUDIT', 'completed')")
+    await hq.worker(**keys(hq))
+
+    runs = await finish(hq, *RUN_TYPES.values())
+
+    asked = await prompts(hq)
+    for run_type in RUN_TYPES.values():
+        run, question = runs[run_type.key], asked[run_type.label]
+        assert run["status"] == "completed", (run_type.key, hq.explain())
+        missing = [mark for mark in marks_of(run_type) if mark not in question]
+        assert missing == [], run_type.key
+        evidence = evidence_of(hq, run["id"])
+        read = {row["evidence_type"] for row in evidence} - {"gap", SourceName.STRIPE}
+        assert read == set(run_type.sources) - {SourceName.STRIPE}, run_type.key
+        told = dict.fromkeys(LABELS[source] for source in run_type.sources if source in LABELS)
+        sources = [name for name in run["detailed_appendix"]["data_sources"] if name != "Stripe"]
+        assert sources == [*told, "Lovable AI Gateway"], run_type.key
+
+
+@pytest.mark.parametrize("vendor", ["github", "perplexity", "firecrawl"])
+async def test_with_a_vendor_down_every_report_is_written_and_names_it(hq: Hq, vendor: str) -> None:
+    await hq.worker(**keys(hq))
+    await hq.vendors.script(vendor, {"status": 500}, repeat=True)
+    touched = [t for t in RUN_TYPES.values() if any(source.startswith(vendor) for source in t.sources)]
+
+    runs = await finish(hq, *touched)
+
+    asked = await prompts(hq)
+    for run_type in touched:
+        run = runs[run_type.key]
+        assert run["status"] == "completed", hq.explain()
+        gaps = {row["data"]["source"] for row in evidence_of(hq, run["id"]) if row["evidence_type"] == "gap"}
+        assert gaps - {SourceName.STRIPE} == {source for source in run_type.sources if source.startswith(vendor)}
+        assert "est en panne" in asked[run_type.label].partition("Données manquantes :")[2]
+        assert "est en panne" in run["executive_summary"].partition("Données manquantes")[2]
+        named = {LABELS[source] for source in run_type.sources if source.startswith(vendor)}
+        assert not named & set(run["detailed_appendix"]["data_sources"])
+
+
+@pytest.mark.parametrize(
+    ("function", "source"),
+    [
+        ("read_hq_catalogue", SourceName.DATABASE_CATALOGUE),
+        ("read_hq_run_history", SourceName.RUN_HISTORY),
+        ("read_hq_open_matters", SourceName.OPEN_MATTERS),
+    ],
+)
+async def test_with_a_part_of_the_database_closed_the_report_is_written_and_names_it(
+    hq: Hq, function: str, source: SourceName
+) -> None:
+    await hq.worker(**keys(hq))
+    hq.database.run(f"revoke execute on function public.{function} from service_role")
+    run_type = next(run_type for run_type in RUN_TYPES.values() if source in run_type.sources)
+
+    run = (await finish(hq, run_type))[run_type.key]
+
+    assert run["status"] == "completed"
+    gaps = [row["data"]["source"] for row in evidence_of(hq, run["id"]) if row["evidence_type"] == "gap"]
+    assert gaps == [source]
+
+
+async def test_what_a_search_cost_is_part_of_the_runs_cost(hq: Hq) -> None:
+    await hq.worker(**keys(hq))
+
+    run = (await finish(hq, RUN_TYPES["TECH_WATCH_REPORT"]))["TECH_WATCH_REPORT"]
+
+    bill = hq.one("select * from hq.run_costs where run_id = %s", run["id"])
+    assert (bill["calls"], bill["model"], bill["estimated"]) == (2, "google/gemini-2.5-pro", False)
+    assert float(bill["cost_eur"]) > 0.006
+    assert run["detailed_appendix"]["cost_estimate"] == float(bill["cost_eur"])
