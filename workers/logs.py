@@ -31,14 +31,24 @@ REDACTED: Final = "[redacted]"
 def redact(value: object) -> object:
     """Return the value with everything that looks like a secret replaced, at any depth."""
     if isinstance(value, str):
-        return _SECRETS.sub(REDACTED, value)
+        return redact_text(value)
     if isinstance(value, Mapping):
-        return {str(key): _redact_entry(str(key), entry) for key, entry in value.items()}
+        return redact_fields(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [redact(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float):
         return value
     return redact(str(value))  # whatever prints it would do the same, unredacted
+
+
+def redact_fields(fields: Mapping[Any, object]) -> dict[str, object]:
+    """Return the fields without secrets: neither what looks like one, nor what stands under the name of one."""
+    return {str(key): _redact_entry(str(key), entry) for key, entry in fields.items()}
+
+
+def redact_text(text: str) -> str:
+    """Return the text with everything that looks like a secret replaced."""
+    return _SECRETS.sub(REDACTED, text)
 
 
 def _redact_entry(key: str, value: object) -> object:
@@ -49,7 +59,7 @@ def _redact_entry(key: str, value: object) -> object:
 
 
 def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
-    return {key: _redact_entry(key, value) for key, value in event.items()}
+    return redact_fields(event)
 
 
 def configure_logs(settings: LogSettings) -> None:

@@ -3,7 +3,8 @@
 Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
 whose database password one does not have. Migrations run once, each in its own transaction; functions, their grants and
 the mirror are written again every time, in one transaction, because the ledger cannot know what somebody changed
-by hand.
+by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so that nobody who
+writes has to wait; the catalogue tells whether they are there.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
 
 _MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
 _LOCK_ATTEMPTS: Final = 10
+# How long the building of an index waits for transactions that began before it.
+_INDEX_PATIENCE: Final = "60s"
 
 # A trigger is among what is written again: rather than queue behind a long transaction, and let all others queue
 # behind us, we give way and ask again.
@@ -86,12 +89,13 @@ class Report:
     migrations: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     registry: bool = False
+    indexes: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         """Tell whether the database was behind."""
-        return bool(self.migrations or self.functions or self.registry)
+        return bool(self.migrations or self.functions or self.registry or self.indexes)
 
 
 def read_files(folder: Path = SQL_FOLDER) -> tuple[SqlFile, ...]:
@@ -112,6 +116,11 @@ def read_files(folder: Path = SQL_FOLDER) -> tuple[SqlFile, ...]:
     return (*migrations, *functions)
 
 
+def read_indexes(folder: Path = SQL_FOLDER) -> dict[str, str]:
+    """Read the indexes that are built without holding anybody up: name → its one statement."""
+    return {path.stem: path.read_text() for path in sorted((folder / "indexes").glob("*.sql"))}
+
+
 def render(files: Iterable[SqlFile] | None = None) -> str:
     """Render everything as one text that can be pasted in the SQL editor, any number of times."""
     parts = [
@@ -122,7 +131,7 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
         _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
         for file in (read_files() if files is None else files)
     ]
-    parts += [_mirror_statement(), _AFTER]
+    parts += [_mirror_statement(), _AFTER, _render_indexes()]
     return "\n".join(parts)
 
 
@@ -140,7 +149,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
                 "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
         connection.add_notice_handler(lambda notice: _keep(notice, report))
-        connection.execute("select pg_advisory_lock(hashtextextended('hq.worker_migrations', 0))")
+        _wait_in_turn(connection)
         connection.execute(_LEDGER.encode())
         known = _read_ledger(connection)
         for file in files:
@@ -155,6 +164,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
         texts = [f.text for f in functions]
         _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), _mirror_statement(), _AFTER])
         report.functions = [f.name for f in changed]
+        report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
         report.registry = mirrored != [(REGISTRY_VERSION, len(RUN_TYPES))]
     return report
 
@@ -172,6 +182,44 @@ def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Itera
             time.sleep(0.2 * attempt)
         else:
             return
+
+
+def _wait_in_turn(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+    # Asked again and again, not waited for: whoever waits in the database holds a snapshot, and an index that is
+    # built concurrently waits for every snapshot, this one included.
+    while connection.execute("select pg_try_advisory_lock(hashtextextended('hq.worker_migrations', 0))").fetchone() != (
+        True,
+    ):
+        time.sleep(0.05)
+
+
+def _build(connection: "psycopg.Connection[tuple[object, ...]]", name: str, text: str, report: Report) -> bool:
+    """Build an index unless it is there; tell whether it was built."""
+    (valid,) = connection.execute(
+        "select bool_and(indisvalid) from pg_index where indexrelid = to_regclass(%s)", [f"hq.{name}"]
+    ).fetchone() or (None,)
+    if valid:
+        return False
+    try:
+        connection.execute(f"set lock_timeout = '{_INDEX_PATIENCE}'".encode())
+        if valid is False:  # what a build that was cut short leaves behind: maintained, and of no use
+            connection.execute(f"drop index concurrently hq.{name}".encode())
+        connection.execute(text.encode())
+    except psycopg.errors.LockNotAvailable:
+        report.notices.append(
+            f"index {name}: not built, an open transaction stands in the way; run emocare migrate again"
+        )
+        return False
+    finally:
+        connection.execute("reset lock_timeout")
+    return True
+
+
+def _render_indexes() -> str:
+    """Render the indexes as comments: in one transaction with the rest they could not be built."""
+    lines = ["-- Last, and each alone (it cannot be part of a transaction): copy it without the dashes and run it."]
+    lines += [f"-- {line}" for text in read_indexes().values() for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
 
 
 def _keep(notice: psycopg.errors.Diagnostic, report: Report) -> None:

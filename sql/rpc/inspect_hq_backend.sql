@@ -99,6 +99,16 @@ begin
   where q.worker_id is null and q.run_at <= now() and r.status = 'pending';
 
   return query select
+    'index of the logs by date',
+    case when bool_and(i.indisvalid) then 'green' else 'amber' end,
+    case
+      when bool_and(i.indisvalid) then 'structured_logs_created'
+      else 'missing: the unfiltered list reads all logs; run emocare migrate, or the last statement of emocare sql, alone'
+    end
+  from pg_catalog.pg_index as i
+  where i.indexrelid = to_regclass('hq.structured_logs_created');
+
+  return query select
     'log retention',
     case when r.days is null then 'red' when m.late then 'amber' else 'green' end,
     case

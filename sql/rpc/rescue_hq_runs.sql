@@ -32,8 +32,12 @@ begin
     for update of q skip locked for no key update of r skip locked
   loop
     if v_row.status not in ('pending', 'running') then
-      -- Somebody ended the run in the table editor.
-      perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
+      -- Somebody ended the run in the table editor. Whoever ends it as failed has its failure told as any other.
+      if v_row.status = 'failed' then
+        perform hq.log_run('error', 'run.failed', v_row.run_id, jsonb_build_object('error_code', 'ended_by_hand'));
+      else
+        perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
+      end if;
       delete from hq.run_queue where run_id = v_row.run_id;
       dropped := dropped + 1;
     elsif v_row.status = 'pending' or v_row.worker_id is null then

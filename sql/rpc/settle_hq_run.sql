@@ -104,7 +104,10 @@ begin
       'attempt', v_appendix -> 'attempt',
       'fallback_used', v_appendix -> 'fallback_used',
       'breaker_state', v_appendix -> 'breaker_state',
-      'error_code', v_appendix -> 'error_code',
+      'error_code', case
+        when v_status = 'completed' then v_appendix -> 'error_code'
+        else coalesce(nullif(v_appendix -> 'error_code', 'null'), '"unspecified"')
+      end,
       'error_message', v_appendix -> 'error_message',
       'worker_id', v_queue.worker_id,
       'lease_token', p_lease_token

@@ -40,6 +40,7 @@ def test_a_database_at_the_newest_schema_is_all_green(service: Connection) -> No
         "oldest waiting run": "green",
         "closed doors": "green",
         "log retention": "green",
+        "index of the logs by date": "green",
     }
     assert checks["schema variant"]["detail"] == "head"
 
@@ -55,6 +56,7 @@ def test_the_older_schema_is_known_by_its_logs(seed_database: Database) -> None:
 @pytest.mark.parametrize(
     ("check", "damage"),
     [
+        ("index of the logs by date", "drop index hq.structured_logs_created"),
         ("realtime publication", "alter publication supabase_realtime drop table hq.runs"),
         ("realtime grant authenticated", "revoke usage on schema hq from authenticated"),
         ("realtime grant service_role", "revoke select (status) on hq.runs from service_role"),

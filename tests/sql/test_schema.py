@@ -2,6 +2,7 @@
 
 import threading
 
+import psycopg
 import pytest
 from support.database import Database
 
@@ -22,9 +23,10 @@ def test_applying_twice_changes_nothing_the_second_time(bare_database: Database)
 
 
 def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare_database: Database) -> None:
-    text = schema.render().encode()
-    bare_database.sql.execute(text)
-    bare_database.sql.execute(text)
+    text = schema.render()
+    bare_database.sql.execute(text.encode())
+    bare_database.sql.execute(text.encode())
+    bare_database.sql.execute(_last_statement(text))
 
     assert not schema.apply(bare_database.url).changed
 
@@ -32,6 +34,7 @@ def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare
 def test_the_printed_text_and_the_migrations_make_the_same_schema(clone) -> None:  # noqa: ANN001
     pasted, migrated = clone("head"), clone("head")
     pasted.sql.execute(schema.render().encode())
+    pasted.sql.execute(_last_statement(schema.render()))
     schema.apply(migrated.url)
 
     assert _catalogue(pasted) == _catalogue(migrated)
@@ -117,6 +120,43 @@ def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(
     assert runs["SEO_AUDIT"]["status"] == "cancelled"
     assert "annulée" in runs["SEO_AUDIT"]["executive_summary"]
     assert runs["CODE_REVIEW"]["status"] == "pending"
+
+
+def _last_statement(text: str) -> bytes:
+    """Do what the text says at its end: copy the last statement without its dashes."""
+    return text.splitlines()[-1].removeprefix("-- ").encode()
+
+
+def test_an_index_whose_building_was_cut_short_is_built_again(bare_database: Database) -> None:
+    """A build that fails leaves an index that is maintained and never used."""
+    with bare_database.connect() as reader, bare_database.connect() as builder:
+        reader.execute("begin isolation level repeatable read; select from hq.structured_logs")
+        builder.execute("set lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            builder.execute(schema.read_indexes()["structured_logs_created"].encode())
+        reader.execute("rollback")
+    valid = "select indisvalid from pg_index where indexrelid = to_regclass('hq.structured_logs_created')"
+    assert bare_database.one(valid) == {"indisvalid": False}
+
+    report = schema.apply(bare_database.url)
+
+    assert report.indexes == ["structured_logs_created"]
+    assert bare_database.one(valid) == {"indisvalid": True}
+    assert not schema.apply(bare_database.url).changed
+
+
+def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_told(
+    bare_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_INDEX_PATIENCE", "100ms")
+    with bare_database.connect() as reader:
+        reader.execute("begin isolation level repeatable read; select from public.user_roles")
+
+        report = schema.apply(bare_database.url)
+
+    assert report.migrations
+    assert report.indexes == []
+    assert any("run emocare migrate again" in notice for notice in report.notices)
 
 
 def _catalogue(database: Database) -> list[tuple[object, ...]]:

@@ -86,6 +86,15 @@ async def test_what_may_pass_is_tried_again_and_says_so(make: partial[ExecutiveR
     assert timedelta(seconds=5) <= settlement.retry_in <= timedelta(seconds=10)
 
 
+async def test_no_secret_of_an_error_reaches_the_runs_log(make: partial[ExecutiveRun]) -> None:
+    """The database keeps the message with the run and in its log, which the screens show."""
+    error = errors.GatewayRejected("refused: Bearer sk-abcdefgh12345678, asked by presidente@emocare.test")
+
+    settlement = await execute(make(gateway=FakeGateway(error)))
+
+    assert settlement.appendix["error_message"] == "refused: Bearer [redacted], asked by [redacted]"
+
+
 async def test_the_last_attempt_fails_for_good_and_promises_nothing(make: partial[ExecutiveRun]) -> None:
     error = errors.GatewayUnavailable("the model's service answered 503")
     settlement = await execute(make(gateway=FakeGateway(error)), attempt=3)

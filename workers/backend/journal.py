@@ -1,6 +1,7 @@
 """What the screens show beside runs: events of the business, the history of the jobs, and the door for jobs."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import structlog
 from pydantic import JsonValue
@@ -8,6 +9,7 @@ from supabase import AsyncClient
 
 from shared.errors import BackendError
 from workers.backend import rpc
+from workers.logs import redact_fields
 from workers.ports import LastRun, RunRequest, RunTicket
 
 log = structlog.get_logger(__name__)
@@ -23,9 +25,10 @@ class SupabaseJournal:
         self._client = client
 
     async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
-        """Write an event; one that cannot be written is told in the logs instead."""
+        """Write an event, without secrets; one that cannot be written is told in the logs instead."""
         try:
-            await rpc.write_hq_log(self._client, level, source, message, metadata)
+            kept = {key: cast("JsonValue", value) for key, value in redact_fields(metadata).items()}
+            await rpc.write_hq_log(self._client, level, source, message, kept)
         except BackendError as error:
             log.warning("journal.failed", message=message, error_code=error.code, error_message=str(error))
 

@@ -108,7 +108,7 @@ def _tell(report: schema.Report) -> None:
     if not report.changed:
         console.print("The database is up to date; functions, grants and run types were written again.")
         return
-    for kind, names in (("migration", report.migrations), ("function", report.functions)):
+    for kind, names in (("migration", report.migrations), ("function", report.functions), ("index", report.indexes)):
         for name in names:
             console.print(f"[green]✓[/] {kind} {name}", highlight=False)
     if report.registry:

@@ -17,6 +17,7 @@ from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
 from workers.executive_run.compose import compose
 from workers.executive_run.sanitise import sanitise_report
 from workers.executive_run.steps import Step, StepBook
+from workers.logs import redact_text
 from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
 
@@ -139,7 +140,7 @@ class ExecutiveRun:
             summary=_tell_retry(claim, error) if again else error.sentence,
             appendix={
                 "error_code": error.code,
-                "error_message": str(error),
+                "error_message": redact_text(str(error)),
                 "http_status": error.http_status,
                 "trigger": claim.trigger,
                 "max_attempts": claim.max_attempts,

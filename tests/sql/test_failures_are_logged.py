@@ -1,0 +1,110 @@
+"""A run that fails, in whatever way, leaves exactly one `run.failed`, which says what an operator asks."""
+
+from collections.abc import Callable
+
+import pytest
+from calls import claim_one, expire, logs_of, lose_lease, rescue, run_of, settle, start
+from support.database import Database, Row
+
+WHY = {"error_code": "gateway_unavailable", "error_message": "503"}
+SAID = {"error_code", "platform_key", "run_type", "duration_ms", "model_used", "attempt", "run_id"}
+
+
+def _fail_at_once(database: Database, claimed: Row) -> None:
+    assert settle(database.sql, claimed, "failed", appendix=WHY) == "failed"
+    assert settle(database.sql, claimed, "failed", appendix=WHY) == "failed"  # its answer was lost
+
+
+def _fail_without_a_word(database: Database, claimed: Row) -> None:
+    assert settle(database.sql, claimed, "failed", appendix={}) == "failed"
+
+
+def _use_up_every_attempt(database: Database, claimed: Row) -> None:
+    assert settle(database.sql, claimed, "retry", appendix=WHY) == "pending"
+    assert settle(database.sql, claim_one(database.sql), "retry", appendix=WHY) == "pending"
+    assert settle(database.sql, claim_one(database.sql), "retry", appendix=WHY) == "failed"
+
+
+def _fall_silent_every_time(database: Database, claimed: Row) -> None:
+    del claimed
+    lose_lease(database)
+    for _ in range(2):
+        claim_one(database.sql)
+        lose_lease(database)
+    expire(database)
+    rescue(database.sql)
+
+
+def _settle_after_the_lease_was_lost(database: Database, claimed: Row) -> None:
+    database.run("update hq.run_queue set max_attempts = 1")
+    lose_lease(database)
+    assert settle(database.sql, claimed, "failed", appendix=WHY) == "lost"
+
+
+def _end_it_by_hand(database: Database, claimed: Row) -> None:
+    database.run("update hq.runs set status = 'failed', completed_at = now() where id = %s", claimed["run_id"])
+    rescue(database.sql)
+    rescue(database.sql)
+
+
+WAYS = [
+    _fail_at_once,
+    _fail_without_a_word,
+    _use_up_every_attempt,
+    _fall_silent_every_time,
+    _settle_after_the_lease_was_lost,
+    _end_it_by_hand,
+]
+
+
+@pytest.mark.parametrize("variant", ["seed", "head"])
+@pytest.mark.parametrize("fail", WAYS)
+def test_a_failure_is_told_once_and_whole(
+    fail: Callable[[Database, Row], None],
+    variant: str,
+    clone,  # noqa: ANN001
+) -> None:
+    database: Database = clone(f"{variant}_hq")
+    claimed = start(database, platform_key="nearvity")
+
+    fail(database, claimed)
+
+    assert run_of(database, claimed["run_id"])["status"] == "failed"
+    (log,) = logs_of(database, claimed["run_id"], "run.failed")
+    told = log["metadata"]
+    assert log["level"] == "error"
+    assert {name for name in SAID if told.get(name) is not None} == SAID
+    assert told["run_id"] == str(log["run_id"]) == str(claimed["run_id"])
+    assert (told["run_type"], told["platform_key"]) == ("SEO_AUDIT", "nearvity")
+    assert isinstance(told["duration_ms"], int)
+
+
+def test_a_second_life_that_fails_again_is_told_again(database: Database) -> None:
+    claimed = start(database)
+    _fail_at_once(database, claimed)
+    database.run("update hq.runs set status = 'pending' where id = %s", claimed["run_id"])
+    rescue(database.sql)
+    _fail_at_once(database, claim_one(database.sql))
+
+    assert len(logs_of(database, claimed["run_id"], "run.failed")) == 2
+
+
+@pytest.mark.parametrize("end", ["completed", "cancelled"])
+def test_a_run_that_did_not_fail_is_not_said_to_have(end: str, database: Database) -> None:
+    claimed = start(database)
+    if end == "completed":
+        settle(database.sql, claimed)
+    else:
+        database.rows("select public.cancel_hq_run(%s)", claimed["run_id"])
+
+    assert logs_of(database, claimed["run_id"], "run.failed") == []
+
+
+def test_the_levels_are_those_that_the_viewer_offers(database: Database) -> None:
+    """Nothing of ours writes `critical`, which the viewer cannot filter."""
+    bodies = database.rows(
+        "select p.oid::regprocedure::text as name from pg_proc as p "
+        "where p.pronamespace = 'hq'::regnamespace and p.prosrc ~ '''critical'''"
+    )
+
+    assert bodies == []

@@ -1,0 +1,41 @@
+"""The journal tells the screens what happened, and nobody a secret."""
+
+import json
+
+import httpx
+from hypothesis import given
+from supabase import AsyncClientOptions, acreate_client
+from test_logs_properties import secrets
+
+from workers.backend.journal import SupabaseJournal
+
+KEY = "sb_secret_0123456789abcdef"
+
+
+async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
+    sent: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content)
+        return httpx.Response(200, json=None)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        client = await acreate_client("http://supabase.test", KEY, AsyncClientOptions(httpx_client=http))
+        await SupabaseJournal(client).write("warn", "autopilot", "autopilot.decision", metadata)  # type: ignore[arg-type]
+    (body,) = sent
+    told: dict[str, object] = json.loads(body)["p_metadata"]
+    return told
+
+
+@given(secrets)
+async def test_no_secret_is_written_to_the_journal(secret: str) -> None:
+    told = await _what_is_sent({"reasoning": f"as {secret} said", "jobs_to_run": [secret], "run_type": "SEO_AUDIT"})
+
+    assert secret not in json.dumps(told)
+    assert told["run_type"] == "SEO_AUDIT"
+
+
+async def test_what_is_no_secret_is_written_as_it_is() -> None:
+    metadata: dict[str, object] = {"reasoning": "Rien à lancer.", "jobs_to_run": ["a", "b"], "duration_ms": 12}
+
+    assert await _what_is_sent(metadata) == metadata
