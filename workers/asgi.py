@@ -9,6 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
+from pydantic import BaseModel, JsonValue
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -36,18 +37,37 @@ _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True)
 class Address:
-    """One function: its name below the prefix, its method, who answers."""
+    """One function: its name below the prefix, its method, who answers; what it takes, for whoever asks."""
 
     name: str
     endpoint: Endpoint
     method: str = "POST"
     public: bool = False  # any page may read it, whatever the allowed origins
+    takes: type[BaseModel] | None = None  # the fields of its body
+    headers: tuple[str, ...] = ()  # that it reads beside the usual ones
+    statuses: tuple[int, ...] = (200,)  # with an answer; all others come with an error
+    prefix: str = PREFIX
+
+    @property
+    def path(self) -> str:
+        """Return where it is."""
+        return f"{self.prefix}/{self.name}"
 
 
-def build_app(addresses: Sequence[Address], *, origins: frozenset[str]) -> ASGIApp:
-    """Build the application."""
-    routes = [Route(f"{PREFIX}/{address.name}", _Function(address)) for address in addresses]
-    public = frozenset(f"{PREFIX}/{address.name}" for address in addresses if address.public)
+def build_app(
+    addresses: Sequence[Address], *, origins: frozenset[str], document: Mapping[str, JsonValue] | None = None
+) -> ASGIApp:
+    """Build the application; the document tells what it answers, to anybody who asks for ``/openapi.json``."""
+    if document is not None:
+        reply = Reply(document)
+
+        async def tell(call: Call) -> Reply:
+            del call
+            return reply
+
+        addresses = [*addresses, Address("openapi.json", tell, method="GET", public=True, prefix="")]
+    routes = [Route(address.path, _Function(address)) for address in addresses]
+    public = frozenset(address.path for address in addresses if address.public)
     app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
     return _Envelope(app, origins=origins, public=public)

@@ -18,6 +18,7 @@ from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from shared.findings import Collected
 from workers import outbound
+from workers.ai_scheduler.contract import SchedulerRequest
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.ai_scheduler.launch import Autopilot
 from workers.asgi import Address, build_app
@@ -32,11 +33,13 @@ from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
 from workers.desk import Desk
+from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
 from workers.gateway.chat import ChatGateway
 from workers.health import ApiStatusEndpoint, HealthEndpoint
 from workers.loop import Chore, Loop
+from workers.openapi import describe
 from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
@@ -99,7 +102,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
         desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
         addresses = _addresses(settings, parts, identity, desk)
-        app = build_app(addresses, origins=settings.http.origins)
+        app = build_app(addresses, origins=settings.http.origins, document=describe(addresses))
         functions = tuple(address.name for address in addresses)
         yield Service(app=app, functions=functions, loop=parts.loop, desk=desk)
 
@@ -121,7 +124,12 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
     )
     journal = SupabaseJournal(parts.client)
     return [
-        Address("executive-run", ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal)),
+        Address(
+            "executive-run",
+            ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal),
+            takes=ExecutiveRunRequest,
+            statuses=(200, 202),
+        ),
         Address(
             "ai-scheduler",
             AiSchedulerEndpoint(
@@ -132,6 +140,8 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
                 autopilot=parts.autopilot,
                 wait=settings.autopilot.wait,
             ),
+            takes=SchedulerRequest,
+            statuses=(200, 202),
         ),
         Address(
             "scheduled-runs",
@@ -142,9 +152,12 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
                 clock=parts.clock,
                 secret=settings.http.cron_secret,
             ),
+            takes=SchedulerRequest,
+            headers=("X-Cron-Secret",),
+            statuses=(200, 202),
         ),
         Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
-        Address("healthz", health, method="GET", public=True),
+        Address("healthz", health, method="GET", public=True, statuses=(200, 503)),
     ]
 
 

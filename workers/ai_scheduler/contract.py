@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.errors import InvalidRequest, UnknownJob
-from shared.registry import TIME_ZONE, Job, Weekday, find_job
+from shared.registry import JOBS, TIME_ZONE, Job, Weekday, find_job
 from shared.runs import RunId, RunStatus
 from shared.wording import shorten
 from workers.ai_scheduler.launch import Decided
 from workers.ports import EndedRun, LastRun, PlannedRun
 from workers.web import STILL_RUNNING
 
+ACTIONS: Final = ("status", "list", "execute", "ai_decide", "cron_trigger")
+"""What may be asked, of one of the two or of both."""
 TIMEZONE_NAME: Final = TIME_ZONE.key
 _SUMMARY_CHARS: Final = 200
 
@@ -23,8 +25,8 @@ class SchedulerRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    action: str
-    job_key: str | None = None
+    action: str = Field(json_schema_extra={"enum": list(ACTIONS)})
+    job_key: str | None = Field(None, json_schema_extra={"examples": list(JOBS)})
 
     @property
     def job(self) -> Job:

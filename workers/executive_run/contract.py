@@ -1,6 +1,6 @@
 """What `executive-run` takes and answers: fields, types and statuses as the screens have always known them."""
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
@@ -13,7 +13,7 @@ class ExecutiveRunRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    run_type: str
+    run_type: str = Field(json_schema_extra={"enum": list(RUN_TYPES)})
     platform_key: str | None = None
     context_data: JsonValue = None
 

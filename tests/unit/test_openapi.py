@@ -1,0 +1,77 @@
+"""The description of the HTTP face is written from what answers there: nothing to keep in step by hand."""
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from pydantic import BaseModel, Field
+
+from workers.asgi import Address, build_app
+from workers.openapi import describe
+from workers.web import Call, Reply
+
+
+class Order(BaseModel):
+    drink: str = Field(json_schema_extra={"enum": ["coffee", "tea"]})
+    sugar: int | None = None
+
+
+async def answer(call: Call) -> Reply:
+    return Reply({"body": call.body.decode()})
+
+
+ADDRESSES = [
+    Address("order", answer, takes=Order, headers=("X-Table",), statuses=(200, 202)),
+    Address("open", answer, method="GET", public=True),
+]
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return describe(ADDRESSES)
+
+
+def test_every_address_is_an_operation(document: dict[str, Any]) -> None:
+    described = {(path, *item) for path, item in document["paths"].items()}
+
+    assert described == {("/functions/v1/order", "post"), ("/functions/v1/open", "get")}
+
+
+def test_an_operation_says_what_it_takes_and_how_it_answers(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/functions/v1/order"]["post"]
+
+    assert operation["security"] == [{"session": []}]
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
+        "Idempotency-Key",
+        "X-Request-Id",
+        "X-Table",
+    }
+    assert set(operation["responses"]) == {"200", "202", "default"}
+    assert operation["requestBody"]["required"] is True
+    assert document["components"]["schemas"]["Order"]["required"] == ["drink"]
+
+
+def test_what_is_public_needs_no_session_and_no_body(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/functions/v1/open"]["get"]
+
+    assert (operation["security"], operation["parameters"], "requestBody" in operation) == ([], [], False)
+
+
+def test_others_can_read_the_document(document: dict[str, Any]) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+
+    assert [operation.ok().label for operation in schema.get_all_operations()] == [
+        "POST /functions/v1/order",
+        "GET /functions/v1/open",
+    ]
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("OPTIONS", 200), ("POST", 405)])
+async def test_the_document_is_for_anybody_who_asks(document: dict[str, Any], method: str, status: int) -> None:
+    app = build_app(ADDRESSES, origins=frozenset({"https://page.example"}), document=document)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://workers") as http:
+        told = await http.request(method, "/openapi.json", headers={"origin": "https://elsewhere.example"})
+
+    assert (told.status_code, told.headers["access-control-allow-origin"]) == (status, "*")
+    assert status != 200 or method == "OPTIONS" or told.json() == document

@@ -1,0 +1,69 @@
+"""What answers where, as an OpenAPI document: written from the addresses, so that it cannot be about others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import JsonValue
+from pydantic.json_schema import models_json_schema
+
+from workers.asgi import BODY_BYTES, Address
+from workers.version import VERSION
+
+_ERROR: Final[dict[str, JsonValue]] = {
+    "type": "object",
+    "description": "Whatever went wrong: a French sentence for the reader, a code for programs.",
+    "required": ["success", "error", "error_code"],
+    "properties": {
+        "success": {"const": False},
+        "error": {"type": "string", "minLength": 1},
+        "error_code": {"type": "string", "pattern": "^[a-z_]+$"},
+        "retryAfter": {"type": "integer", "minimum": 1, "description": "Seconds, as in Retry-After."},
+        "run_id": {"type": "string", "format": "uuid"},
+        "run_type": {"type": "string"},
+    },
+}
+_REFERENCE: Final = "#/components/schemas/{model}"
+# What every call may bear: see `asgi` for the id, `request_hq_run` for the key.
+_USUAL_HEADERS: Final = ("Idempotency-Key", "X-Request-Id")
+
+
+def describe(addresses: Sequence[Address]) -> dict[str, JsonValue]:
+    """Describe the addresses: one operation each, its body by the model that reads it."""
+    models = {address.takes for address in addresses if address.takes is not None}
+    _, bodies = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "EMOCARE HQ workers",
+            "version": VERSION,
+            "description": f"Bodies are JSON objects of at most {BODY_BYTES // 1024} KiB; no body is an empty one.",
+        },
+        "paths": {address.path: {address.method.lower(): _describe(address)} for address in addresses},
+        "components": {
+            "schemas": {"Error": _ERROR, **bodies["$defs"]},
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _describe(address: Address) -> dict[str, JsonValue]:
+    headers = () if address.public else (*_USUAL_HEADERS, *address.headers)
+    operation: dict[str, JsonValue] = {
+        "operationId": address.name,
+        "security": [] if address.public else [{"session": []}],
+        "parameters": [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers],
+        "responses": {
+            **{str(status): _answer({"type": "object"}) for status in address.statuses},
+            "default": _answer({"$ref": "#/components/schemas/Error"}),
+        },
+    }
+    if address.takes is not None:
+        operation["requestBody"] = {
+            "required": any(field.is_required() for field in address.takes.model_fields.values()),
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=address.takes.__name__)}}},
+        }
+    return operation
+
+
+def _answer(schema: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"description": "An answer.", "content": {"application/json": {"schema": dict(schema)}}}
