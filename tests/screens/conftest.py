@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hq import SHORT
 from support.people import VIEWER_EMAIL, VIEWER_PASSWORD, create_viewer
 
 from devstack.functions import FUNCTIONS
@@ -27,10 +26,9 @@ def project(cluster: PostgresCluster) -> Iterator[dict[str, Any]]:
     database = f"screens_{uuid.uuid4().hex[:12]}"
     cluster.clone("head_hq", database)
     tuning = Tuning(subscribe_delay=(0, 0), poll_seconds=0.01)
-    settings = {name: str(value) for name, value in SHORT.items()}
     with (
         Stack.start(cluster=cluster, database=database, port=None, vendors=True, tuning=tuning) as stack,
-        serve_functions(stack, settings=settings) as served,
+        serve_functions(stack) as served,
     ):
         create_viewer(stack)
         yield {

@@ -60,6 +60,7 @@ test('a double click is one run', async () => {
 
   const [first, second] = await Promise.all([1, 2].map(() => invoke(page, 'executive-run', body)))
 
+  assert.deepEqual([first.data.error, second.data.error], [undefined, undefined])
   assert.ok(isId(first.data.run_id))
   assert.equal(second.data.run_id, first.data.run_id)
 })
