@@ -1,4 +1,4 @@
-"""The main job, shown: `python -m devstack.demo` starts a project, lets a worker do three runs, and tells the story.
+"""The main job, shown: `python -m devstack.demo` starts a project, lets workers do their runs, and tells the story.
 
 Everything here is the real thing but the vendors: PostgreSQL, PostgREST, the official client, the worker's own
 command. It ends by itself; its exit status says whether the story went as told.
@@ -37,7 +37,13 @@ console = Console(width=110)
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 # Short leases, so that the rescue after a kill is seen in seconds; in production a lease is 30 s.
-_WORKER_SETTINGS = {"LEASE_SECONDS": "3", "LEASE_RENEW_SECONDS": "1", "SWEEP_SECONDS": "1", "LOG_FORMAT": "json"}
+_WORKER_SETTINGS = {
+    "LEASE_SECONDS": "3",
+    "LEASE_RENEW_SECONDS": "1",
+    "SWEEP_SECONDS": "1",
+    "AUTOPILOT_SECONDS": "1",
+    "LOG_FORMAT": "json",
+}
 
 
 class StoryError(Exception):
@@ -81,6 +87,7 @@ async def _tell(stack: Stack, folder: Path) -> None:
         await _show_main_job(owner)
         await _show_failure(owner, vendors)
         await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1]))
+        await _show_autopilot(owner, vendors)
     await owner.auth.sign_out({"scope": "local"})
 
 
@@ -140,6 +147,37 @@ async def _show_rescue(
     _expect(len(await vendors.calls("github")) == asked, "GitHub was asked again")
     console.print("The data that the first worker had collected was kept: GitHub was not asked again.\n")
     _print_logs(await _logs_of(owner, run["run_id"]))
+
+
+async def _show_autopilot(owner: AsyncClient, vendors: VendorsClient) -> None:
+    console.rule("[bold]4 · The autopilot adds one report, and says why")
+    await vendors.reset()
+    console.print("No page is open. The president has switched the autopilot on; a run failed a moment ago (2).")
+    config: dict[str, Any] = {"enabled": True, "low_risk_auto_execute": True}
+    await owner.rpc("update_hq_system_config", {"p_key": "autopilot", "p_value": config}).execute()
+    decision = await _first_decision(owner)
+    _expect(len(decision["run_ids"]) == 1, f"the autopilot launched {decision['jobs_to_run']}")
+    run = await _settled(owner, decision["run_ids"][0])
+    _expect(run["status"] == "completed" and not run["owner_requested"], f"the added run ended {run['status']}")
+    await owner.rpc("update_hq_system_config", {"p_key": "autopilot", "p_value": {"enabled": False}}).execute()
+    console.print(
+        f"A worker asked the model once ({decision['cost_eur']} EUR), which chose among what the rules allow: "
+        f"[bold]{decision['jobs_to_run'][0]}[/], now [green]{run['status']}[/]. The journal says:"
+    )
+    console.print(f"  decided by {decision['decided_by']} · « {decision['reasoning']} »", highlight=False)
+    for refusal in decision["skipped"]:
+        console.print(f"  [dim]left out · {refusal}[/]", highlight=False)
+    console.print()
+
+
+async def _first_decision(owner: AsyncClient) -> dict[str, Any]:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        journal: Any = (await owner.rpc("get_hq_autopilot_journal", {"p_limit": 50}).execute()).data
+        if journal:
+            return dict(journal[-1])
+        await asyncio.sleep(_POLL_SECONDS)
+    raise StoryError(f"no worker decided anything within {_PATIENCE_SECONDS:.0f} s")
 
 
 def _enter_worker(workers: contextlib.AsyncExitStack, stack: Stack, log: Path) -> Popen[bytes]:
