@@ -73,7 +73,8 @@ def test_sessions_that_race_to_record_launch_once(database: Database, service: C
     opening = begin(service)
 
     answers = race(
-        lambda: database.as_caller("service_role"), [lambda session: record(session, opening, ["CODE_REVIEW"])] * 8
+        lambda: database.as_caller("service_role"),
+        [lambda session: record(session, opening, ["CODE_REVIEW"], usage={})] * 8,
     )
 
     assert len({str(answer) for answer in answers}) == 1
