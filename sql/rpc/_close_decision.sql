@@ -70,6 +70,7 @@ begin
       null
     );
   end if;
+  perform hq.warn_of_budget();
   delete from hq.autopilot_decisions where began_at < now() - interval '90 days';
 end
 $$;

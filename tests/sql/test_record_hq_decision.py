@@ -171,6 +171,21 @@ def test_a_warned_budget_is_told_in_the_journal(database: Database, service: Con
     assert (line["level"], line["metadata"]["budget_pct_used"] > 80) == ("warn", True)
 
 
+def test_reaching_the_threshold_is_said_and_journalled_once_a_month(database: Database, service: Connection) -> None:
+    set_config(database, "ai_budget", {"monthly_target_eur": 1})
+    decide(service)
+    assert not journal_of(database, "budget.threshold_reached")
+    set_config(database, "ai_budget", {"monthly_target_eur": 0.01})
+
+    for _ in range(2):
+        decide(service)
+
+    (line,) = journal_of(database, "budget.threshold_reached")
+    assert (line["level"], line["source"]) == ("warn", "budget-monitor")
+    said = database.rows("select payload from hq.announcements where key like 'budget_reached:%%'")
+    assert len(said) == 1
+
+
 def test_on_the_older_schema_the_journal_falls_back_to_a_source_it_knows(seed_database: Database) -> None:
     configure(seed_database)
 

@@ -1,7 +1,7 @@
 """The loop against a store that misbehaves: leases are kept, losses are noticed, nothing ends it but its stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
-from workers.loop import Loop
+from workers.loop import Chore, Loop
 from workers.ports import Meter, Purge, Usage, WakeupState
 from workers.settings import WorkerSettings
 
@@ -81,6 +81,7 @@ async def running(
     wakeups: SilentWakeups | None = None,
     announcer: FakeAnnouncer | None = None,
     clock: SystemClock | None = None,
+    chores: Sequence[Chore] = (),
     **settings: float,
 ) -> AsyncIterator[asyncio.Event]:
     """Run a loop while the test looks on; it must stop by itself when told to."""
@@ -92,6 +93,7 @@ async def running(
         clock=clock or SystemClock(),
         settings=WorkerSettings(**(SHORT | settings)),
         worker_id="worker",
+        chores=chores,
     )
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -434,3 +436,40 @@ async def test_dead_workers_runs_are_looked_for_at_every_sweep_in_spite_of_the_j
     async with running(store, work, SWEEP_SECONDS=0.05):
         await until(lambda: len(store.slots) >= 20)
         assert store.rescues >= 19
+
+
+async def test_a_chore_is_done_again_and_again_whatever_becomes_of_it(store: FakeStore, work: Work) -> None:
+    outcomes: list[Exception | None] = [None, BackendUnavailable(), ValueError("a defect"), None]
+    done: list[Exception | None] = []
+
+    async def do() -> None:
+        done.append(outcomes[len(done) % len(outcomes)])
+        if (error := done[-1]) is not None:
+            raise error
+
+    with structlog.testing.capture_logs() as logs:
+        async with running(store, work, chores=[Chore("tidy", timedelta(milliseconds=5), do)]):
+            await until(lambda: len(done) > 6)
+
+    assert {line["call"] for line in logs if line["event"] == "backend.failed"} == {"tidy"}
+
+
+async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: FakeStore, work: Work) -> None:
+    store.claims.append([make_claim()])
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def do() -> None:
+        begun.append(store.rescues)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(len(work.stopped))
+
+    chore = Chore("tidy", timedelta(milliseconds=5), do)
+    async with running(store, work, chores=[chore]) as stop:
+        await until(lambda: begun and work.begun)
+        stop.set()
+
+    assert ended == [0]  # before the run was handed back
+    assert len(work.stopped) == 1
