@@ -30,6 +30,7 @@ declare
   v_key text := nullif(p_idempotency_key, '');
   v_run_id uuid := gen_random_uuid();
   v_dedupe text;
+  v_is_ours boolean;
   v_found record;
 begin
   perform hq.check_request(p_run_type, v_platform, v_context, v_trigger, v_key);
@@ -56,31 +57,37 @@ begin
 
   if not v_force then
     v_dedupe := p_run_type || ':' || coalesce(v_platform, '');
-    -- A browser may send the same request again after its answer was lost.
-    select q.run_id, r.status::text as status into v_found
-    from hq.runs as r
-    join hq.run_requests as q on q.run_id = r.id
-    where r.completed_at > now() - interval '10 seconds'
-      and r.status in ('completed', 'failed')
-      and r.run_type = p_run_type
-      and r.platform_key is not distinct from v_platform
-      and q.requester = p_requester
-      and q.context = v_context
-    order by r.completed_at desc
-    limit 1;
-    if found then
-      update hq.request_keys set run_id = v_found.run_id
-      where requester = p_requester and idempotency_key = v_key;
-      return query select v_found.run_id, v_found.status, false, 'just_settled';
-      return;
-    end if;
   end if;
 
   loop
     insert into hq.run_queue (run_id, run_type, platform_key, dedupe_key, priority)
     values (v_run_id, p_run_type, v_platform, v_dedupe, v_priority)
     on conflict (dedupe_key) do nothing;
-    exit when found;
+    v_is_ours := found;
+
+    if not v_force then
+      -- A browser may send the same request again after its answer was lost. Looked for with the place taken, not
+      -- before: a run that ends between the look and the taking would be seen by neither.
+      select q.run_id, r.status::text as status into v_found
+      from hq.runs as r
+      join hq.run_requests as q on q.run_id = r.id
+      where r.completed_at > now() - interval '10 seconds'
+        and r.status in ('completed', 'failed')
+        and r.run_type = p_run_type
+        and r.platform_key is not distinct from v_platform
+        and q.requester = p_requester
+        and q.context = v_context
+      order by r.completed_at desc
+      limit 1;
+      if found then
+        delete from hq.run_queue where run_id = v_run_id;
+        update hq.request_keys set run_id = v_found.run_id
+        where requester = p_requester and idempotency_key = v_key;
+        return query select v_found.run_id, v_found.status, false, 'just_settled';
+        return;
+      end if;
+    end if;
+    exit when v_is_ours;
 
     select f.* into v_found
     from hq.run_queue as q

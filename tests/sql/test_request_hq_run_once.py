@@ -217,6 +217,21 @@ def test_the_same_request_within_ten_seconds_of_the_end_gets_that_run(outcome: s
     assert _answer(ticket) == (claimed["run_id"], outcome, False, "just_settled")
 
 
+def test_a_request_that_meets_the_end_of_the_run_gets_that_run(
+    database: Database, other: Connection, background: ThreadPoolExecutor
+) -> None:
+    """A double click on a report that is quick: the second request comes while the first run is being settled."""
+    claimed = start(database)
+
+    with database.sql.transaction():
+        settle(database.sql, claimed)
+        second = background.submit(request, other)
+        wait_until_blocked(database, other)
+
+    assert _answer(second.result()) == (claimed["run_id"], "completed", False, "just_settled")
+    assert _count_runs(database) == 1
+
+
 def test_after_ten_seconds_it_is_a_new_run(database: Database) -> None:
     settle(database.sql, start(database))
     pass_time(database, 10)
