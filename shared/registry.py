@@ -225,6 +225,7 @@ class RunType(_Fact):
     autopilot_default: bool = Field(
         default=False, description="In the autopilot's list as long as the presidency has not chosen another."
     )
+    fills_digest: bool = Field(default=False, description="Its report on all platforms is the digest of the day.")
     max_parallel: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Runs of this type that one worker executes at once; None: no limit of its own.",
@@ -319,6 +320,7 @@ _ENTRIES: Final = (
             priority=Priority.HIGH,
         ),
         autopilot_default=True,
+        fills_digest=True,
         purpose="Il donne à la présidence, au début de la journée, l'essentiel de ce qui est établi : "
         "l'état des plateformes, les urgences et les décisions à prendre.",
         sections=_outline(

@@ -160,6 +160,20 @@ class TypeHistory(BaseModel):
     cost_eur: Decimal
 
 
+class CostLine(BaseModel):
+    """What the reports of a month cost, in one respect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scope: Literal["total", "platform", "type", "model"]
+    key: str
+    runs: int
+    listed_eur: Decimal
+    billed_eur: Decimal
+    estimated_eur: Decimal
+    mean_eur: Decimal
+
+
 class OpenMatter(BaseModel):
     """Something that waits for a person."""
 

@@ -272,6 +272,7 @@ def _mirror_rows() -> Iterator[tuple[object, ...]]:
             run_type.auto_executable,
             [trigger.value for trigger in run_type.allowed_triggers],
             run_type.autopilot_default,
+            run_type.fills_digest,
             REGISTRY_VERSION,
         )
 
@@ -283,7 +284,7 @@ def _mirror_statement() -> str:
     )
     columns = (
         "key, label, agent, agent_role, model, cost_eur, risk, requires_approval, auto_executable, "
-        "allowed_triggers, autopilot_default, registry_version"
+        "allowed_triggers, autopilot_default, fills_digest, registry_version"
     )
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", ")[1:])
     return (

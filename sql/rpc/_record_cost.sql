@@ -14,14 +14,15 @@ as $$
 begin
   insert into hq.run_costs (
     run_id, lease_token, run_type, platform_key, model, calls,
-    tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_eur, estimated
+    tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_eur, search_cost_eur, estimated
   )
   select
     r.id, p_lease_token, r.run_type, r.platform_key, u.model, u.calls,
-    u.tokens_in, u.tokens_out, u.tokens_cached, u.tokens_reasoning, u.cost_eur, u.estimated
+    u.tokens_in, u.tokens_out, u.tokens_cached, u.tokens_reasoning, u.cost_eur,
+    coalesce(u.search_cost_eur, 0), u.estimated
   from jsonb_to_record(p_usage) as u (
     model text, calls integer, tokens_in bigint, tokens_out bigint, tokens_cached bigint,
-    tokens_reasoning bigint, cost_eur numeric, estimated boolean
+    tokens_reasoning bigint, cost_eur numeric, search_cost_eur numeric, estimated boolean
   )
   join hq.runs as r on r.id = p_run_id
   where u.calls > 0
@@ -33,6 +34,7 @@ begin
     tokens_cached = excluded.tokens_cached,
     tokens_reasoning = excluded.tokens_reasoning,
     cost_eur = excluded.cost_eur,
+    search_cost_eur = excluded.search_cost_eur,
     estimated = excluded.estimated;
 end
 $$;

@@ -1,6 +1,8 @@
--- Warn, once a month of Paris, that the budget has reached its threshold: in the journal and on the open pages.
--- Part of the caller's transaction. Idempotent; two callers at the very same moment may journal it twice, never say it twice.
--- Raises nothing.
+-- Warn, once a day of Paris, that the month's cost has reached the budget's threshold: in the journal and on the open
+-- pages. Called with every rescue and every decision: the sum of a month is not for every settlement, and a minute is
+-- soon enough.
+-- Part of the caller's transaction. Idempotent; of several at once one warns, the others do not wait for it.
+-- Raises nothing. Silent where system_config.ai_budget switches alerts off.
 create or replace function hq.warn_of_budget()
 returns void
 language plpgsql
@@ -11,10 +13,21 @@ as $$
 #variable_conflict use_column
 declare
   v_budget record;
-  v_key text := 'budget_reached:' || to_char(now() at time zone 'Europe/Paris', 'YYYY-MM');
+  v_key text := 'budget_reached:' || to_char(now() at time zone 'Europe/Paris', 'YYYY-MM-DD');
 begin
+  if exists (select from hq.announcements as a where a.key = v_key)
+    or exists (
+      select from hq.system_config as c where c.key = 'ai_budget' and c.value -> 'alerts_enabled' = 'false'
+    )
+  then
+    return;
+  end if;
   select b.* into v_budget from hq.budget_state() as b;
-  if not v_budget.is_warned or exists (select from hq.announcements as a where a.key = v_key) then
+  if not v_budget.is_warned
+    or not pg_try_advisory_xact_lock(hashtextextended(v_key, 0))
+    -- Another one may have warned between the first look and the lock.
+    or exists (select from hq.announcements as a where a.key = v_key)
+  then
     return;
   end if;
   perform hq.announce(v_key, 'budget_reached');
@@ -27,4 +40,4 @@ begin
 end
 $$;
 revoke execute on function hq.warn_of_budget from public, anon, authenticated;
-comment on function hq.warn_of_budget is 'Avertit, une fois par mois, que le budget IA a atteint son seuil d''alerte.';
+comment on function hq.warn_of_budget is 'Avertit, une fois par jour, que le coût du mois a atteint le seuil d''alerte du budget.';

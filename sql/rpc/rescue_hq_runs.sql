@@ -81,6 +81,7 @@ begin
     perform hq.log_run('info', 'run.adopted', v_row.id, '{}');
     adopted := adopted + 1;
   end loop;
+  perform hq.warn_of_budget();
   return next;
 end
 $$;

@@ -58,6 +58,7 @@ begin
   set
     status = v_status,
     executive_summary = p_summary,
+    director_agent_id = coalesce(r.director_agent_id, hq.find_director(r.run_type)),
     completed_at = case when v_status <> 'pending' then clock_timestamp() end,
     started_at = case when v_status <> 'pending' then r.started_at end,
     detailed_appendix = coalesce(p_appendix, '{}') || jsonb_build_object(
@@ -88,6 +89,7 @@ begin
   end if;
   if v_status = 'completed' then
     perform hq.propose_action(p_run_id);
+    perform hq.write_digest(p_run_id);
   elsif v_status = 'failed' then
     perform hq.announce(format('run_failed:%s:%s', p_run_id, p_lease_token), 'run_failed');
   end if;

@@ -171,7 +171,7 @@ def test_a_warned_budget_is_told_in_the_journal(database: Database, service: Con
     assert (line["level"], line["metadata"]["budget_pct_used"] > 80) == ("warn", True)
 
 
-def test_reaching_the_threshold_is_said_and_journalled_once_a_month(database: Database, service: Connection) -> None:
+def test_reaching_the_threshold_is_said_and_journalled_once_a_day(database: Database, service: Connection) -> None:
     set_config(database, "ai_budget", {"monthly_target_eur": 1})
     decide(service)
     assert not journal_of(database, "budget.threshold_reached")

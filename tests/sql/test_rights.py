@@ -14,6 +14,7 @@ FOR_OWNERS = {
     "public.request_hq_run",
     "public.cancel_hq_run",
     "public.get_hq_run",
+    "public.get_hq_ai_costs",
     "public.get_hq_autopilot_journal",
 }
 API_ROLES = ("anon", "authenticated", "service_role")

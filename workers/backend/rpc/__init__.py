@@ -6,6 +6,7 @@ All are POST: the postgrest client repeats GET and HEAD by itself, and nothing m
 from workers.backend.rpc.decisions import begin_hq_decision, get_hq_autopilot_journal, record_hq_decision
 from workers.backend.rpc.reading import (
     SchemaState,
+    get_hq_ai_costs,
     get_hq_queue_state,
     get_hq_run,
     get_hq_schema_state,
@@ -46,6 +47,7 @@ __all__ = [
     "checkpoint_hq_step",
     "checkpoint_hq_steps",
     "claim_hq_runs",
+    "get_hq_ai_costs",
     "get_hq_autopilot_journal",
     "get_hq_queue_state",
     "get_hq_run",

@@ -1,7 +1,7 @@
 """What is read, journalled, purged, announced: runs, logs, platforms, the queue, the database itself."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
@@ -13,6 +13,7 @@ from workers.ports import (
     Announcement,
     CatalogueEntry,
     Check,
+    CostLine,
     LastRun,
     LogLine,
     OpenMatter,
@@ -45,6 +46,7 @@ _PLATFORMS = TypeAdapter(list[Platform])
 _QUEUE_STATES = TypeAdapter(list[QueueState])
 _LAST_RUNS = TypeAdapter(list[LastRun])
 _PURGES = TypeAdapter(list[Purge])
+_COSTS = TypeAdapter(list[CostLine])
 _CATALOGUE = TypeAdapter(list[CatalogueEntry])
 _HISTORY = TypeAdapter(list[TypeHistory])
 _MATTERS = TypeAdapter(list[OpenMatter])
@@ -93,6 +95,11 @@ async def read_hq_run_history(client: AsyncClient, days: int) -> list[TypeHistor
 async def read_hq_open_matters(client: AsyncClient, platform_key: str | None) -> list[OpenMatter]:
     """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
     return await call(client, "read_hq_open_matters", {"p_platform_key": platform_key}, _MATTERS)
+
+
+async def get_hq_ai_costs(client: AsyncClient, month: date | None = None) -> list[CostLine]:
+    """Read what the reports of a month cost. Raises: BackendError."""
+    return await call(client, "get_hq_ai_costs", {"p_month": month and month.isoformat()}, _COSTS)
 
 
 async def get_hq_queue_state(client: AsyncClient) -> QueueState:

@@ -1,0 +1,56 @@
+-- Make the report of a completed run the digest of its day, by the calendar of Paris, if its type is the one that does.
+-- Part of the settlement's transaction, which it must never undo: what fails here is a log. A later report of the
+-- same day replaces the earlier one.
+-- Raises nothing. Does nothing on the older schema, which has no digests, and for a report on one platform.
+create or replace function hq.write_digest(p_run_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_run hq.runs;
+begin
+  select r.* into v_run
+  from hq.runs as r
+  join hq.run_types as t on t.key = r.run_type
+  where r.id = p_run_id and t.fills_digest and r.platform_key is null and r.executive_summary is not null;
+  if not found or to_regclass('hq.morning_digests') is null then
+    return;
+  end if;
+  insert into hq.morning_digests as d (
+    digest_date, executive_summary, sections, data_sources, model_used, generation_duration_ms, triggered_by
+  )
+  values (
+    (v_run.completed_at at time zone 'Europe/Paris')::date,
+    v_run.executive_summary,
+    hq.read_sections(v_run.executive_summary),
+    array(
+      select s.name
+      from jsonb_array_elements_text(
+        case when jsonb_typeof(v_run.detailed_appendix -> 'data_sources') = 'array'
+          then v_run.detailed_appendix -> 'data_sources' else '[]' end
+      ) with ordinality as s (name, place)
+      order by s.place
+    ),
+    v_run.detailed_appendix ->> 'model_used',
+    substring(v_run.detailed_appendix ->> 'duration_ms' from '^\d{1,9}$')::integer,
+    -- The words that the screens know.
+    coalesce((select q.trigger from hq.run_requests as q where q.run_id = p_run_id and q.trigger = 'manual'), 'scheduler')
+  )
+  on conflict (digest_date) do update set
+    executive_summary = excluded.executive_summary,
+    sections = excluded.sections,
+    data_sources = excluded.data_sources,
+    model_used = excluded.model_used,
+    generation_duration_ms = excluded.generation_duration_ms,
+    triggered_by = excluded.triggered_by,
+    created_at = now();
+exception when others then
+  perform hq.log_run('warn', 'digest.failed', p_run_id, jsonb_build_object('error_message', sqlerrm));
+end
+$$;
+revoke execute on function hq.write_digest from public, anon, authenticated;
+comment on function hq.write_digest is 'Fait du rapport terminé le résumé du jour, si son type le prévoit et si la table existe.';

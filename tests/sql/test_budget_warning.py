@@ -1,0 +1,95 @@
+"""The budget's threshold: told once a day, by one log and one announcement."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from calls import call
+from support.database import Connection, Database, Row
+
+
+def spend(database: Database, amount: float) -> None:
+    database.run(
+        "insert into hq.run_costs (lease_token, run_type, model, calls, cost_eur, estimated) "
+        "values (1, 'SEO_AUDIT', 'm', 1, %s, false)",
+        amount,
+    )
+
+
+def configure(database: Database, **fields: Any) -> None:
+    config = json.dumps({"monthly_target_eur": 100, "alert_threshold_pct": 80, "alerts_enabled": True} | fields)
+    database.run(
+        "insert into hq.system_config (key, value) values ('ai_budget', %s::jsonb) "
+        "on conflict (key) do update set value = excluded.value",
+        config,
+    )
+
+
+def told(database: Database) -> list[Row]:
+    return database.rows("select * from hq.structured_logs where message like 'budget.%'")
+
+
+def announced(database: Database) -> list[Row]:
+    return database.rows("select * from hq.announcements where key like 'budget_reached:%'")
+
+
+def test_below_the_threshold_nothing_is_told(database: Database, service: Connection) -> None:
+    configure(database)
+    spend(database, 79.99)
+
+    call(service, "rescue_hq_runs")
+
+    assert told(database) == []
+    assert announced(database) == []
+
+
+def test_the_threshold_is_told_once_a_day(database: Database, service: Connection) -> None:
+    configure(database)
+    spend(database, 80)
+
+    call(service, "rescue_hq_runs")
+    call(service, "rescue_hq_runs")
+
+    (log,) = told(database)
+    assert (log["level"], log["source"], log["message"]) == ("warn", "budget-monitor", "budget.threshold_reached")
+    assert log["metadata"]["month_cost_eur"] == 80
+    assert log["metadata"]["pct_used"] == 80
+    assert len(announced(database)) == 1
+    database.run("update hq.announcements set key = 'budget_reached:2020-01-01'")
+    call(service, "rescue_hq_runs")
+    assert len(told(database)) == 2
+
+
+def test_who_switched_alerts_off_hears_nothing(database: Database, service: Connection) -> None:
+    configure(database, alerts_enabled=False)
+    spend(database, 500)
+
+    call(service, "rescue_hq_runs")
+
+    assert told(database) == []
+
+
+def test_of_many_at_once_one_tells(database: Database) -> None:
+    configure(database)
+    spend(database, 90)
+
+    def rescue(_: int) -> None:
+        with database.as_caller("service_role") as session:
+            call(session, "rescue_hq_runs")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(rescue, range(16)))
+
+    assert len(told(database)) == 1
+    assert len(announced(database)) == 1
+
+
+def test_the_older_schema_keeps_the_log_under_a_source_that_it_knows(seed_database: Database) -> None:
+    configure(seed_database)
+    spend(seed_database, 90)
+
+    with seed_database.as_caller("service_role") as session:
+        call(session, "rescue_hq_runs")
+
+    (log,) = told(seed_database)
+    assert (log["source"], log["metadata"]["source"]) == ("edge_function", "budget-monitor")
