@@ -91,6 +91,7 @@ class Loop:
         self._waiting: dict[RunId, set[asyncio.Future[EndedRun]]] = {}
         self._closing = False
         self._rescue_at = -math.inf
+        self._plan_at = -math.inf
         self._look = asyncio.Event()
         # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
         self._left_some = True
@@ -177,6 +178,8 @@ class Loop:
                 self._look.clear()
                 if self._clock.monotonic() >= self._rescue_at:
                     await self._rescue()
+                if self._clock.monotonic() >= self._plan_at:
+                    await self._fire_due()
                 await self._claim()
                 await self._wait_for_a_hint(stopping)
         finally:
@@ -206,6 +209,12 @@ class Loop:
         rescue = await self._answer("rescue", self._store.rescue())
         if rescue is not None and not rescue.did_nothing:
             log.info("runs.rescued", **rescue.model_dump())
+
+    async def _fire_due(self) -> None:
+        """Look at the plan, also where pg_cron does: SQL decides each slot once, whoever looks."""
+        self._plan_at = self._clock.monotonic() + self._settings.plan_every.total_seconds()
+        for slot in await self._answer("fire_due", self._store.fire_due()) or ():
+            log.info("plan.slot_decided", **slot.model_dump(mode="json"))
 
     async def _claim(self) -> None:
         self._left_some = True

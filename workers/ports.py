@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.findings import Collected
-from shared.registry import ModelTier, RunType
+from shared.registry import Job, ModelTier, RunType
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 
 
@@ -312,18 +312,49 @@ class LastRun(BaseModel):
     completed_at: AwareDatetime
 
 
+class PlannedJob(Job):
+    """A job as it stands in the plan, where operators may have changed its calendar or switched it off."""
+
+    enabled: bool
+    due_since: AwareDatetime | None = Field(description="Its slot of the last hour, if one came.")
+
+
+class SlotOutcome(StrEnum):
+    """What became of a slot of the plan."""
+
+    FIRED = "fired"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+class Slot(BaseModel):
+    """A moment at which a job was due, and what became of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_key: str
+    slot_at: AwareDatetime
+    outcome: SlotOutcome
+    reason: str | None
+    run_id: RunId | None
+
+
+class Plan(Protocol):
+    """The calendar of the jobs. SQL alone fires it; whoever calls only makes it look."""
+
+    async def read_jobs(self) -> Sequence[PlannedJob]:
+        """Read the jobs as they stand. Raises: BackendError."""
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due; return the slots that this call decided. Raises: BackendError."""
+
+
 class RunHistory(Protocol):
     """What ran before."""
 
     async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:
         """Read the latest finished run of each type that has one. Raises: BackendError."""
-
-
-class RunDoor(Protocol):
-    """The one door, for what no person asks for."""
-
-    async def ask(self, request: RunRequest) -> RunTicket:
-        """Ask for a run and do not wait for it. Raises: CallerError, BackendError."""
 
 
 class Journal(Protocol):
@@ -487,6 +518,9 @@ class RunStore(Protocol):
 
     async def purge(self) -> Purge:
         """Delete one batch of old logs, where nothing else has done so for a day."""
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due of the plan; return the slots that this call decided."""
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them."""

@@ -118,6 +118,11 @@ class WorkerSettings(_Block):
         alias="SWEEP_SECONDS",
         description="Look for work without being told, jittered.",
     )
+    plan_every: Seconds = Field(
+        timedelta(seconds=30),
+        alias="PLAN_SECONDS",
+        description="Look at the plan, as a net for pg_cron, which does so every minute.",
+    )
     run_timeout: Seconds = Field(
         timedelta(minutes=10), alias="RUN_TIMEOUT_SECONDS", description="A run may not take longer than this."
     )

@@ -9,7 +9,8 @@ security definer
 set search_path = ''
 as $$
   values
-    ('hq-rescue-runs', '* * * * *', 'select public.rescue_hq_runs()', interval '5 minutes'),
+    ('hq-rescue-runs', '* * * * *', 'select public.rescue_hq_runs()', interval '2 minutes'),
+    ('hq-enqueue-due-runs', '* * * * *', 'select public.enqueue_due_hq_runs()', interval '2 minutes'),
     ('purge-old-hq-logs', '*/10 * * * *', 'call hq.purge_expired()', interval '30 minutes')
 $$;
 revoke execute on function hq.list_cron_jobs from public, anon, authenticated;

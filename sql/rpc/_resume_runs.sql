@@ -1,4 +1,4 @@
--- End the pause, from the SQL editor: waiting runs start, and slots still in their grace period are fired.
+-- End the pause, from the SQL editor: waiting runs start. Slots of the plan that it skipped stay skipped.
 -- Locks its row of system_config. Idempotent: journalled once.
 -- Raises nothing.
 create or replace function hq.resume_runs()

@@ -9,8 +9,6 @@ security definer
 set search_path = ''
 as $$
 #variable_conflict use_column
-declare
-  v_job record;
 begin
   return query select
     'schema variant',
@@ -123,38 +121,8 @@ begin
   ) as m;
 
   return query select h.name, h.state, h.detail from hq.inspect_host() as h;
-
-  if to_regclass('cron.job') is null then
-    return query select 'pg_cron', 'amber', 'not enabled: workers rescue by themselves, nothing does while none lives';
-    return;
-  end if;
-  for v_job in
-    execute $query$
-      select wanted.name, wanted.command as wanted, wanted.silent_after, j.schedule, j.command, j.active, d.status, d.start_time
-      from hq.list_cron_jobs() as wanted
-      left join cron.job as j on j.jobname = wanted.name
-      left join lateral (
-        select r.status, r.start_time from cron.job_run_details as r
-        where r.jobid = j.jobid order by r.runid desc limit 1
-      ) as d on true
-      order by wanted.name
-    $query$
-  loop
-    return query select
-      'cron job ' || v_job.name,
-      case
-        when v_job.command is distinct from v_job.wanted or not v_job.active then 'red'
-        when v_job.status = 'failed' or v_job.start_time < now() - v_job.silent_after then 'amber'
-        else 'green'
-      end,
-      case
-        when v_job.command is null then 'missing: run emocare migrate'
-        when v_job.command <> v_job.wanted
-          then 'another command stands under this name: ' || v_job.command || '; run emocare migrate'
-        when not v_job.active then 'switched off'
-        else format('%s, last run %s', v_job.schedule, coalesce(v_job.status || ' at ' || v_job.start_time, 'not yet'))
-      end;
-  end loop;
+  return query select p.name, p.state, p.detail from hq.inspect_plan() as p;
+  return query select c.name, c.state, c.detail from hq.inspect_cron_jobs() as c;
 end
 $$;
 revoke execute on function public.inspect_hq_backend from public, anon, authenticated;

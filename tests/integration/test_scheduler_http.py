@@ -29,7 +29,7 @@ async def test_the_panel_shows_every_job_and_only_finished_runs(hq: Hq, owner: s
     after = (await service.post("ai-scheduler", {"action": "status"}, token=owner)).json()
 
     assert (before["success"], before["timezone"]) == (True, "Europe/Paris")
-    assert [job["key"] for job in before["jobs"]] == list(JOBS)
+    assert {job["key"] for job in before["jobs"]} == set(JOBS)
     assert all(set(job) == JOB_FIELDS | {"isDueNow", "lastRun"} for job in before["jobs"])
     assert {job["lastRun"] for job in before["jobs"]} == {None}
     (last,) = [job["lastRun"] for job in after["jobs"] if job["key"] == JOB]
@@ -122,17 +122,104 @@ async def test_the_older_screens_list_the_same_jobs(hq: Hq, owner: str) -> None:
     assert {job["lastRun"] for job in states["jobs"]} == {None}
 
 
-async def test_cron_triggers_what_is_due_once_for_each_hour(hq: Hq) -> None:
-    service = await hq.service(CRON_SECRET=SECRET)
+async def test_what_an_operator_changes_is_shown_at_once(hq: Hq, owner: str) -> None:
+    service = await hq.service()
     now = datetime.now(TIME_ZONE)
-    due = [job.key for job in JOBS.values() if job.calendar.covers(now)]
+    change = "update hq.scheduled_jobs set hours = array[%s::integer], weekdays = '{1,2,3,4,5,6,7}' where key = %s"
+    hq.rows(f"{change} returning 1", now.hour, JOB)
+    hq.rows("update hq.scheduled_jobs set enabled = false where key = 'daily_brief' returning 1")
+
+    for name, action in (("ai-scheduler", "status"), ("scheduled-runs", "status"), ("scheduled-runs", "list")):
+        listed = (await service.post(name, {"action": action}, token=owner)).json()["jobs"]
+        jobs = {job["key"]: job for job in listed}
+        assert jobs[JOB]["cronExpression"] == f"0 {now.hour} * * *"
+        assert (jobs[JOB]["enabled"], jobs["daily_brief"]["enabled"]) == (True, False)
+        if action == "status":
+            assert (jobs[JOB]["isDueNow"], jobs["daily_brief"]["isDueNow"]) == (True, False)
+
+    await service.post("ai-scheduler", {"action": "execute", "job_key": JOB}, token=owner)
+    listed = (await service.post("ai-scheduler", {"action": "status"}, token=owner)).json()["jobs"]
+    assert [job["isDueNow"] for job in listed if job["key"] == JOB] == [False]
+
+
+async def test_a_job_that_is_switched_off_is_not_executed_by_the_older_screens(hq: Hq, owner: str) -> None:
+    service = await hq.service()
+    hq.rows("update hq.scheduled_jobs set enabled = false returning 1")
+
+    for key in ("daily_brief", "morning_digest"):
+        answer = await service.post("scheduled-runs", {"action": "execute", "job_key": key}, token=owner)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_request")
+        assert "désactivée" in answer.json()["error"]
+    assert not hq.rows("select from hq.runs")
+
+
+async def _let_a_slot_come(hq: Hq) -> None:
+    """Plan one job at every hour, as if nobody had looked for an hour; the worker has had its first look."""
+    await hq.settled(hq.ask())
+    hq.rows("delete from hq.runs returning 1")
+    hq.rows("update hq.scheduled_jobs set enabled = (key = %s) returning 1", JOB)
+    hq.rows(
+        "update hq.scheduled_jobs set hours = array(select generate_series(0, 23)), weekdays = '{1,2,3,4,5,6,7}', "
+        "grace_minutes = 60 where key = %s returning 1",
+        JOB,
+    )
+    hq.rows("update hq.plan_clock set passed_until = now() - interval '1 hour' returning 1")
+
+
+async def test_cron_triggers_what_is_due_once_whoever_else_looks(hq: Hq) -> None:
+    service = await hq.service(CRON_SECRET=SECRET)
+    await _let_a_slot_come(hq)
     headers = {"x-cron-secret": SECRET}
 
-    answers = [await service.post("scheduled-runs", {"action": "cron_trigger"}, headers=headers) for _ in range(2)]
+    answers = await asyncio.gather(
+        *(service.post("scheduled-runs", {"action": "cron_trigger"}, headers=headers) for _ in range(8))
+    )
+    hq.rows("select * from public.enqueue_due_hq_runs()")
 
-    for answer in answers:
-        assert (answer.status_code, [done["job"] for done in answer.json()["executed"]]) == (200, due)
-    assert hq.one("select count(*) from hq.runs")["count"] == len(due)
+    assert {(answer.status_code, answer.json()["success"]) for answer in answers} == {(200, True)}
+    (done,) = [done for answer in answers for done in answer.json()["executed"]]
+    (run,) = hq.rows("select * from hq.runs")
+    assert (done["job"], done["success"], done["result"]["run_id"]) == (JOB, True, str(run["id"]))
+    assert (run["run_type"], run["owner_requested"]) == (TYPE, False)
+    assert (await hq.settled(run["id"]))["status"] == "completed"
+
+
+async def test_cron_tells_why_a_slot_was_skipped(hq: Hq) -> None:
+    service = await hq.service(CRON_SECRET=SECRET)
+    await _let_a_slot_come(hq)
+    hq.one("select hq.pause_runs()")
+
+    answer = await service.post("scheduled-runs", {"action": "cron_trigger"}, headers={"x-cron-secret": SECRET})
+
+    (done,) = answer.json()["executed"]
+    assert (done["job"], done["success"]) == (JOB, False)
+    assert "pause" in done["error"]
+
+
+async def test_a_worker_fires_the_plan_where_nobody_else_does(hq: Hq) -> None:
+    await hq.worker(PLAN_SECONDS=0.2)
+    await _let_a_slot_come(hq)
+
+    (run,) = await hq.until("select * from hq.runs")
+
+    assert (await hq.settled(run["id"]))["status"] == "completed"
+    (asked,) = hq.rows("select * from hq.run_requests")
+    assert (asked["trigger"], asked["requester"]) == ("schedule", "plan")
+    assert len(hq.rows("select from hq.plan_slots where outcome = 'fired'")) == 1
+
+
+async def test_a_pause_lets_nothing_start_until_it_ends(hq: Hq, owner: str) -> None:
+    service = await hq.service(RUN_WAIT_SECONDS=0.2)
+    hq.one("select hq.pause_runs()")
+
+    asked = [hq.ask(), hq.ask()]
+    by_screen = await service.post("executive-run", {"run_type": "SEO_AUDIT"}, token=owner)
+    while_paused = {row["status"] for row in hq.rows("select status from hq.runs")}
+    hq.one("select hq.resume_runs()")
+
+    assert (by_screen.status_code, while_paused) == (202, {"pending"})
+    for run_id in [*asked, UUID(by_screen.json()["run_id"])]:
+        assert (await hq.settled(run_id))["status"] == "completed"
 
 
 @pytest.mark.parametrize("given", [None, "", "wrong", SECRET + "x", SECRET[:-1]])

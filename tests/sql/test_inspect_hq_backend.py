@@ -1,14 +1,16 @@
 """The doctor's look at the database: what is fine, what works less well, what does not work."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from calls import call
+from plan import wind
 from support.database import Connection, Database, Row
 
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 
-JOB = "cron job hq-rescue-runs"
+CRON_JOBS = ("hq-rescue-runs", "hq-enqueue-due-runs")
 
 needs_pg_cron = pytest.mark.usefixtures("pg_cron")
 
@@ -23,7 +25,8 @@ def _inspect(session: Connection) -> dict[str, Row]:
     return {check["name"]: check for check in call(session, "inspect_hq_backend")}
 
 
-def test_a_database_at_the_newest_schema_is_all_green(service: Connection) -> None:
+def test_a_database_at_the_newest_schema_is_all_green(database: Database, service: Connection) -> None:
+    wind(database, datetime.now(UTC))
     checks = _inspect(service)
 
     apart = ("cron job", "host ")
@@ -41,6 +44,7 @@ def test_a_database_at_the_newest_schema_is_all_green(service: Connection) -> No
         "closed doors": "green",
         "log retention": "green",
         "index of the logs by date": "green",
+        "plan": "green",
     }
     assert checks["schema variant"]["detail"] == "head"
 
@@ -121,47 +125,63 @@ def test_a_due_run_that_waits_long_is_amber(seconds: int, state: str, database: 
 # pg_cron.
 
 
-def _finish(status: str, seconds_ago: int) -> Callable[[Database], object]:
-    return lambda database: database.run(
+def _finish(status: str, seconds_ago: int) -> Callable[[Database, str], object]:
+    return lambda database, job: database.run(
         "insert into cron.job_run_details (jobid, runid, status, username, database, command, start_time) "
         "select jobid, 1, %s, username, database, command, now() - make_interval(secs => %s) from cron.job "
-        "where jobname = 'hq-rescue-runs'",
+        "where jobname = %s",
         status,
         seconds_ago,
+        job,
     )
 
 
-def _unschedule(database: Database) -> None:
-    database.rows("select cron.unschedule('hq-rescue-runs')")
+def _forget(database: Database, job: str) -> None:
+    """Let the job have been registered an hour ago, and never have run."""
+    del job
+    database.run("update hq.worker_migrations set applied_at = now() - interval '1 hour'")
 
 
-def _replace(database: Database) -> None:
-    database.rows("select cron.schedule('hq-rescue-runs', '* * * * *', 'select 1')")
+def _unschedule(database: Database, job: str) -> None:
+    database.rows("select cron.unschedule(%s)", job)
 
 
-def _switch_off(database: Database) -> None:
-    database.rows("select cron.alter_job(jobid, active := false) from cron.job where jobname = 'hq-rescue-runs'")
+def _replace(database: Database, job: str) -> None:
+    database.rows("select cron.schedule(%s, '* * * * *', 'select 1')", job)
+
+
+def _switch_off(database: Database, job: str) -> None:
+    database.rows("select cron.alter_job(jobid, active := false) from cron.job where jobname = %s", job)
 
 
 @needs_pg_cron
+@pytest.mark.parametrize("job", CRON_JOBS)
 @pytest.mark.parametrize(
     ("event", "state", "detail"),
     [
-        pytest.param(lambda _: None, "green", "last run not yet", id="new"),
+        pytest.param(lambda *_: None, "green", "last run not yet", id="new"),
         pytest.param(_finish("succeeded", 30), "green", "last run succeeded", id="well"),
         pytest.param(_finish("failed", 30), "amber", "last run failed", id="failed"),
-        pytest.param(_finish("succeeded", 600), "amber", "last run succeeded", id="stopped"),
+        pytest.param(_finish("succeeded", 150), "amber", "pg_cron has stopped running it", id="stopped"),
+        pytest.param(_finish("running", 150), "amber", "pg_cron has stopped running it", id="hung"),
+        pytest.param(_forget, "amber", "last run not yet: pg_cron has stopped", id="never ran"),
         pytest.param(_switch_off, "red", "switched off", id="switched off"),
         pytest.param(_replace, "red", "another command stands under this name: select 1", id="replaced"),
         pytest.param(_unschedule, "red", "run emocare migrate", id="missing"),
     ],
 )
-def test_the_rescue_job_is_told_as_it_is(
-    event: Callable[[Database], object], state: str, detail: str, database: Database, service: Connection
+def test_each_cron_job_is_told_as_it_is(
+    event: Callable[[Database, str], object],
+    state: str,
+    detail: str,
+    job: str,
+    database: Database,
+    service: Connection,
 ) -> None:
-    event(database)
+    database.run("update hq.worker_migrations set applied_at = now()")
+    event(database, job)
 
-    check = _inspect(service)[JOB]
+    check = _inspect(service)[f"cron job {job}"]
 
     assert check["state"] == state
     assert detail in check["detail"]
@@ -175,4 +195,42 @@ def test_without_pg_cron_it_says_who_rescues(database: Database, service: Connec
     checks = _inspect(service)
 
     assert checks["pg_cron"]["state"] == "amber"
-    assert JOB not in checks
+    assert not [name for name in checks if name.startswith("cron job")]
+
+
+# The plan.
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "detail"),
+    [
+        (
+            "update hq.plan_clock set passed_until = now() - interval '10 minutes'",
+            "red",
+            "nobody has looked at it since",
+        ),
+        ("delete from hq.plan_clock", "red", "insert into hq.plan_clock"),
+        ("select hq.pause_runs()", "amber", "held: paused"),
+        (
+            "update hq.system_config set value = '{\"monthly_target_eur\": 0}' where key = 'ai_budget'",
+            "amber",
+            "budget",
+        ),
+        (
+            "insert into hq.plan_slots (job_key, slot_at, reason) values ('daily_brief', now(), 'no room')",
+            "amber",
+            "daily_brief: no room",
+        ),
+        ("update hq.scheduled_jobs set enabled = false where key = 'daily_brief'", "green", "4 jobs enabled"),
+    ],
+)
+def test_the_plan_is_told_as_it_is(
+    change: str, state: str, detail: str, database: Database, service: Connection
+) -> None:
+    wind(database, datetime.now(UTC))
+    database.run(change)
+
+    check = _inspect(service)["plan"]
+
+    assert check["state"] == state
+    assert detail in check["detail"]

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from calls import expire, run_of, start
+from plan import every_hour, wind
 from support.database import Database, Row
 
 from devstack.baseline import apply_baseline
@@ -19,7 +21,7 @@ def _register(database: Database) -> bool:
 
 
 def _jobs(database: Database) -> list[Row]:
-    return database.rows("select * from cron.job where jobname = 'hq-rescue-runs' order by jobname")
+    return database.rows("select * from cron.job where jobname like 'hq-%' order by jobname")
 
 
 @pytest.fixture
@@ -29,13 +31,18 @@ def scheduled(database: Database) -> Database:
     return database
 
 
-def test_the_job_is_there_once_however_often_it_is_registered(scheduled: Database) -> None:
+def test_each_job_is_there_once_however_often_it_is_registered(scheduled: Database) -> None:
     assert _register(scheduled)
     schema.apply(scheduled.url)
 
-    (job,) = _jobs(scheduled)
-    assert (job["jobname"], job["schedule"], job["active"]) == ("hq-rescue-runs", "* * * * *", True)
-    assert (job["command"], job["username"]) == ("select public.rescue_hq_runs()", "postgres")
+    found = {job["jobname"]: job for job in _jobs(scheduled)}
+    assert {name: job["command"] for name, job in found.items()} == {
+        "hq-enqueue-due-runs": "select public.enqueue_due_hq_runs()",
+        "hq-rescue-runs": "select public.rescue_hq_runs()",
+    }
+    assert {(job["schedule"], job["active"], job["username"]) for job in found.values()} == {
+        ("* * * * *", True, "postgres")
+    }
 
 
 def test_a_job_that_was_changed_gets_its_command_again(scheduled: Database) -> None:
@@ -43,7 +50,7 @@ def test_a_job_that_was_changed_gets_its_command_again(scheduled: Database) -> N
 
     _register(scheduled)
 
-    (job,) = _jobs(scheduled)
+    (job,) = [job for job in _jobs(scheduled) if job["jobname"] == "hq-rescue-runs"]
     assert (job["schedule"], job["command"]) == ("* * * * *", "select public.rescue_hq_runs()")
 
 
@@ -52,8 +59,10 @@ def test_an_operators_switch_off_survives_the_next_migration(scheduled: Database
 
     schema.apply(scheduled.url)
 
-    (job,) = _jobs(scheduled)
-    assert not job["active"]
+    assert {job["jobname"]: job["active"] for job in _jobs(scheduled)} == {
+        "hq-enqueue-due-runs": True,
+        "hq-rescue-runs": False,
+    }
 
 
 def test_the_hosts_jobs_are_left_alone(scheduled: Database) -> None:
@@ -142,3 +151,43 @@ def test_pg_cron_really_purges_batch_by_batch(ticking: Database) -> None:
     while not (ticks := ticking.rows(tick)):
         time.sleep(0.1)
     assert ticks[0]["status"] == "succeeded"
+
+
+def _ended(database: Database, command: str) -> list[Row]:
+    """Wait for the first end of a job that runs this, and return its ends."""
+    query = "select * from cron.job_run_details where command like %s and end_time is not null order by runid"
+    while not (ends := database.rows(query, f"%{command}%")):
+        time.sleep(0.2)
+    return ends
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_pg_cron_really_fires_the_plan_once_though_others_look_too(ticking: Database) -> None:
+    every_hour(ticking, "a")
+    ticking.run("update hq.scheduled_jobs set grace_minutes = 60 where key = 'a'")
+    wind(ticking, datetime.now(UTC) - timedelta(hours=1))
+    schema.apply(ticking.url)
+
+    (ended, *_) = _ended(ticking, "enqueue_due")
+    ticking.rows("select * from public.enqueue_due_hq_runs()")
+
+    assert ended["status"] == "succeeded", ended
+    (slot,) = ticking.rows("select * from hq.plan_slots where outcome = 'fired'")
+    (run,) = ticking.rows("select * from hq.runs")
+    assert (slot["run_id"], run["owner_requested"]) == (run["id"], False)
+    checks = {check["name"]: check["state"] for check in ticking.rows("select * from hq.inspect_cron_jobs()")}
+    assert checks["cron job hq-enqueue-due-runs"] == "green"
+    assert ticking.one("select state from hq.inspect_plan()")["state"] == "green"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_job_that_really_fails_is_reported(ticking: Database) -> None:
+    ticking.run("drop function public.enqueue_due_hq_runs")
+
+    (ended, *_) = _ended(ticking, "enqueue_due")
+
+    assert (ended["status"], "does not exist" in ended["return_message"]) == ("failed", True)
+    (check,) = ticking.rows("select * from hq.inspect_cron_jobs() where name like '%enqueue%'")
+    assert (check["state"], "last run failed" in check["detail"]) == ("amber", True)

@@ -7,7 +7,7 @@ import pytest
 from support.database import Database
 
 from shared.errors import ConfigurationError
-from shared.registry import RUN_TYPES
+from shared.registry import JOBS, RUN_TYPES
 from workers import schema
 from workers.schema import SqlFile
 
@@ -108,6 +108,38 @@ def test_the_mirror_holds_exactly_the_registry(database: Database) -> None:
         assert mirrored[key]["cost_eur"] == run_type.cost_eur
         assert mirrored[key]["risk"] == run_type.risk.value
         assert mirrored[key]["allowed_triggers"] == [trigger.value for trigger in run_type.allowed_triggers]
+
+
+def test_the_plan_holds_exactly_the_registrys_jobs(database: Database) -> None:
+    planned = {row["key"]: row for row in database.rows("select * from hq.scheduled_jobs")}
+
+    assert set(planned) == set(JOBS)
+    for key, job in JOBS.items():
+        assert planned[key]["default_hours"] == list(job.calendar.hours)
+        assert planned[key]["default_weekdays"] == list(job.calendar.weekdays)
+        assert planned[key]["run_type"] == job.run_type
+        assert planned[key]["aliases"] == list(job.aliases)
+        assert (planned[key]["enabled"], planned[key]["hours"], planned[key]["weekdays"]) == (True, None, None)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_no_migration_undoes_what_an_operator_planned(by_hand: bool, database: Database) -> None:  # noqa: FBT001
+    database.run("update hq.scheduled_jobs set enabled = false, hours = '{6}', weekdays = '{6,7}', grace_minutes = 30")
+    # As an older registry left it: other hours, one job fewer, one more.
+    database.run("update hq.scheduled_jobs set registry_version = 'older', default_hours = '{1}'")
+    database.run("update hq.scheduled_jobs set key = 'a_job_of_old' where key = 'weekly_marketing_plan'")
+
+    if by_hand:
+        database.sql.execute(schema.render().encode())
+    else:
+        schema.apply(database.url)
+
+    planned = {row["key"]: row for row in database.rows("select * from hq.scheduled_jobs")}
+    assert set(planned) == set(JOBS)
+    assert planned.pop("weekly_marketing_plan")["enabled"]
+    for key, row in planned.items():
+        assert (row["enabled"], row["hours"], row["weekdays"], row["grace_minutes"]) == (False, [6], [6, 7], 30)
+        assert row["default_hours"] == list(JOBS[key].calendar.hours)
 
 
 def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(bare_database: Database) -> None:

@@ -19,6 +19,7 @@ from workers.ports import (
     Platform,
     Purge,
     Rescue,
+    Slot,
     Subject,
     Usage,
     UsageMeter,
@@ -60,6 +61,8 @@ class FakeStore:
         self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
         self.purges: list[Purge] = []
+        self.looks_at_plan = 0
+        self.due: list[Slot] = []
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
         self.ended: dict[RunId, EndedRun] = {}
@@ -120,6 +123,12 @@ class FakeStore:
     async def purge(self) -> Purge:
         await self._pass("purge")
         return self.purges.pop(0) if self.purges else Purge(deleted=0, more=False)
+
+    async def fire_due(self) -> list[Slot]:
+        self.looks_at_plan += 1
+        await self._pass("fire_due")
+        fired, self.due = self.due, []
+        return fired
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         await self._pass("read_platforms")

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 import structlog
-from support.runs import BILL, FakeAnnouncer, FakeStore, fail_with, make_claim
+from support.runs import BILL, NOW, FakeAnnouncer, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.loop import Chore, Loop
-from workers.ports import Meter, Purge, Usage, WakeupState
+from workers.ports import Meter, Purge, Slot, SlotOutcome, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -276,7 +276,7 @@ async def test_a_renewal_without_answer_is_repeated_while_the_lease_still_holds(
         work.may_end.set()
 
 
-@pytest.mark.parametrize("call", ["claim", "rescue", "renew", "purge"])
+@pytest.mark.parametrize("call", ["claim", "rescue", "renew", "purge", "fire_due"])
 @pytest.mark.parametrize("error", [BackendUnavailable("away"), BackendRejected("no"), ValueError("unforeseen")])
 async def test_no_failure_of_the_backend_ends_the_worker(
     store: FakeStore, work: Work, call: str, error: Exception
@@ -473,3 +473,15 @@ async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: Fak
 
     assert ended == [0]  # before the run was handed back
     assert len(work.stopped) == 1
+
+
+async def test_the_plan_is_looked_at_at_its_own_pace_and_its_slots_are_told(store: FakeStore, work: Work) -> None:
+    store.due = [Slot(job_key="daily_brief", slot_at=NOW, outcome=SlotOutcome.FIRED, reason="created", run_id=None)]
+
+    with structlog.testing.capture_logs() as logs:
+        async with running(store, work, SWEEP_SECONDS=0.01, PLAN_SECONDS=0.1):
+            await until(lambda: store.looks_at_plan >= 3)
+
+    (told,) = [line for line in logs if line["event"] == "plan.slot_decided"]
+    assert (told["job_key"], told["outcome"]) == ("daily_brief", "fired")
+    assert store.looks_at_plan < store.rescues / 2

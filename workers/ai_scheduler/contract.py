@@ -6,18 +6,27 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from shared.errors import InvalidRequest, UnknownJob
-from shared.registry import JOBS, TIME_ZONE, Job, Weekday, find_job
+from shared.errors import InvalidRequest
+from shared.registry import JOBS, TIME_ZONE, Weekday
 from shared.runs import RunId, RunStatus
 from shared.wording import shorten
 from workers.ai_scheduler.launch import Decided
-from workers.ports import EndedRun, LastRun, PlannedRun
+from workers.ports import EndedRun, LastRun, PlannedJob, PlannedRun, Slot, SlotOutcome
 from workers.web import STILL_RUNNING
 
 ACTIONS: Final = ("status", "list", "execute", "ai_decide", "cron_trigger")
 """What may be asked, of one of the two or of both."""
 TIMEZONE_NAME: Final = TIME_ZONE.key
+SWITCHED_OFF: Final = "Cette tâche est désactivée dans le plan. Réactivez-la pour la lancer."
+
 _SUMMARY_CHARS: Final = 200
+_SENTENCES: Final = {
+    "paused": "Créneau passé sans lancement : les exécutions sont en pause.",
+    "panic": "Créneau passé sans lancement : le bouton d'urgence est enclenché.",
+    "budget_exhausted": "Créneau passé sans lancement : le budget IA du mois est épuisé.",
+    "disabled": "Créneau passé sans lancement : la tâche est désactivée.",
+    "too_late": "Créneau manqué depuis trop longtemps pour être rattrapé.",
+}
 
 
 class SchedulerRequest(BaseModel):
@@ -29,14 +38,11 @@ class SchedulerRequest(BaseModel):
     job_key: str | None = Field(None, json_schema_extra={"examples": list(JOBS)})
 
     @property
-    def job(self) -> Job:
-        """Return the job that is meant. Raises: InvalidRequest without a key, UnknownJob."""
+    def wanted_job_key(self) -> str:
+        """Return the key of the job that is meant. Raises: InvalidRequest without one."""
         if not self.job_key:
             raise InvalidRequest("job_key is missing.")
-        job = find_job(self.job_key)
-        if job is None:
-            raise UnknownJob(f"No job {self.job_key[:80]!r}.")
-        return job
+        return self.job_key
 
 
 def read_request(body: dict[str, JsonValue]) -> SchedulerRequest:
@@ -52,8 +58,8 @@ def refuse_action(action: str) -> InvalidRequest:
     return InvalidRequest(f"No action {action[:80]!r}.")
 
 
-def render_job(job: Job) -> dict[str, JsonValue]:
-    """Render what the registry says of a job."""
+def render_job(job: PlannedJob) -> dict[str, JsonValue]:
+    """Render a job as it stands in the plan."""
     days: list[JsonValue] = [_render_day(day) for day in job.calendar.weekdays]
     return {
         "key": job.key,
@@ -62,22 +68,28 @@ def render_job(job: Job) -> dict[str, JsonValue]:
         "description": job.description,
         "schedule": {"hours": list(job.calendar.hours), "days": days},
         "priority": job.priority.value,
-        "enabled": True,
+        "enabled": job.enabled,
         "cronExpression": _render_cron(job),
     }
 
 
-def render_state(job: Job, last_runs: Mapping[str, LastRun], now: datetime) -> dict[str, JsonValue]:
-    """Render a job with what ran last, and whether it is due."""
+def render_state(job: PlannedJob, last_runs: Mapping[str, LastRun]) -> dict[str, JsonValue]:
+    """Render a job with what ran last, and whether it is due now."""
     last = last_runs.get(job.run_type)
-    return render_job(job) | {"isDueNow": is_due(job, last, now), "lastRun": _render_last(last)}
+    return render_job(job) | {"isDueNow": is_due(job, last), "lastRun": _render_last(last)}
 
 
-def is_due(job: Job, last: LastRun | None, now: datetime) -> bool:
-    """Tell whether the job's hour is now and it has not run today, by the clock of Paris."""
-    today = now.astimezone(TIME_ZONE).date()
-    has_run = last is not None and last.completed_at.astimezone(TIME_ZONE).date() == today
-    return job.calendar.covers(now) and not has_run
+def is_due(job: PlannedJob, last: LastRun | None) -> bool:
+    """Tell whether the job's hour is now and nothing has ended since it began."""
+    return job.due_since is not None and (last is None or last.completed_at < job.due_since)
+
+
+def render_slot(slot: Slot) -> dict[str, JsonValue]:
+    """Render what the trigger made of a slot."""
+    done: dict[str, JsonValue] = {"job": slot.job_key, "success": slot.outcome is SlotOutcome.FIRED}
+    if slot.outcome is SlotOutcome.FIRED:
+        return done | {"result": {"run_id": str(slot.run_id), "status": "pending"}}
+    return done | {"error": _SENTENCES.get(slot.reason or "", slot.reason)}
 
 
 def render_decision(decided: Decided, ended: Mapping[RunId, EndedRun | None], now: datetime) -> dict[str, JsonValue]:
@@ -120,7 +132,7 @@ def _render_last(last: LastRun | None) -> dict[str, JsonValue] | None:
     return {"id": str(last.run_id), "status": last.status.value, "completedAt": last.completed_at.isoformat()}
 
 
-def _render_cron(job: Job) -> str:
+def _render_cron(job: PlannedJob) -> str:
     hours = ",".join(map(str, job.calendar.hours))
     every_day = len(set(job.calendar.weekdays)) == len(Weekday)
     days = "*" if every_day else ",".join(str(_render_day(day)) for day in job.calendar.weekdays)

@@ -1,26 +1,25 @@
 """HTTP ↔ the scheduled jobs: `ai-scheduler` for the panel, `scheduled-runs` for the older screens and for cron."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
-import structlog
 from pydantic import JsonValue, SecretStr
 
-from shared.errors import CallerError, Forbidden, InvalidRequest
-from shared.registry import JOBS, TIME_ZONE, Job, Trigger
+from shared.errors import Forbidden, InvalidRequest, UnknownJob
 from shared.runs import RunStatus
 from workers.ai_scheduler.contract import (
+    SWITCHED_OFF,
     TIMEZONE_NAME,
-    is_due,
     read_request,
     refuse_action,
     render_decision,
     render_job,
+    render_slot,
     render_state,
 )
 from workers.ai_scheduler.launch import Autopilot
-from workers.ports import Caller, Clock, Identity, Journal, Launcher, OwnerRequest, RunDoor, RunHistory, RunRequest
+from workers.ports import Caller, Clock, Identity, Launcher, OwnerRequest, Plan, PlannedJob, RunHistory
 from workers.web import (
     STILL_RUNNING,
     Call,
@@ -31,10 +30,8 @@ from workers.web import (
     reply_failure,
 )
 
-log = structlog.get_logger(__name__)
 
-
-class Scheduling(RunHistory, RunDoor, Journal, Protocol):
+class Scheduling(Plan, RunHistory, Protocol):
     """What scheduling needs of the database."""
 
 
@@ -48,11 +45,18 @@ class _Jobs:
         self._clock = clock
 
     async def _states(self) -> list[JsonValue]:
-        last_runs = await self._database.read_last_runs([job.run_type for job in JOBS.values()])
-        now = self._clock.now()
-        return [render_state(job, last_runs, now) for job in JOBS.values()]
+        jobs = await self._database.read_jobs()
+        last_runs = await self._database.read_last_runs([job.run_type for job in jobs])
+        return [render_state(job, last_runs) for job in jobs]
 
-    async def _execute(self, caller: Caller, call: Call, job: Job) -> Reply:
+    async def _read_job(self, key: str) -> PlannedJob:
+        """Read a job as it stands in the plan. Raises: UnknownJob, BackendError."""
+        for job in await self._database.read_jobs():
+            if key in {job.key, *job.aliases}:
+                return job
+        raise UnknownJob(f"No job {key[:80]!r}.")
+
+    async def _execute(self, caller: Caller, call: Call, job: PlannedJob) -> Reply:
         launch = await self._launcher.launch(
             OwnerRequest(
                 requester=caller.user_id,
@@ -99,7 +103,7 @@ class AiSchedulerEndpoint(_Jobs):
             case "status":
                 return Reply({"success": True, "jobs": await self._states(), "timezone": TIMEZONE_NAME})
             case "execute":
-                return await self._execute(caller, call, request.job)
+                return await self._execute(caller, call, await self._read_job(request.wanted_job_key))
             case "ai_decide":
                 return await self._decide()
             case other:
@@ -136,12 +140,15 @@ class ScheduledRunsEndpoint(_Jobs):
         request = read_request(read_object(call))
         match request.action:
             case "list":
-                jobs: list[JsonValue] = [render_job(job) for job in JOBS.values()]
+                jobs: list[JsonValue] = [render_job(job) for job in await self._database.read_jobs()]
                 return Reply({"success": True, "jobs": jobs, "timezone": TIMEZONE_NAME})
             case "status":
                 return Reply({"success": True, "jobs": await self._states()})
             case "execute":
-                return await self._execute(caller, call, request.job)
+                job = await self._read_job(request.wanted_job_key)
+                if not job.enabled:
+                    raise InvalidRequest(f"Job {job.key!r} is switched off.", sentence=SWITCHED_OFF)
+                return await self._execute(caller, call, job)
             case other:
                 raise refuse_action(other)
 
@@ -151,30 +158,9 @@ class ScheduledRunsEndpoint(_Jobs):
             return Reply({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
         if not is_same_secret(call.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
             raise Forbidden("X-Cron-Secret is missing or wrong.")
-        now = self._clock.now()
-        last_runs = await self._database.read_last_runs([job.run_type for job in JOBS.values()])
-        due = [job for job in JOBS.values() if is_due(job, last_runs.get(job.run_type), now)]
-        return Reply({"success": True, "executed": [await self._ask(job, now) for job in due]})
-
-    async def _ask(self, job: Job, now: datetime) -> dict[str, JsonValue]:
-        """Ask for a due job, once for this hour of its calendar; it is executed in the background."""
-        hour = now.astimezone(TIME_ZONE).strftime("%Y-%m-%dT%H%z")
-        request = RunRequest(
-            run_type=job.run_type,
-            trigger=Trigger.SCHEDULE,
-            context={"triggered_by": "schedule", "job_key": job.key},
-            idempotency_key=f"{job.key}:{hour}",
-        )
-        try:
-            ticket = await self._database.ask(request)
-        except CallerError as error:
-            log.warning("job.refused", job=job.key, error_code=error.code, error_message=str(error))
-            return {"job": job.key, "success": False, "error": error.sentence}
-        return {
-            "job": job.key,
-            "success": True,
-            "result": {"run_id": str(ticket.run_id), "status": ticket.status.value},
-        }
+        # The same look as pg_cron's and every worker's: a slot is fired once, whoever comes first.
+        executed: list[JsonValue] = [render_slot(slot) for slot in await self._database.fire_due()]
+        return Reply({"success": True, "executed": executed})
 
 
 def _asks_to_trigger(call: Call) -> bool:

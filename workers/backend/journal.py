@@ -1,4 +1,4 @@
-"""What the screens show beside runs: events of the business, the history of the jobs, and the door for jobs."""
+"""What the screens show beside runs: events of the business, the plan and its history."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -10,13 +10,13 @@ from supabase import AsyncClient
 from shared.errors import BackendError
 from workers.backend import rpc
 from workers.logs import redact_fields
-from workers.ports import LastRun, RunRequest, RunTicket
+from workers.ports import LastRun, PlannedJob, Slot
 
 log = structlog.get_logger(__name__)
 
 
 class SupabaseJournal:
-    """The journal, the history and the door of ``hq``, with the service key.
+    """The journal, the plan and the history of ``hq``, with the service key.
 
     Concurrency: safe to share between the tasks of a process.
     """
@@ -36,6 +36,10 @@ class SupabaseJournal:
         """Read the latest finished run of each type that has one. Raises: BackendError."""
         return {run.run_type: run for run in await rpc.list_hq_last_runs(self._client, run_types)}
 
-    async def ask(self, request: RunRequest) -> RunTicket:
-        """Ask for a run and do not wait for it. Raises: CallerError, BackendError."""
-        return await rpc.request_hq_run(self._client, request)
+    async def read_jobs(self) -> Sequence[PlannedJob]:
+        """Read the jobs of the plan as they stand. Raises: BackendError."""
+        return await rpc.list_hq_jobs(self._client)
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due of the plan; return the slots that this call decided. Raises: BackendError."""
+        return await rpc.enqueue_due_hq_runs(self._client)

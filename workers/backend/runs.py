@@ -12,7 +12,7 @@ from shared.errors import BackendError, BackendRejected, BackendUnavailable, Lea
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
-from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Purge, Rescue, Usage
+from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Purge, Rescue, Slot, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
@@ -96,6 +96,10 @@ class SupabaseRunStore:
     async def purge(self) -> Purge:
         """Delete one batch of old logs, where pg_cron has not done so for a day. Raises: BackendError."""
         return await rpc.purge_hq_expired(self._client)
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due of the plan; return the slots that this call decided. Raises: BackendError."""
+        return await rpc.enqueue_due_hq_runs(self._client)
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""

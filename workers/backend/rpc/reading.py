@@ -17,6 +17,7 @@ from workers.ports import (
     LastRun,
     LogLine,
     OpenMatter,
+    PlannedJob,
     Platform,
     Purge,
     QueueState,
@@ -37,6 +38,18 @@ class SchemaState(BaseModel):
     server_time: datetime
 
 
+class _JobRow(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    hours: tuple[int, ...]
+    weekdays: tuple[int, ...]
+
+    @property
+    def job(self) -> PlannedJob:
+        calendar = {"hours": self.hours, "weekdays": self.weekdays}
+        return PlannedJob.model_validate({**(self.model_extra or {}), "calendar": calendar})
+
+
 _ANNOUNCEMENTS = TypeAdapter(list[Announcement])
 _DETAILS = TypeAdapter(list[RunDetail])
 _LINES = TypeAdapter(list[RunLine])
@@ -50,6 +63,7 @@ _COSTS = TypeAdapter(list[CostLine])
 _CATALOGUE = TypeAdapter(list[CatalogueEntry])
 _HISTORY = TypeAdapter(list[TypeHistory])
 _MATTERS = TypeAdapter(list[OpenMatter])
+_JOBS = TypeAdapter(list[_JobRow])
 _NOTHING = TypeAdapter(None)
 _STATES = TypeAdapter(list[SchemaState])
 
@@ -110,6 +124,11 @@ async def get_hq_queue_state(client: AsyncClient) -> QueueState:
 async def list_hq_last_runs(client: AsyncClient, run_types: Sequence[str]) -> list[LastRun]:
     """List the latest finished run of each type that has one. Raises: BackendError."""
     return await call(client, "list_hq_last_runs", {"p_run_types": list(run_types)}, _LAST_RUNS)
+
+
+async def list_hq_jobs(client: AsyncClient) -> list[PlannedJob]:
+    """List the jobs of the plan as they stand. Raises: BackendError."""
+    return [row.job for row in await call(client, "list_hq_jobs", {}, _JOBS)]
 
 
 async def write_hq_log(

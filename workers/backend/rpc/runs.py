@@ -12,7 +12,7 @@ from shared.errors import BackendError
 from shared.runs import Claim, Lease, LeaseState, LeaseToken, RunId, Settlement, StepRecord
 from workers.backend.rpc._call import call
 from workers.backend.translate import refusal
-from workers.ports import Acceptance, Heartbeat, OwnerRequest, Rescue, RunRequest, RunTicket, Usage
+from workers.ports import Acceptance, Heartbeat, OwnerRequest, Rescue, RunRequest, RunTicket, Slot, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,7 @@ _KEPT = TypeAdapter(list[_Kept])
 _SETTLED = TypeAdapter(list[_Settled])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _RESCUES = TypeAdapter(list[Rescue])
+_SLOTS = TypeAdapter(list[Slot])
 
 
 def _lease(lease: Lease) -> dict[str, JsonValue]:
@@ -199,6 +200,11 @@ async def release_hq_runs(client: AsyncClient, attempts: Sequence[tuple[Lease, U
 async def rescue_hq_runs(client: AsyncClient) -> Rescue:
     """Put right what died or was changed by hand. Idempotent. Raises: BackendError."""
     return (await call(client, "rescue_hq_runs", {}, _RESCUES))[0]
+
+
+async def enqueue_due_hq_runs(client: AsyncClient) -> list[Slot]:
+    """Fire what is due of the plan; the slots that this call decided. Idempotent. Raises: BackendError."""
+    return await call(client, "enqueue_due_hq_runs", {}, _SLOTS)
 
 
 async def cancel_hq_run(client: AsyncClient, run_id: RunId) -> str:

@@ -1,0 +1,46 @@
+-- Examine the plan: looked at within the last three minutes, by whomever; not held up; no slot that keeps failing.
+-- Read-only.
+-- Raises nothing.
+create or replace function hq.inspect_plan()
+returns table (name text, state text, detail text)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with facts as (
+    select
+      (select c.passed_until from hq.plan_clock as c) as looked_at,
+      hq.read_hold() as hold,
+      (
+        select format('%s: %s', s.job_key, s.reason)
+        from hq.plan_slots as s
+        where s.outcome is null and s.reason is not null
+        order by s.slot_at desc
+        limit 1
+      ) as failing,
+      (select count(*) from hq.scheduled_jobs as j where j.enabled) as enabled
+  )
+  select
+    'plan',
+    case
+      when looked_at is null or looked_at < now() - interval '3 minutes' then 'red'
+      when hold is not null or failing is not null then 'amber'
+      else 'green'
+    end,
+    case
+      when looked_at is null then 'hq.plan_clock has no row: insert into hq.plan_clock (passed_until) values (now());'
+      when looked_at < now() - interval '3 minutes' then
+        'nobody has looked at it since ' || date_trunc('second', looked_at) || ': neither pg_cron nor a worker'
+      when hold is not null then 'held: ' || hold
+      when failing is not null then 'a slot fails and is tried again, ' || failing
+      else format('%s jobs enabled', enabled)
+    end
+  from facts;
+end
+$$;
+revoke execute on function hq.inspect_plan from public, anon, authenticated;
+comment on function hq.inspect_plan is 'Contrôle du plan : examiné récemment, non retenu, sans créneau en échec.';
