@@ -1,5 +1,5 @@
 -- Put right what died or was changed by hand: leases that ran out, pending runs without a queue row, queue
--- rows without an unfinished run.
+-- rows without an unfinished run, runs that older code left running.
 -- One caller at a time, the others return at once; skips what is locked. Idempotent.
 -- Raises nothing. Answers how many runs were put back, failed for good, adopted, and dropped from the queue.
 create or replace function public.rescue_hq_runs()
@@ -64,7 +64,7 @@ begin
     where not exists (select from hq.run_queue as q where q.run_id = r.id)
       and (
         r.status = 'pending'
-        -- One of ours whose queue row somebody deleted; what older code says is running is left alone.
+        -- One of ours whose queue row somebody deleted; what older code says is running is not adopted.
         or r.status = 'running' and exists (select from hq.run_requests as own where own.run_id = r.id)
       )
     for no key update of r skip locked
@@ -81,6 +81,8 @@ begin
     perform hq.log_run('info', 'run.adopted', v_row.id, '{}');
     adopted := adopted + 1;
   end loop;
+
+  failed := failed + hq.close_stuck_runs();
   perform hq.warn_of_budget();
   return next;
 end

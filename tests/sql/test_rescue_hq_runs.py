@@ -320,3 +320,83 @@ def test_a_run_ended_by_hand_is_told_in_the_journal(database: Database) -> None:
     database.rows("select * from public.rescue_hq_runs()")
 
     assert [log["level"] for log in logs_of(database, run_id, "run.dropped")] == ["warn"]
+
+
+# What older code left running.
+
+
+def _leave_running(database: Database, minutes: int, **columns: object) -> Row:
+    """Insert a run as older code does: running, and nobody of ours knows of it."""
+    given = {"run_type": "DAILY_EXECUTIVE_BRIEF", "status": "running"} | columns
+    names, places = ", ".join(given), ", ".join(["%s"] * len(given))
+    return database.one(
+        f"insert into hq.runs ({names}, created_at, started_at) "
+        f"values ({places}, now() - make_interval(mins => %s), now() - make_interval(mins => %s)) returning *",
+        *given.values(),
+        minutes,
+        minutes,
+    )
+
+
+def test_a_run_that_older_code_left_running_is_closed_with_a_sentence(database: Database) -> None:
+    run_id = _leave_running(database, 47)["id"]
+
+    assert rescue(database.sql) == NOTHING | {"failed": 1}
+
+    run = run_of(database, run_id)
+    assert (run["status"], run["detailed_appendix"]["error_code"]) == ("failed", "run_stuck")
+    assert "47 minutes" in run["executive_summary"]
+    assert "Relancez-la" in run["executive_summary"]
+    assert run["completed_at"] is not None
+    (line,) = logs_of(database, run_id)
+    assert (line["level"], line["source"], line["message"]) == ("warn", "autopilot", "autopilot.stuck_run_override")
+    assert line["metadata"] == {
+        "job_key": "daily_brief",
+        "run_type": "DAILY_EXECUTIVE_BRIEF",
+        "stuck_run_id": str(run_id),
+        "running_minutes": 47,
+    }
+    assert rescue(database.sql) == NOTHING
+
+
+def test_a_stuck_run_keeps_nobody_from_running_its_job_again(database: Database) -> None:
+    stuck = _leave_running(database, 16)["id"]
+    rescue(database.sql)
+
+    again = request(database.sql, "DAILY_EXECUTIVE_BRIEF")
+
+    assert (again["created"], again["run_id"] != stuck) == (True, True)
+    assert claim_one(database.sql)["run_id"] == again["run_id"]
+
+
+def test_older_code_is_given_fifteen_minutes(database: Database) -> None:
+    run_id = _leave_running(database, 14)["id"]
+
+    assert rescue(database.sql) == NOTHING
+    assert run_of(database, run_id)["status"] == "running"
+
+
+def test_a_run_of_ours_is_never_taken_for_stuck_however_long_it_runs(database: Database) -> None:
+    run_id = start(database)["run_id"]
+    database.run("update hq.runs set started_at = now() - interval '2 hours', created_at = now() - interval '3 hours'")
+
+    assert rescue(database.sql) == NOTHING
+    assert run_of(database, run_id)["status"] == "running"
+
+
+def test_a_stuck_run_is_closed_once_by_however_many(database: Database) -> None:
+    run_id = _leave_running(database, 20)["id"]
+
+    told = race(database.connect, [rescue] * 4)
+
+    assert sum(done["failed"] for done in told) == 1
+    assert len(logs_of(database, run_id)) == 1
+
+
+def test_on_the_older_schema_the_journal_keeps_a_stuck_run_under_another_source(seed_database: Database) -> None:
+    run_id = _leave_running(seed_database, 20)["id"]
+
+    rescue(seed_database.sql)
+
+    (line,) = logs_of(seed_database, run_id)
+    assert (line["source"], line["metadata"]["source"]) == ("scheduler", "autopilot")

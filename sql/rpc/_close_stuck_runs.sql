@@ -1,0 +1,53 @@
+-- Close as failed what older code left running: for over 15 minutes, without a request, a queue row or a lease.
+-- Locks the rows it closes, skips locked ones. Idempotent: a closed run is no longer running.
+-- Raises nothing. Answers how many were closed.
+create or replace function hq.close_stuck_runs()
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_run record;
+  v_closed integer := 0;
+begin
+  for v_run in
+    select r.id, r.run_type, floor(extract(epoch from now() - coalesce(r.started_at, r.created_at)) / 60) as minutes
+    from hq.runs as r
+    where r.status = 'running'
+      and coalesce(r.started_at, r.created_at) < now() - interval '15 minutes'
+      and not exists (select from hq.run_queue as q where q.run_id = r.id)
+      and not exists (select from hq.run_requests as own where own.run_id = r.id)
+    for no key update of r skip locked
+  loop
+    update hq.runs as r
+    set
+      status = 'failed',
+      completed_at = now(),
+      executive_summary = format(
+        'L''exécution est restée « en cours » pendant %s minutes sans que personne ne s''en occupe : elle a été close. Relancez-la si le rapport est encore utile.',
+        v_run.minutes
+      ),
+      detailed_appendix = jsonb_build_object('error_code', 'run_stuck', 'fallback_used', false, 'cost_estimate', 0)
+    where r.id = v_run.id;
+    perform hq.write_log(
+      'warn',
+      'autopilot',
+      'autopilot.stuck_run_override',
+      jsonb_build_object(
+        'job_key', (select j.key from hq.scheduled_jobs as j where j.run_type = v_run.run_type order by j.key limit 1),
+        'run_type', v_run.run_type,
+        'stuck_run_id', v_run.id,
+        'running_minutes', v_run.minutes
+      ),
+      v_run.id
+    );
+    v_closed := v_closed + 1;
+  end loop;
+  return v_closed;
+end
+$$;
+revoke execute on function hq.close_stuck_runs from public, anon, authenticated;
+comment on function hq.close_stuck_runs is 'Clôt en échec les exécutions restées « running » que plus personne n''exécute.';
