@@ -26,13 +26,14 @@ Row = dict[str, object]
 SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
 
 _MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
-_LOCK_ATTEMPTS: Final = 10
+_LOCK_ATTEMPTS: Final = 15
 # How long the building of an index waits for transactions that began before it.
 _INDEX_PATIENCE: Final = "60s"
 
-# A trigger is among what is written again: rather than queue behind a long transaction, and let all others queue
-# behind us, we give way and ask again.
-_LOCK_TIMEOUT: Final = "set local lock_timeout = '2s';\n"
+# Rather than queue behind a long transaction, and let all others queue behind us, we give way and ask again: nobody
+# waits a second for us. A migration that asks for more patience gets it in such pieces.
+_LOCK_TIMEOUT: Final = "set local lock_timeout = '500ms';"
+_PATIENCE: Final = re.compile(r"^set local lock_timeout = '\w+';$", re.MULTILINE)
 
 _LEDGER: Final = """\
 create table if not exists hq.worker_migrations (
@@ -158,7 +159,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
             _refuse_edited(file, known)
         for file in files:
             if file.kind == "migration" and (file.kind, file.name) not in known:
-                _run(connection, [file.text, _ledger_entry(file)])
+                _run(connection, [_PATIENCE.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
                 report.migrations.append(file.name)
         functions = [f for f in files if f.kind == "function"]
         changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]

@@ -1,9 +1,11 @@
 """Our part of the database applies on every schema of the host, any number of times, by both ways in."""
 
 import threading
+import time
 
 import psycopg
 import pytest
+from support.catalogue import describe
 from support.database import Database
 
 from shared.errors import ConfigurationError
@@ -14,8 +16,10 @@ from workers.schema import SqlFile
 
 def test_applying_twice_changes_nothing_the_second_time(bare_database: Database) -> None:
     first = schema.apply(bare_database.url)
+    before = describe(bare_database)
     second = schema.apply(bare_database.url)
 
+    assert describe(bare_database) == before
     assert first.migrations
     assert first.functions
     assert first.registry
@@ -37,7 +41,7 @@ def test_the_printed_text_and_the_migrations_make_the_same_schema(clone) -> None
     pasted.sql.execute(_last_statement(schema.render()))
     schema.apply(migrated.url)
 
-    assert _catalogue(pasted) == _catalogue(migrated)
+    assert describe(pasted) == describe(migrated)
 
 
 def test_callers_that_migrate_at_once_wait_for_one_another(bare_database: Database) -> None:
@@ -70,7 +74,7 @@ def test_a_changed_function_is_applied_again(database: Database) -> None:
 
 
 def test_what_somebody_changed_by_hand_is_put_right(database: Database) -> None:
-    before, mirror = _catalogue(database), database.rows("select * from hq.run_types order by key")
+    before, mirror = describe(database), database.rows("select * from hq.run_types order by key")
     for damage in (
         "create or replace function hq.elapsed_ms(p_since timestamptz) returns bigint language sql as 'select 1'",
         "revoke execute on function public.claim_hq_runs from service_role",
@@ -79,11 +83,11 @@ def test_what_somebody_changed_by_hand_is_put_right(database: Database) -> None:
         "update hq.run_types set cost_eur = 99 where key = 'CODE_REVIEW'",
     ):
         database.run(damage)
-    assert _catalogue(database) != before
+    assert describe(database) != before
 
     schema.apply(database.url)
 
-    assert _catalogue(database) == before
+    assert describe(database) == before
     assert database.rows("select * from hq.run_types order by key") == mirror
 
 
@@ -191,16 +195,23 @@ def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_told(
     assert any("run emocare migrate again" in notice for notice in report.notices)
 
 
-def _catalogue(database: Database) -> list[tuple[object, ...]]:
-    functions = database.rows(
-        "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, "
-        "(select string_agg(a::text, ' ' order by a::text) from unnest(p.proacl) as a) as rights "
-        "from pg_proc as p where p.pronamespace in ('hq'::regnamespace, 'public'::regnamespace) "
-        "and p.prokind in ('f', 'p')"
-    )
-    tables = database.rows(
-        "select table_schema, table_name, column_name, data_type, column_default "
-        "from information_schema.columns where table_schema = 'hq'"
-    )
-    indexes = database.rows("select indexdef from pg_indexes where schemaname = 'hq'")
-    return sorted((tuple(map(str, row.values())) for row in (*functions, *tables, *indexes)), key=str)
+@pytest.mark.parametrize("template", ["head", "head_hq"])
+def test_behind_a_long_transaction_a_migration_gives_way_and_nobody_waits_for_it(template: str, clone) -> None:  # noqa: ANN001
+    """A lock that is waited for is in the way of all who come later, although they would not be in each other's."""
+    database: Database = clone(template)
+    with database.connect() as holder, database.connect() as page:
+        holder.execute("begin; insert into hq.runs (run_type, status) values ('IN_USE', 'completed')")
+        migrating = threading.Thread(target=schema.apply, args=(database.url,))
+        migrating.start()
+        page.execute("set lock_timeout = '1s'")
+        gave_way = 0
+        while gave_way < 2:
+            waiting = database.one("select count(*) as n from pg_locks where not granted")["n"]
+            page.execute("insert into hq.runs (run_type, status) values ('IN_USE', 'completed')")
+            gave_way += waiting > 0
+            time.sleep(0.05)
+        assert migrating.is_alive()
+        holder.execute("commit")
+        migrating.join()
+
+    assert not schema.apply(database.url).changed
