@@ -12,6 +12,7 @@ import httpx
 
 from bench.figures import Figure, percentile, tell_ms
 from bench.kills import kill_storm
+from bench.retention import retention
 from bench.rig import memory_mb, open_loop, open_rig
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
@@ -316,4 +317,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "reconnect": reconnect,
     "http": http,
     "kill_storm": kill_storm,
+    "retention": retention,
 }
