@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from bench.collecting import collecting
 from bench.figures import Figure, percentile, tell_ms
 from bench.kills import kill_storm
 from bench.retention import retention
@@ -318,4 +319,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "http": http,
     "kill_storm": kill_storm,
     "retention": retention,
+    "collecting": collecting,
 }

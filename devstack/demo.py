@@ -231,13 +231,14 @@ def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
     for step in run["steps"]:
         table.add_row(f"step {step['step_order']} · {step['name']}", "hq.run_steps", step["description"])
     for evidence in run["evidence"]:
-        told = (
-            evidence["data"]["label"] if evidence["evidence_type"] != "gap" else f"missing: {evidence['data']['label']}"
-        )
+        label, url = evidence["data"]["label"], evidence["source_url"]
+        told = f"missing: {label}" if evidence["evidence_type"] == "gap" else f"{label} [dim]{url or ''}[/]"
         table.add_row("evidence", "hq.run_evidence", told)
+    table.add_row("provenance", "hq.runs", ", ".join(run["detailed_appendix"]["data_sources"]))
     for cost in run["costs"]:
         tokens = f"{cost['tokens_in']} + {cost['tokens_out']} tokens"
-        table.add_row("cost", "hq.run_costs", f"{cost['cost_eur']} EUR for {tokens} of {cost['model']}")
+        searched = f", {cost['search_cost_eur']} EUR of it for searching the web" if cost["search_cost_eur"] else ""
+        table.add_row("cost", "hq.run_costs", f"{cost['cost_eur']} EUR for {tokens} of {cost['model']}{searched}")
     for line in logs:
         took = f", {line['metadata']['duration_ms']} ms" if line["message"] == "run.completed" else ""
         table.add_row("log", "hq.structured_logs", f"{line['level']} {line['message']}{took}")

@@ -168,10 +168,10 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         client = await stack.enter_async_context(open_client(settings.supabase))
         refuse_older_schema(await _await_schema_state(client, clock))
         http = await stack.enter_async_context(outbound.open_http())
-        to_model = outbound.open_http(outbound.open_post_transport(max_connections=None))
-        await stack.enter_async_context(to_model)
+        posting = outbound.open_http(outbound.open_post_transport(max_connections=None))
+        await stack.enter_async_context(posting)
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
-        gateway = ChatGateway(to_model, settings.gateway, clock=clock)
+        gateway = ChatGateway(posting, settings.gateway, clock=clock)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
         reader = SupabaseReader(client)
         github = GithubApi(http, settings.github, clock=clock)
@@ -183,8 +183,8 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             GithubSource(github, clock=clock),
             GithubActionsSource(github, clock=clock),
             GithubAlertsSource(github, clock=clock),
-            PerplexitySource(http, settings.perplexity, eur_per_usd=settings.gateway.eur_per_usd, clock=clock),
-            FirecrawlSource(http, settings.firecrawl, clock=clock),
+            PerplexitySource(posting, settings.perplexity, eur_per_usd=settings.gateway.eur_per_usd, clock=clock),
+            FirecrawlSource(posting, settings.firecrawl, clock=clock),
             CatalogueSource(reader, allowed=settings.database.audit_catalogue, clock=clock),
             RunHistorySource(reader, clock=clock),
             OpenMattersSource(reader, clock=clock),

@@ -66,7 +66,8 @@ begin
     (
       select coalesce(jsonb_agg(jsonb_build_object(
         'lease_token', c.lease_token, 'model', c.model, 'calls', c.calls, 'tokens_in', c.tokens_in,
-        'tokens_out', c.tokens_out, 'cost_eur', c.cost_eur, 'estimated', c.estimated
+        'tokens_out', c.tokens_out, 'cost_eur', c.cost_eur,
+        'search_cost_eur', c.search_cost_eur, 'estimated', c.estimated
       ) order by c.lease_token), '[]')
       from hq.run_costs as c where c.run_id = r.id
     ),

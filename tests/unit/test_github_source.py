@@ -64,7 +64,7 @@ async def paths(vendors: VendorsClient) -> list[str]:
     return sorted(call["path"] for call in await vendors.calls("github"))
 
 
-async def test_a_repository_is_read_with_five_requests(source: Source, vendors: VendorsClient) -> None:
+async def test_a_repository_is_read_with_three_requests(source: Source, vendors: VendorsClient) -> None:
     finding = await find(source, QUIET)
 
     assert (finding.label, finding.source) == ("GitHub · Plateforme", "github")
@@ -76,13 +76,19 @@ async def test_a_repository_is_read_with_five_requests(source: Source, vendors: 
     assert datetime.fromisoformat(finding.data["last_commit_at"]).tzinfo is not None
     assert f"{QUIET} : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)" in finding.text
     assert "Dernière version : v2.8.0, publiée le " in finding.text
-    parts = ("", "/commits", "/issues", "/pulls", "/releases/latest")
+    parts = ("/commits", "/issues", "/releases/latest")
     assert await paths(vendors) == [f"/repos/{QUIET}{part}" for part in parts]
 
 
-async def test_more_work_than_a_page_holds_is_counted_without_another_call(
-    source: Source, vendors: VendorsClient
-) -> None:
+FULL = {
+    "match": "/issues",
+    "body": [{"number": n, "title": "t", "created_at": "2026-11-01T00:00:00Z"} for n in range(50)],
+}
+
+
+async def test_more_work_than_a_page_holds_is_counted_by_the_repository(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script("github", FULL)
+
     finding = await find(source, BUSY)
 
     assert (finding.data["open_issues"], finding.data["open_pull_requests"]) == (30, 5)
@@ -94,7 +100,7 @@ async def test_the_search_counts_pull_requests_should_github_name_no_last_page(
     source: Source, vendors: VendorsClient
 ) -> None:
     link = f'<https://api.github.com/repos/{BUSY}/pulls?page=2>; rel="next"'
-    await vendors.script("github", {"match": "/pulls", "headers": {"link": link}})
+    await vendors.script("github", FULL, {"match": "/pulls", "headers": {"link": link}})
 
     finding = await find(source, BUSY)
 
@@ -106,13 +112,13 @@ async def test_what_has_not_changed_is_not_sent_again(source: Source, vendors: V
     first = await find(source, BUSY)
     again = await find(source, BUSY)
 
-    assert [call["status"] for call in await vendors.calls("github")] == [200] * 5 + [304] * 5
+    assert [call["status"] for call in await vendors.calls("github")] == [200] * 3 + [304] * 3
     assert again == first
 
 
 async def test_all_repositories_are_asked_at_the_same_time(source: Source, vendors: VendorsClient) -> None:
     """Every call is under way before any is answered."""
-    everything = 5 * len(REPOSITORIES)
+    everything = 3 * len(REPOSITORIES)
     await vendors.script("github", *[{"delay_ms": 5000}] * everything)
     collecting = asyncio.create_task(source.collect(subject(*map(platform, REPOSITORIES))))
 
@@ -140,7 +146,7 @@ async def test_a_page_of_fifty_megabytes_costs_its_data_and_not_the_memory(clock
     gap = await miss(make_source(huge, settings, clock))
 
     assert gap.reason is GapReason.UNAVAILABLE
-    assert sent < 5 * (3 << 20)
+    assert sent < 3 * (3 << 20)
 
 
 async def test_no_release_and_no_commit_are_facts_not_failures(source: Source, vendors: VendorsClient) -> None:
@@ -233,7 +239,7 @@ class TestLimits:
     async def test_nothing_is_asked_until_it_ends(
         self, source: Source, vendors: VendorsClient, clock: FakeClock
     ) -> None:
-        await vendors.script("github", *[{"status": 403, "headers": {"retry-after": "600"}}] * 5)
+        await vendors.script("github", *[{"status": 403, "headers": {"retry-after": "600"}}] * 3)
         await miss(source)
         await vendors.reset()
 
@@ -249,7 +255,7 @@ class TestLimits:
 
         await miss(source)
 
-        assert len(await vendors.calls("github")) <= 5
+        assert len(await vendors.calls("github")) <= 3
         assert clock.sleeps == []
 
     async def test_the_last_free_call_holds_back_the_next(
@@ -258,19 +264,20 @@ class TestLimits:
         """The answer is good and is told; the next call would be refused and counted against us."""
         reset = str(round((clock.now() + timedelta(minutes=5)).timestamp()))
         spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
-        await vendors.script("github", *[{"headers": spent}] * 5)
+        await vendors.script("github", *[{"headers": spent}] * 3)
 
         await find(source, QUIET)
         gap = await miss(source)
 
         assert "11 h 05" in gap.sentence
-        assert len(await vendors.calls("github")) == 5
+        assert len(await vendors.calls("github")) == 3
 
     async def test_the_searchs_own_limit_holds_back_searches_only(self, source: Source, vendors: VendorsClient) -> None:
         link = f'<https://api.github.com/repos/{BUSY}/pulls?page=2>; rel="next"'
         spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1795342500"}
         await vendors.script(
             "github",
+            FULL,
             {"match": "/pulls", "headers": {"link": link}},
             {"match": "/search", "status": 403, "headers": spent},
         )
@@ -359,8 +366,7 @@ async def test_a_renamed_repository_is_followed(clock: FakeClock) -> None:
         if request.url.path.startswith("/repos/"):
             return httpx.Response(301, headers={"location": f"/repositories/7{request.url.path[-6:]}"})
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
-        answer = {"open_issues_count": 0} if request.url.path.endswith("7arvity") else []
-        return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=answer)
+        return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=[])
 
     renamed = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     settings = GithubSettings(base_url="https://api.github.com", token=SecretStr(TOKEN))
@@ -371,12 +377,12 @@ async def test_a_renamed_repository_is_followed(clock: FakeClock) -> None:
 
 
 async def test_cancelled_it_hangs_up(source: Source, vendors: VendorsClient) -> None:
-    await vendors.script("github", *[{"delay_ms": 9000}] * 5)
+    await vendors.script("github", *[{"delay_ms": 9000}] * 3)
     collecting = asyncio.create_task(collect_one(source, QUIET))
-    await vendors.wait_for("github", calls=5)
+    await vendors.wait_for("github", calls=3)
 
     collecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await collecting
 
-    await vendors.wait_for("github", aborted=5)
+    await vendors.wait_for("github", aborted=3)

@@ -3,7 +3,6 @@
 Totals need care. A page of issues counts at most its own size and mixes pull requests in, and its ``Link``
 header has named no last page since 2025. So what fits on one page is counted there, exactly; for a busier
 repository its own count of open work is taken, less the pull requests, whose list does name its last page.
-All is asked at once, so that a report never waits for one call after another.
 """
 
 import asyncio
@@ -17,9 +16,9 @@ from shared.findings import Collected, Finding
 from shared.registry import SourceName
 from shared.wording import clean_line, say_day, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
-from workers.sources.github_api import GithubApi, Paging
+from workers.sources.github_api import GithubApi
 
-_PAGE: Final = 20
+_PAGE: Final = 50
 _SHOWN: Final = 5
 
 
@@ -76,7 +75,8 @@ class GithubSource:
     """Reads the open work of the managed repositories.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: five requests per repository, all at once; those whose answer has not changed are not counted by GitHub.
+    Cost: three requests per repository at once, two more where over a page of work is open; those whose answer has
+    not changed are not counted by GitHub.
     Source: GitHub REST v3, /repos/{owner}/{name} and its /issues, /pulls, /commits, /releases/latest.
     """
 
@@ -94,7 +94,6 @@ class GithubSource:
         home = f"/repos/{repository}"
         newest = {"state": "open", "sort": "created", "direction": "desc", "per_page": str(_PAGE)}
         latest = {"per_page": str(_SHOWN)}
-        counted = {"state": "open", "per_page": "1"}
         read = self._api.read
         try:
             async with asyncio.TaskGroup() as group:
@@ -102,8 +101,6 @@ class GithubSource:
                 work_task = group.create_task(read(_ISSUES, f"{home}/issues", newest, instead={410: []}))
                 commits_task = group.create_task(read(_COMMITS, f"{home}/commits", latest, instead={409: []}))
                 release_task = group.create_task(read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None}))
-                pulls_task = group.create_task(self._api.read_page(_PULLS, f"{home}/pulls", counted))
-                home_task = group.create_task(read(_HOME, home, {}))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         work, commits, release = work_task.result(), commits_task.result(), release_task.result()
@@ -111,8 +108,7 @@ class GithubSource:
         pulls = [item for item in work if item.pull_request is not None]
         open_issues, open_pulls = len(issues), len(pulls)
         if len(work) >= _PAGE:
-            open_pulls = await self._count_pulls(repository, *pulls_task.result())
-            open_issues = max(0, home_task.result().open_issues_count - open_pulls)
+            open_issues, open_pulls = await self._count(repository)
         lines = [
             f"{repository} : {open_issues} ticket(s) ouvert(s), {open_pulls} pull request(s) ouverte(s)",
             _describe_release(release),
@@ -136,14 +132,16 @@ class GithubSource:
             read_at=self._clock.now(),
         )
 
-    async def _count_pulls(self, repository: str, first: list[_Pull], paging: Paging) -> int:
-        """Count by the number of the last page of one each; ask the search should GitHub no longer name it."""
-        if paging.last_page is not None:
-            return paging.last_page
-        if not paging.has_next:
-            return len(first)
-        query = {"q": f"repo:{repository} is:pr is:open", "per_page": "1"}
-        return (await self._api.read(_TOTAL, "/search/issues", query)).total_count
+    async def _count(self, repository: str) -> tuple[int, int]:
+        """Count the open issues and pull requests of a busy repository."""
+        home = f"/repos/{repository}"
+        page, paging = await self._api.read_page(_PULLS, f"{home}/pulls", {"state": "open", "per_page": "1"})
+        pulls = paging.last_page or len(page)
+        if paging.has_next and paging.last_page is None:  # should GitHub no longer name it
+            query = {"q": f"repo:{repository} is:pr is:open", "per_page": "1"}
+            pulls = (await self._api.read(_TOTAL, "/search/issues", query)).total_count
+        work = await self._api.read(_HOME, home, {})
+        return max(0, work.open_issues_count - pulls), pulls
 
 
 def _list(title: str, items: Iterable[str]) -> Sequence[str]:
