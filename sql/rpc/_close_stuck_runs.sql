@@ -44,6 +44,7 @@ begin
       ),
       v_run.id
     );
+    perform hq.announce('run_failed:' || v_run.id, 'run_failed');
     v_closed := v_closed + 1;
   end loop;
   return v_closed;

@@ -1,7 +1,6 @@
 -- Note which announcements were said, and take the next ones to say, oldest first, for a few seconds: whoever takes
 -- them and falls silent leaves them to the next. So each is said at least once, or, a day later, not at all.
--- Skips what is locked. Idempotent for what was said. A key is remembered for 40 days: one that names a month stays
--- unique for as long as the month is talked about.
+-- Skips what is locked. Idempotent for what was said. What was said stays, so that its key is unique, until purge_rest.
 -- Raises nothing.
 create or replace function public.take_hq_announcements(p_said text[], p_limit integer, p_lease_seconds numeric)
 returns table (key text, event text, payload jsonb)
@@ -13,9 +12,6 @@ as $$
 #variable_conflict use_column
 begin
   update hq.announcements as a set sent_at = now() where a.key = any(p_said) and a.sent_at is null;
-  if found then
-    delete from hq.announcements as a where a.created_at < now() - interval '40 days';
-  end if;
 
   return query
   with next as (

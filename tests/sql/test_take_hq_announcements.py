@@ -102,20 +102,6 @@ def test_news_of_yesterday_are_no_news(database: Database) -> None:
     assert take(database.sql) == []
 
 
-def test_a_key_is_forgotten_after_its_month(database: Database) -> None:
-    announce(database.sql, "january", "budget_reached")
-    take(database.sql, "january")
-    database.run("update hq.announcements set created_at = now() - interval '39 days'")
-    announce(database.sql, "february", "budget_reached")
-    take(database.sql, "february")
-    assert len(database.rows("select from hq.announcements")) == 2
-
-    database.run("update hq.announcements set created_at = created_at - interval '2 days', sent_at = null")
-    take(database.sql, "february")
-
-    assert [row["key"] for row in database.rows("select key from hq.announcements")] == ["february"]
-
-
 # Runs that failed for good, whoever says so.
 
 
@@ -141,6 +127,17 @@ def test_the_last_lost_lease_is_announced_and_the_others_are_not(database: Datab
     rescue(database.sql)
 
     assert run_of(database, claimed["run_id"])["status"] == "failed"
+    assert [row["payload"] for row in take(database.sql)] == [RUN_FAILED]
+
+
+def test_a_run_that_older_code_left_running_is_announced_when_it_is_closed(database: Database) -> None:
+    database.run(
+        "insert into hq.runs (run_type, status, started_at) values ('SEO_AUDIT', 'running', now() - interval '1 hour')"
+    )
+
+    rescue(database.sql)
+    rescue(database.sql)
+
     assert [row["payload"] for row in take(database.sql)] == [RUN_FAILED]
 
 
