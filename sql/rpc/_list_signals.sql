@@ -1,5 +1,5 @@
 -- List what may call for a run beside the plan: runs that failed within a day and were not made good, red platforms,
--- and planned reports that the latest slot did not bring.
+-- and planned reports whose latest slot was missed, or held back by a pause or the budget.
 -- Read-only. Texts are foreign (an error, a platform's name): bounded here, and fenced by whoever puts them in a prompt.
 -- Raises nothing.
 create or replace function hq.list_signals()
@@ -32,6 +32,27 @@ as $$
     from hq.platforms as p
     where p.status = 'red'
     order by p.key
+    limit 20
+  )
+  union all
+  (
+    select
+      'overdue:' || late.job_key || ':' || extract(epoch from late.slot_at)::bigint, 'overdue', late.run_type,
+      format('prévu le %s', to_char(late.slot_at at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI'))
+    from (
+      select distinct on (s.job_key) s.job_key, s.slot_at, s.outcome, s.reason, j.run_type
+      from hq.plan_slots as s
+      join hq.scheduled_jobs as j on j.key = s.job_key and j.enabled
+      where s.slot_at > now() - interval '8 days' and s.outcome is not null
+      order by s.job_key, s.slot_at desc
+    ) as late
+    where late.outcome in ('missed', 'skipped')
+      and late.reason is distinct from 'disabled'
+      and not exists (
+        select from hq.runs as later
+        where later.run_type = late.run_type and later.status = 'completed' and later.completed_at >= late.slot_at
+      )
+    order by late.job_key
     limit 20
   )
 $$;

@@ -74,12 +74,13 @@ begin
     );
 
   select coalesce(jsonb_agg(jsonb_build_object(
-    'job', coalesce(q.context ->> 'job_key', r.run_type), 'status', r.status, 'summary', left(r.executive_summary, 200)
-  ) order by r.created_at), '[]')
+    'job', s.job_key, 'status', r.status, 'summary', left(r.executive_summary, 200)
+  ) order by s.decided_at, s.job_key), '[]')
   into done
-  from hq.runs as r
-  join hq.run_requests as q on q.run_id = r.id
-  where q.trigger = 'schedule' and r.created_at >= date_trunc('hour', now(), 'UTC') and r.status <> 'cancelled';
+  from hq.plan_slots as s
+  join hq.runs as r on r.id = s.run_id
+  -- Paris is whole hours from UTC: its hours begin with those of UTC.
+  where s.outcome = 'fired' and s.decided_at >= date_trunc('hour', now(), 'UTC') and r.status <> 'cancelled';
 
   select b.pct_used, b.is_warned into pct_used, is_budget_warned from hq.budget_state() as b;
   insert into hq.autopilot_decisions (asked_by, leased_until, known_signals, model_asked)

@@ -55,8 +55,11 @@ begin
         v_refused := v_refused || format('%s: %s', left(v_wanted, 80), v_refusal.reason);
         if v_refusal.code = 'already_running' then
           perform hq.write_log('warn', 'autopilot', 'autopilot.skip_duplicate', jsonb_build_object(
-            'job_key', v_wanted, 'run_type', v_wanted, 'reason', 'already_running',
-            'running_minutes', v_refusal.running_minutes, 'decision', p_decision_id
+            'job_key', coalesce((select min(j.key) from hq.scheduled_jobs as j where j.run_type = v_wanted), v_wanted),
+            'run_type', v_wanted,
+            'reason', 'already_running',
+            'running_minutes', v_refusal.running_minutes,
+            'decision', p_decision_id
           ), null);
         end if;
       end if;

@@ -240,8 +240,9 @@ async def test_the_panel_does_not_wait_for_long_reports(hq: Hq, owner: str) -> N
 
 async def test_what_the_plan_launched_in_this_hour_is_reported_as_done(hq: Hq, owner: str) -> None:
     service = await hq.service()
-    run_id = hq.ask(trigger="schedule", context='{"job_key": "daily_platform_review"}')
-    run = await hq.settled(run_id)
+    hq.rows("insert into hq.plan_slots (job_key, slot_at) values ('daily_platform_review', now()) returning 1")
+    hq.rows("select hq.fire_slot(job_key, slot_at, null, now()) from hq.plan_slots where outcome is null")
+    run = await hq.settled(hq.one("select run_id from hq.plan_slots where run_id is not null")["run_id"])
 
     body = await decide(service, owner)
 

@@ -1,5 +1,8 @@
 """Who decides, what is told to whoever does, and when the model may be asked."""
 
+from datetime import datetime
+
+import pytest
 from autopilot import LISTED, age_decisions, begin, configure, decide, fail_run, record
 from calls import configure as set_config
 from calls import race, request
@@ -66,14 +69,44 @@ def test_only_what_the_rules_allow_is_a_candidate(database: Database, service: C
 
 
 def test_what_the_plan_launched_in_this_hour_is_told(database: Database, service: Connection) -> None:
-    request(database.sql, "CODE_REVIEW", trigger="schedule", context={"job_key": "a_job"})
-    request(database.sql, "SEO_AUDIT", trigger="schedule", context={"job_key": "an_older_job"})
-    request(database.sql, "QUALITY_AUDIT")
+    hour, brief, review = plan_slot(database, "daily_brief"), "daily_brief", "daily_platform_review"
+    fire(database, brief, hour, "now()")
+    fire(database, review, hour, "date_trunc('hour', now()) - interval '1 second'")
+
+    assert begin(service)["done"] == [{"job": brief, "status": "pending", "summary": None}]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "kinds"),
+    [
+        ("missed", "too_late", ["overdue"]),
+        ("skipped", "paused", ["overdue"]),
+        ("skipped", "disabled", []),
+        ("fired", None, []),
+    ],
+)
+def test_a_planned_report_that_did_not_come_is_overdue_until_somebody_has_it_made(
+    database: Database, service: Connection, outcome: str, reason: str | None, kinds: list[str]
+) -> None:
+    plan_slot(database, "weekly_security_audit", outcome, reason)
+
+    signals = begin(service)["signals"]
+    age_decisions(database, 2)
     database.run(
-        "update hq.runs set created_at = date_trunc('hour', now()) - interval '1 second' where run_type = 'SEO_AUDIT'"
+        "insert into hq.runs (run_type, status, completed_at) values ('SECURITY_AUDIT_RLS', 'completed', now())"
     )
 
-    assert begin(service)["done"] == [{"job": "a_job", "status": "pending", "summary": None}]
+    assert [(signal["kind"], signal["subject"]) for signal in signals] == [
+        (kind, "SECURITY_AUDIT_RLS") for kind in kinds
+    ]
+    assert begin(service)["signals"] == []
+
+
+def test_a_slot_that_was_made_up_for_by_the_next_is_overdue_no_more(database: Database, service: Connection) -> None:
+    plan_slot(database, "daily_brief", "missed", "too_late", ago="1 day")
+    plan_slot(database, "daily_brief", "fired", ago="1 hour")
+
+    assert begin(service)["signals"] == []
 
 
 def test_the_model_is_asked_only_when_there_is_something_new(database: Database, service: Connection) -> None:
@@ -163,3 +196,25 @@ def asked_after(database: Database, service: Connection, minutes: float) -> bool
     record(service, opening)
     answer: bool = opening["may_ask"]
     return answer
+
+
+def plan_slot(
+    database: Database, job: str, outcome: str | None = None, reason: str | None = None, *, ago: str = "1 minute"
+) -> datetime:
+    """Have a slot of the plan come, and be decided so."""
+    slot: datetime = database.one(
+        "insert into hq.plan_slots (job_key, slot_at, outcome, reason, decided_at) "
+        "values (%s, now() - %s::interval, %s, %s, now()) returning slot_at",
+        job,
+        ago,
+        outcome,
+        reason,
+    )["slot_at"]
+    return slot
+
+
+def fire(database: Database, job: str, slot: datetime, decided_at: str) -> None:
+    """Have the plan launch a job at a slot, decided then."""
+    database.run("insert into hq.plan_slots (job_key, slot_at) values (%s, %s) on conflict do nothing", job, slot)
+    database.one("select hq.fire_slot(%s, %s, null, now())", job, slot)
+    database.run(f"update hq.plan_slots set decided_at = {decided_at} where job_key = %s", job)

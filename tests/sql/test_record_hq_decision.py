@@ -128,18 +128,21 @@ def test_the_panic_button_stops_a_decision_that_is_under_way(database: Database,
 def test_a_job_that_began_meanwhile_is_skipped_as_the_panel_knows_it(database: Database, service: Connection) -> None:
     configure(database)
     opening = begin(service)
-    request(database.sql, "CODE_REVIEW")
+    request(database.sql, "PLATFORM_STATUS_REVIEW")
     database.run("update hq.runs set created_at = now() - interval '7 minutes'")
 
-    recorded = record(service, opening, ["CODE_REVIEW"])
+    recorded = record(service, opening, ["PLATFORM_STATUS_REVIEW"])
 
     assert recorded["jobs_to_run"] == []
     (line,) = journal_of(database, "autopilot.skip_duplicate")
     assert (line["level"], line["source"]) == ("warn", "autopilot")
     told = {key: line["metadata"][key] for key in ("job_key", "run_type", "reason", "running_minutes")}
     assert told == {
-        "job_key": "CODE_REVIEW", "run_type": "CODE_REVIEW", "reason": "already_running", "running_minutes": 7
-    }  # fmt: skip
+        "job_key": "daily_platform_review",
+        "run_type": "PLATFORM_STATUS_REVIEW",
+        "reason": "already_running",
+        "running_minutes": 7,
+    }
 
 
 def test_a_quiet_decision_is_journalled_at_most_once_an_hour(database: Database, service: Connection) -> None:
