@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
@@ -42,8 +43,20 @@ _WORKER_SETTINGS = {
     "LEASE_RENEW_SECONDS": "1",
     "SWEEP_SECONDS": "1",
     "AUTOPILOT_SECONDS": "1",
+    "PLAN_SECONDS": "1",
     "LOG_FORMAT": "json",
 }
+
+_MOVE_AUDIT_HERE = """
+    update hq.scheduled_jobs
+    set hours = array[extract(hour from now() at time zone 'Europe/Paris')::integer], weekdays = '{1,2,3,4,5,6,7}'
+    where key = 'weekly_security_audit'
+"""
+_STRIKE_THE_HOUR = "update hq.plan_clock set passed_until = date_trunc('hour', now()) - interval '1 second'"
+_SLOT = """
+    select to_char(slot_at at time zone 'Europe/Paris', 'HH24:MI'), run_id from hq.plan_slots
+    where job_key = 'weekly_security_audit' and outcome = 'fired'
+"""
 
 
 class StoryError(Exception):
@@ -87,6 +100,7 @@ async def _tell(stack: Stack, folder: Path) -> None:
         await _show_main_job(owner)
         await _show_failure(owner, vendors)
         await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1]))
+        await _show_plan(owner, vendors, stack)
         await _show_autopilot(owner, vendors)
     await owner.auth.sign_out({"scope": "local"})
 
@@ -149,8 +163,33 @@ async def _show_rescue(
     _print_logs(await _logs_of(owner, run["run_id"]))
 
 
+async def _show_plan(owner: AsyncClient, vendors: VendorsClient, stack: Stack) -> None:
+    console.rule("[bold]4 · The plan fires on time, whoever looks")
+    await vendors.reset()
+    console.print("In the table editor, an operator moves the weekly audit to this hour of Paris; the hour strikes.")
+    with psycopg.connect(stack.database_url, autocommit=True) as operator:
+        operator.execute(_MOVE_AUDIT_HERE)
+        operator.execute(_STRIKE_THE_HOUR)
+        await _until("the slot of the audit", lambda: operator.execute(_SLOT).fetchone() is not None)
+        local, run_id = operator.execute(_SLOT).fetchone() or ("", "")
+        # Who fires it is a matter of luck: pg_cron, any worker, or this call.
+        again = operator.execute("select * from public.enqueue_due_hq_runs()").fetchall()
+        slots = operator.execute(
+            "select count(*) from hq.plan_slots where job_key = 'weekly_security_audit'"
+        ).fetchone()
+    _expect(again == [] and slots == (1,), "a slot was fired twice")
+    run = await _settled(owner, str(run_id))
+    _expect(run["status"] == "completed" and not run["owner_requested"], f"the planned run ended {run['status']}")
+    (line,) = [line for line in await _logs_of(owner, str(run_id)) if line["message"] == "plan.slot_fired"]
+    console.print(
+        f"The slot of {local} was fired once: [bold]{run['run_type']}[/], trigger {run['trigger']}, "
+        f"now [green]{run['status']}[/]. The journal says:"
+    )
+    console.print(f"  {line['level']} [bold]{line['message']}[/] · {line['metadata']['job_key']}\n", highlight=False)
+
+
 async def _show_autopilot(owner: AsyncClient, vendors: VendorsClient) -> None:
-    console.rule("[bold]4 · The autopilot adds one report, and says why")
+    console.rule("[bold]5 · The autopilot adds one report, and says why")
     await vendors.reset()
     console.print("No page is open. The president has switched the autopilot on; a run failed a moment ago (2).")
     config: dict[str, Any] = {"enabled": True, "low_risk_auto_execute": True}

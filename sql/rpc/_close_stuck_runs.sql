@@ -44,6 +44,9 @@ begin
       ),
       v_run.id
     );
+    perform hq.log_run('error', 'run.failed', v_run.id, jsonb_build_object(
+      'error_code', 'run_stuck', 'error_message', 'Left running by older code; nobody executes it.'
+    ));
     perform hq.announce('run_failed:' || v_run.id, 'run_failed');
     v_closed := v_closed + 1;
   end loop;

@@ -164,8 +164,8 @@ def _ended(database: Database, command: str) -> list[Row]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_pg_cron_really_fires_the_plan_once_though_others_look_too(ticking: Database) -> None:
-    every_hour(ticking, "a")
-    ticking.run("update hq.scheduled_jobs set grace_minutes = 60 where key = 'a'")
+    every_hour(ticking, "daily_brief")
+    ticking.run("update hq.scheduled_jobs set grace_minutes = 60")
     wind(ticking, datetime.now(UTC) - timedelta(hours=1))
     schema.apply(ticking.url)
 

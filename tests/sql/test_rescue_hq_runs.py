@@ -348,7 +348,8 @@ def test_a_run_that_older_code_left_running_is_closed_with_a_sentence(database: 
     assert "47 minutes" in run["executive_summary"]
     assert "Relancez-la" in run["executive_summary"]
     assert run["completed_at"] is not None
-    (line,) = logs_of(database, run_id)
+    line, failure = logs_of(database, run_id)
+    assert (failure["message"], failure["metadata"]["error_code"]) == ("run.failed", "run_stuck")
     assert (line["level"], line["source"], line["message"]) == ("warn", "autopilot", "autopilot.stuck_run_override")
     assert line["metadata"] == {
         "job_key": "daily_brief",
@@ -390,7 +391,7 @@ def test_a_stuck_run_is_closed_once_by_however_many(database: Database) -> None:
     told = race(database.connect, [rescue] * 4)
 
     assert sum(done["failed"] for done in told) == 1
-    assert len(logs_of(database, run_id)) == 1
+    assert len(logs_of(database, run_id, "autopilot.stuck_run_override")) == 1
 
 
 def test_on_the_older_schema_the_journal_keeps_a_stuck_run_under_another_source(seed_database: Database) -> None:
@@ -398,5 +399,5 @@ def test_on_the_older_schema_the_journal_keeps_a_stuck_run_under_another_source(
 
     rescue(seed_database.sql)
 
-    (line,) = logs_of(seed_database, run_id)
+    (line,) = logs_of(seed_database, run_id, "autopilot.%")
     assert (line["source"], line["metadata"]["source"]) == ("scheduler", "autopilot")
