@@ -1,7 +1,7 @@
 """What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap.py``)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -476,7 +476,56 @@ class LogLine(BaseModel):
     created_at: AwareDatetime
 
 
+class FinanceSnapshot(BaseModel):
+    """What the company earned on one day of Paris: measured that day, or found out later from Stripe's dates."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    taken_at: AwareDatetime
+    measured: bool
+    currency: str
+    mrr: Decimal
+    active_subscriptions: int
+    churn_rate: Decimal = Field(description="Percent of the subscribers, over the thirty days that end there.")
+    figures: dict[str, JsonValue] | None = Field(default=None, description="All that was told, if it was measured.")
+
+
+class FinanceHistory(Protocol):
+    """The company's earnings, day by day."""
+
+    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+        """Read the days since then, newest first. Raises: BackendError."""
+
+    async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
+        """Keep days: a measured one replaces what was known of its day, another only fills a gap. Idempotent.
+
+        Raises: BackendError.
+        """
+
+
 CheckState = Literal["green", "amber", "red"]
+
+
+class SiteCheck(BaseModel):
+    """How a platform's site answered, once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    platform_key: str
+    url: str
+    status: CheckState
+    status_code: int | None
+    response_ms: int | None
+    reason: str | None = Field(description="French: what is wrong, if something is.")
+    checked_at: AwareDatetime
+
+
+class SiteLog(Protocol):
+    """Where checks of sites are kept, from which the platforms' state and uptime follow."""
+
+    async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
+        """Keep checks and what follows from them. Raises: BackendError."""
 
 
 class Check(BaseModel):

@@ -1,0 +1,173 @@
+"""From accounts to figures: who counts, what changed, which currency, where a month begins in Paris."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from support.stripe import NOW, make_accounts, make_discount, make_item, make_price, make_subscription
+
+from workers.finance.figures import WINDOW, Books, Figures, day_end, day_of, missing_days, month_start
+from workers.finance.shapes import Accounts, Subscription
+from workers.ports import FinanceSnapshot
+
+
+def days(count: int) -> datetime:
+    return NOW - timedelta(days=count)
+
+
+def tell(*subscriptions: Subscription, **more: object) -> Figures:
+    return tell_of(make_accounts(*subscriptions, **more))
+
+
+def tell_of(accounts: Accounts) -> Figures:
+    books = Books(accounts)
+    return books.tell(books.reconstruct(day_of(NOW) - WINDOW))
+
+
+def dollars(amount: str = "1000") -> Subscription:
+    return make_subscription(make_item(make_price(amount, currency="usd")))
+
+
+def test_late_payers_count_and_are_told_apart_and_nobody_else_counts() -> None:
+    told = tell(*(make_subscription(status=status) for status in (
+        "active", "past_due", "trialing", "unpaid", "paused", "incomplete", "incomplete_expired", "canceled",
+    )))  # fmt: skip
+
+    assert (told.mrr, told.mrr_past_due) == (Decimal("20.00"), Decimal("10.00"))
+    assert (told.active_subscriptions, told.trialing) == (2, 1)
+
+
+def test_currencies_are_told_side_by_side_and_never_added() -> None:
+    told = tell(
+        make_subscription(), dollars(), dollars(), revenue_this_month={"eur": 1500, "gbp": 900}, revenue_last_month={}
+    )
+
+    assert (told.currency, told.mrr, told.revenue_this_month) == ("eur", Decimal("10.00"), Decimal("15.00"))
+    assert [(other.currency, other.mrr, other.revenue_this_month) for other in told.other_currencies] == [
+        ("gbp", Decimal("0.00"), Decimal("9.00")),
+        ("usd", Decimal("20.00"), Decimal("0.00")),
+    ]
+
+
+def test_without_euros_the_main_currency_is_the_one_of_most_subscriptions() -> None:
+    yen = make_subscription(make_item(make_price("900000", currency="jpy")))
+
+    assert tell(dollars(), dollars(), yen).currency == "usd"
+    assert tell(revenue_this_month={"usd": 100}).currency == "usd"
+    assert tell().currency == "eur"
+
+
+def test_what_cannot_be_valued_is_counted_and_named() -> None:
+    told = tell(make_subscription(), make_subscription(make_item(make_price(None))))
+
+    assert (told.mrr, told.active_subscriptions, told.not_computable) == (Decimal("10.00"), 2, 1)
+
+
+def test_changes_are_against_thirty_days_ago() -> None:
+    told = tell(
+        make_subscription(make_item(make_price("8000")), started_at=days(90)),
+        make_subscription(make_item(make_price("4000")), started_at=days(10)),
+        make_subscription(status="canceled", started_at=days(90), ended_at=days(40)),
+        make_subscription(make_item(make_price("2000")), status="canceled", started_at=days(90), ended_at=days(5)),
+    )
+
+    assert told.mrr == Decimal("120.00")
+    assert told.mrr_change_percent == Decimal("20.00")
+    assert told.active_subscriptions_change == 0
+
+
+def test_growth_from_nothing_is_told_as_nothing() -> None:
+    told = tell(make_subscription(started_at=days(3)))
+
+    assert (told.mrr_change_percent, told.active_subscriptions_change) == (Decimal(0), 1)
+
+
+def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> None:
+    measured = FinanceSnapshot(
+        day=day_of(NOW) - WINDOW, taken_at=days(30), measured=True, currency="eur", mrr=Decimal(5),
+        active_subscriptions=3, churn_rate=Decimal("1.50"),
+    )  # fmt: skip
+
+    told = Books(make_accounts(make_subscription())).tell(measured)
+
+    assert (told.mrr_change_percent, told.active_subscriptions_change, told.churn_rate_change) == (
+        Decimal("100.00"), -2, Decimal("-1.50"),
+    )  # fmt: skip
+
+
+def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
+    told = tell(
+        *(make_subscription(started_at=days(90)) for _ in range(7)),
+        make_subscription(status="canceled", started_at=days(90), ended_at=days(10)),
+        make_subscription(started_at=days(20)),
+        make_subscription(status="canceled", started_at=days(20), ended_at=days(2)),
+        make_subscription(status="canceled", started_at=days(200), ended_at=days(50)),
+    )
+
+    assert told.churn_rate == Decimal("20.00")
+    assert told.churn_rate_change == Decimal("8.89")  # thirty days ago, one of nine had left
+
+
+def test_who_only_changed_subscriptions_did_not_leave() -> None:
+    told = tell(
+        make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(10)),
+        make_subscription(customer="a", started_at=days(10)),
+        make_subscription(customer="b", status="canceled", started_at=days(90), ended_at=days(10)),
+        make_subscription(customer="b", started_at=days(50)),
+    )
+
+    assert told.churn_rate == Decimal("0.00")
+
+
+def test_who_left_twice_left_twice() -> None:
+    told = tell(
+        make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(20)),
+        make_subscription(customer="a", status="canceled", started_at=days(15), ended_at=days(5)),
+    )
+
+    assert told.churn_rate == Decimal("100.00")  # twice, of one who was there and one who came back
+
+
+def test_a_trial_that_ended_without_paying_and_a_free_plan_are_nobodys_leaving() -> None:
+    free = make_discount("100")
+    told = tell(
+        make_subscription(started_at=days(90)),
+        make_subscription(status="canceled", started_at=days(20), trial_end=days(6), ended_at=days(6)),
+        make_subscription(status="canceled", started_at=days(90), ended_at=days(6), discounts=(free,)),
+    )
+
+    assert told.churn_rate == Decimal("0.00")
+
+
+def test_a_past_day_knows_what_paid_at_its_end() -> None:
+    day = date(2026, 11, 1)
+    end = datetime(2026, 11, 1, 23, tzinfo=UTC)  # midnight in Paris
+    accounts = make_accounts(
+        make_subscription(started_at=end),
+        make_subscription(started_at=end + timedelta(seconds=1)),
+        make_subscription(status="canceled", ended_at=end + timedelta(seconds=1)),
+        make_subscription(status="canceled", ended_at=end),
+        make_subscription(status="unpaid"),
+        make_subscription(trial_end=end + timedelta(days=2)),
+    )
+
+    told = Books(accounts).reconstruct(day)
+
+    assert (told.taken_at, told.measured, told.figures) == (end, False, None)
+    assert (told.active_subscriptions, told.mrr) == (2, Decimal("20.00"))
+
+
+def test_days_and_months_are_those_of_paris() -> None:
+    assert day_of(datetime(2026, 10, 31, 23, 30, tzinfo=UTC)) == date(2026, 11, 1)
+    assert day_end(date(2026, 3, 29)) == datetime(2026, 3, 29, 22, tzinfo=UTC)  # 23 hours long
+    assert month_start(datetime(2026, 10, 31, 23, 30, tzinfo=UTC)) == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    assert month_start(datetime(2026, 11, 22, tzinfo=UTC), 1) == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert month_start(datetime(2027, 1, 5, tzinfo=UTC), 1) == datetime(2026, 11, 30, 23, tzinfo=UTC)
+
+
+def test_the_history_asks_for_the_days_it_lacks_and_not_for_today() -> None:
+    today = date(2026, 11, 22)
+    known = {today - timedelta(days=1): Books(make_accounts()).reconstruct(today - timedelta(days=1))}
+
+    missing = list(missing_days(known, today))
+
+    assert (missing[0], missing[-1], len(missing)) == (date(2026, 11, 20), date(2026, 9, 23), 59)
