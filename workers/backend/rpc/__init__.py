@@ -39,6 +39,12 @@ from workers.backend.rpc.runs import (
     settle_hq_run,
     settle_hq_runs,
 )
+from workers.backend.rpc.watching import (
+    read_hq_finance_snapshots,
+    record_hq_finance_snapshots,
+    record_hq_platform_checks,
+    take_hq_turn,
+)
 
 __all__ = [
     "Checkpoint",
@@ -62,10 +68,13 @@ __all__ = [
     "list_hq_runs",
     "purge_hq_expired",
     "read_hq_catalogue",
+    "read_hq_finance_snapshots",
     "read_hq_open_matters",
     "read_hq_platforms",
     "read_hq_run_history",
     "record_hq_decision",
+    "record_hq_finance_snapshots",
+    "record_hq_platform_checks",
     "release_hq_runs",
     "renew_hq_leases",
     "request_and_claim_hq_run",
@@ -74,5 +83,6 @@ __all__ = [
     "settle_hq_run",
     "settle_hq_runs",
     "take_hq_announcements",
+    "take_hq_turn",
     "write_hq_log",
 ]

@@ -1,0 +1,81 @@
+-- Draw a platform's state, its uptime over thirty days and its incident from its checks.
+-- The caller holds the platform's row, so that two recordings never open two incidents. Idempotent.
+-- Raises nothing.
+create or replace function hq.update_platform_state(p_platform_key text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_latest hq.platform_checks;
+  v_uptime numeric;
+  v_failures bigint;
+  v_first timestamptz;
+  v_incident uuid;
+begin
+  select * into v_latest
+  from hq.platform_checks as c
+  where c.platform_key = p_platform_key
+  order by c.checked_at desc, c.id desc
+  limit 1;
+  if not found then
+    return;
+  end if;
+
+  -- Five minutes weigh the same however often somebody looked meanwhile.
+  select round(100 * avg(slot.up), 2) into v_uptime
+  from (
+    select avg(case when c.status = 'red' then 0 else 1 end) as up
+    from hq.platform_checks as c
+    where c.platform_key = p_platform_key and c.checked_at > now() - interval '30 days'
+    group by date_bin('5 minutes', c.checked_at, 'epoch')
+  ) as slot;
+
+  update hq.platforms as p
+  set status = v_latest.status, status_reason = v_latest.reason, uptime_percent = v_uptime
+  where p.key = p_platform_key
+    and (p.status, p.status_reason, p.uptime_percent)
+      is distinct from (v_latest.status, v_latest.reason, v_uptime);
+
+  if v_latest.status <> 'red' then
+    delete from hq.platform_outages as o where o.platform_key = p_platform_key returning o.incident_id into v_incident;
+    update hq.incidents as i
+    set status = 'resolved', resolved_at = clock_timestamp()
+    where i.id = v_incident and i.status in ('open', 'investigating');
+    return;
+  end if;
+
+  select count(*), min(c.checked_at) into v_failures, v_first
+  from hq.platform_checks as c
+  where c.platform_key = p_platform_key
+    and c.checked_at > coalesce(
+      (
+        select max(good.checked_at) from hq.platform_checks as good
+        where good.platform_key = p_platform_key and good.status <> 'red'
+      ),
+      '-infinity'
+    );
+  if v_failures < 3
+    or v_latest.checked_at - v_first < interval '5 minutes'
+    or exists (select from hq.platform_outages as o where o.platform_key = p_platform_key)
+  then
+    return;
+  end if;
+  insert into hq.incidents (platform_key, severity, title, description)
+  select
+    p.key,
+    'high',
+    'Site injoignable : ' || p.name,
+    concat_ws(' ', 'Le site ne répond plus depuis le ' || to_char(v_first at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI')
+      || ' (heure de Paris).', v_latest.reason, 'Incident ouvert par la surveillance ; il sera clos au retour du site.')
+  from hq.platforms as p
+  where p.key = p_platform_key
+  returning id into v_incident;
+  insert into hq.platform_outages (platform_key, incident_id, began_at) values (p_platform_key, v_incident, v_first);
+end
+$$;
+revoke execute on function hq.update_platform_state from public, anon, authenticated;
+comment on function hq.update_platform_state is 'Tire des contrôles l''état, la disponibilité et l''incident éventuel d''une plateforme.';

@@ -1,0 +1,26 @@
+-- Give a periodic piece of work to the first worker that asks once it is due; tell whether it was given.
+-- Locks the row of the work for the moment of the answer. Not idempotent: a lost answer costs one turn.
+-- Raises nothing.
+create or replace function public.take_hq_turn(p_name text, p_worker_id text, p_every_seconds numeric)
+returns boolean
+language sql
+volatile
+security definer
+set search_path = ''
+as $$
+  with taken as (
+    insert into hq.turns as t (name, worker_id, taken_at, due_at)
+    values (
+      p_name, p_worker_id, clock_timestamp(),
+      clock_timestamp() + make_interval(secs => p_every_seconds::double precision)
+    )
+    on conflict (name) do update
+    set worker_id = excluded.worker_id, taken_at = excluded.taken_at, due_at = excluded.due_at
+    where t.due_at <= excluded.taken_at
+    returning 1
+  )
+  select exists (select from taken)
+$$;
+revoke execute on function public.take_hq_turn from public, anon, authenticated;
+grant execute on function public.take_hq_turn to service_role;
+comment on function public.take_hq_turn is 'Attribue un travail périodique au premier ouvrier qui le demande une fois dû.';

@@ -1,0 +1,8 @@
+"""Reading the earnings; what is kept, and how, is told beside its recording."""
+
+from calls import call
+from support.database import Connection
+
+
+def test_before_anything_was_read_there_is_nothing(service: Connection) -> None:
+    assert call(service, "read_hq_finance_snapshots", since="2000-01-01") == []

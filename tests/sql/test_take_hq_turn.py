@@ -1,0 +1,31 @@
+"""Whose turn it is to do what one worker of several does."""
+
+from calls import race, value
+from support.database import Connection, Database
+
+
+def take(session: Connection, worker: str = "w1", name: str = "checks") -> bool:
+    taken: bool = value(session, "take_hq_turn", name=name, worker_id=worker, every_seconds=300)
+    return taken
+
+
+def test_of_many_workers_one_takes_the_turn(database: Database) -> None:
+    taken = race(database.connect, [lambda session, n=n: take(session, f"w{n}") for n in range(8)])  # type: ignore[misc]
+
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+def test_a_turn_comes_back_when_it_is_due_and_to_one_again(database: Database) -> None:
+    assert take(database.sql)
+    assert not take(database.sql)
+    database.run("update hq.turns set due_at = now()")
+
+    taken = race(database.connect, [lambda session, n=n: take(session, f"w{n}") for n in range(8)])  # type: ignore[misc]
+
+    assert sorted(taken) == [False] * 7 + [True]
+    assert database.one("select due_at - taken_at = interval '5 minutes' as is_due from hq.turns")["is_due"]
+
+
+def test_turns_of_different_works_do_not_wait_for_one_another(service: Connection) -> None:
+    assert take(service)
+    assert take(service, name="finance")
