@@ -21,11 +21,12 @@ from workers.settings import (
     GatewaySettings,
     GithubSettings,
     HttpSettings,
-    KeyRing,
     LogSettings,
     PerplexitySettings,
+    PlatformSettings,
     RealtimeSettings,
     Settings,
+    StripeSettings,
     WorkerSettings,
 )
 
@@ -104,8 +105,10 @@ def _settings(rig: Rig) -> Settings:
         perplexity=PerplexitySettings(),
         firecrawl=FirecrawlSettings(),
         database=DatabaseSourceSettings(),
+        stripe=StripeSettings(),
+        # The first look at the sites comes later than a bench lasts.
+        platforms=PlatformSettings(check_every=timedelta(days=1)),
         http=HttpSettings(),
-        keys=KeyRing(),
         autopilot=AutopilotSettings(),
         logs=LogSettings(),
     )

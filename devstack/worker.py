@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devstack.processes import ServiceError
+from workers.settings import PLATFORM_SITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,9 @@ def worker_environment(stack: Stack) -> dict[str, str]:
             "FIRECRAWL_API_KEY": "devstack",
             "COMPETITOR_PAGES": "https://concurrent-a.example/tarifs,https://concurrent-b.example",
             "TECH_WATCH_PAGES": "https://veille-technique.example",
+            "STRIPE_API_URL": f"{stack.vendors_url}/stripe",
+            "STRIPE_SECRET_KEY": "rk_devstack",
+            "PLATFORM_URLS": ",".join(f"{key}={stack.vendors_url}/sites/{key}" for key in PLATFORM_SITES),
         }
     return variables
 

@@ -38,6 +38,16 @@ _OWN_SITES = {
     "swift-care-hub": HttpUrl("https://flow-pulse-assist.lovable.app"),
     "track-triumph-tavern": HttpUrl("https://track-triumph-tavern.lovable.app"),
 }
+# Where each platform is watched, which is not always where the public finds it.
+PLATFORM_SITES = {
+    "emotionscare": HttpUrl("https://emotionscare.lovable.app"),
+    "nearvity": HttpUrl("https://pixel-perfect-clone-6574.lovable.app"),
+    "system-compass": HttpUrl("https://system-compass.lovable.app"),
+    "growth-copilot": HttpUrl("https://growth-copilot.lovable.app"),
+    "med-mng": HttpUrl("https://med-mng.lovable.app"),
+    "swift-care-hub": HttpUrl("https://flow-pulse-assist.lovable.app"),
+    "track-triumph-tavern": HttpUrl("https://track-triumph-tavern.lovable.app"),
+}
 
 
 def _seconds(value: object) -> object:
@@ -76,9 +86,20 @@ def _pair(value: object) -> object:
     return {name.strip(): address.strip() for name, address in pairs}
 
 
+def _watchable(sites: dict[str, HttpUrl]) -> dict[str, HttpUrl]:
+    """Take HTTPS only, and this machine's own addresses, for a stack on a desk."""
+    if not sites:
+        raise ValueError("give at least one site")
+    for key, url in sites.items():
+        if (url.scheme != "https" and url.host not in {"127.0.0.1", "localhost"}) or url.username or url.password:
+            raise ValueError(f"{key}: give an https address without a password")
+    return sites
+
+
 Pages = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_split)]
 Sites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+WatchedSites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair), AfterValidator(_watchable)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
@@ -146,12 +167,6 @@ class WorkerSettings(_Block):
         if 2 * self.renew_every > self.lease:
             raise ValueError("LEASE_RENEW_SECONDS must be at most half of LEASE_SECONDS")
         return self
-
-
-class KeyRing(_Block):
-    """Keys of vendors whose presence the settings page shows."""
-
-    stripe: Key | None = Field(None, alias="STRIPE_SECRET_KEY", description="Restricted, read only.")
 
 
 class RealtimeSettings(_Block):
@@ -247,6 +262,37 @@ class DatabaseSourceSettings(_Block):
     )
 
 
+class StripeSettings(_Block):
+    """The company's earnings."""
+
+    base_url: HttpUrl = Field(HttpUrl("https://api.stripe.com"), alias="STRIPE_API_URL")
+    key: Key | None = Field(None, alias="STRIPE_SECRET_KEY", description="Restricted, read only.")
+    timeout: Seconds = Field(
+        timedelta(seconds=15),
+        alias="STRIPE_TIMEOUT_SECONDS",
+        description="Reading all accounts while somebody waits; the reading for the history may take longer.",
+    )
+    fresh: Seconds = Field(
+        timedelta(minutes=5), alias="STRIPE_FRESH_SECONDS", description="Figures so old are told without reading again."
+    )
+    read_every: Seconds = Field(
+        timedelta(hours=1),
+        alias="STRIPE_READ_SECONDS",
+        description="One worker reads the accounts so often, for the history.",
+    )
+
+
+class PlatformSettings(_Block):
+    """The watch over the platforms' sites."""
+
+    urls: WatchedSites = Field(
+        PLATFORM_SITES, alias="PLATFORM_URLS", description="platform=address with commas, instead of these."
+    )
+    check_every: Seconds = Field(
+        timedelta(minutes=5), alias="PLATFORM_CHECK_SECONDS", description="One worker looks at all sites so often."
+    )
+
+
 class HttpSettings(_Block):
     """The HTTP face (`emocare serve`)."""
 
@@ -308,8 +354,9 @@ class Settings(BaseModel):
     perplexity: PerplexitySettings
     firecrawl: FirecrawlSettings
     database: DatabaseSourceSettings
+    stripe: StripeSettings
+    platforms: PlatformSettings
     http: HttpSettings
-    keys: KeyRing
     autopilot: AutopilotSettings
     logs: LogSettings
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from devstack.vendors import firecrawl, github, openai, perplexity
+from devstack.vendors import firecrawl, github, openai, perplexity, sites, stripe
 from devstack.vendors.stage import Call, Plan, Reply, Stage, Step
 
 Handler = Callable[[Call, Step], Reply]
@@ -23,6 +23,8 @@ VENDORS: Mapping[str, tuple[Handler, Callable[[int], Reply]]] = {
     "github": (github.answer, github.error),
     "perplexity": (perplexity.answer, perplexity.error),
     "firecrawl": (firecrawl.answer, firecrawl.error),
+    "stripe": (stripe.answer, stripe.error),
+    "sites": (sites.answer, sites.error),
 }
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "x-api-key"})
 

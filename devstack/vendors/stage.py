@@ -18,6 +18,7 @@ class Step(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     match: str = Field("", description="Only for a call whose path or model holds this; others pass by.")
+    method: str = Field("", description="Only for a call of this method.")
     delay_ms: int | None = Field(None, ge=0, description="Instead of the default delay.")
     status: int | None = Field(None, ge=200, le=599)
     headers: dict[str, str] = Field(default_factory=dict)
@@ -102,12 +103,12 @@ class Stage:
         """Take the first step that is meant for this call, or the one that changes nothing."""
         steps, repeat = self._scripts.get(vendor, (deque(), False))
         for step in steps:
-            if step.match in call.path or step.match in call.model:
+            if step.method in {"", call.method} and (step.match in call.path or step.match in call.model):
                 steps.remove(step)
                 if repeat:
                     steps.append(step)
                 return step
-        return Step.model_construct(match="", headers={}, merge={})
+        return Step.model_construct(match="", method="", headers={}, merge={})
 
     async def record(self, vendor: str, call: Call) -> None:
         """Keep a call; the oldest go when there are very many."""

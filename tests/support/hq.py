@@ -26,6 +26,7 @@ from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 from devstack.vendors import VendorsClient
 from support.database import Connection, Database, Row, rows
 from support.worker import POLL_SECONDS, PROJECT, Worker
+from workers.settings import PLATFORM_SITES
 
 # Realtime as quick as it can be; tests of its real pace say so.
 QUICK = Tuning(subscribe_delay=(0, 0), poll_seconds=0.01)
@@ -44,6 +45,9 @@ SHORT = {
     "LLM_BREAKER_FAILURES": 100,
     # Only a test that says so has the autopilot look by itself.
     "AUTOPILOT_SECONDS": 86_400,
+    # What nobody asks for comes when a test says so.
+    "PLATFORM_CHECK_SECONDS": 86_400,
+    "STRIPE_READ_SECONDS": 86_400,
 }
 
 # Asks the database, GitHub, and the model: the commonest kind of run.
@@ -91,6 +95,9 @@ class Hq:
             "LOVABLE_API_KEY": "a-key-of-the-stand-in",
             "GITHUB_API_URL": f"{self.vendors.base_url}/github",
             "GITHUB_TOKEN": "a-token-of-the-stand-in",
+            "STRIPE_API_URL": f"{self.vendors.base_url}/stripe",
+            "STRIPE_SECRET_KEY": "rk_a-key-of-the-stand-in",
+            "PLATFORM_URLS": ",".join(f"{key}={self.vendors.base_url}/sites/{key}" for key in PLATFORM_SITES),
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}",
         }
