@@ -3,7 +3,7 @@
 import os
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,15 +31,22 @@ from workers.backend.journal import SupabaseJournal
 from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
+from workers.backend.watching import SupabaseFinanceHistory, SupabaseSiteLog, SupabaseTurns
 from workers.clock import SystemClock
 from workers.desk import Desk
 from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
+from workers.finance.stripe import StripeReader
+from workers.finance.treasury import Treasury
 from workers.gateway.chat import ChatGateway
 from workers.health import ApiStatusEndpoint, HealthEndpoint
 from workers.loop import Chore, Loop
 from workers.openapi import describe
+from workers.platform_monitor.contract import PlatformMonitorRequest
+from workers.platform_monitor.endpoint import PlatformMonitorEndpoint
+from workers.platform_monitor.probe import SiteProbe
+from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Identity, Source, Subject
 from workers.schema import read_files
 from workers.settings import Settings
@@ -52,11 +59,15 @@ from workers.sources.github_alerts import GithubAlertsSource
 from workers.sources.github_api import GithubApi
 from workers.sources.perplexity import PerplexitySource
 from workers.sources.platforms import PlatformsSource
+from workers.sources.stripe import StripeSource
+from workers.stripe_kpis.endpoint import StripeKpisEndpoint
 
 log = structlog.get_logger(__name__)
 
 _RETRY_BASE: Final = timedelta(seconds=1)
 _RETRY_CAP: Final = timedelta(seconds=5)
+# A turn is over before the same worker, whose looks are jittered, asks for the next one.
+_TURN: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,8 @@ class _Parts:
     wakeups: RealtimeWakeups
     autopilot: Autopilot
     loop: Loop
+    treasury: Treasury
+    watch: SiteWatch
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,7 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
     """Say what answers where."""
     present = {
         "github": settings.github.token is not None,
-        "stripe": settings.keys.stripe is not None,
+        "stripe": settings.stripe.key is not None,
         "perplexity": settings.perplexity.key is not None,
         "lovable_ai": settings.gateway.api_key is not None,
         "firecrawl": settings.firecrawl.key is not None,
@@ -156,6 +169,12 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
             headers=("X-Cron-Secret",),
             statuses=(200, 202),
         ),
+        Address("stripe-kpis", StripeKpisEndpoint(identity=identity, treasury=parts.treasury)),
+        Address(
+            "platform-monitor",
+            PlatformMonitorEndpoint(identity=identity, watch=parts.watch, clock=parts.clock),
+            takes=PlatformMonitorRequest,
+        ),
         Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
         Address("healthz", health, method="GET", public=True, statuses=(200, 503)),
     ]
@@ -178,6 +197,10 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         announcer = await stack.enter_async_context(
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
         )
+        accounts = StripeReader(http, settings.stripe, clock=clock)
+        treasury = Treasury(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
+        sites = {key: str(url) for key, url in settings.platforms.urls.items()}
+        watch = SiteWatch(SiteProbe(http, sites, clock=clock), SupabaseSiteLog(client), clock=clock)
         sources: tuple[Source, ...] = (
             PlatformsSource(clock=clock),
             GithubSource(github, clock=clock),
@@ -188,6 +211,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             CatalogueSource(reader, allowed=settings.database.audit_catalogue, clock=clock),
             RunHistorySource(reader, clock=clock),
             OpenMattersSource(reader, clock=clock),
+            StripeSource(treasury),
         )
 
         async def collect(subject: Subject) -> Collected:
@@ -210,9 +234,29 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             clock=clock,
             settings=settings.worker,
             worker_id=worker_id,
-            chores=[Chore("autopilot", settings.autopilot.every, autopilot.tick)],
+            chores=[
+                Chore("autopilot", settings.autopilot.every, autopilot.tick),
+                *_take_turns(settings, SupabaseTurns(client, worker_id=worker_id), treasury, watch),
+            ],
         )
-        yield _Parts(clock, client, store, gateway, wakeups, autopilot, loop)
+        yield _Parts(clock, client, store, gateway, wakeups, autopilot, loop, treasury, watch)
+
+
+def _take_turns(settings: Settings, turns: SupabaseTurns, treasury: Treasury, watch: SiteWatch) -> list[Chore]:
+    """Say what one worker of all does every so often; the others ask, and find it done."""
+
+    def in_turn(name: str, every: timedelta, do: Callable[[], Awaitable[None]]) -> Chore:
+        async def take() -> None:
+            if await turns.take(name, every * _TURN):
+                await do()
+
+        return Chore(name, every, take)
+
+    chores = [in_turn("platform-checks", settings.platforms.check_every, watch.patrol)]
+    if treasury.configured:
+        every = settings.stripe.read_every
+        chores.append(in_turn("finance-reading", every, lambda: treasury.keep_history(every / 4)))
+    return chores
 
 
 async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:

@@ -1,0 +1,133 @@
+"""The earnings in a report: the same figures as on the screens, and what is missing is named."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from support.clock import FakeClock
+
+from devstack.vendors import VendorsClient
+from shared.findings import Collected, Finding, GapReason
+from shared.registry import find_run_type
+from workers.finance.stripe import StripeReader
+from workers.finance.treasury import Treasury
+from workers.ports import FinanceSnapshot, Subject
+from workers.settings import StripeSettings
+from workers.sources.stripe import StripeSource
+
+
+class NoHistory:
+    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+        del since
+        return ()
+
+    async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
+        del snapshots
+
+
+def open_treasury(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, **more: Any) -> Treasury:
+    settings = StripeSettings.model_validate(
+        {"base_url": f"{vendors.base_url}/stripe", "key": SecretStr("rk_canary0123456789")} | more
+    )
+    return Treasury(StripeReader(http, settings, clock=clock), NoHistory(), settings, clock=clock)
+
+
+@pytest.fixture
+def treasury(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> Treasury:
+    return open_treasury(vendors, http, clock)
+
+
+async def collect(treasury: Treasury, run_type: str = "FINANCIAL_REPORT") -> Collected:
+    return await StripeSource(treasury).collect(Subject(run_type=find_run_type(run_type), platforms=()))
+
+
+async def find(treasury: Treasury) -> Finding:
+    (finding,) = (await collect(treasury)).findings
+    return finding
+
+
+@pytest.mark.parametrize("run_type", ["FINANCIAL_REPORT", "REVENUE_FORECAST", "PRICING_CHANGE"])
+async def test_a_report_has_the_figures_of_the_screens(run_type: str, treasury: Treasury) -> None:
+    collected = await collect(treasury, run_type)
+
+    figures = (await treasury.tell()).figures
+    (finding,) = collected.findings
+    assert collected.gaps == ()
+    assert (finding.source, finding.label, finding.read_at) == ("stripe", "Stripe · revenus", figures.read_at)
+    assert finding.data["mrr"] == str(figures.mrr)
+    assert finding.data["revenue_last_month"] == str(figures.revenue_last_month)
+    assert Decimal(str(finding.data["mrr"])) > 1000
+
+
+async def test_the_text_tells_each_figure_as_french_readers_write_it(treasury: Treasury) -> None:
+    finding = await find(treasury)
+
+    figures = (await treasury.tell()).figures
+    mrr = f"{figures.mrr:,.2f}".replace(",", "\u202f").replace(".", ",")
+    assert f"Revenu récurrent mensuel (MRR) : {mrr} EUR" in finding.text
+    assert f"Abonnements actifs : {figures.active_subscriptions} " in finding.text
+    assert "Clients : 140" in finding.text
+    assert "À part, en USD (jamais additionné)" in finding.text
+    assert "- 29,00 EUR par mois — " in finding.text
+    assert "- prix à paliers par mois — " in finding.text
+    assert "4\u202f900,00 JPY par mois" in finding.text
+
+
+async def test_without_a_key_the_gap_says_which(
+    vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
+) -> None:
+    collected = await collect(open_treasury(vendors, http, clock, key=None))
+
+    assert collected.findings == ()
+    (gap,) = collected.gaps
+    assert gap.reason is GapReason.NOT_CONFIGURED
+    assert "STRIPE_SECRET_KEY" in gap.sentence
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ({"status": 403}, GapReason.REJECTED),
+        ({"status": 500}, GapReason.UNAVAILABLE),
+        ({"cut": True}, GapReason.UNAVAILABLE),
+    ],
+    ids=str,
+)
+async def test_silence_is_a_gap(
+    step: dict[str, Any], reason: GapReason, treasury: Treasury, vendors: VendorsClient
+) -> None:
+    await vendors.script("stripe", step, repeat=True)
+
+    collected = await collect(treasury)
+
+    assert collected.findings == ()
+    assert [gap.reason for gap in collected.gaps] == [reason]
+
+
+async def test_old_figures_come_with_a_gap_that_says_how_old(
+    treasury: Treasury, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    await collect(treasury)
+    clock.advance(timedelta(hours=5))
+    await vendors.script("stripe", {"status": 500}, repeat=True)
+
+    collected = await collect(treasury)
+
+    assert len(collected.findings) == 1
+    (gap,) = collected.gaps
+    assert gap.reason is GapReason.UNAVAILABLE
+    assert "Les chiffres du rapport datent du dimanche 22 novembre 2026 à 11 h 00" in gap.sentence
+
+
+async def test_what_could_not_be_valued_is_named(treasury: Treasury, vendors: VendorsClient) -> None:
+    await vendors.script("stripe", {"match": "/prices/price_team", "merge": {"tiers": []}})
+
+    collected = await collect(treasury)
+
+    assert len(collected.findings) == 1
+    assert [gap.reason for gap in collected.gaps] == [GapReason.UNAVAILABLE]
+    assert "ne sont pas comptés" in collected.gaps[0].sentence

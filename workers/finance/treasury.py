@@ -1,0 +1,144 @@
+"""The figures, for whoever asks: fresh enough, read again, or the last good ones with their own date."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
+from workers.finance.figures import HISTORY, WINDOW, Books, Figures, day_of, missing_days
+from workers.finance.shapes import Accounts
+from workers.finance.stripe import StripeReader
+from workers.ports import Clock, FinanceHistory, FinanceSnapshot
+from workers.settings import StripeSettings
+
+log = structlog.get_logger(__name__)
+
+# Older figures would rather mislead than help.
+KEPT: Final = timedelta(hours=48)
+# What just failed is not tried again for every screen that polls.
+_PAUSE: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Figures, and why they are not of this moment, if they are not."""
+
+    figures: Figures
+    why_old: SourceError | None = None
+
+
+class Treasury:
+    """Reads, keeps and tells the figures.
+
+    Concurrency: any number of callers, who share one reading; the reading for the history is one of its own.
+    """
+
+    def __init__(
+        self, reader: StripeReader, history: FinanceHistory, settings: StripeSettings, *, clock: Clock
+    ) -> None:
+        self._reader = reader
+        self._history = history
+        self._settings = settings
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._latest: Figures | None = None
+        self._failure: tuple[datetime, SourceError] | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether there is anything to read."""
+        return self._reader.configured
+
+    async def tell(self) -> Told:
+        """Tell the figures: at most so old as the settings say, or the last good ones if Stripe does not answer.
+
+        Raises: SourceError when there are none to tell.
+        """
+        async with self._reading:
+            now = self._clock.now()
+            if self._latest is not None and now - self._latest.read_at < self._settings.fresh:
+                return Told(self._latest)
+            if self._failure is not None and now - self._failure[0] < _PAUSE:
+                return await self._tell_last(self._failure[1])
+            try:
+                return Told(await self._read(self._settings.timeout))
+            except SourceError as error:
+                self._failure = self._clock.now(), error
+                return await self._tell_last(error)
+
+    async def keep_history(self, within: timedelta) -> None:
+        """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only told."""
+        try:
+            await self._read(within)
+        except SourceError as error:
+            log.warning("finance.unread", error_code=error.code, error_message=str(error))
+
+    async def _read(self, within: timedelta) -> Figures:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                accounts = await self._reader.read()
+        except TimeoutError as error:
+            raise SourceUnavailable(
+                f"Stripe's accounts were not read in {within.total_seconds():g} s",
+                sentence="La lecture des comptes Stripe prend trop de temps ; elle se poursuit en tâche de fond.",
+            ) from error
+        self._latest = await self._keep(accounts)
+        self._failure = None
+        return self._latest
+
+    async def _keep(self, accounts: Accounts) -> Figures:
+        """Compare with the history, and make today a part of it. A database that is away costs the history only."""
+        history = await self._read_history(accounts.read_at)
+        # In a thread: thousands of subscriptions, on each of sixty days, would hold up everybody else.
+        figures, found = await asyncio.to_thread(_compute, accounts, history)
+        today = day_of(accounts.read_at)
+        measured = FinanceSnapshot(
+            day=today,
+            taken_at=figures.read_at,
+            measured=True,
+            currency=figures.currency,
+            mrr=figures.mrr,
+            active_subscriptions=figures.active_subscriptions,
+            churn_rate=figures.churn_rate,
+            figures=figures.model_dump(mode="json"),
+        )
+        try:
+            await self._history.record([measured, *found])
+        except BackendError as error:
+            log.warning("finance.not_recorded", error_code=error.code, error_message=str(error))
+        return figures
+
+    async def _read_history(self, now: datetime) -> Sequence[FinanceSnapshot]:
+        try:
+            return await self._history.read(day_of(now) - HISTORY)
+        except BackendError as error:
+            log.warning("finance.history_unread", error_code=error.code, error_message=str(error))
+            return ()
+
+    async def _tell_last(self, error: SourceError) -> Told:
+        """Tell the last good figures, this process's or another's, unless they are too old. Raises: SourceError."""
+        log.warning("finance.unread", error_code=error.code, error_message=str(error))
+        now = self._clock.now()
+        if isinstance(error, SourceNotConfigured):
+            raise error  # whose key was taken away shows nothing
+        kept = [Figures.model_validate(each.figures) for each in await self._read_history(now) if each.figures]
+        candidates = [each for each in (self._latest, *kept) if each is not None and now - each.read_at < KEPT]
+        if not candidates:
+            raise error
+        return Told(max(candidates, key=lambda each: each.read_at), error)
+
+
+def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
+    """Compute the figures, and the days of the history of which nothing was known."""
+    books = Books(accounts)
+    today = day_of(accounts.read_at)
+    known = {each.day: each for each in history}
+    found = [books.reconstruct(day) for day in missing_days(known, today)]
+    before = (known | {each.day: each for each in found})[today - WINDOW]
+    if before.currency != books.currency:
+        before = books.reconstruct(before.day)  # the same day, in the currency that is told
+    return books.tell(before), found

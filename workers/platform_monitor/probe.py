@@ -1,0 +1,128 @@
+"""One look at a site: as cheap as the site allows, bounded in time and size, and only where it was told to look.
+
+A redirect is followed only to a site that is configured itself, by the same scheme and port: a site that was taken
+over can therefore not make a worker call an address inside its own network.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from workers import outbound
+from workers.ports import CheckState, Clock, SiteCheck
+
+DEADLINE: Final = timedelta(seconds=10)
+
+_GREEN_MS: Final = 2_000
+_AMBER_MS: Final = 5_000
+_REDIRECTS: Final = 3
+_BODY_BYTES: Final = 64 * 1024
+# What a server answers that does not like HEAD.
+_HEAD_REFUSED: Final = frozenset({403, 405, 501})
+
+Origin = tuple[str, str, int | None]
+
+_FAULTS: Final = {
+    outbound.Fault.TIMED_OUT: f"Le site n'a pas répondu en {DEADLINE.total_seconds():g} secondes.",
+    outbound.Fault.UNREACHABLE: "Le site est injoignable.",
+    outbound.Fault.INTERRUPTED: "Le site a coupé la connexion.",
+}
+_UNREADABLE: Final = "Le site a rendu une réponse illisible."
+
+
+class SiteProbe:
+    """Asks the sites of the platforms.
+
+    Cost: one request per site, more where HEAD is refused or a redirect is followed.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, sites: Mapping[str, str], *, clock: Clock) -> None:
+        self._http = http
+        self._sites = sites
+        self._clock = clock
+        self._origins = frozenset(origin for url in sites.values() for origin in _origins(httpx.URL(url)))
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Name the platforms that have a site."""
+        return tuple(self._sites)
+
+    async def check(self, keys: Sequence[str]) -> list[SiteCheck]:
+        """Ask these sites at the same time. Raises: KeyError for a platform without a site."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._check(key, self._sites[key])) for key in keys]
+        return [task.result() for task in tasks]
+
+    async def _check(self, key: str, url: str) -> SiteCheck:
+        status_code = response_ms = None
+        try:
+            async with asyncio.timeout(DEADLINE.total_seconds()):
+                status_code, response_ms = await self._ask(url)
+            status, reason = _judge(status_code, response_ms)
+        except TimeoutError:
+            status, reason = "red", _FAULTS[outbound.Fault.TIMED_OUT]
+        except outbound.CallFailed as error:
+            status, reason = "red", _FAULTS.get(error.fault, _UNREADABLE)
+        return SiteCheck(
+            platform_key=key,
+            url=url,
+            status=status,
+            status_code=status_code,
+            response_ms=response_ms,
+            reason=reason,
+            checked_at=self._clock.now(),
+        )
+
+    async def _ask(self, url: str) -> tuple[int, int]:
+        """Follow the site to its answer; return the status and how long that answer took."""
+        began = self._clock.monotonic()
+        reply = await self._call("HEAD", url)
+        for _ in range(_REDIRECTS):
+            target = self._follow(url, reply)
+            if target is None:
+                break
+            url = target
+            reply = await self._call("HEAD", url)
+        if reply.status in _HEAD_REFUSED:
+            began = self._clock.monotonic()
+            reply = await self._call("GET", url)
+        return reply.status, round((self._clock.monotonic() - began) * 1000)
+
+    async def _call(self, method: str, url: str) -> outbound.Reply:
+        return await outbound.call(
+            self._http, method, url, within=DEADLINE, max_bytes=_BODY_BYTES, follow_redirects=False
+        )
+
+    def _follow(self, url: str, reply: outbound.Reply) -> str | None:
+        """Say where a redirect leads, if it is one that may be followed."""
+        location = reply.headers.get("location")
+        if not httpx.codes.is_redirect(reply.status) or not location:
+            return None
+        try:
+            target = httpx.URL(url).join(location)
+        except httpx.InvalidURL:
+            return None
+        allowed = (target.scheme, target.host, target.port) in self._origins and not target.userinfo
+        return str(target) if allowed else None
+
+
+def _origins(url: httpx.URL) -> tuple[Origin, Origin]:
+    """Name the site, and its twin with or without www."""
+    host = url.host
+    twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+    return (url.scheme, host, url.port), (url.scheme, twin, url.port)
+
+
+def _judge(status_code: int, response_ms: int) -> tuple[CheckState, str | None]:
+    if not httpx.codes.is_success(status_code) and not httpx.codes.is_redirect(status_code):
+        return "red", f"Le site répond par une erreur (HTTP {status_code})."
+    if response_ms >= _AMBER_MS:
+        return "red", "Le site met plus de 5 secondes à répondre."
+    if httpx.codes.is_redirect(status_code):
+        return "amber", "Le site renvoie vers une autre adresse, qui n'est pas surveillée."
+    if response_ms >= _GREEN_MS:
+        return "amber", "Le site met plus de 2 secondes à répondre."
+    return "green", None

@@ -1,0 +1,133 @@
+"""The company's earnings in a report: the figures that the finance screens show, and what they leave out."""
+
+from decimal import Decimal
+from typing import Final
+
+from shared.errors import SourceError
+from shared.findings import Collected, Finding, Gap, GapReason
+from shared.registry import SourceName
+from shared.wording import clean_line, say_moment, shorten
+from workers.finance.figures import Figures, Plan
+from workers.finance.treasury import Told, Treasury
+from workers.ports import SOURCE_TEXT_CHARS, Subject
+from workers.sources.gaps import describe_gap, label_of
+
+_PERIODS: Final = {
+    "day": ("jour", "jours"),
+    "week": ("semaine", "semaines"),
+    "month": ("mois", "mois"),
+    "year": ("an", "ans"),
+}
+_URL: Final = "https://dashboard.stripe.com/billing/overview"
+
+
+class StripeSource:
+    """Tells the earnings.
+
+    Shape: one Finding, or one Gap naming why there is none; more Gaps for what the figures leave out.
+    Cost: none while the figures are fresh; else one reading, shared with the screens.
+    """
+
+    name: Final[str] = SourceName.STRIPE.value
+
+    def __init__(self, treasury: Treasury) -> None:
+        self._treasury = treasury
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows; the earnings are the whole company's, whatever the platform."""
+        del subject
+        label = label_of(self.name)
+        try:
+            told = await self._treasury.tell()
+        except SourceError as error:
+            return Collected(gaps=(describe_gap(error, source=self.name, label=label),))
+        figures = told.figures
+        finding = Finding(
+            source=self.name,
+            label=label,
+            text=shorten("\n".join(_describe(figures)), SOURCE_TEXT_CHARS),
+            # Flat, as everything that a screen may print; numbers as texts keep every cent.
+            data={
+                "currency": figures.currency,
+                "mrr": str(figures.mrr),
+                "mrr_change_percent": str(figures.mrr_change_percent),
+                "active_subscriptions": figures.active_subscriptions,
+                "churn_rate": str(figures.churn_rate),
+                "customers": figures.customers,
+                "revenue_this_month": str(figures.revenue_this_month),
+                "revenue_last_month": str(figures.revenue_last_month),
+            },
+            url=_URL,
+            read_at=figures.read_at,
+        )
+        return Collected(findings=(finding,), gaps=tuple(_left_out(told, label)))
+
+
+def _left_out(told: Told, label: str) -> list[Gap]:
+    figures = told.figures
+    gaps = []
+    if told.why_old is not None:
+        old = f"{told.why_old.sentence} Les chiffres du rapport datent du {say_moment(figures.read_at)}."
+        gap = describe_gap(told.why_old, source=SourceName.STRIPE, label=label)
+        gaps.append(gap.model_copy(update={"sentence": old}))
+    if figures.not_computable:
+        sentence = (
+            f"{figures.not_computable} abonnement(s) actif(s) ne sont pas comptés dans le revenu récurrent : "
+            "leur montant ne se lit pas chez Stripe (prix à paliers, remise ou devise illisible)."
+        )
+        gaps.append(Gap(source=SourceName.STRIPE, label=label, reason=GapReason.UNAVAILABLE, sentence=sentence))
+    return gaps
+
+
+def _describe(figures: Figures) -> list[str]:
+    currency = figures.currency
+    return [
+        f"Chiffres de toute l'entreprise lus chez Stripe le {say_moment(figures.read_at)}, en {currency.upper()}.",
+        (
+            f"- Revenu récurrent mensuel (MRR) : {_money(figures.mrr, currency)}, "
+            f"{_signed(figures.mrr_change_percent)} % en 30 jours ; "
+            f"dont {_money(figures.mrr_past_due, currency)} en retard de paiement."
+        ),
+        (
+            f"- Abonnements actifs : {figures.active_subscriptions} "
+            f"({_signed(figures.active_subscriptions_change)} en 30 jours) ; en essai : {figures.trialing}."
+        ),
+        (
+            f"- Attrition des abonnés sur 30 jours : {_figure(figures.churn_rate)} % "
+            f"({_signed(figures.churn_rate_change)} point(s) par rapport aux 30 jours précédents)."
+        ),
+        f"- Clients : {figures.customers}, dont {figures.new_customers_this_month} nouveaux ce mois-ci.",
+        (
+            f"- Encaissements nets de remboursements : {_money(figures.revenue_this_month, currency)} ce mois-ci "
+            f"(mois en cours), {_money(figures.revenue_last_month, currency)} le mois dernier."
+        ),
+        *(
+            f"- À part, en {other.currency.upper()} (jamais additionné) : MRR {_money(other.mrr, other.currency)}, "
+            f"encaissé {_money(other.revenue_this_month, other.currency)} ce mois-ci, "
+            f"{_money(other.revenue_last_month, other.currency)} le mois dernier."
+            for other in figures.other_currencies
+        ),
+        "Prix en vigueur, par nombre d'abonnements :",
+        *(map(_describe_plan, figures.plans) if figures.plans else ["- aucun"]),
+    ]
+
+
+def _describe_plan(plan: Plan) -> str:
+    one, many = _PERIODS[plan.interval]
+    every = f"par {one}" if plan.interval_count == 1 else f"pour {plan.interval_count} {many}"
+    price = "prix à paliers" if plan.amount is None else _money(plan.amount, plan.currency)
+    name = f"{clean_line(plan.name, 80)} : " if plan.name else ""
+    return f"- {name}{price} {every} — {plan.subscriptions} abonnement(s)"
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return f"{_figure(amount)} {currency.upper()}"
+
+
+def _figure(amount: Decimal) -> str:
+    return f"{amount:,.2f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace(".", ",")
+
+
+def _signed(amount: Decimal | int) -> str:
+    text = _figure(amount) if isinstance(amount, Decimal) else str(amount)
+    return f"+{text}" if amount > 0 else text

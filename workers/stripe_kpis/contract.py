@@ -1,0 +1,70 @@
+"""The answer of the edge function, as the screens read it: twelve fields, all of them numbers or texts, always."""
+
+from decimal import Decimal
+from typing import Final
+
+from pydantic import JsonValue
+
+from shared.errors import SourceError
+from shared.wording import say_moment
+from workers.finance.figures import Figures
+from workers.finance.treasury import Told
+
+
+def render(told: Told) -> dict[str, JsonValue]:
+    """Render figures; beside the twelve fields, what they leave out and how old they are if they are."""
+    figures = told.figures
+    body: dict[str, JsonValue] = {
+        "success": True,
+        "mock": False,
+        "stale": told.why_old is not None,
+        "kpis": _render_kpis(figures),
+        "details": {
+            "mrrPastDue": _number(figures.mrr_past_due),
+            "trialing": figures.trialing,
+            "notComputable": figures.not_computable,
+            "otherCurrencies": [
+                {
+                    "currency": other.currency,
+                    "mrr": _number(other.mrr),
+                    "revenueThisMonth": _number(other.revenue_this_month),
+                    "revenueLastMonth": _number(other.revenue_last_month),
+                }
+                for other in figures.other_currencies
+            ],
+        },
+    }
+    if told.why_old is not None:
+        body["notice"] = f"{told.why_old.sentence} Derniers chiffres connus : {say_moment(figures.read_at)}."
+    return body
+
+
+def refuse(error: SourceError) -> dict[str, JsonValue]:
+    """Say why there are no figures: the screen shows the sentence, and a dash where a figure would be."""
+    return {"success": False, "error": error.sentence, "error_code": error.code}
+
+
+def _render_kpis(figures: Figures) -> dict[str, JsonValue]:
+    return {
+        "mrr": _number(figures.mrr),
+        "mrrChange": _number(figures.mrr_change_percent),
+        "activeSubscriptions": figures.active_subscriptions,
+        "activeSubscriptionsChange": figures.active_subscriptions_change,
+        "churnRate": _number(figures.churn_rate),
+        "churnRateChange": _number(figures.churn_rate_change),
+        "totalCustomers": figures.customers,
+        "newCustomersThisMonth": figures.new_customers_this_month,
+        "revenueThisMonth": _number(figures.revenue_this_month),
+        "revenueLastMonth": _number(figures.revenue_last_month),
+        "currency": figures.currency,
+        "lastUpdated": figures.read_at.isoformat(),
+    }
+
+
+_MOST: Final = Decimal(10) ** 15
+
+
+def _number(amount: Decimal) -> float:
+    """Turn an exact amount into a number of JSON: finite, and never minus nothing."""
+    bounded = max(-_MOST, min(amount, _MOST))
+    return float(bounded) + 0.0
