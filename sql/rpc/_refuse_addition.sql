@@ -37,7 +37,12 @@ begin
     end, null::integer;
     return;
   elsif not v_config.enabled then
-    return query select 'off', 'autopilote éteint', null::integer;
+    -- The cockpit's switch may be on while the security page's is off: say where to look.
+    return query select 'off', case
+      when exists (select from hq.system_config as c where c.key = 'autopilot' and c.value @> '{"enabled": true}')
+        then 'lancement automatique éteint sur la page Sécurité'
+      else 'autopilote éteint'
+    end, null::integer;
     return;
   end if;
 

@@ -46,6 +46,15 @@ def test_the_security_page_replaces_the_whole_and_the_rest_takes_the_screens_def
     assert len(DEFAULTS) == 5
 
 
+def test_a_switch_of_the_security_page_that_is_off_is_named(database: Database) -> None:
+    """The cockpit writes its own switch beside it, and shows it as on."""
+    configure(database, low_risk_auto_execute=False)
+
+    refused = database.one("select * from hq.refuse_addition('CODE_REVIEW')")
+
+    assert (refused["code"], "page Sécurité" in refused["reason"]) == ("off", True)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
