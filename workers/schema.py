@@ -1,10 +1,10 @@
 """Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, mirrors the registry, keeps the ledger.
 
 Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
-whose database password one does not have. Migrations run once, each in its own transaction; functions, their grants and
-the mirror are written again every time, in one transaction, because the ledger cannot know what somebody changed
-by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so that nobody who
-writes has to wait; the catalogue tells whether they are there.
+whose database password one does not have. Migrations run once, each in its own transaction; functions, views, their
+grants and the mirror are written again every time, in one transaction, because the ledger cannot know what somebody
+changed by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so that
+nobody who writes has to wait; the catalogue tells whether they are there.
 """
 
 import hashlib
@@ -124,6 +124,11 @@ def read_indexes(folder: Path = SQL_FOLDER) -> dict[str, str]:
     return {path.stem: path.read_text() for path in sorted((folder / "indexes").glob("*.sql"))}
 
 
+def read_views(folder: Path = SQL_FOLDER) -> dict[str, str]:
+    """Read the operators' views, which no program reads: name → its definition."""
+    return {path.stem: path.read_text() for path in sorted((folder / "views").glob("*.sql"))}
+
+
 def render(files: Iterable[SqlFile] | None = None) -> str:
     """Render everything as one text that can be pasted in the SQL editor, any number of times."""
     parts = [
@@ -134,7 +139,7 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
         _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
         for file in (read_files() if files is None else files)
     ]
-    parts += [_mirror_statement(), _AFTER, _render_indexes()]
+    parts += [*_view_statements(), _mirror_statement(), _AFTER, _render_indexes()]
     return "\n".join(parts)
 
 
@@ -164,7 +169,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
         functions = [f for f in files if f.kind == "function"]
         changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
         mirrored = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
-        texts = [f.text for f in functions]
+        texts = [*(f.text for f in functions), *_view_statements()]
         _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), _mirror_statement(), _AFTER])
         report.functions = [f.name for f in changed]
         report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
@@ -252,6 +257,15 @@ def _render_migration(file: SqlFile) -> str:
         f"  if not exists (select from hq.worker_migrations where kind = 'migration' and name = '{file.name}') then\n"
         f"    execute {tag}\n{file.text}\n{tag};\n    {_ledger_entry(file)}  end if;\nend\n$ledger$;\n"
     )
+
+
+def _view_statements() -> Iterator[str]:
+    """Write each view in place; where its columns became others, which PostgreSQL refuses, drop it first."""
+    for name, text in read_views().items():
+        yield (
+            f"do $ours$\ndeclare\n  v_text constant text := $view$\n{text}$view$;\nbegin\n  execute v_text;\n"
+            f"exception when invalid_table_definition then\n  drop view hq.{name};\n  execute v_text;\nend\n$ours$;\n"
+        )
 
 
 def _ledger_entry(file: SqlFile) -> str:

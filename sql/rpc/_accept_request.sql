@@ -65,8 +65,8 @@ begin
     on conflict (dedupe_key) do nothing;
     v_is_ours := found;
 
-    if not v_force then
-      -- A browser may send the same request again after its answer was lost. Looked for with the place taken, not
+    if not v_force and v_trigger <> 'retry' then
+      -- A browser may send the same request again after its answer was lost; who retries means a new run. Looked for with the place taken, not
       -- before: a run that ends between the look and the taking would be seen by neither.
       select q.run_id, r.status::text as status into v_found
       from hq.runs as r

@@ -46,6 +46,7 @@ begin
     delete from hq.run_queue where run_id = p_run_id;
     perform hq.log_run('error', 'run.failed', p_run_id, v_extra);
     perform hq.announce(format('run_failed:%s:%s', p_run_id, v_queue.lease_token), 'run_failed');
+    perform hq.track_dead_letter(p_run_id, 'lease_lost');
   else
     update hq.runs set status = 'pending', started_at = null where id = p_run_id;
     update hq.run_queue

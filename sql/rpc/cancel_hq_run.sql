@@ -46,6 +46,7 @@ begin
     'cost_estimate', v_appendix -> 'cost_estimate'
   ));
   delete from hq.run_queue where run_id = p_run_id;
+  perform hq.track_dead_letter(p_run_id);
   return 'cancelled';
 end
 $$;

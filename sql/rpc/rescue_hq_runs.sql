@@ -39,6 +39,7 @@ begin
         perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
       end if;
       delete from hq.run_queue where run_id = v_row.run_id;
+      perform hq.track_dead_letter(v_row.run_id, 'ended_by_hand');
       dropped := dropped + 1;
     elsif v_row.status = 'pending' or v_row.worker_id is null then
       -- Somebody put it back to pending while it ran, or said it runs while nobody runs it.
@@ -72,13 +73,15 @@ begin
     -- A new life: what an earlier one collected may be days old.
     delete from hq.run_steps where run_id = v_row.id;
     delete from hq.run_evidence where run_id = v_row.id;
-    insert into hq.run_requests (run_id, requester, trigger) values (v_row.id, 'sql', 'retry')
-    on conflict (run_id) do update set settled_token = null;
+    insert into hq.run_requests as q (run_id, requester, trigger, retry_of)
+    values (v_row.id, 'sql', 'retry', v_row.id)
+    on conflict (run_id) do update set settled_token = null, retry_of = coalesce(q.retry_of, excluded.retry_of);
     insert into hq.run_queue (run_id, run_type, platform_key)
     values (v_row.id, v_row.run_type, v_row.platform_key)
     on conflict (run_id) do nothing;
     update hq.runs set status = 'pending', started_at = null where id = v_row.id and status = 'running';
     perform hq.log_run('info', 'run.adopted', v_row.id, '{}');
+    perform hq.track_dead_letter(v_row.id);
     adopted := adopted + 1;
   end loop;
 

@@ -29,6 +29,7 @@ declare
   v_status hq.run_status;
   v_cost numeric;
   v_appendix jsonb;
+  v_retry_of uuid;
 begin
   if p_outcome is null or p_outcome not in ('completed', 'failed', 'retry') then
     raise exception using
@@ -93,7 +94,10 @@ begin
   elsif v_status = 'failed' then
     perform hq.announce(format('run_failed:%s:%s', p_run_id, p_lease_token), 'run_failed');
   end if;
-  update hq.run_requests set settled_token = p_lease_token where run_id = p_run_id;
+  update hq.run_requests set settled_token = p_lease_token where run_id = p_run_id returning retry_of into v_retry_of;
+  if v_status = 'failed' or v_status = 'completed' and v_retry_of is not null then
+    perform hq.track_dead_letter(p_run_id);
+  end if;
 
   perform hq.log_run(
     case v_status when 'completed' then 'info' when 'pending' then 'warn' else 'error' end,
