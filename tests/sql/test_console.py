@@ -1,5 +1,6 @@
 """The operators' console: what hangs, what failed, what it cost, who lives, and what to do about it."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -331,7 +332,7 @@ def test_a_run_that_failed_for_good_keeps_its_whole_request(database: Database) 
     assert (letter["status"], letter["attempts"], letter["failure_reason"]) == ("pending", 0, "gateway_unavailable")
     assert letter["last_error"] == FAILURE["summary"]
     requested_at = request_of(database, claimed["run_id"])["created_at"]
-    assert letter["payload"].pop("requested_at") == requested_at.isoformat().replace("Z", "+00:00")
+    assert datetime.fromisoformat(letter["payload"].pop("requested_at")) == requested_at
     assert letter["payload"] == {
         "run_type": "SEO_AUDIT",
         "platform_key": "emotionscare",
