@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.runs import FINDING
 
@@ -88,6 +88,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=25).map("".join))
+@example(f"{REPOSITORY}//evil.examplehttps://evil.example/x")
 def test_however_it_is_written_no_image_and_no_foreign_link_remains(report: str) -> None:
     text = shown(report)
 

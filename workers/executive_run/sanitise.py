@@ -24,6 +24,7 @@ _IMAGE: Final = re.compile(r"!\[[^\[\]\n]*\](?:\([^()\n]*\)|\[[^\[\]\n]*\])?")
 _LINK: Final = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _BARE: Final = re.compile(r"https?://[^\s<>()\[\]\"'`|\\]+", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.|\b(?:javascript|data|vbscript):)\S*", re.IGNORECASE)
+_ODD: Final = re.compile("%|//")  # in a path: what may read otherwise than it is written
 _TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
 
 
@@ -75,4 +76,4 @@ def _is_below(url: httpx.URL, source: httpx.URL) -> bool:
         return False
     # A site's front page is no licence for every address that a stranger can make up below it.
     home = source.path.rstrip("/")
-    return bool(home) and (url.path == home or url.path.startswith(f"{home}/")) and "%" not in url.path
+    return bool(home) and (url.path == home or url.path.startswith(f"{home}/")) and not _ODD.search(url.path)
