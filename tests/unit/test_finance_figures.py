@@ -107,6 +107,13 @@ def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
     assert told.churn_rate_change == Decimal("8.89")  # thirty days ago, one of nine had left
 
 
+def test_the_thirty_days_hold_their_end_and_not_their_beginning() -> None:
+    there = [make_subscription(started_at=days(90)) for _ in range(3)]
+
+    assert tell(*there, make_subscription(status="canceled", ended_at=NOW)).churn_rate == Decimal("25.00")
+    assert tell(*there, make_subscription(status="canceled", ended_at=days(30))).churn_rate == Decimal("0.00")
+
+
 def test_who_only_changed_subscriptions_did_not_leave() -> None:
     told = tell(
         make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(10)),
