@@ -158,3 +158,18 @@ async def test_everything_that_a_brief_reads_is_asked_at_the_same_time(hq: Hq) -
     asked = [*await hq.vendors.wait_for("github", calls=21), *await hq.vendors.wait_for("perplexity", calls=1)]
     assert [call["status"] for call in asked] == [None] * 22
     assert await hq.model_calls() == 0
+
+
+async def test_a_search_that_was_paid_is_not_paid_again_by_the_next_attempt(hq: Hq) -> None:
+    await hq.worker(**keys(hq))
+    await hq.vendors.script("openai", {"status": 500}, {"status": 500}, {"status": 500}, {"status": 500})
+
+    run = (await finish(hq, RUN_TYPES["GROWTH_STRATEGY_REVIEW"]))["GROWTH_STRATEGY_REVIEW"]
+
+    assert run["status"] == "completed", hq.explain()
+    assert run["detailed_appendix"]["attempt"] > 1
+    assert len(await hq.vendors.calls("perplexity")) == 1
+    bills = hq.rows("select * from hq.run_costs where run_id = %s order by lease_token", run["id"])
+    assert [bill["search_cost_eur"] > 0 for bill in bills] == [True, False]
+    assert bills[0]["cost_eur"] == bills[0]["search_cost_eur"]
+    assert run["detailed_appendix"]["cost_estimate"] == float(sum(bill["cost_eur"] for bill in bills))
