@@ -37,7 +37,7 @@ dev: setup ## Keep the stack up: URL, keys and an owner's login are printed; Ctr
 
 .PHONY: test
 test: setup ## Pass the tests (under 15 minutes)
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: test-slow
 test-slow: setup ## Pass the slow proofs: outages, kills, real pg_cron, long property runs (under 40 minutes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import settings
 from support.database import Database, migrate
 
 from devstack.baseline import apply_baseline
@@ -18,6 +19,11 @@ from devstack.postgres import PostgresCluster
 
 if TYPE_CHECKING:
     from devstack.baseline import Variant
+
+# The same examples each time, so that a red test is red again; `--hypothesis-profile search` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile("steady")
 
 CloneFactory = Callable[[str], Database]
 
