@@ -80,6 +80,21 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
     assert "up to date" in emocare("migrate")
 
 
+def test_a_purge_that_the_host_put_back_is_seen_by_the_doctor_and_replaced_by_a_migration(hq: Hq, emocare: Any) -> None:
+    if not hq.database.cluster.has_pg_cron:
+        pytest.skip("this PostgreSQL has no pg_cron")
+    hq.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
+
+    checks = {check["name"]: check for check in json.loads(emocare("doctor", "--json", code=1))}
+    told = emocare("migrate")
+
+    assert checks["cron job purge-old-hq-logs"]["state"] == "red"
+    assert "select hq.purge_old_logs()" in checks["cron job purge-old-hq-logs"]["detail"]
+    assert "select hq.purge_old_logs()" in told
+    checks = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}
+    assert checks["cron job purge-old-hq-logs"]["state"] == "green"
+
+
 def test_a_wrong_key_is_told_by_the_name_of_its_variable(hq: Hq) -> None:
     environment = hq.environment(SUPABASE_SERVICE_ROLE_KEY="sb_secret_of_another_project")
     command = [sys.executable, "-m", "workers", "runs"]

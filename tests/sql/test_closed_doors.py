@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -325,3 +326,14 @@ def test_a_fault_that_was_put_right_is_told_no_more(name: str, database: Databas
     database.run(CURES[name])
 
     assert database.rows("select * from hq.inspect_host() where name = %s", f"host {name}") == []
+
+
+def test_what_the_security_page_lets_one_check_can_be_pasted(database: Database) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "securite.fr.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+    listed = {row["object_name"].removeprefix("public.") for row in database.rows("select * from hq.closed_doors")}
+
+    for statement in "".join(blocks).split(";")[:-1]:
+        database.run(statement)
+    assert blocks
+    assert {name for name in listed if f"`{name}`" not in page} == set()
