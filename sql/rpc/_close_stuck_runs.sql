@@ -14,7 +14,11 @@ declare
   v_closed integer := 0;
 begin
   for v_run in
-    select r.id, r.run_type, floor(extract(epoch from now() - coalesce(r.started_at, r.created_at)) / 60) as minutes
+    select
+      r.id,
+      r.run_type,
+      coalesce(r.started_at, r.created_at) as since,
+      floor(extract(epoch from now() - coalesce(r.started_at, r.created_at)) / 60) as minutes
     from hq.runs as r
     where r.status = 'running'
       and coalesce(r.started_at, r.created_at) < now() - interval '15 minutes'
@@ -45,7 +49,10 @@ begin
       v_run.id
     );
     perform hq.log_run('error', 'run.failed', v_run.id, jsonb_build_object(
-      'error_code', 'run_stuck', 'error_message', 'Left running by older code; nobody executes it.'
+      'error_code', 'run_stuck',
+      'error_message', 'Left running by older code; nobody executes it.',
+      'duration_ms', hq.elapsed_ms(v_run.since),
+      'cost_estimate', 0
     ));
     perform hq.announce('run_failed:' || v_run.id, 'run_failed');
     v_closed := v_closed + 1;

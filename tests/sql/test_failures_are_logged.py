@@ -89,6 +89,20 @@ def test_a_second_life_that_fails_again_is_told_again(database: Database) -> Non
     assert len(logs_of(database, claimed["run_id"], "run.failed")) == 2
 
 
+def test_what_older_code_left_running_is_told_as_any_failure(database: Database) -> None:
+    (run,) = database.rows(
+        "insert into hq.runs (run_type, platform_key, status, started_at) "
+        "values ('SEO_AUDIT', 'nearvity', 'running', now() - interval '20 minutes') returning id"
+    )
+    rescue(database.sql)
+    rescue(database.sql)
+
+    (log,) = logs_of(database, run["id"], "run.failed")
+    assert {name for name in SAID if log["metadata"].get(name) is not None} == SAID
+    assert log["metadata"]["error_code"] == "run_stuck"
+    assert log["metadata"]["duration_ms"] >= 20 * 60 * 1000
+
+
 @pytest.mark.parametrize("end", ["completed", "cancelled"])
 def test_a_run_that_did_not_fail_is_not_said_to_have(end: str, database: Database) -> None:
     claimed = start(database)
