@@ -213,7 +213,8 @@ def test_a_batch_walks_the_index_and_never_the_table(database: Database) -> None
         )
     )
 
-    assert "idx_structured_logs_level_created" in plan
+    # The level's own index, or, for a level that nearly all logs have, the one by date.
+    assert "idx_structured_logs_level_created" in plan or "Index Scan Backward using structured_logs_created" in plan
     assert "Seq Scan" not in plan
 
 
