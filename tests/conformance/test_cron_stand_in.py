@@ -53,9 +53,9 @@ def test_our_own_job_is_registered_and_runs_as_its_user(database_without_pg_cron
     hq.run("insert into hq.runs (run_type, status) values ('SEO_AUDIT', 'failed')")
     hq.run("update hq.runs set status = 'pending'")
 
-    assert cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE) == 1
+    cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE)
 
-    (detail,) = hq.rows("select username, status, command from cron.job_run_details")
+    (detail,) = hq.rows("select username, status, command from cron.job_run_details where command like '%rescue%'")
     assert detail == {"username": "postgres", "status": "succeeded", "command": "select public.rescue_hq_runs()"}
     assert hq.one("select count(*) as n from hq.run_queue")["n"] == 1
 
@@ -67,7 +67,9 @@ def test_a_job_that_fails_is_told_and_spares_the_others(database_without_pg_cron
     cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE)
 
     told = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
-    assert told == {"select 1 / 0": "failed", "select public.rescue_hq_runs()": "succeeded"}
+    assert told.pop("select 1 / 0") == "failed"
+    assert told["select public.rescue_hq_runs()"] == "succeeded"
+    assert set(told.values()) == {"succeeded"}
 
 
 def test_a_job_is_switched_off_and_removed_by_name(database_without_pg_cron: Database) -> None:
