@@ -25,7 +25,7 @@ as $$
     ('lease_lost', 'l''ouvrier a disparu trois fois', 'regarder la mémoire et les redémarrages sur Fly.io, puis relancer', true),
     ('run_timed_out', 'plus de dix minutes', 'relancer ; si cela se répète, prévenir l''équipe technique', true),
     (
-      'run_stuck', 'restée « en cours » sans que personne ne s''en occupe',
+      'run_stuck', 'une ancienne fonction l''a laissée « en cours » plus de 15 minutes',
       'relancer si le rapport est encore utile', true
     ),
     (

@@ -44,7 +44,7 @@ with sentences (pattern, controle, if_green, otherwise) as (
     ('plan', 'Plan des exécutions', 'Le plan est suivi.', 'Le plan est retenu, ou personne ne le regarde.'),
     (
       'cron job %', 'Tâche pg_cron', 'Elle passe à l''heure.',
-      'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom. Lancez emocare migrate.'
+      'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom : le détail le dit. emocare migrate la remet en place, sans la rallumer.'
     ),
     (
       'pg_cron', 'pg_cron', 'pg_cron est actif.',

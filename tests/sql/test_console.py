@@ -92,6 +92,8 @@ def test_no_view_is_for_the_api(role: str, database: Database) -> None:
         for name in VIEWS:
             with refused("42501"):
                 session.execute(f"select from hq.{name}".encode())
+            granted = database.one("select has_table_privilege(%s, %s, 'select') as granted", role, f"hq.{name}")
+            assert granted == {"granted": False}, "the tables beneath refuse it, the view should by itself"
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -429,13 +431,16 @@ def test_a_retry_that_fails_again_closes_its_entry_and_has_one_of_its_own(databa
     assert _states(database) == {first["run_id"]: "recovered", second: "recovered"}
 
 
-@pytest.mark.parametrize("end", ["cancelled", "out_of_credit"])
+@pytest.mark.parametrize("end", ["cancelled", "out_of_credit", "ended_by_hand"])
 def test_a_retry_that_decides_nothing_puts_its_entry_back(end: str, database: Database) -> None:
     claimed = start(database)
     _fail(database, claimed)
     retried = _retry(database, claimed["run_id"])["run_id"]
     if end == "cancelled":
         database.one("select hq.cancel_run(%s)", retried)
+    elif end == "ended_by_hand":
+        database.run("update hq.runs set status = 'failed' where id = %s", retried)
+        rescue(database.sql)
     else:
         _fail(database, claim_one(database.sql), appendix={"error_code": "gateway_out_of_credit"})
 
@@ -455,6 +460,7 @@ def test_a_run_put_back_by_hand_marks_its_own_entry(database: Database) -> None:
     rescue(database.sql)
     settle(database.sql, claim_one(database.sql))
 
+    assert len(_letters(database)) == 1
     assert adopted == {claimed["run_id"]: "in_progress"}
     assert failed_again == {claimed["run_id"]: "pending"}
     assert _states(database) == {claimed["run_id"]: "recovered"}
