@@ -29,6 +29,7 @@ declare
   v_context jsonb := coalesce(nullif(p_context, 'null'), '{}');
   v_key text := nullif(p_idempotency_key, '');
   v_run_id uuid := gen_random_uuid();
+  v_retry_of uuid;
   v_dedupe text;
   v_is_ours boolean;
   v_found record;
@@ -51,8 +52,9 @@ begin
   end if;
 
   -- The screens' relaunch button sends no context: give the failed run's back.
-  if v_context = '{}' and v_trigger in ('manual', 'retry') then
-    v_context := coalesce(hq.context_to_relaunch(p_run_type, v_platform), '{}');
+  if v_context = '{}' and v_trigger = 'manual' then
+    v_retry_of := hq.run_to_relaunch(p_run_type, v_platform);
+    v_context := coalesce((select q.context from hq.run_requests as q where q.run_id = v_retry_of), '{}');
   end if;
 
   if not v_force then
@@ -115,8 +117,8 @@ begin
     perform hq.check_request_limit(p_requester);
   end if;
 
-  insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced)
-  values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force);
+  insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced, retry_of)
+  values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force, v_retry_of);
   insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id)
   select v_run_id, t.key, v_platform, v_trigger = 'manual', (
     select a.id from hq.agents as a
@@ -126,6 +128,9 @@ begin
   )
   from hq.run_types as t
   where t.key = p_run_type;
+  if v_retry_of is not null then
+    perform hq.track_dead_letter(v_run_id);
+  end if;
   insert into hq.audit_logs (actor_type, actor_id, action, resource_type, resource_id, details)
   values (
     case p_caller when 'owner' then 'owner' else 'system' end,

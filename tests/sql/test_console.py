@@ -477,6 +477,28 @@ def test_a_retry_that_a_run_in_flight_answers_follows_that_run(database: Databas
     assert _states(database) == {claimed["run_id"]: "recovered"}
 
 
+def test_the_screens_relaunch_is_a_retry_too(database: Database, owner: Connection) -> None:
+    claimed = start(database, platform_key="emotionscare", context={"sujet": "tarifs"})
+    _fail(database, claimed)
+    request(owner, platform_key="emotionscare")
+    relaunched = _states(database)
+    settle(database.sql, claim_one(database.sql))
+
+    assert relaunched == {claimed["run_id"]: "in_progress"}
+    assert _states(database) == {claimed["run_id"]: "recovered"}
+
+
+def test_a_retry_keeps_to_its_own_request_whatever_failed_since(database: Database) -> None:
+    first = start(database)
+    _fail(database, first)
+    _fail(database, start(database, context={"sujet": "tarifs"}))
+
+    retried = _retry(database, first["run_id"])["run_id"]
+
+    asked = request_of(database, retried)
+    assert (asked["context"], asked["retry_of"]) == ({}, first["run_id"])
+
+
 def test_a_run_in_flight_that_was_asked_something_else_is_no_retry(database: Database) -> None:
     claimed = start(database, context={"sujet": "tarifs"})
     _fail(database, claimed)
