@@ -1,0 +1,59 @@
+"""What is kept of the company from day to day: its earnings, its sites."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from workers.ports.surroundings import CheckState
+
+
+class FinanceSnapshot(BaseModel):
+    """What the company earned on one day of Paris: measured that day, or found out later from Stripe's dates."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    taken_at: AwareDatetime
+    measured: bool
+    currency: str
+    mrr: Decimal
+    active_subscriptions: int
+    churn_rate: Decimal = Field(description="Percent of the subscribers, over the thirty days that end there.")
+    figures: dict[str, JsonValue] | None = Field(default=None, description="All that was told, if it was measured.")
+
+
+class FinanceHistory(Protocol):
+    """The company's earnings, day by day."""
+
+    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+        """Read the days since then, newest first. Raises: BackendError."""
+
+    async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
+        """Keep days: a measured one replaces what was known of its day, another only fills a gap. Idempotent.
+
+        Raises: BackendError.
+        """
+
+
+class SiteCheck(BaseModel):
+    """How a platform's site answered, once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    platform_key: str
+    url: str
+    status: CheckState
+    status_code: int | None
+    response_ms: int | None
+    reason: str | None = Field(description="French: what is wrong, if something is.")
+    checked_at: AwareDatetime
+
+
+class SiteLog(Protocol):
+    """Where checks of sites are kept, from which the platforms' state and uptime follow."""
+
+    async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
+        """Keep checks and what follows from them. Raises: BackendError."""

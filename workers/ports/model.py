@@ -1,0 +1,86 @@
+"""What the model is asked, answers and costs."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.registry import ModelTier
+
+
+class Message(BaseModel):
+    """One message of a chat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    content: str
+
+
+class Usage(BaseModel):
+    """What the paid calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = ""
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    tokens_reasoning: int = 0
+    cost_eur: Decimal = Decimal(0)
+    search_cost_eur: Decimal = Field(default=Decimal(0), description="What of the cost was for searching the web.")
+    estimated: bool = False
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Add two usages; the later model's name is kept, one estimate makes the sum an estimate."""
+        return Usage(
+            model=other.model or self.model,
+            calls=self.calls + other.calls,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            tokens_cached=self.tokens_cached + other.tokens_cached,
+            tokens_reasoning=self.tokens_reasoning + other.tokens_reasoning,
+            cost_eur=self.cost_eur + other.cost_eur,
+            search_cost_eur=self.search_cost_eur + other.search_cost_eur,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+class Answer(BaseModel):
+    """A usable answer of the model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    model: str
+    fallback_used: bool
+
+
+class UsageMeter(Protocol):
+    """Receives the usage of every billed call as soon as it is known, also of calls whose answer is refused."""
+
+    def add(self, usage: Usage) -> None:
+        """Record the usage of one call."""
+
+
+class Meter:
+    """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
+
+    def __init__(self) -> None:
+        self.total = Usage()
+
+    def add(self, usage: Usage) -> None:
+        """Record the usage of one call."""
+        self.total += usage
+
+
+class Gateway(Protocol):
+    """The model."""
+
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+        """Ask the tier's model, or its fallback; raise a ``GatewayError`` when neither gives a usable answer."""
+
+    def breaker_states(self) -> Mapping[str, str]:
+        """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""

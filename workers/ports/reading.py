@@ -1,0 +1,133 @@
+"""What a report is fed with, and by whom."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.findings import Collected
+from shared.registry import RunType
+from workers.ports.model import Meter
+
+
+class Subject(BaseModel):
+    """What a source is asked about: a run type, and one platform or all of them; and where it notes what it costs."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    run_type: RunType
+    platforms: tuple["Platform", ...]
+    platform_key: str | None = Field(default=None, description="None: the whole company.")
+    meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
+
+
+class Platform(BaseModel):
+    """A managed platform, as ``hq.platforms`` knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    name: str
+    description: str | None = None
+    github_url: str | None = None
+    status: str
+    status_reason: str | None = None
+    uptime_percent: Decimal | None = None
+    last_release_at: datetime | None = None
+
+
+class CatalogueEntry(BaseModel):
+    """A table of the database, or a function that anybody may call: names alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["table", "function"]
+    schema_name: str
+    object_name: str
+    row_security: bool | None = None
+    policies: tuple[str, ...] | None = None
+    open_to: tuple[str, ...] = ()
+
+
+class TypeHistory(BaseModel):
+    """How the runs of one type went in a period."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    runs: int
+    runs_before: int
+    completed: int
+    failed: int
+    cancelled: int
+    mean_ms: int | None
+    longest_ms: int | None
+    usual_error: str | None
+    cost_eur: Decimal
+
+
+class CostLine(BaseModel):
+    """What the reports of a month cost, in one respect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scope: Literal["total", "platform", "type", "model"]
+    key: str
+    runs: int
+    listed_eur: Decimal
+    billed_eur: Decimal
+    estimated_eur: Decimal
+    mean_eur: Decimal
+
+
+class OpenMatter(BaseModel):
+    """Something that waits for a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["action", "incident", "failure"]
+    title: str
+    detail: str | None
+    level: str | None
+    platform_key: str | None
+    since: AwareDatetime
+
+
+class HqReader(Protocol):
+    """What reports read from the HQ's own database. Raises: BackendError."""
+
+    async def read_catalogue(self) -> Sequence[CatalogueEntry]:
+        """Read who may reach what, by names alone."""
+
+    async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
+        """Read how the runs of the last days went, by type."""
+
+    async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
+        """Read what waits for somebody, of one platform or of all."""
+
+
+SOURCE_TEXT_CHARS = 4_000
+"""What one finding may say at most."""
+
+
+class Source(Protocol):
+    """One place that data comes from."""
+
+    @property
+    def name(self) -> str:
+        """Return the registry name of the source."""
+
+    async def collect(self, subject: Subject) -> Collected:
+        """Read what the source knows about the subject.
+
+        Never raises a ``SourceError`` outwards: what could not be read comes back as a ``Gap``.
+        """
+
+
+class Collect(Protocol):
+    """Asks every source that a run type wants."""
+
+    async def __call__(self, subject: Subject) -> Collected:
+        """Return findings and gaps; what could not be read is a gap, not an error."""

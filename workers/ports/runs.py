@@ -1,0 +1,235 @@
+"""The life of a run: asked for, executed, kept, watched."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+from workers.ports.model import Meter, Usage
+from workers.ports.reading import Platform
+from workers.ports.scheduling import Slot
+
+
+class RunRequest(BaseModel):
+    """What somebody asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    platform_key: str | None = None
+    context: JsonValue = None
+    trigger: str = "manual"
+    idempotency_key: str | None = None
+    priority: int = 0
+    force: bool = False
+
+
+class RunTicket(BaseModel):
+    """The run that answers a request: made now, or found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    status: RunStatus
+    created: bool
+    reason: str
+
+
+class OwnerRequest(BaseModel):
+    """What an owner asks for, whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requester: UUID
+    run_type: str
+    platform_key: str | None = None
+    context: JsonValue = None
+    idempotency_key: str | None = None
+
+
+class Acceptance(RunTicket):
+    """The run that answers a request, with the claim on it where this worker is to execute it."""
+
+    claim: Claim | None
+
+
+class EndedRun(BaseModel):
+    """A run that has ended, as whoever waited for it is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    platform_key: str | None
+    status: RunStatus
+    summary: str
+    appendix: dict[str, JsonValue]
+    completed_at: AwareDatetime
+
+
+class Launch(BaseModel):
+    """What became of a request in the time that its caller would wait."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: RunTicket
+    ended: EndedRun | None = Field(description="None: the run goes on.")
+
+
+class Launcher(Protocol):
+    """Asks for runs in the name of somebody who waits for the report."""
+
+    async def launch(self, request: OwnerRequest) -> Launch:
+        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+
+    async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
+        """Wait for the end of a run that somebody asked for; None: it goes on."""
+
+
+class Heartbeat(BaseModel):
+    """What a worker tells of itself with each renewal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    concurrency: int
+    realtime: str
+    started_at: AwareDatetime
+
+
+class Rescue(BaseModel):
+    """What a rescue put right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requeued: int
+    failed: int
+    adopted: int
+    dropped: int
+
+    @property
+    def did_nothing(self) -> bool:
+        """Tell whether all was well."""
+        return not (self.requeued or self.failed or self.adopted or self.dropped)
+
+
+class Purge(BaseModel):
+    """What a purge of old rows did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deleted: int
+    more: bool
+
+
+class RunLine(BaseModel):
+    """One line of a list of runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    platform_key: str | None
+    status: RunStatus
+    trigger: str | None
+    attempt: int | None
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+    executive_summary: str | None
+    cost_eur: Decimal | None = None
+
+
+class RunDetail(RunLine):
+    """One run with its request, steps, evidence and bill."""
+
+    requester: str | None
+    owner_requested: bool
+    max_attempts: int | None
+    run_at: AwareDatetime | None
+    worker_id: str | None
+    detailed_appendix: JsonValue
+    steps: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+    costs: list[dict[str, Any]]
+
+
+class LogLine(BaseModel):
+    """One row of ``hq.structured_logs``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    level: str
+    source: str
+    message: str
+    metadata: JsonValue
+    run_id: RunId | None
+    created_at: AwareDatetime
+
+
+class RunStore(Protocol):
+    """The runs, as a worker needs them. Every write is fenced by a lease; ``LeaseLost`` means: stop, write nothing."""
+
+    async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
+        """Take the next due runs."""
+
+    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Ask for a run, and take it at once if told to. Raises: the CallerError that the database meant."""
+
+    async def read_ended(self, run_id: RunId) -> EndedRun | None:
+        """Read a run, if it has ended."""
+
+    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+        """Keep a finished step and what was billed so far. Raises: LeaseLost."""
+
+    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+        """End an attempt. Raises: LeaseLost."""
+
+    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+        """Renew leases and note that the worker lives."""
+
+    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+        """Hand runs back without counting an attempt, and note what they billed."""
+
+    async def rescue(self) -> Rescue:
+        """Put right what died or was changed by hand."""
+
+    async def purge(self) -> Purge:
+        """Delete one batch of old logs, where nothing else has done so for a day."""
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due of the plan; return the slots that this call decided."""
+
+    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
+        """Read the managed platforms, or one of them."""
+
+
+class WakeupState(StrEnum):
+    """How wake-ups reach this worker."""
+
+    LIVE = "live"
+    DEGRADED = "degraded (polling)"
+
+
+class Wakeups(Protocol):
+    """Hints that something changed. They carry no truth."""
+
+    @property
+    def state(self) -> WakeupState:
+        """Tell whether hints arrive."""
+
+    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+        """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
+
+
+class RunExecutor(Protocol):
+    """Does the work of one claimed run."""
+
+    def __call__(self, claim: Claim, meter: Meter) -> Awaitable[Settlement]:
+        """Execute the claim and return how the attempt ends. Raises: LeaseLost."""

@@ -1,0 +1,180 @@
+"""The plan, and the autopilot that adds to it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.registry import Job
+from shared.runs import RunId, RunStatus
+from workers.ports.model import Usage
+
+
+class LastRun(BaseModel):
+    """The latest finished run of a type."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: RunId
+    run_type: str
+    status: RunStatus
+    completed_at: AwareDatetime
+
+
+class PlannedJob(Job):
+    """A job as it stands in the plan, where operators may have changed its calendar or switched it off."""
+
+    enabled: bool
+    due_since: AwareDatetime | None = Field(description="Its slot of the last hour, if one came.")
+
+
+class SlotOutcome(StrEnum):
+    """What became of a slot of the plan."""
+
+    FIRED = "fired"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+class Slot(BaseModel):
+    """A moment at which a job was due, and what became of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_key: str
+    slot_at: AwareDatetime
+    outcome: SlotOutcome
+    reason: str | None
+    run_id: RunId | None
+
+
+class Plan(Protocol):
+    """The calendar of the jobs. SQL alone fires it; whoever calls only makes it look."""
+
+    async def read_jobs(self) -> Sequence[PlannedJob]:
+        """Read the jobs as they stand. Raises: BackendError."""
+
+    async def fire_due(self) -> Sequence[Slot]:
+        """Fire what is due; return the slots that this call decided. Raises: BackendError."""
+
+
+class RunHistory(Protocol):
+    """What ran before."""
+
+    async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:
+        """Read the latest finished run of each type that has one. Raises: BackendError."""
+
+
+class Signal(BaseModel):
+    """Something that may call for a run beside the plan. Its texts are foreign."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["failure", "red", "overdue"]
+    subject: str
+    detail: str | None = None
+
+
+class Candidate(BaseModel):
+    """A run type that the rules allow the autopilot to add now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_type: str
+    label: str
+
+
+class PlannedRun(BaseModel):
+    """What the plan launched in the current hour of Paris."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    status: RunStatus
+    summary: str | None = None
+
+
+class DecisionStanding(StrEnum):
+    """Whose a decision is."""
+
+    DECIDE = "decide"
+    IN_PROGRESS = "in_progress"
+    RECENT = "recent"
+    OFF = "off"
+
+
+class Opening(BaseModel):
+    """What one is told who asks to decide: the situation, or the decision that there is already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: int | None = None
+    standing: DecisionStanding
+    may_ask: bool | None = None
+    candidates: tuple[Candidate, ...] | None = None
+    signals: tuple[Signal, ...] | None = None
+    done: tuple[PlannedRun, ...] | None = None
+    pct_used: Decimal | None = None
+    is_budget_warned: bool | None = None
+    jobs_to_run: tuple[str, ...] | None = None
+    reasoning: str | None = None
+    next_check_in_minutes: int | None = None
+
+
+class Verdict(BaseModel):
+    """What is to be added to the plan, before the rules have their last word."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decided_by: Literal["rules", "model"]
+    reasoning: str
+    run_types: tuple[str, ...] = ()
+    next_check_in_minutes: int
+    refused: tuple[str, ...] = ()
+
+
+class RecordedDecision(BaseModel):
+    """A decision as it stands in the journal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recorded: bool
+    jobs_to_run: tuple[str, ...]
+    run_ids: tuple[RunId, ...]
+    skipped: tuple[str, ...]
+    reasoning: str | None
+    next_check_in_minutes: int | None
+
+
+class JournalledDecision(BaseModel):
+    """One line of the autopilot's journal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: int
+    decided_at: AwareDatetime
+    asked_by: str
+    decided_by: str
+    reasoning: str
+    jobs_to_run: tuple[str, ...]
+    run_ids: tuple[RunId, ...]
+    skipped: tuple[str, ...]
+    next_check_in_minutes: int
+    model: str | None
+    cost_eur: Decimal
+
+
+class Decisions(Protocol):
+    """The autopilot's decisions: one at a time among all processes, each recorded with what it launches."""
+
+    async def begin(
+        self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
+    ) -> Opening:
+        """Begin a decision, or learn of the one that there is. Raises: BackendError."""
+
+    async def record(self, decision_id: int, verdict: Verdict, usage: Usage) -> RecordedDecision:
+        """Launch what the rules still allow, and write it down. Raises: BackendError."""

@@ -1,0 +1,89 @@
+"""What everything stands on: time, the journal, who is calling, how the database does."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from shared.runs import RunStatus
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary start; only differences mean something."""
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Wait."""
+
+
+class Journal(Protocol):
+    """Events of the business that the screens show, beside those that SQL writes with a run's state."""
+
+    async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
+        """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
+
+
+class Announcement(BaseModel):
+    """Something that the database wants said to the open pages: a constant."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    event: str
+    payload: dict[str, JsonValue]
+
+
+class Announcer(Protocol):
+    """Tells the open pages what has happened. They are hints: a page that missed one shows the same a little later."""
+
+    def note_end(self, run_type: str, status: RunStatus) -> None:
+        """Take note of how an attempt has ended; waits for nobody."""
+
+    async def run(self) -> None:
+        """Announce, for ever, until cancelled."""
+
+
+class QueueState(BaseModel):
+    """How the queue stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    waiting: int
+    running: int
+    oldest_due_seconds: float
+
+
+CheckState = Literal["green", "amber", "red"]
+
+
+class Check(BaseModel):
+    """One line of the doctor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: CheckState
+    detail: str
+
+
+class Caller(BaseModel):
+    """A person whose token was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: UUID
+    is_owner: bool
+
+
+class Identity(Protocol):
+    """Tells who is calling."""
+
+    async def identify(self, token: str) -> Caller:
+        """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
