@@ -163,7 +163,7 @@ async def test_a_run_that_takes_too_long_is_ended_and_tried_again(make: partial[
         await asyncio.Event().wait()
         raise AssertionError
 
-    short = SETTINGS.model_copy(update={"run_timeout": timedelta(seconds=0.01)})
+    short = SETTINGS.model_copy(update={"run_timeout": timedelta(seconds=0.2)})
     settlement = await execute(make(collect=hang, settings=short))
 
     assert settlement.outcome is Outcome.RETRY

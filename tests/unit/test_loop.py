@@ -104,7 +104,7 @@ async def running(
             stop.set()
 
 
-async def until(condition: Callable[[], object], within: float = 2) -> None:
+async def until(condition: Callable[[], object], within: float = 10) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what happens sets no event
             await asyncio.sleep(0.005)
