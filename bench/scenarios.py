@@ -19,7 +19,7 @@ from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
 from shared.runs import Claim, Outcome, RunStatus, Settlement, StepRecord
 from workers.executive_run.steps import Step
-from workers.ports import Meter, Usage, WakeupState
+from workers.ports import Look, Meter, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 Scenario = Callable[[], Coroutine[Any, Any, list[Figure]]]
@@ -295,9 +295,9 @@ class Silence:
 
     def __init__(self) -> None:
         self.heard_at = 0.0
-        self._look: Callable[[], None] = lambda: None
+        self._look: Look = lambda _: None
 
-    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:  # noqa: ARG002
+    async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:  # noqa: ARG002
         """Keep the callback, and be silent."""
         self._look = look
         await asyncio.Event().wait()
@@ -305,7 +305,7 @@ class Silence:
     def hear(self) -> None:
         """Say that something happened."""
         self.heard_at = time.monotonic()
-        self._look()
+        self._look(None)
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -95,6 +95,8 @@ class Loop:
         self._look = asyncio.Event()
         # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
         self._left_some = True
+        # Requests that were inserted and taken in one transaction: the hint of them comes after the fact.
+        self._taken_at_once: deque[str] = deque(maxlen=256)
         self._beat = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
@@ -102,7 +104,7 @@ class Loop:
         """Work until told to stop, then finish what can be finished in the grace period and hand back the rest."""
         log.info("worker.started", worker_id=self._worker_id, concurrency=self._settings.concurrency)
         background = [
-            asyncio.create_task(self._wakeups.watch(look=self._look.set, check_leases=self._beat.set), name="wakeups"),
+            asyncio.create_task(self._wakeups.watch(look=self._hear, check_leases=self._beat.set), name="wakeups"),
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
             asyncio.create_task(self._announcer.run(), name="announcements"),
             asyncio.create_task(self._keep_house(), name="purge"),
@@ -128,6 +130,7 @@ class Loop:
         finally:
             self._kept[run_type] -= room
         if accepted.claim is not None:
+            self._taken_at_once.append(str(accepted.run_id))
             if self._closing:
                 await self._answer("release", self._store.release([(accepted.claim, Usage())]))
             else:
@@ -184,6 +187,10 @@ class Loop:
                 await self._wait_for_a_hint(stopping)
         finally:
             stopping.cancel()
+
+    def _hear(self, run_id: str | None) -> None:
+        if run_id not in self._taken_at_once:
+            self._look.set()
 
     async def _wait_for_a_hint(self, stopping: "asyncio.Task[bool]") -> None:
         """Wait until there may be work: somebody said so, or it is time to look."""

@@ -27,11 +27,13 @@ class Listener:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.inserted: list[str] = []
         self.checks = 0
         self.error: Exception | None = None
 
-    def look(self) -> None:
+    def look(self, run_id: str | None) -> None:
         self.looks += 1
+        self.inserted += [run_id] if run_id else []
         if self.error is not None:
             raise self.error
 
@@ -85,6 +87,8 @@ async def test_a_pending_row_and_a_cancelled_one_call_for_what_they_need(hq: Hq)
         hq.database.run("update hq.runs set status = 'pending' where status = 'cancelled'")
         await until(lambda: listener.looks == looks + 2)
         assert listener.checks == checks + 1
+        pending = hq.one("select id from hq.runs where status = 'pending'")
+        assert listener.inserted == [str(pending["id"])], "only an inserted row is named"
 
 
 async def test_a_callback_that_raises_does_not_silence_the_next(hq: Hq) -> None:

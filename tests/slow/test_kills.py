@@ -24,6 +24,7 @@ async def test_a_worker_that_dies_at_a_boundary_is_replaced_and_no_checkpointed_
     settled = boundary == "settle:after"
     # Slow enough to be worth a checkpoint.
     await hq.vendors.script("github", {"delay_ms": 300})
+    await hq.vendors.script("openai", {"delay_ms": 300}, repeat=True)
     run_id = hq.ask(platform_key="nearvity")
 
     dying = hq.start_worker(module="support.mortal", DIE_AT=boundary)

@@ -46,6 +46,7 @@ async def test_a_worker_that_was_paused_past_its_lease_writes_nothing_when_it_go
 
 async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_when_it_goes_on(hq: Hq) -> None:
     """Its settlement is on its way already: nothing tells it beforehand that it lost the run."""
+    await hq.vendors.script("openai", {"delay_ms": 300}, repeat=True)
     late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
     await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)

@@ -17,7 +17,7 @@ from workers import desk as desk_module
 from workers.clock import SystemClock
 from workers.desk import Desk
 from workers.loop import Loop
-from workers.ports import Acceptance, EndedRun, Meter, OwnerRequest, WakeupState
+from workers.ports import Acceptance, EndedRun, Look, Meter, OwnerRequest, WakeupState
 from workers.settings import WorkerSettings
 
 REQUEST = OwnerRequest(requester=uuid4(), run_type="CODE_REVIEW")
@@ -27,7 +27,11 @@ LIMITED = next(run_type.key for run_type in RUN_TYPES.values() if run_type.max_p
 class Wakeups:
     state = WakeupState.LIVE
 
-    async def watch(self, **_: Any) -> None:
+    def __init__(self) -> None:
+        self.look: Look = lambda _: None
+
+    async def watch(self, *, look: Look, **_: Any) -> None:
+        self.look = look
         await asyncio.Event().wait()
 
 
@@ -36,13 +40,14 @@ class Hall:
 
     def __init__(self, *, concurrency: int = 2, wait: float = 5) -> None:
         self.store = FakeStore()
+        self.wakeups = Wakeups()
         self.may_end = asyncio.Event()
         self.stop = asyncio.Event()
         settings = WorkerSettings(concurrency=concurrency, grace=timedelta(seconds=0.1))
         self.loop = Loop(
             store=self.store,
             execute=self.execute,
-            wakeups=Wakeups(),
+            wakeups=self.wakeups,
             announcer=FakeAnnouncer(),
             clock=SystemClock(),
             settings=settings,
@@ -102,6 +107,24 @@ async def test_the_end_of_a_run_executed_here_is_told_without_asking_the_databas
     assert (launch.ended.run_id, launch.ended.platform_key) == (claim.run_id, "nearvity")
     assert (launch.ended.status, launch.ended.summary) == (RunStatus.COMPLETED, "## Rapport")
     assert hall.store.requests == [(REQUEST, True)]
+
+
+async def test_the_hint_of_a_request_that_was_taken_at_once_is_no_news() -> None:
+    hall = Hall()
+    claim = make_claim("CODE_REVIEW")
+    hall.accept(claim)
+    hall.may_end.set()
+
+    async with running(hall):
+        await hall.desk.launch(REQUEST)
+        await asyncio.sleep(0.1)  # what the end of a run makes the loop look for
+        looks = len(hall.store.slots)
+        hall.wakeups.look(str(claim.run_id))
+        await asyncio.sleep(0.1)
+        assert len(hall.store.slots) == looks
+        hall.wakeups.look(str(make_claim().run_id))
+        await asyncio.sleep(0.1)
+        assert len(hall.store.slots) == looks + 1
 
 
 async def test_a_run_that_has_ended_already_is_looked_up_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 from support.clock import FakeClock
-from support.runs import ANSWER, BILL, FINDING, FakeCollect, FakeGateway, FakeStore, fail_with, make_claim
+from support.runs import ANSWER, BILL, COLLECTED, FINDING, FakeCollect, FakeGateway, FakeStore, fail_with, make_claim
 
 from shared import errors
 from shared.findings import Collected, Gap, GapReason
@@ -174,9 +174,14 @@ async def test_a_run_that_takes_too_long_is_ended_and_tried_again(make: partial[
 async def test_a_lost_lease_is_not_a_way_to_end_an_attempt() -> None:
     store = FakeStore()
     store.faults["checkpoint"] = lambda: fail_with(errors.LeaseLost())
+    clock = FakeClock()
+
+    async def collect_slowly(_: Subject) -> Collected:
+        clock.advance(timedelta(seconds=1))
+        return COLLECTED
 
     with pytest.raises(errors.LeaseLost):
-        await make_run(store, FakeClock())(make_claim(), Meter())
+        await make_run(store, clock, collect=collect_slowly)(make_claim(), Meter())
     assert not store.settlements
 
 

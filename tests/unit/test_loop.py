@@ -15,7 +15,7 @@ from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.loop import Chore, Loop
-from workers.ports import Meter, Purge, Slot, SlotOutcome, Usage, WakeupState
+from workers.ports import Look, Meter, Purge, Slot, SlotOutcome, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -36,10 +36,10 @@ class SilentWakeups:
 
     def __init__(self, state: WakeupState = WakeupState.LIVE) -> None:
         self.state = state
-        self.look: Callable[[], None] = lambda: None
+        self.look: Look = lambda _: None
         self.check_leases: Callable[[], None] = lambda: None
 
-    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+    async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         self.look, self.check_leases = look, check_leases
         await asyncio.Event().wait()
 
@@ -426,7 +426,7 @@ async def test_a_hint_is_followed_at_once(store: FakeStore, work: Work) -> None:
     async with running(store, work, wakeups, SWEEP_SECONDS=60, LEASE_SECONDS=60, LEASE_RENEW_SECONDS=30):
         await until(lambda: store.slots)
         store.claims = [[make_claim()]]
-        wakeups.look()
+        wakeups.look(None)
         await until(lambda: store.settlements)
 
 

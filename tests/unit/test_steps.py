@@ -14,6 +14,8 @@ from shared.runs import Claim, RunStatus
 from workers.executive_run.steps import WORTH_A_CHECKPOINT, Step, StepBook
 from workers.ports import Answer, Meter
 
+SLOW = WORTH_A_CHECKPOINT + timedelta(milliseconds=1)
+
 
 @pytest.fixture
 def store() -> FakeStore:
@@ -65,18 +67,21 @@ async def test_a_slow_step_is_checkpointed_and_not_written_again(
 ) -> None:
     book = open_book(make_claim())
 
-    await book.do(Step.COLLECT, Collected, Work(clock, takes=WORTH_A_CHECKPOINT + timedelta(milliseconds=1)))
+    await book.do(Step.COLLECT, Collected, Work(clock, takes=SLOW))
 
     assert [record.name for record in store.checkpoints] == ["Collecte"]
     assert not book.unwritten()
 
 
-async def test_a_step_that_cost_money_is_checkpointed_however_quick(
+async def test_an_answer_that_came_at_once_travels_with_the_settlement(
     open_book: partial[StepBook], store: FakeStore, clock: FakeClock, meter: Meter
 ) -> None:
-    await open_book(make_claim()).do(Step.ASK, Collected, Work(clock, meter=meter))
+    book = open_book(make_claim())
 
-    assert [record.name for record in store.checkpoints] == ["Rapport du modèle"]
+    await book.do(Step.ASK, Collected, Work(clock, meter=meter))
+
+    assert not store.checkpoints
+    assert [record.name for record in book.unwritten()] == ["Rapport du modèle"]
 
 
 async def test_a_checkpointed_step_is_not_done_again(open_book: partial[StepBook], clock: FakeClock) -> None:
@@ -130,7 +135,7 @@ async def test_a_refused_checkpoint_ends_the_step(
     store.faults["checkpoint"] = lambda: fail_with(error)
 
     with pytest.raises(type(error)):
-        await open_book(make_claim()).do(Step.ASK, Collected, Work(clock, meter=meter))
+        await open_book(make_claim()).do(Step.ASK, Collected, Work(clock, takes=SLOW, meter=meter))
 
 
 async def test_a_paid_answer_survives_a_checkpoint_that_could_not_be_written(
@@ -139,7 +144,7 @@ async def test_a_paid_answer_survives_a_checkpoint_that_could_not_be_written(
     store.faults["checkpoint"] = lambda: fail_with(BackendUnavailable())
     book = open_book(make_claim())
 
-    assert await book.do(Step.ASK, Collected, Work(clock, meter=meter)) == COLLECTED
+    assert await book.do(Step.ASK, Collected, Work(clock, takes=SLOW, meter=meter)) == COLLECTED
 
     (record,) = book.unwritten()
     assert Collected.model_validate(record.output) == COLLECTED

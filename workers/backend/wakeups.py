@@ -23,7 +23,7 @@ from realtime import (
 )
 
 from shared.backoff import draw_delay
-from workers.ports import WakeupState
+from workers.ports import Look, WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class RealtimeWakeups:
         self.state = WakeupState.DEGRADED
         self.rebuilds = 0
 
-    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+    async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
         failures = 0
         while True:
@@ -69,15 +69,13 @@ class RealtimeWakeups:
                 self.state = WakeupState.DEGRADED
             delay = draw_delay(failures, base=self._settings.retry_base, cap=self._settings.retry_cap, rng=self._random)
             log.warning("realtime.lost", reason=reason, retry_in_ms=round(delay.total_seconds() * 1000))
-            look()
+            look(None)
             check_leases()
             await asyncio.sleep(delay.total_seconds())
 
-    async def _go_live(
-        self, subscription: "_Subscription", look: Callable[[], None], check_leases: Callable[[], None]
-    ) -> None:
+    async def _go_live(self, subscription: "_Subscription", look: Look, check_leases: Callable[[], None]) -> None:
         await subscription.join(look=look, check_leases=check_leases)
-        look()  # what was inserted while nobody listened
+        look(None)  # what was inserted while nobody listened
         await subscription.wait_until_fed(self._settings.subscribe_timeout)
         self.state = WakeupState.LIVE
         check_leases()  # the heartbeat tells of it
@@ -126,7 +124,7 @@ class _Subscription:
             socket.transport.abort()
         await self._client.close()
 
-    async def join(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+    async def join(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Join the channel. Raises: ConnectionError when the server refuses or does not answer."""
         channel = self._client.channel(
             self._topic,
@@ -141,7 +139,7 @@ class _Subscription:
         self._channel = channel
         channel.on_postgres_changes(
             RealtimePostgresChangesListenEvent.All,  # inserted, handed back, rescued, set back by hand
-            _guarded(lambda _: look()),
+            _guarded(lambda payload: look(_inserted_id(payload))),
             table="runs",
             schema="hq",
             filter="status=eq.pending",
@@ -157,7 +155,7 @@ class _Subscription:
         def catch_up(_: object) -> None:
             # What happened between the join, or a loss of the server's, and the moment it really reads the table.
             self._fed.set()
-            look()
+            look(None)
             check_leases()
 
         channel.on_system(_guarded(catch_up))
@@ -215,6 +213,15 @@ class _Subscription:
         # The library tells nobody that its listener died; its task is the only witness.
         task = self._client._listen_task  # noqa: SLF001
         return task is not None and not task.done() and self._channel is not None and self._channel.is_joined
+
+
+def _inserted_id(payload: object) -> str | None:
+    """Name the row that was inserted; a row that came back to pending is nobody's yet."""
+    match payload:
+        case {"data": {"type": "INSERT", "record": {"id": str(run_id)}}}:
+            return run_id
+        case _:
+            return None
 
 
 def _guarded(callback: Callable[[object], None]) -> Callable[[object], None]:

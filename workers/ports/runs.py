@@ -217,6 +217,10 @@ class WakeupState(StrEnum):
     DEGRADED = "degraded (polling)"
 
 
+Look = Callable[[str | None], None]
+"""Told that work may wait: of the id of the row that was just inserted, or of nothing in particular."""
+
+
 class Wakeups(Protocol):
     """Hints that something changed. They carry no truth."""
 
@@ -224,7 +228,7 @@ class Wakeups(Protocol):
     def state(self) -> WakeupState:
         """Tell whether hints arrive."""
 
-    async def watch(self, *, look: Callable[[], None], check_leases: Callable[[], None]) -> None:
+    async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
 
 
