@@ -8,6 +8,7 @@ from typing import Any, get_args
 import psycopg
 import pytest
 from psycopg import sql
+from support.extensions import need_extension
 
 from devstack.baseline import BaselineExistsError, Variant, apply_baseline
 from devstack.postgres import SUPERUSER, PostgresCluster
@@ -151,8 +152,7 @@ class TestThePlatform:
         assert value(db, "select pubowner::regrole::text from pg_publication") == "postgres"
 
     def test_pg_cron_can_be_used_in_a_clone(self, cluster: PostgresCluster, clone: Clone, variant: str) -> None:
-        if not cluster.has_pg_cron:
-            pytest.skip("this PostgreSQL has no pg_cron")
+        need_extension(cluster, "pg_cron")
         with psycopg.connect(cluster.dsn(clone(variant))) as db:
             inherited = column(db, "select jobname from cron.job order by jobname")
             db.execute("select cron.schedule('probe', '* * * * *', 'select 1')")
@@ -166,8 +166,7 @@ class TestThePlatform:
         assert probe == "postgres"
 
     def test_a_clone_that_becomes_the_cron_database_owns_its_jobs(self, cluster: PostgresCluster, clone: Clone) -> None:
-        if not cluster.has_pg_cron:
-            pytest.skip("this PostgreSQL has no pg_cron")
+        need_extension(cluster, "pg_cron")
         name = clone("head")
 
         cluster.set_cron_database(name)

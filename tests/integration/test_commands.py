@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from support.extensions import need_extension
 from support.hq import Hq
 
 
@@ -81,8 +82,7 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
 
 
 def test_a_purge_that_the_host_put_back_is_seen_by_the_doctor_and_replaced_by_a_migration(hq: Hq, emocare: Any) -> None:
-    if not hq.database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(hq.database.cluster, "pg_cron")
     hq.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
 
     checks = {check["name"]: check for check in json.loads(emocare("doctor", "--json", code=1))}

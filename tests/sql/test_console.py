@@ -28,6 +28,7 @@ from calls import (
     value,
 )
 from support.database import OWNER, Connection, Database, Row
+from support.extensions import need_extension
 
 from shared import errors
 from workers import schema
@@ -604,8 +605,7 @@ def test_health_follows_the_budget(database: Database) -> None:
 
 
 def test_health_sees_the_hosts_purge_under_our_name(database: Database) -> None:
-    if not database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(database.cluster, "pg_cron")
     database.run("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
 
     line = _health(database)["Tâche pg_cron purge-old-hq-logs"]

@@ -7,6 +7,7 @@ import pytest
 from calls import call
 from plan import wind
 from support.database import Connection, Database, Row
+from support.extensions import need_extension
 
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 
@@ -17,8 +18,7 @@ needs_pg_cron = pytest.mark.usefixtures("pg_cron")
 
 @pytest.fixture
 def pg_cron(database: Database) -> None:
-    if not database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(database.cluster, "pg_cron")
 
 
 def _inspect(session: Connection) -> dict[str, Row]:

@@ -1,20 +1,17 @@
 """plpgsql_check reads every function and procedure of ours: what a body names exists, and has the right type."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.database import Connection, Database, Row, rows
+from support.extensions import need_extension
 
 
 @pytest.fixture
 def checked(database: Database) -> Iterator[Connection]:
     """Give a superuser's session in which the extension is, and our functions are listed."""
-    if not database.cluster.has_extension("plpgsql_check"):
-        if database.cluster.flavour != "embedded" and os.environ.get("CI"):
-            pytest.fail("plpgsql_check is missing: devstack/install.sh installs it")
-        pytest.skip("this PostgreSQL has no plpgsql_check (apt: postgresql-15-plpgsql-check)")
+    need_extension(database.cluster, "plpgsql_check")
     with database.connect("supabase_admin") as session:
         session.execute("create extension plpgsql_check schema public")
         session.execute((Path(__file__).parent / "lints" / "_ours.sql").read_bytes())

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from calls import call
 from support.database import Connection, Database, Row
+from support.extensions import need_extension
 
 LEVELS = ("info", "warn", "error", "critical")
 
@@ -255,8 +256,7 @@ def test_checks_and_announcements_are_purged_where_there_are_any(
 
 @pytest.fixture
 def with_cron(database: Database) -> Database:
-    if not database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(database.cluster, "pg_cron")
     return database
 
 

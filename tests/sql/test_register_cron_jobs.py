@@ -9,6 +9,7 @@ import pytest
 from calls import expire, run_of, start
 from plan import every_hour, wind
 from support.database import Database, Row
+from support.extensions import need_extension
 
 from devstack.baseline import apply_baseline
 from devstack.postgres import PostgresCluster
@@ -26,8 +27,7 @@ def _jobs(database: Database) -> list[Row]:
 
 @pytest.fixture
 def scheduled(database: Database) -> Database:
-    if not database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(database.cluster, "pg_cron")
     return database
 
 
@@ -81,8 +81,7 @@ def test_the_hosts_jobs_are_left_alone(scheduled: Database) -> None:
 @pytest.mark.parametrize("when", ["at the installation", "by a later migration of the host"])
 def test_the_hosts_purge_gives_its_name_to_ours_and_the_migration_says_so(when: str, clone) -> None:  # noqa: ANN001
     database: Database = clone("head" if when == "at the installation" else "head_hq")
-    if not database.cluster.has_pg_cron:
-        pytest.skip("this PostgreSQL has no pg_cron")
+    need_extension(database.cluster, "pg_cron")
     database.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
 
     report = schema.apply(database.url)
@@ -105,8 +104,7 @@ def test_without_pg_cron_it_says_so_and_the_migration_goes_on(database: Database
 def ticking(tmp_path: Path) -> Iterator[Database]:
     """Give pg_cron its own server, whose cron database is the HQ's: the session's must stay cloneable."""
     with PostgresCluster.start(tmp_path / "postgres", ephemeral=True) as cluster:
-        if not cluster.has_pg_cron:
-            pytest.skip("this PostgreSQL has no pg_cron")
+        need_extension(cluster, "pg_cron")
         apply_baseline(cluster.dsn("postgres", "supabase_admin"), "head")
         schema.apply(cluster.dsn("postgres"))
         database = Database(cluster, "postgres")
