@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "/functions/v1"
 BODY_BYTES: Final = 256 * 1024
+_LOGGED_CHARS: Final = 200  # of a path that anybody may make up
 
 # What supabase-js sends, and what the relay forwards.
 _ALLOWED_HEADERS: Final = (
@@ -161,7 +162,7 @@ class _Envelope:
             log.info(
                 "http.answered",
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["path"][:_LOGGED_CHARS],
                 status=status,
                 duration_ms=round((time.monotonic() - started) * 1000),
             )

@@ -1,23 +1,26 @@
 """Structured logs on stdout: JSON, or readable lines on a terminal; nothing secret ever passes."""
 
+import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import structlog
 
 from workers.settings import LogSettings
 
-# Keys of vendors, tokens, bearer headers, passwords in URLs, e-mail addresses.
+# E-mail addresses, tokens, keys of vendors, bearer headers, passwords in URLs. Strangers choose what is read here
+# (a path, an error's text), so time is proportional to length: no character is tried again from every start before it.
 _SECRETS: Final = re.compile(
     r"""
-    eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                        # JWT
+    (?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+
+    | eyJ[\w-]{8,}+(?:\.[\w-]++){0,2}                   # JWT, or its beginning
     | \b(?:sb_(?:secret|publishable)|sk|pk|rk|ghp|gho|ghs|github_pat|pplx|fc|whsec)[-_][\w-]{8,}
     | (?<=[Bb]earer\s)[\w.~+/=-]{8,}
     | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)                   # user:password@
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
     """,
     re.VERBOSE,
 )
@@ -26,6 +29,19 @@ _SECRET_KEYS: Final = re.compile(
 )
 _ALLOWED_KEYS: Final = frozenset({"lease_token"})
 REDACTED: Final = "[redacted]"
+_SHORTEST_VALUE: Final = 8  # a shorter one would tear holes into ordinary words
+_values: Final[list[str]] = []
+
+
+def never_show(secrets: Iterable[str]) -> None:
+    """From now on redact these values wherever they stand, whatever their shape; they replace those named before."""
+    forms = {
+        form
+        for secret in secrets
+        if len(secret) >= _SHORTEST_VALUE
+        for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""))
+    }
+    _values[:] = sorted(forms, key=len, reverse=True)  # one may be the beginning of another
 
 
 def redact(value: object) -> object:
@@ -47,7 +63,9 @@ def redact_fields(fields: Mapping[Any, object]) -> dict[str, object]:
 
 
 def redact_text(text: str) -> str:
-    """Return the text with everything that looks like a secret replaced."""
+    """Return the text with everything that is, or looks like, a secret replaced."""
+    for value in _values:
+        text = text.replace(value, REDACTED)
     return _SECRETS.sub(REDACTED, text)
 
 

@@ -360,6 +360,12 @@ class Settings(BaseModel):
     autopilot: AutopilotSettings
     logs: LogSettings
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Return the value of every key, for whoever must keep them out of what is written."""
+        values = (value for _, block in self for _, value in block)
+        return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
 
 def read_settings(env_file: Path | None = None) -> Settings:
     """Read the environment, and below it a file of ``NAME=value`` lines.

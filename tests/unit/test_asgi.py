@@ -130,6 +130,15 @@ async def test_a_request_keeps_its_id_in_answer_and_logs(face: httpx.AsyncClient
     }
 
 
+async def test_of_a_path_that_anybody_makes_up_only_the_beginning_is_logged(face: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await face.get("/" + 50_000 * "x")
+
+    (line,) = logs
+    assert len(line["path"]) == 200
+    assert line["path"].endswith("xxx")
+
+
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "a\tb", '"}', "é".encode()])
 async def test_an_id_that_could_disturb_a_log_is_replaced(face: httpx.AsyncClient, given: Any) -> None:
     first, second = [await face.post("/echo", headers={"x-request-id": given}) for _ in range(2)]

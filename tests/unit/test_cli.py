@@ -261,6 +261,19 @@ def test_the_doctor_never_shows_a_key(emocare: Emocare, monkeypatch: pytest.Monk
     assert "my-secret-value" not in result.out + result.err
 
 
+def test_an_error_that_holds_the_value_of_a_key_is_told_without_it(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = max(emocare("runs").err.split(), key=len)
+    monkeypatch.setenv("LOVABLE_API_KEY", word)
+
+    result = emocare("runs")
+
+    assert len(word) >= 8
+    assert word not in result.err
+    assert "[redacted]" in result.err
+
+
 def test_the_printed_sql_is_what_migrate_applies(emocare: Emocare) -> None:
     result = emocare("sql")
 

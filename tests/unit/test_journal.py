@@ -1,6 +1,7 @@
 """The journal tells the screens what happened, and nobody a secret."""
 
 import json
+from typing import Any
 
 import httpx
 from hypothesis import given
@@ -8,11 +9,12 @@ from supabase import AsyncClientOptions, acreate_client
 from test_logs_properties import secrets
 
 from workers.backend.journal import SupabaseJournal
+from workers.logs import never_show
 
 KEY = "sb_secret_0123456789abcdef"
 
 
-async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
+async def _call_of(message: str, metadata: dict[str, object]) -> dict[str, Any]:
     sent: list[bytes] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -21,9 +23,14 @@ async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         client = await acreate_client("http://supabase.test", KEY, AsyncClientOptions(httpx_client=http))
-        await SupabaseJournal(client).write("warn", "autopilot", "autopilot.decision", metadata)  # type: ignore[arg-type]
+        await SupabaseJournal(client).write("warn", "autopilot", message, metadata)  # type: ignore[arg-type]
     (body,) = sent
-    told: dict[str, object] = json.loads(body)["p_metadata"]
+    call: dict[str, Any] = json.loads(body)
+    return call
+
+
+async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
+    told: dict[str, object] = (await _call_of("autopilot.decision", metadata))["p_metadata"]
     return told
 
 
@@ -39,3 +46,13 @@ async def test_what_is_no_secret_is_written_as_it_is() -> None:
     metadata: dict[str, object] = {"reasoning": "Rien à lancer.", "jobs_to_run": ["a", "b"], "duration_ms": 12}
 
     assert await _what_is_sent(metadata) == metadata
+
+
+async def test_the_value_of_a_key_is_written_neither_in_the_message_nor_beside_it() -> None:
+    key = "odd~key/of=no^known-shape"
+    never_show([key])
+
+    call = await _call_of(f"refused: {key}", {"reason": f"key {key}", "all": [key]})
+
+    assert key not in json.dumps(call)
+    assert call["p_message"] == "refused: [redacted]"

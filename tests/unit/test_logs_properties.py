@@ -2,11 +2,14 @@
 
 import json
 import string
+from urllib.parse import quote
 
-from hypothesis import given
+import httpx
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workers.logs import redact
+from workers.logs import REDACTED, never_show, redact, redact_text
 
 WORD = string.ascii_letters + string.digits
 words = st.text(WORD, min_size=12, max_size=40)
@@ -21,6 +24,8 @@ secrets = st.one_of(
     st.builds("{}@{}.fr".format, words, words),
 )
 surroundings = st.text(string.ascii_letters + " :,;()\"'\n/=", max_size=20)
+# A key as an operator may have pasted it: any printable character but a space.
+odd_keys = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=60)
 values: st.SearchStrategy[object] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(WORD + " ", max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(WORD, max_size=6), inner, max_size=3),
@@ -60,3 +65,53 @@ def test_what_is_no_secret_stays_as_it_is(value: object) -> None:
 @given(st.one_of(values, secrets))
 def test_redacting_twice_is_redacting_once(value: object) -> None:
     assert redact(redact(value)) == redact(value)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a.", "a-", "+", "@", "a@", "a@b-", "a@b.", "a@.", "eyJ", "eyJaaaaaaaa.", "eyJaaaaaaaa..", "sk-", "sk-a ",
+     "Bearer ", "Bearer a", "://", "://a:", "://a:b", ":a", "://a:b@", "/functions/v1/", "é", "\\n", " "],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["", "@", "!", ".", "\n"])
+def test_a_long_hostile_text_takes_time_in_proportion_to_its_length(piece: str, end: str) -> None:
+    text = piece * (400_000 // len(piece)) + end  # in quadratic time, minutes
+
+    assert len(redact_text(text)) <= len(text) * len(REDACTED)
+
+
+@given(st.lists(odd_keys, min_size=1, max_size=4), surroundings, surroundings)
+@example(["prefix-key", "prefix-key-longer"], "", "")
+@example(['quo"te\\back', "per%2Fcent/+="], "", "")
+def test_the_value_of_a_key_is_gone_whatever_its_shape_and_however_it_is_echoed(
+    keys: list[str], before: str, after: str
+) -> None:
+    never_show(keys)
+
+    for key in keys:
+        for echoed in (key, json.dumps({"error": key}), quote(key, safe=""), repr(key.encode())):
+            told = redact_text(f"{before}{echoed}{after}")
+            assert key not in told.replace(REDACTED, " ")
+            assert quote(key, safe="") not in told.replace(REDACTED, " ")
+            assert json.dumps(key)[1:-1] not in told.replace(REDACTED, " ")
+
+
+def test_a_vendors_error_that_echoes_our_key_is_told_without_it() -> None:
+    key = "Lov4ble/odd=key~without^prefix"
+    never_show([key])
+    request = httpx.Request("POST", "https://api.example/v1")
+    answer = httpx.Response(401, json={"error": {"message": f"Incorrect API key provided: {key}."}}, request=request)
+    error = ValueError(f"refused: {answer.text}")
+
+    told = json.dumps(
+        redact({"error_message": str(error), "error": error, "body": answer.content, "all": [answer.text]})
+    )
+
+    assert key not in told
+    assert "Incorrect API key provided: [redacted]." in told
+
+
+def test_a_value_too_short_to_be_a_key_tears_no_hole_into_words() -> None:
+    never_show(["", "a", "secret1"])
+
+    assert redact_text("a secret1 remains") == "a secret1 remains"

@@ -11,9 +11,18 @@ from workers.executive_run.sanitise import REMOVED, sanitise_report
 
 REPOSITORY = "https://github.com/laeticiamng/nearvity"
 CITED = "https://veille.example/etudes/7?page=2"
+FOUND = "https://chercheur.example/etudes"  # a search chose it, without a query of its own
+WATCHED = "https://concurrent.example/tarifs"
 FINDINGS = (
     FINDING.model_copy(update={"url": REPOSITORY, "data": {}}),
-    FINDING.model_copy(update={"url": None, "data": {"citations": [CITED, "https://presse.example/", 7]}}),
+    FINDING.model_copy(
+        update={
+            "source": "perplexity",
+            "url": FOUND,
+            "data": {"citations": [FOUND, CITED, "https://presse.example/", 7]},
+        }
+    ),
+    FINDING.model_copy(update={"source": "firecrawl", "url": WATCHED, "data": {}}),
 )
 
 
@@ -27,6 +36,7 @@ def shown(report: str) -> str:
         "## Synthèse\n\n- **vert** : 3 < 5, `a[1]`, 12 %\n\n| a | b |\n|---|---|\n| 1 | 2 |",
         f"Voir [le dépôt]({REPOSITORY}) et [le ticket]({REPOSITORY}/issues/12).",
         f"Source : {CITED}, puis {REPOSITORY}.",
+        f"Voir {FOUND} et [les tarifs]({WATCHED}).",
         "[1] Étude ; [2] note",
         "- [x] fait\n- [ ] à faire",
     ],
@@ -63,6 +73,11 @@ def test_an_honest_report_is_shown_as_it_is(report: str) -> None:
         (f"[a]({REPOSITORY}-evil/secret)", "a"),
         ("[a](https://github.com/attacker/secret)", "a"),
         ("[a](https://presse.example/secret)", "a"),
+        (f"[a]({FOUND}/secret)", "a"),
+        (f"voir {FOUND}/secret", f"voir {REMOVED}"),
+        (f"[a]({FOUND}?d=secret)", "a"),
+        (f"[a]({WATCHED}/secret)", "a"),
+        ("[a](https://veille.example/etudes/7/secret)", "a"),
         ("[a](https://me:secret@github.com/laeticiamng/nearvity)", "a"),
         (f"{REPOSITORY}.evil.example/secret", REMOVED),
         ("\ue0000\ue001 et \u202ecaché\u200b", "0 et caché"),
@@ -78,6 +93,11 @@ _PIECES = st.sampled_from(
     [
         REPOSITORY,
         CITED,
+        FOUND,
+        WATCHED,
+        f"{FOUND}/secret",
+        f"{WATCHED}/secret",
+        "/secret",
         "//evil.example",
         "https://evil.example/x",
         "www.evil.example",
@@ -94,8 +114,12 @@ def test_however_it_is_written_no_image_and_no_foreign_link_remains(report: str)
 
     assert "![" not in text
     targets = re.findall(r"\]\(([^)]*)\)", text)
-    assert all(target in {REPOSITORY, CITED} or target.startswith(f"{REPOSITORY}/") for target in targets)
-    for address in (REPOSITORY, CITED):
+    assert all(
+        target in {REPOSITORY, CITED, FOUND, WATCHED} or target.startswith(f"{REPOSITORY}/") for target in targets
+    )
+    assert f"{FOUND}/" not in text
+    assert f"{WATCHED}/" not in text
+    for address in (REPOSITORY, CITED, FOUND, WATCHED):
         text = text.replace(address, "")
     assert not re.search("https?://", text)
     assert not re.search(r"<[A-Za-z/!?]", text)

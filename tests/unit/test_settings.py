@@ -118,6 +118,15 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
     assert worker.sweep_every == timedelta(seconds=2.5)
 
 
+def test_every_key_that_is_set_is_among_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["LOVABLE_API_KEY", "GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY",
+            "CRON_SECRET"]  # fmt: skip
+    for key in keys:
+        monkeypatch.setenv(key, f"the-value-of-{key}")
+
+    assert read_settings().secrets == {"sb_secret_abcdefgh", *(f"the-value-of-{key}" for key in keys)}
+
+
 def test_no_secret_is_shown_by_what_holds_it() -> None:
     assert "abcdefgh" not in repr(read_settings())
 

@@ -9,7 +9,7 @@ from supabase import AsyncClient
 
 from shared.errors import BackendError
 from workers.backend import rpc
-from workers.logs import redact_fields
+from workers.logs import redact_fields, redact_text
 from workers.ports import LastRun, PlannedJob, Slot
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class SupabaseJournal:
         """Write an event, without secrets; one that cannot be written is told in the logs instead."""
         try:
             kept = {key: cast("JsonValue", value) for key, value in redact_fields(metadata).items()}
-            await rpc.write_hq_log(self._client, level, source, message, kept)
+            await rpc.write_hq_log(self._client, level, source, redact_text(message), kept)
         except BackendError as error:
             log.warning("journal.failed", message=message, error_code=error.code, error_message=str(error))
 

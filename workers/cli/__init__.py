@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
 from workers.cli import operate, registry, runs
+from workers.logs import redact_text
 from workers.version import VERSION
 
 app = typer.Typer(
@@ -75,7 +76,9 @@ def main() -> None:
         app(prog_name="emocare")
     except WorkersError as error:
         structlog.reset_defaults()
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]error[/] {escape(redact_text(str(error)))}", highlight=False
+        )
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
 from shared.errors import ConfigurationError
+from workers.logs import never_show
 from workers.settings import Settings, read_settings
 
 T = TypeVar("T")
@@ -44,8 +45,10 @@ class _Operator(BaseSettings):
 
 
 def settings_from(env_file: Path | None) -> Settings:
-    """Read the settings from the environment and the file. Raises: ConfigurationError."""
-    return read_settings(_existing(env_file))
+    """Read the settings from the environment and the file; their keys are never shown. Raises: ConfigurationError."""
+    settings = read_settings(_existing(env_file))
+    never_show(settings.secrets)
+    return settings
 
 
 def database_url_from(env_file: Path | None) -> str | None:

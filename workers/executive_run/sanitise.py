@@ -2,7 +2,7 @@
 
 Whoever gets words into the data may try to make the model write a link or an image whose address carries what it
 was shown; a screen that draws an image sends that address by itself. So an address stays only if it is one of the
-sources', or a page below one; any other link is left as its words.
+sources', or a page below one of the company's own repositories; any other link is left as its words.
 """
 
 import re
@@ -12,10 +12,14 @@ from typing import Final
 import httpx
 
 from shared.findings import Finding
+from shared.registry import SourceName
 from shared.wording import clean_text
 
 REPORT_CHARS: Final = 100_000
 REMOVED: Final = "(lien retiré)"
+
+# Whose addresses we chose. What a search found or a page cited is a stranger's, who sees what is asked for below it.
+_OURS: Final = frozenset({SourceName.GITHUB, SourceName.GITHUB_ACTIONS, SourceName.GITHUB_ALERTS})
 
 # Private characters stand for what stays; cleaning has removed every one that the text itself held.
 _KEPT: Final = "\ue000{}\ue001"
@@ -30,7 +34,7 @@ _TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
 
 def sanitise_report(report: str, findings: Iterable[Finding]) -> str:
     """Return the report with only the links that its sources allow."""
-    known = [httpx.URL(address) for address in _addresses(findings)]
+    known = _Known(findings)
     kept: list[str] = []
 
     def keep(text: str) -> str:
@@ -39,11 +43,11 @@ def sanitise_report(report: str, findings: Iterable[Finding]) -> str:
 
     def keep_link(match: re.Match[str]) -> str:
         words, address = match[1], match[2].strip()
-        return keep(f"[{_ADDRESS.sub(REMOVED, words)}]({address})") if _is_known(address, known) else words
+        return keep(f"[{_ADDRESS.sub(REMOVED, words)}]({address})") if address in known else words
 
     def keep_bare(match: re.Match[str]) -> str:
         address = match[0].rstrip(".,;:!?*_~")
-        return keep(address) + match[0][len(address) :] if _is_known(address, known) else match[0]
+        return keep(address) + match[0][len(address) :] if address in known else match[0]
 
     text = _IMAGE.sub("", clean_text(report, REPORT_CHARS))
     text = _ADDRESS.sub(REMOVED, _BARE.sub(keep_bare, _LINK.sub(keep_link, text)))
@@ -52,23 +56,29 @@ def sanitise_report(report: str, findings: Iterable[Finding]) -> str:
     return _PLACE.sub(lambda match: kept[int(match[1])], text).replace("![", "[").strip()
 
 
-def _addresses(findings: Iterable[Finding]) -> Iterable[str]:
-    for finding in findings:
-        if finding.url is not None:
-            yield finding.url
-        cited = finding.data.get("citations")
-        yield from (address for address in (cited if isinstance(cited, list) else []) if isinstance(address, str))
+class _Known:
+    """The addresses that a report may show: its sources' own, and the pages below our repositories."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        findings = tuple(findings)
+        self._exact = [httpx.URL(address) for finding in findings for address in _addresses(finding)]
+        self._homes = [httpx.URL(found.url) for found in findings if found.url is not None and found.source in _OURS]
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            url = httpx.URL(address)
+        except httpx.InvalidURL:
+            return False
+        if url.scheme not in {"http", "https"} or url.userinfo:
+            return False
+        return url in self._exact or any(_is_below(url, home) for home in self._homes)
 
 
-def _is_known(address: str, known: Iterable[httpx.URL]) -> bool:
-    """Tell whether an address is a source's own, or a page below it that carries nothing else."""
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        return False
-    if url.scheme not in {"http", "https"} or url.userinfo:
-        return False
-    return any(url == source or _is_below(url, source) for source in known)
+def _addresses(finding: Finding) -> Iterable[str]:
+    if finding.url is not None:
+        yield finding.url
+    cited = finding.data.get("citations")
+    yield from (address for address in (cited if isinstance(cited, list) else []) if isinstance(address, str))
 
 
 def _is_below(url: httpx.URL, source: httpx.URL) -> bool:
