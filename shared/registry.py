@@ -8,7 +8,6 @@ The French of labels, steps and sections is read by the president or by the mode
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -180,13 +179,6 @@ class Calendar(_Fact):
 
     hours: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(min_length=1)
     weekdays: tuple[Weekday, ...] = Field(min_length=1)
-
-    def covers(self, moment: datetime) -> bool:
-        """Tell whether an aware moment falls in one of the hours, by the clock and the day of Paris."""
-        if moment.utcoffset() is None:
-            raise ValueError("a moment without a time zone could be any hour in Paris")
-        local = moment.astimezone(TIME_ZONE)
-        return local.hour in self.hours and local.isoweekday() in self.weekdays
 
 
 class Schedule(_Fact):
@@ -1095,8 +1087,6 @@ JOBS: Final = _index(
 )
 """Every scheduled job by its own key, without the aliases."""
 
-_JOBS_AND_ALIASES: Final = _index((key, job) for job in JOBS.values() for key in (job.key, *job.aliases))
-
 
 def find_run_type(key: str) -> RunType:
     """Return the run type of exactly this key.
@@ -1107,17 +1097,6 @@ def find_run_type(key: str) -> RunType:
         return RUN_TYPES[key]
     except KeyError:
         raise UnknownRunType.named(key) from None
-
-
-def find_job(key: str) -> Job | None:
-    """Return the job that answers to this key or alias, if there is one."""
-    return _JOBS_AND_ALIASES.get(key)
-
-
-def cost_of(key: str) -> Decimal:
-    """Return the estimated cost of a run in euros, also for a key that is not, or no longer, known."""
-    entry = RUN_TYPES.get(key)
-    return entry.cost_eur if entry else UNKNOWN_COST_EUR
 
 
 def label_of(key: str) -> str:

@@ -3,11 +3,9 @@
 import re
 import unicodedata
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import setitem
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -29,8 +27,6 @@ from shared.registry import (
     Trigger,
     Weekday,
     _fingerprint,
-    cost_of,
-    find_job,
     find_run_type,
     label_of,
     registry_facts,
@@ -270,11 +266,10 @@ unknown_keys = (st.sampled_from(_INHERITED) | _near_misses | st.text()).filter(l
 
 
 @pytest.mark.parametrize("key", RUN_TYPES)
-def test_a_known_key_finds_its_entry_its_cost_and_its_label(key: str) -> None:
+def test_a_known_key_finds_its_entry_and_its_label(key: str) -> None:
     entry = find_run_type(key)
 
     assert entry.key == key
-    assert cost_of(key) == entry.cost_eur
     assert label_of(key) == entry.label
 
 
@@ -285,8 +280,7 @@ def test_any_other_key_is_refused(key: str) -> None:
 
 
 @given(key=unknown_keys)
-def test_an_unknown_key_counts_five_cents_and_is_shown_with_spaces(key: str) -> None:
-    assert str(cost_of(key)) == "0.05"
+def test_an_unknown_key_is_shown_with_spaces(key: str) -> None:
     assert label_of(key) == " ".join(key.split("_"))
 
 
@@ -307,11 +301,12 @@ def test_five_jobs_are_planned_and_the_two_morning_briefs_are_one() -> None:
         "weekly_competitive_analysis": ("COMPETITIVE_ANALYSIS", (10,), {Weekday.WEDNESDAY}, medium, ()),
         "weekly_marketing_plan": ("MARKETING_WEEK_PLAN", (9,), {Weekday.MONDAY}, medium, ()),
     }
-    assert find_job("morning_digest") is find_job("daily_brief")
 
 
-def test_an_unknown_job_is_not_found() -> None:
-    assert [find_job(key) for key in ("DAILY_EXECUTIVE_BRIEF", "toString", "")] == [None, None, None]
+def test_no_key_or_alias_names_two_jobs() -> None:
+    names = [name for job in JOBS.values() for name in (job.key, *job.aliases)]
+
+    assert len(names) == len(set(names))
 
 
 def test_whatever_is_planned_may_be_started_by_the_schedule() -> None:
@@ -320,61 +315,6 @@ def test_whatever_is_planned_may_be_started_by_the_schedule() -> None:
         assert job.name
         assert job.description.endswith(".")
         assert RUN_TYPES[job.run_type].calendar == job.calendar
-
-
-@pytest.mark.parametrize(
-    ("moment", "due"),
-    [
-        (datetime(2026, 7, 6, 5, 0, tzinfo=UTC), True),  # Monday, summer: Paris is two hours ahead
-        (datetime(2026, 7, 6, 5, 59, 59, tzinfo=UTC), True),
-        (datetime(2026, 7, 6, 6, 0, tzinfo=UTC), False),
-        (datetime(2026, 1, 5, 6, 0, tzinfo=UTC), True),  # Monday, winter: one hour ahead
-        (datetime(2026, 1, 5, 5, 0, tzinfo=UTC), False),
-        (datetime(2026, 7, 5, 5, 0, tzinfo=UTC), False),  # Sunday
-    ],
-)
-def test_the_morning_brief_is_due_at_seven_in_paris_all_year(moment: datetime, due: bool) -> None:  # noqa: FBT001 (a table's column)
-    assert JOBS["daily_brief"].calendar.covers(moment) is due
-
-
-def test_the_day_is_that_of_paris_even_when_it_is_still_yesterday_in_utc() -> None:
-    midnight = Calendar(hours=(0,), weekdays=(Weekday.MONDAY,))
-
-    assert midnight.covers(datetime(2026, 7, 5, 22, 30, tzinfo=UTC))
-    assert not midnight.covers(datetime(2026, 7, 6, 22, 30, tzinfo=UTC))
-
-
-def test_a_moment_without_a_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        JOBS["daily_brief"].calendar.covers(datetime(2026, 7, 6, 7, 0))  # noqa: DTZ001 (the point of the test)
-
-
-@given(
-    moment=st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1)),  # noqa: DTZ001 (zone given below)
-    hours=st.sets(st.integers(0, 23), min_size=1),
-    days=st.sets(st.sampled_from(Weekday), min_size=1),
-    offset=st.integers(-12, 14),
-)
-def test_a_calendar_reads_the_clock_of_paris_whatever_zone_a_moment_is_told_in(
-    moment: datetime, hours: set[int], days: set[Weekday], offset: int
-) -> None:
-    calendar = Calendar(hours=tuple(hours), weekdays=tuple(days))
-    instant = moment.replace(tzinfo=UTC)
-    elsewhere = instant.astimezone(ZoneInfo(f"Etc/GMT{-offset:+d}"))
-    paris = instant + (timedelta(hours=2) if _is_summer_in_paris(instant) else timedelta(hours=1))
-
-    assert calendar.covers(elsewhere) == (paris.hour in hours and paris.isoweekday() in days)
-
-
-def _is_summer_in_paris(instant: datetime) -> bool:
-    """State the European rule by itself: from the last Sunday of March to that of October, at 01:00 UTC."""
-    start, end = (_last_sunday(instant.year, month) for month in (3, 10))
-    return start <= instant < end
-
-
-def _last_sunday(year: int, month: int) -> datetime:
-    last = datetime(year, month, 31, 1, tzinfo=UTC)
-    return last - timedelta(days=last.isoweekday() % 7)
 
 
 # ── Prompts ──────────────────────────────────────────────────────────────────────────────────
