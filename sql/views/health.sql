@@ -102,7 +102,7 @@ ours (controle, etat, phrase, detail) as (
     case when count(*) > 0 then 'amber' else 'green' end,
     case
       when count(*) > 0 then 'Le service d''IA a été laissé au repos dans l''heure : ses pannes ont coûté des exécutions.'
-      else 'Rien ne dit qu''il se soit ouvert dans l''heure. Chaque ouvrier a le sien : GET /healthz le montre.'
+      else 'Rien ne dit qu''il se soit ouvert dans l''heure. Chaque ouvrier a le sien : GET /functions/v1/healthz le montre.'
     end,
     format('breaker_open: %s', count(*))
   from hq.runs as r

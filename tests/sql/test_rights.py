@@ -1,5 +1,6 @@
 """Nobody does more than our functions let them: the catalogue is walked, and every refusal is a real one."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 from calls import refused, request, rescue
 from support.database import OWNER, VIEWER, Connection, Database, one, rows
+
+from workers import schema
 
 FOR_OWNERS = {
     "public.request_hq_run",
@@ -73,6 +76,18 @@ def test_the_owner_reaches_what_is_meant_for_the_screens_and_nothing_else(
     refusals = {name: _refusal(owner, call) for name, call in functions.items()}
 
     assert {name for name, refusal in refusals.items() if refusal != "42501"} == FOR_OWNERS
+
+
+@pytest.mark.parametrize("text", ["the printed SQL", "docs/architecture.md", "docs/securite.fr.md"])
+def test_what_owners_may_call_is_written_where_the_choices_are(text: str) -> None:
+    if text == "the printed SQL":
+        told = next(part for part in schema.render([]).split("\n\n") if "authenticated " in part)
+        lines = told.partition("authenticated ")[2].partition("service_role ")[0]
+    else:
+        page = (Path(__file__).parents[2] / text).read_text()
+        lines = next(line for line in page.splitlines() if line.startswith("|") and "is_owner()" in line)
+
+    assert set(re.findall(r"\b(?:request|get|cancel)_hq_\w+", lines)) == {name.split(".")[1] for name in FOR_OWNERS}
 
 
 def test_the_service_reaches_every_public_function_and_no_private_one(
