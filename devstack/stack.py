@@ -244,6 +244,15 @@ class Stack:
         """Stop PostgREST; the gateway then answers 503 for it."""
         self._processes.stop("postgrest")
 
+    def start_auth(self) -> None:
+        """Start Auth after `stop_auth`, and wait until it answers."""
+        self._launch_auth()
+        self._await_auth()
+
+    def stop_auth(self) -> None:
+        """Stop Auth; the gateway then answers 503 for it."""
+        self._processes.stop("auth")
+
     def start_realtime(self) -> None:
         """Start Realtime after `kill_realtime`, and wait until it answers."""
         self._launch_realtime()
@@ -267,10 +276,13 @@ class Stack:
             self._launch_vendors()
         self._processes.wait_until("gateway", lambda: not is_port_free(self._ports.gateway))
         self._await_postgrest()
-        self._processes.wait_until("auth", answers(self._ports.auth, "/health"))
+        self._await_auth()
         self._await_realtime()
         if vendors:
             self._processes.wait_until("vendors", answers(self._ports.vendors, "/_health"))
+
+    def _await_auth(self) -> None:
+        self._processes.wait_until("auth", answers(self._ports.auth, "/health"))
 
     def _launch_auth(self) -> None:
         environment = {

@@ -185,7 +185,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(settings.supabase))
-        refuse_older_schema(await _await_schema_state(client, clock))
+        _refuse_older_schema(await _await_schema_state(client, clock))
         http = await stack.enter_async_context(outbound.open_http())
         posting = outbound.open_http(outbound.open_post_transport(max_connections=None))
         await stack.enter_async_context(posting)
@@ -274,10 +274,16 @@ async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaSt
         await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
 
 
-def refuse_older_schema(state: rpc.SchemaState) -> None:
-    """Refuse a database that lacks a migration or a function of ours; warn where a definition differs.
+def _refuse_older_schema(state: rpc.SchemaState) -> None:
+    differing = find_differences(state)
+    if differing:
+        log.warning("schema.differs", names=differing, remedy="emocare migrate")
 
-    Raises: ConfigurationError naming the command that brings it up to date.
+
+def find_differences(state: rpc.SchemaState) -> list[str]:
+    """Return the names of what is defined otherwise in the database than here.
+
+    Raises: ConfigurationError where something is missing, naming the command that brings it up to date.
     """
     files = read_files()
     missing = [f.name for f in files if f.name not in (state.migrations | state.functions)]
@@ -285,6 +291,4 @@ def refuse_older_schema(state: rpc.SchemaState) -> None:
         raise ConfigurationError(
             f"The database lacks {', '.join(missing)}. Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
         )
-    differing = [f.name for f in files if (state.migrations | state.functions)[f.name] != f.sha256]
-    if differing:
-        log.warning("schema.differs", names=differing, remedy="emocare migrate")
+    return [f.name for f in files if (state.migrations | state.functions)[f.name] != f.sha256]

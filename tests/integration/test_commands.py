@@ -77,8 +77,29 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
     assert "red" not in checks.values()
     assert checks["realtime publication"] == "green"
     assert checks["run types"] == "green"
+    assert (checks["auth"], checks["our schema"]) == ("green", "green")
     assert checks["workers"] == "amber"
     assert "up to date" in emocare("migrate")
+
+
+def test_the_doctor_names_what_is_defined_otherwise_and_says_so_in_its_answer_alone(hq: Hq, emocare: Any) -> None:
+    hq.rows("update hq.worker_migrations set sha256 = 'older' where name = 'claim_hq_runs' returning 1")
+
+    told = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}["our schema"]
+
+    assert told["state"] == "amber"
+    assert told["detail"].startswith("claim_hq_runs: ")
+    assert "emocare migrate" in told["detail"]
+
+
+def test_the_doctor_sees_an_auth_that_is_away(hq: Hq, emocare: Any) -> None:
+    hq.stack.stop_auth()
+    try:
+        checks = {check["name"]: check["state"] for check in json.loads(emocare("doctor", "--json", code=1))}
+    finally:
+        hq.stack.start_auth()
+
+    assert (checks["auth"], checks["our schema"]) == ("red", "green")
 
 
 def test_a_purge_that_the_host_put_back_is_seen_by_the_doctor_and_replaced_by_a_migration(hq: Hq, emocare: Any) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from workers.backend.translate import refuse_bad_status
+from workers.backend.translate import refuse_bad_status, translated
 from workers.outbound import open_post_transport
 from workers.settings import SupabaseSettings
 
@@ -26,3 +26,17 @@ async def open_client(settings: SupabaseSettings) -> AsyncIterator[AsyncClient]:
     ) as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
         yield await acreate_client(str(settings.url), settings.service_key.get_secret_value(), options)
+
+
+async def ask_auth(settings: SupabaseSettings) -> None:
+    """Ask the auth server, which verifies callers' tokens, whether it is there.
+
+    Raises: BackendUnavailable, KeyRefused, BackendRejected.
+    """
+    with translated("auth health"):
+        async with httpx.AsyncClient(
+            timeout=settings.timeout.total_seconds(), event_hooks={"response": [refuse_bad_status]}
+        ) as http:
+            url = f"{str(settings.url).rstrip('/')}/auth/v1/health"
+            answer = await http.get(url, headers={"apikey": settings.service_key.get_secret_value()})
+            answer.raise_for_status()

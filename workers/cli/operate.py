@@ -19,8 +19,8 @@ from shared.errors import BackendError, BackendRejected, BackendUnavailable, Con
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 from workers import schema, server
 from workers.backend import rpc
-from workers.backend.client import open_client
-from workers.bootstrap import open_service, open_worker, refuse_older_schema
+from workers.backend.client import ask_auth, open_client
+from workers.bootstrap import find_differences, open_service, open_worker
 from workers.cli.context import (
     AsJson,
     EnvFile,
@@ -32,7 +32,7 @@ from workers.cli.context import (
 )
 from workers.logs import configure_logs, redact
 from workers.ports import Check, CheckState
-from workers.settings import Settings, render_env_example
+from workers.settings import Settings, SupabaseSettings, render_env_example
 
 _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
 _SKEW_SECONDS: Final = 5
@@ -169,6 +169,7 @@ async def _examine(settings: Settings) -> list[Check]:
         except BackendError as error:
             return [*checks, Check(name="supabase", state="red", detail=str(error))]
         checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
+        checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
         try:
@@ -182,6 +183,9 @@ def _examine_settings(settings: Settings) -> list[Check]:
     checks = [
         _examine_key("LOVABLE_API_KEY", settings.gateway.api_key, if_absent="red"),
         _examine_key("GITHUB_TOKEN", settings.github.token, if_absent="amber"),
+        _examine_key("STRIPE_SECRET_KEY", settings.stripe.key, if_absent="amber"),
+        _examine_key("PERPLEXITY_API_KEY", settings.perplexity.key, if_absent="amber"),
+        _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
     ]
     return [*checks, Check(name="LLM_BASE_URL", state="green", detail=str(settings.gateway.base_url))]
 
@@ -192,11 +196,22 @@ def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> 
     )
 
 
+async def _examine_auth(settings: SupabaseSettings) -> Check:
+    try:
+        await ask_auth(settings)
+    except BackendError as error:
+        return Check(name="auth", state="red", detail=f"nobody can be told apart: {error}")
+    return Check(name="auth", state="green", detail="answers")
+
+
 def _examine_schema(state: rpc.SchemaState) -> Check:
     try:
-        refuse_older_schema(state)
+        differing = find_differences(state)
     except WorkersError as error:
         return Check(name="our schema", state="red", detail=str(error))
+    if differing:
+        detail = f"{', '.join(differing)}: not as in this version; run emocare migrate"
+        return Check(name="our schema", state="amber", detail=detail)
     return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
 
 
