@@ -1,5 +1,5 @@
 -- Say how the queue stands: how many runs wait, how many run, and for how long the first due one has been waiting.
--- Read-only.
+-- Read-only. While everything is paused none is due: waiting is then what was asked for.
 -- Raises nothing.
 create or replace function public.get_hq_queue_state()
 returns table (waiting integer, running integer, oldest_due_seconds numeric)
@@ -11,9 +11,9 @@ as $$
   select
     (count(*) filter (where q.worker_id is null))::integer,
     (count(*) filter (where q.worker_id is not null))::integer,
-    coalesce(
+    case when hq.is_paused() then 0 else coalesce(
       extract(epoch from now() - min(q.run_at) filter (where q.worker_id is null and q.run_at <= now())), 0
-    )
+    ) end
   from hq.run_queue as q
 $$;
 revoke execute on function public.get_hq_queue_state from public, anon, authenticated;

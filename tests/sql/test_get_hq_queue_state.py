@@ -29,3 +29,16 @@ def test_runs_at_work_or_of_the_future_are_not_late(database: Database, service:
     (state,) = call(service, "get_hq_queue_state")
 
     assert (state["waiting"], state["running"], state["oldest_due_seconds"]) == (1, 1, 0)
+
+
+def test_while_everything_is_paused_nothing_is_late(database: Database, service: Connection) -> None:
+    request(database.sql, "SEO_AUDIT")
+    database.run("update hq.run_queue set run_at = now() - interval '90 s'")
+    database.one("select hq.pause_runs('travaux')")
+
+    (paused,) = call(service, "get_hq_queue_state")
+    database.one("select hq.resume_runs()")
+    (resumed,) = call(service, "get_hq_queue_state")
+
+    assert (paused["waiting"], paused["oldest_due_seconds"]) == (1, 0)
+    assert resumed["oldest_due_seconds"] >= 90
