@@ -1,4 +1,5 @@
--- Record what one lease has billed so far. The amounts are the lease's totals, so repeating is harmless.
+-- Record what one lease has billed so far. The amounts are the lease's totals, which only grow: repeating is harmless,
+-- and so is what arrives late.
 -- Deliberately not fenced: money that a worker spent before it lost its lease was spent all the same, and the row
 -- belongs to that lease alone.
 -- In plpgsql because it is called for every run: its plan is kept for the session.
@@ -12,7 +13,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  insert into hq.run_costs (
+  insert into hq.run_costs as c (
     run_id, lease_token, run_type, platform_key, model, calls,
     tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_eur, search_cost_eur, estimated
   )
@@ -35,7 +36,8 @@ begin
     tokens_reasoning = excluded.tokens_reasoning,
     cost_eur = excluded.cost_eur,
     search_cost_eur = excluded.search_cost_eur,
-    estimated = excluded.estimated;
+    estimated = excluded.estimated
+  where (excluded.calls, excluded.cost_eur) >= (c.calls, c.cost_eur);
 end
 $$;
 revoke execute on function hq.record_cost from public, anon, authenticated;

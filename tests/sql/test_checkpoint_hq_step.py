@@ -119,6 +119,17 @@ def test_the_totals_of_a_lease_replace_each_other(database: Database) -> None:
     assert (row["run_type"], row["platform_key"]) == ("SEO_AUDIT", "nearvity")
 
 
+@pytest.mark.parametrize("later", [{"calls": 2, "cost_eur": "0.05"}, {"cost_eur": "0.0325", "search_cost_eur": "0.02"}])
+def test_a_checkpoint_that_arrives_late_does_not_lower_the_bill(later: Row, database: Database) -> None:
+    claimed = start(database)
+    _checkpoint(database.sql, claimed, step(1), usage=USAGE | later)
+    billed = database.one("select * from hq.run_costs")
+
+    _checkpoint(database.sql, claimed, step(1), usage=USAGE)
+
+    assert database.one("select * from hq.run_costs") == billed
+
+
 @pytest.mark.parametrize("usage", [{}, USAGE | {"calls": 0, "cost_eur": "0"}])
 def test_a_step_that_asked_no_model_has_no_bill(usage: Row, database: Database) -> None:
     _checkpoint(database.sql, start(database), step(), usage=usage)
