@@ -49,9 +49,15 @@ begin
           jsonb_build_object('triggered_by', 'autopilot', 'decision', p_decision_id),
           'autopilot', format('decision:%s:%s', p_decision_id, v_wanted), -10, false
         ) as a;
-        v_jobs := v_jobs || v_wanted;
-        v_run_ids := v_run_ids || v_run.run_id;
-      else
+        if v_run.created then
+          v_jobs := v_jobs || v_wanted;
+          v_run_ids := v_run_ids || v_run.run_id;
+        else
+          -- Somebody else's request came between the look and the launch: the run is theirs.
+          select 'already_running' as code, 'déjà en cours' as reason, 0 as running_minutes into v_refusal;
+        end if;
+      end if;
+      if v_refusal.code is not null then
         v_refused := v_refused || format('%s: %s', left(v_wanted, 80), v_refusal.reason);
         if v_refusal.code = 'already_running' then
           perform hq.write_log('warn', 'autopilot', 'autopilot.skip_duplicate', jsonb_build_object(

@@ -1,10 +1,11 @@
 """A decision and what it launches are one: recorded once, journalled when it is news."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from autopilot import LISTED, age_decisions, begin, configure, decide, journal_of, record
-from calls import USAGE, race, request
+from calls import USAGE, race, request, wait_until_blocked
 from calls import configure as set_config
 from support.database import Connection, Database
 
@@ -143,6 +144,26 @@ def test_a_job_that_began_meanwhile_is_skipped_as_the_panel_knows_it(database: D
         "reason": "already_running",
         "running_minutes": 7,
     }
+
+
+def test_a_run_that_somebody_else_asks_for_at_the_last_moment_is_theirs(
+    database: Database, service: Connection, other: Connection
+) -> None:
+    configure(database)
+    opening = begin(service)
+
+    with ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            request(other, "PLATFORM_STATUS_REVIEW")
+            recording = pool.submit(record, service, opening, ["PLATFORM_STATUS_REVIEW", "CODE_REVIEW"])
+            wait_until_blocked(database, service)
+        recorded = recording.result()
+
+    assert recorded["jobs_to_run"] == ["CODE_REVIEW"]
+    assert len(recorded["run_ids"]) == 1
+    assert recorded["skipped"].count("PLATFORM_STATUS_REVIEW: déjà en cours") == 1
+    (line,) = journal_of(database, "autopilot.skip_duplicate")
+    assert (line["metadata"]["reason"], line["metadata"]["running_minutes"]) == ("already_running", 0)
 
 
 def test_a_quiet_decision_is_journalled_at_most_once_an_hour(database: Database, service: Connection) -> None:
