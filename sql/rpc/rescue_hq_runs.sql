@@ -24,7 +24,7 @@ begin
   end if;
 
   for v_row in
-    select q.*, r.status
+    select q.*, r.status, r.started_at
     from hq.run_queue as q
     join hq.runs as r on r.id = q.run_id
     where (q.worker_id is not null and (q.leased_until < now() or r.status <> 'running'))
@@ -34,7 +34,16 @@ begin
     if v_row.status not in ('pending', 'running') then
       -- Somebody ended the run in the table editor. Whoever ends it as failed has its failure told as any other.
       if v_row.status = 'failed' then
-        perform hq.log_run('error', 'run.failed', v_row.run_id, jsonb_build_object('error_code', 'ended_by_hand'));
+        perform hq.log_run('error', 'run.failed', v_row.run_id, jsonb_build_object(
+          'error_code', 'ended_by_hand',
+          'model_used', (
+            select c.model from hq.run_costs as c where c.run_id = v_row.run_id order by c.lease_token desc limit 1
+          ),
+          'duration_ms', hq.elapsed_ms(v_row.started_at),
+          'cost_estimate', (
+            select coalesce(round(sum(c.cost_eur), 6), 0) from hq.run_costs as c where c.run_id = v_row.run_id
+          )
+        ));
       else
         perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
       end if;

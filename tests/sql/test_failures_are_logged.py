@@ -3,7 +3,21 @@
 from collections.abc import Callable
 
 import pytest
-from calls import claim_one, expire, logs_of, lose_lease, rescue, run_of, settle, start
+from calls import (
+    USAGE,
+    call,
+    claim_one,
+    expire,
+    lease,
+    logs_of,
+    lose_lease,
+    request,
+    rescue,
+    run_of,
+    settle,
+    start,
+    step,
+)
 from support.database import Database, Row
 
 WHY = {"error_code": "gateway_unavailable", "error_message": "503"}
@@ -73,7 +87,9 @@ def test_a_failure_is_told_once_and_whole(
     (log,) = logs_of(database, claimed["run_id"], "run.failed")
     told = log["metadata"]
     assert log["level"] == "error"
-    assert {name for name in SAID if told.get(name) is not None} == SAID
+    # Of a run that a person ended before it was billed nobody knows a model.
+    known = SAID - {"model_used"} if fail is _end_it_by_hand else SAID
+    assert {name for name in SAID if told.get(name) is not None} == known
     assert told["run_id"] == str(log["run_id"]) == str(claimed["run_id"])
     assert (told["run_type"], told["platform_key"]) == ("SEO_AUDIT", "nearvity")
     assert isinstance(told["duration_ms"], int)
@@ -87,6 +103,28 @@ def test_a_second_life_that_fails_again_is_told_again(database: Database) -> Non
     _fail_at_once(database, claim_one(database.sql))
 
     assert len(logs_of(database, claimed["run_id"], "run.failed")) == 2
+
+
+def test_a_failure_by_hand_is_told_with_what_the_run_took_and_cost(database: Database) -> None:
+    claimed = start(database)
+    billed = USAGE | {"model": "openai/gpt-5.2"}
+    call(database.sql, "checkpoint_hq_step", **lease(claimed), step=step(), usage=billed)
+    database.run("update hq.runs set started_at = now() - interval '3 minutes'")
+
+    _end_it_by_hand(database, claimed)
+
+    (log,) = logs_of(database, claimed["run_id"], "run.failed")
+    told = log["metadata"]
+    assert (told["error_code"], told["model_used"], told["cost_estimate"]) == ("ended_by_hand", billed["model"], 0.0125)
+    assert 180_000 <= told["duration_ms"] < 190_000
+
+
+def test_a_run_that_is_ended_by_hand_before_it_began_took_and_cost_nothing(database: Database) -> None:
+    _end_it_by_hand(database, waiting := request(database.sql))
+
+    (log,) = logs_of(database, waiting["run_id"], "run.failed")
+    told = log["metadata"]
+    assert (told["model_used"], told["cost_estimate"], told["duration_ms"]) == (None, 0, 0)
 
 
 def test_what_older_code_left_running_is_told_as_any_failure(database: Database) -> None:
