@@ -120,14 +120,7 @@ begin
   insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced, retry_of)
   values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force, v_retry_of);
   insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id)
-  select v_run_id, t.key, v_platform, v_trigger = 'manual', (
-    select a.id from hq.agents as a
-    where a.role_key = t.agent_role and a.is_enabled
-    order by a.created_at
-    limit 1
-  )
-  from hq.run_types as t
-  where t.key = p_run_type;
+  values (v_run_id, p_run_type, v_platform, v_trigger = 'manual', hq.find_director(p_run_type));
   if v_retry_of is not null then
     perform hq.track_dead_letter(v_run_id);
   end if;

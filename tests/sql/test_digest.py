@@ -107,6 +107,15 @@ def test_a_report_is_signed_by_the_agent_of_its_role(database: Database) -> None
     assert run["role_key"] == "CTO"
 
 
+def test_an_agent_who_is_switched_off_does_not_sign(database: Database) -> None:
+    database.run("update hq.agents set is_enabled = false where role_key = 'CTO'")
+    claimed = start(database, "CODE_REVIEW")
+
+    settle(database.sql, claimed)
+
+    assert database.one("select director_agent_id from hq.runs")["director_agent_id"] is None
+
+
 def test_a_role_that_the_host_lacks_leaves_the_report_unsigned(database: Database) -> None:
     database.run("delete from hq.agents where role_key = 'CTO'")
     claimed = start(database, "CODE_REVIEW")
