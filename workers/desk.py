@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from shared.errors import BackendError
-from shared.runs import RunId
+from shared.runs import RunId, RunStatus
 from workers.loop import Loop
 from workers.ports import Clock, EndedRun, Launch, OwnerRequest, RunStore
 
@@ -36,7 +36,10 @@ class Desk:
         ticket = await self._loop.request(request)
         with self._loop.news_of(ticket.run_id) as news:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
-            return Launch(ticket=ticket, ended=ended or await self._await_end(ticket.run_id, news, self._wait))
+            ended = ended or await self._await_end(ticket.run_id, news, self._wait)
+        if ended is None and ticket.status is RunStatus.PENDING and not await self._still_waits(ticket.run_id):
+            ticket = ticket.model_copy(update={"status": RunStatus.RUNNING})
+        return Launch(ticket=ticket, ended=ended)
 
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
         """Wait for the end of a run that somebody asked for; None: it goes on."""
@@ -62,6 +65,16 @@ class Desk:
         finally:
             self._waited_for.discard(news)
         return None
+
+    async def _still_waits(self, run_id: RunId) -> bool:
+        """Tell whether a run that had not begun when it was asked for has not begun yet, as far as anybody can tell."""
+        if self._loop.executes(run_id):
+            return False
+        try:
+            return await self._store.read_status(run_id) is RunStatus.PENDING
+        except BackendError as error:
+            log.warning("backend.failed", call="read_status", error_code=error.code, error_message=str(error))
+            return True
 
     async def _look_up(self, run_id: RunId) -> EndedRun | None:
         """Read how a run ended; a database that is away for a moment is asked again, the run is accepted anyhow."""

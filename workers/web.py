@@ -16,7 +16,11 @@ from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersErr
 from shared.runs import RunStatus
 from workers.ports import Caller, EndedRun, Identity
 
-STILL_RUNNING: Final = (
+_RECORDED: Final = (
+    "La demande est enregistrée ; l'exécution se fera en arrière-plan. "
+    "Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
+)
+_STILL_RUNNING: Final = (
     "L'exécution continue en arrière-plan. Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
 )
 
@@ -50,6 +54,11 @@ class Endpoint(Protocol):
 
     async def __call__(self, call: Call) -> Reply:
         """Answer. Raises: WorkersError."""
+
+
+def tell_progress(status: RunStatus) -> str:
+    """Tell in a sentence how far a run is that nobody waits for any longer."""
+    return _RECORDED if status is RunStatus.PENDING else _STILL_RUNNING
 
 
 def reply_error(error: WorkersError, **more: JsonValue) -> Reply:

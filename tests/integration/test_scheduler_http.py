@@ -214,11 +214,15 @@ async def test_a_pause_lets_nothing_start_until_it_ends(hq: Hq, owner: str) -> N
 
     asked = [hq.ask(), hq.ask()]
     by_screen = await service.post("executive-run", {"run_type": "SEO_AUDIT"}, token=owner)
+    by_panel = await service.post("ai-scheduler", {"action": "execute", "job_key": JOB}, token=owner)
     while_paused = {row["status"] for row in hq.rows("select status from hq.runs")}
     hq.one("select hq.resume_runs()")
 
-    assert (by_screen.status_code, while_paused) == (202, {"pending"})
-    for run_id in [*asked, UUID(by_screen.json()["run_id"])]:
+    assert while_paused == {"pending"}
+    for answer in (by_screen, by_panel):
+        assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+        assert "enregistrée" in answer.json()["executive_summary"]
+    for run_id in [*asked, *(UUID(answer.json()["run_id"]) for answer in (by_screen, by_panel))]:
         assert (await hq.settled(run_id))["status"] == "completed"
 
 

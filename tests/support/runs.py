@@ -93,6 +93,10 @@ class FakeStore:
         await self._pass("read_ended")
         return self.ended.get(run_id)
 
+    async def read_status(self, run_id: RunId) -> RunStatus:
+        await self._pass("read_status")
+        return self.statuses[run_id]
+
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         del lease, usage
         await self._pass("checkpoint")

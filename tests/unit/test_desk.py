@@ -175,6 +175,27 @@ async def test_nobody_waits_for_ever() -> None:
     assert launch.ticket.status is RunStatus.RUNNING
 
 
+@pytest.mark.parametrize("status", [RunStatus.PENDING, RunStatus.RUNNING])
+async def test_a_run_that_waited_is_told_as_it_is_when_its_caller_leaves(status: RunStatus) -> None:
+    hall = Hall(wait=0.05)
+    acceptance = hall.accept(status=RunStatus.PENDING)
+    hall.store.statuses[acceptance.run_id] = status
+
+    launch = await hall.desk.launch(REQUEST)
+
+    assert (launch.ended, launch.ticket.status) == (None, status)
+
+
+async def test_a_run_that_waited_is_told_as_accepted_where_the_database_is_away() -> None:
+    hall = Hall(wait=0.05)
+    hall.accept(status=RunStatus.PENDING)
+    hall.store.faults["read_status"] = lambda: fail_with(BackendUnavailable())
+
+    launch = await hall.desk.launch(REQUEST)
+
+    assert launch.ticket.status is RunStatus.PENDING
+
+
 async def test_a_desk_that_closes_lets_everybody_go() -> None:
     hall = Hall()
     hall.accept(make_claim("CODE_REVIEW"))

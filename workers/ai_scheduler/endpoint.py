@@ -21,13 +21,13 @@ from workers.ai_scheduler.contract import (
 from workers.ai_scheduler.launch import Autopilot
 from workers.ports import Caller, Clock, Identity, Launcher, OwnerRequest, Plan, PlannedJob, RunHistory
 from workers.web import (
-    STILL_RUNNING,
     Call,
     Reply,
     identify_owner,
     is_same_secret,
     read_object,
     reply_failure,
+    tell_progress,
 )
 
 
@@ -72,7 +72,8 @@ class _Jobs:
             "run_type": job.run_type,
         }
         if launch.ended is None:
-            return Reply(body | {"status": "running", "executive_summary": STILL_RUNNING}, 202)
+            status = launch.ticket.status
+            return Reply(body | {"status": status.value, "executive_summary": tell_progress(status)}, 202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Reply(body | {"executive_summary": launch.ended.summary})
         return reply_failure(launch.ended)

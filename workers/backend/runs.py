@@ -61,6 +61,10 @@ class SupabaseRunStore:
             completed_at=run.completed_at or run.created_at,
         )
 
+    async def read_status(self, run_id: RunId) -> RunStatus:
+        """Read how far a run is. Raises: UnknownRun, BackendError."""
+        return (await rpc.get_hq_run(self._client, run_id)).status
+
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step. Raises: LeaseLost, BackendError."""
         checkpoint = rpc.Checkpoint(lease, step, usage)

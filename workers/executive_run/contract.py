@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
 from workers.ports import EndedRun, RunTicket
-from workers.web import STILL_RUNNING
+from workers.web import tell_progress
 
 
 class ExecutiveRunRequest(BaseModel):
@@ -47,13 +47,13 @@ def render_report(run: EndedRun) -> dict[str, JsonValue]:
     }
 
 
-def render_running(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str, JsonValue]:
-    """Render a run that goes on after its caller has waited long enough."""
+def render_progress(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str, JsonValue]:
+    """Render a run whose caller has waited long enough: it goes on, or will begin."""
     return {
         "success": True,
-        "status": "running",
+        "status": ticket.status.value,
         "run_id": str(ticket.run_id),
         "run_type": request.run_type,
         **({} if request.platform_key is None else {"platform_key": request.platform_key}),
-        "executive_summary": STILL_RUNNING,
+        "executive_summary": tell_progress(ticket.status),
     }

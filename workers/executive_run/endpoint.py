@@ -2,7 +2,7 @@
 
 from shared.errors import UnknownRunType
 from shared.runs import RunStatus
-from workers.executive_run.contract import read_request, render_report, render_running
+from workers.executive_run.contract import read_request, render_progress, render_report
 from workers.ports import Identity, Journal, Launcher, OwnerRequest
 from workers.web import Call, Reply, identify_owner, read_object, reply_failure
 
@@ -35,7 +35,7 @@ class ExecutiveRunEndpoint:
             await self._tell_unknown(wanted)
             raise
         if launch.ended is None:
-            return Reply(render_running(launch.ticket, request), status=202)
+            return Reply(render_progress(launch.ticket, request), status=202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Reply(render_report(launch.ended))
         return reply_failure(launch.ended)

@@ -78,7 +78,7 @@ class Launch(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     ticket: RunTicket
-    ended: EndedRun | None = Field(description="None: the run goes on.")
+    ended: EndedRun | None = Field(description="None: the run goes on, or waits; the ticket says which.")
 
 
 class Launcher(Protocol):
@@ -184,6 +184,9 @@ class RunStore(Protocol):
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended."""
+
+    async def read_status(self, run_id: RunId) -> RunStatus:
+        """Read how far a run is."""
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step and what was billed so far. Raises: LeaseLost."""
