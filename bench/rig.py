@@ -65,7 +65,14 @@ class Rig:
 
     def empty(self) -> None:
         """Forget all runs."""
-        self.sql.execute("truncate hq.runs, hq.structured_logs, hq.audit_logs cascade")
+        for patience in range(5, -1, -1):
+            try:
+                self.sql.execute("truncate hq.runs, hq.structured_logs, hq.audit_logs cascade")
+            except psycopg.errors.DeadlockDetected:  # a worker was looking at the same tables in another order
+                if not patience:
+                    raise
+            else:
+                return
 
     async def until(self, query: str, *params: object) -> None:
         """Wait until a query answers a number that is not zero."""

@@ -6,9 +6,10 @@ import statistics
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
-import httpx
+import aiohttp
 
 from bench.collecting import collecting
 from bench.figures import Figure, percentile, tell_ms
@@ -96,7 +97,7 @@ async def whole_run() -> list[Figure]:
         )
     return [
         Figure(
-            "claimed → settled, model of 0 ms, no external source (claim, platforms, model, checkpoint, settle)",
+            "claimed → settled, model of 0 ms, no external source (claim, platforms, model, settle)",
             tell_ms([span["working"] for span in spans]),
             "p50 ≤ 12 ms for the whole answer by HTTP",
             "one caller; the stack polls its WAL every 50 ms, so the next line adds up to that",
@@ -145,7 +146,7 @@ async def pickup_degraded() -> list[Figure]:
 async def memory_waiting() -> list[Figure]:
     """Memory of one worker whose 200 runs all wait on the model, and what the waiting costs the others."""
     with open_rig() as rig:
-        worker = rig.start_worker(WORKER_CONCURRENCY=str(_WAITING_RUNS))
+        worker = rig.start_worker(WORKER_CONCURRENCY=str(_WAITING_RUNS), **_NO_VENDOR)
         await rig.until("select count(*) from hq.worker_heartbeats where realtime = 'live'")
         idle = memory_mb(worker.pid)
         await rig.vendors.script("openai", default_delay_ms=20_000)
@@ -273,16 +274,17 @@ async def _call_all(url: str, owners: list[str], keys: list[tuple[str, str]], co
     numbers = iter(range(count))
 
     async def call_on(token: str) -> None:
-        # A client of its own, as every page is: one pool for all would itself be what is measured.
-        async with httpx.AsyncClient(timeout=60, verify=False, headers={"authorization": f"Bearer {token}"}) as client:
+        # A client of its own, as every page is, and a light one: callers share the two cores with what is measured.
+        async with aiohttp.ClientSession(headers={"authorization": f"Bearer {token}"}) as client:
             for number in numbers:
                 run_type, platform = keys[number % len(keys)]
                 # A context of its own, so that no request is answered with the run before.
                 body = {"run_type": run_type, "platform_key": platform, "context_data": {"n": number}}
                 started = time.monotonic()
-                answer = await client.post(f"{url}/executive-run", json=body)
+                async with client.post(f"{url}/executive-run", json=body) as answer:
+                    text = await answer.text()
                 took.append(time.monotonic() - started)
-                assert answer.status_code == httpx.codes.OK, answer.text
+                assert answer.status == HTTPStatus.OK, text
 
     await asyncio.gather(*map(call_on, owners))
     return took
