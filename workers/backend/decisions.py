@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Final
 
 from supabase import AsyncClient
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from shared.errors import BackendUnavailable
 from workers.backend import rpc
+from workers.backend.insist import insist
 from workers.ports import Opening, RecordedDecision, Usage, Verdict
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
-_INSIST_SECONDS: Final = 10
+_INSIST_FOR: Final = timedelta(seconds=10)
+_LONGEST_PAUSE: Final = timedelta(seconds=2)
 
 
 class SupabaseDecisions:
@@ -33,13 +33,8 @@ class SupabaseDecisions:
 
     async def record(self, decision_id: int, verdict: Verdict, usage: Usage) -> RecordedDecision:
         """Launch what the rules still allow, and write it down. Raises: BackendError."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(BackendUnavailable),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            stop=stop_after_delay(_INSIST_SECONDS),
-            reraise=True,
+        return await insist(
+            lambda: rpc.record_hq_decision(self._client, decision_id, verdict, usage),
+            within=_INSIST_FOR,
+            longest_pause=_LONGEST_PAUSE,
         )
-        async for attempt in retrying:
-            with attempt:
-                return await rpc.record_hq_decision(self._client, decision_id, verdict, usage)
-        raise AssertionError("tenacity either returns or raises")

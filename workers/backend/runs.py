@@ -1,17 +1,17 @@
 """The run store, on top of the RPCs: which calls are repeated, and what a lost lease means."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
 from supabase import AsyncClient
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from shared.errors import BackendError, BackendRejected, BackendUnavailable, LeaseLost
+from shared.errors import BackendError, BackendRejected, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
+from workers.backend.insist import insist
 from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Purge, Rescue, Slot, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 # A report, or what was collected for it, is tens of kilobytes: this many stay below what a gateway accepts at once.
 _AT_ONCE: Final = 50
+_LONGEST_PAUSE: Final = timedelta(seconds=3)
 
 
 class SupabaseRunStore:
@@ -123,16 +124,7 @@ class SupabaseRunStore:
         Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
         report that is already paid for; nobody else can rescue the run either while the backend is away.
         """
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(BackendUnavailable),
-            wait=wait_random_exponential(multiplier=0.2, max=3),
-            stop=stop_after_delay(4 * self._settings.lease.total_seconds()),
-            reraise=True,
-        )
-        async for attempt in retrying:
-            with attempt:
-                return await call()
-        raise AssertionError("tenacity either returns or raises")
+        return await insist(call, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)
 
 
 async def _send_group(
