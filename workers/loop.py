@@ -40,6 +40,10 @@ _SWEEP_JITTER: Final = 0.15
 _HAND_BACK_SECONDS: Final = 10
 # How often a worker asks whether it must purge in place of pg_cron; at every sweep while there is more to purge.
 _PURGE_EVERY: Final = timedelta(hours=1)
+# The run types of which a process takes only so many at once.
+_MAX_PARALLEL: Final = {
+    run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
+}
 
 
 @dataclass(frozen=True)
@@ -259,11 +263,7 @@ class Loop:
     def _type_slots(self) -> dict[str, int]:
         """Say how many more runs of each limited type this process takes."""
         busy = self._kept + Counter(execution.claim.run_type for execution in self._running.values())
-        return {
-            run_type.key: max(run_type.max_parallel - busy[run_type.key], 0)
-            for run_type in RUN_TYPES.values()
-            if run_type.max_parallel is not None
-        }
+        return {key: max(limit - busy[key], 0) for key, limit in _MAX_PARALLEL.items()}
 
     def _start(self, claim: Claim) -> None:
         if (former := self._running.get(claim.run_id)) is not None:
@@ -318,7 +318,7 @@ class Loop:
                 tokens_out=meter.total.tokens_out,
                 cost_eur=str(meter.total.cost_eur),
             )
-            if self._left_some or claim.run_type in self._type_slots():
+            if self._left_some or claim.run_type in _MAX_PARALLEL:
                 self._look.set()
 
     # ── Leases ───────────────────────────────────────────────────────────────────────────────
