@@ -1,5 +1,6 @@
 -- Read the managed platforms, or one of them, for a worker (the host's function is for the owner's token only).
 -- Read-only. A figure that is none (NaN, infinity) is absent: one odd row must not cost every report.
+-- In plpgsql because it is called for every run: its plan is kept for the session.
 -- Raises nothing.
 create or replace function public.read_hq_platforms(p_platform_key text default null)
 returns table (
@@ -12,16 +13,20 @@ returns table (
   uptime_percent numeric,
   last_release_at timestamptz
 )
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-  select p.key, p.name, p.description, p.github_url, p.status, p.status_reason,
-    nullif(p.uptime_percent, 'NaN'), case when isfinite(p.last_release_at) then p.last_release_at end
-  from hq.platforms as p
-  where p_platform_key is null or p.key = p_platform_key
-  order by p.name
+#variable_conflict use_column
+begin
+  return query
+    select p.key, p.name, p.description, p.github_url, p.status, p.status_reason,
+      nullif(p.uptime_percent, 'NaN'), case when isfinite(p.last_release_at) then p.last_release_at end
+    from hq.platforms as p
+    where p_platform_key is null or p.key = p_platform_key
+    order by p.name;
+end
 $$;
 revoke execute on function public.read_hq_platforms from public, anon, authenticated;
 grant execute on function public.read_hq_platforms to service_role;
