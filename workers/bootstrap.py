@@ -32,6 +32,7 @@ from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.backend.watching import SupabaseFinanceHistory, SupabaseSiteLog, SupabaseTurns
+from workers.chores import Chore, look_at_plan, purge_in_batches
 from workers.clock import SystemClock
 from workers.desk import Desk
 from workers.executive_run.contract import ExecutiveRunRequest
@@ -41,7 +42,7 @@ from workers.finance.stripe import StripeReader
 from workers.finance.treasury import Treasury
 from workers.gateway.chat import ChatGateway
 from workers.health import ApiStatusEndpoint, HealthEndpoint
-from workers.loop import Chore, Loop
+from workers.loop import Loop
 from workers.openapi import describe
 from workers.platform_monitor.contract import PlatformMonitorRequest
 from workers.platform_monitor.endpoint import PlatformMonitorEndpoint
@@ -235,6 +236,8 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             settings=settings.worker,
             worker_id=worker_id,
             chores=[
+                look_at_plan(SupabaseJournal(client), every=settings.worker.plan_every),
+                purge_in_batches(lambda: rpc.purge_hq_expired(client), pause=settings.worker.sweep_every, clock=clock),
                 Chore("autopilot", settings.autopilot.every, autopilot.tick),
                 *_take_turns(settings, SupabaseTurns(client, worker_id=worker_id), treasury, watch),
             ],

@@ -34,7 +34,7 @@ class Desk:
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
         ticket = await self._loop.request(request)
-        with self._loop.news_of(ticket.run_id) as news:
+        with self._loop.news.of(ticket.run_id) as news:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
             ended = ended or await self._await_end(ticket.run_id, news, self._wait)
         if ended is None and ticket.status is RunStatus.PENDING and not await self._still_waits(ticket.run_id):
@@ -43,7 +43,7 @@ class Desk:
 
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
         """Wait for the end of a run that somebody asked for; None: it goes on."""
-        with self._loop.news_of(run_id) as news:
+        with self._loop.news.of(run_id) as news:
             return await self._look_up(run_id) or await self._await_end(run_id, news, within)
 
     def close(self) -> None:

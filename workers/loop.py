@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -14,11 +14,12 @@ import structlog
 
 from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
-from shared.runs import Claim, LeaseState, RunId, RunStatus, Settlement
+from shared.runs import Claim, LeaseState, RunId, RunStatus
+from workers.chores import Chore
+from workers.news import News
 from workers.ports import (
     Announcer,
     Clock,
-    EndedRun,
     Meter,
     OwnerRequest,
     RunExecutor,
@@ -35,24 +36,13 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 # Workers that started together must not look together.
-_SWEEP_JITTER: Final = 0.15
+_JITTER: Final = 0.15
 # A worker that is told to stop may outlive its grace period by no more than this.
 _HAND_BACK_SECONDS: Final = 10
-# How often a worker asks whether it must purge in place of pg_cron; at every sweep while there is more to purge.
-_PURGE_EVERY: Final = timedelta(hours=1)
 # The run types of which a process takes only so many at once.
 _MAX_PARALLEL: Final = {
     run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
 }
-
-
-@dataclass(frozen=True)
-class Chore:
-    """What a worker also does every so often, whatever runs."""
-
-    name: str
-    every: timedelta
-    do: Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -89,13 +79,12 @@ class Loop:
         self._settings = settings
         self._worker_id = worker_id
         self._chores = chores
+        self.news: Final = News()
         self._running: dict[RunId, _Execution] = {}
         # Places kept for requests on their way to the database, by run type: they may come back with a claim.
         self._kept: Counter[str] = Counter()
-        self._waiting: dict[RunId, set[asyncio.Future[EndedRun]]] = {}
         self._closing = False
         self._rescue_at = -math.inf
-        self._plan_at = -math.inf
         self._look = asyncio.Event()
         # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
         self._left_some = True
@@ -111,7 +100,6 @@ class Loop:
             asyncio.create_task(self._wakeups.watch(look=self._hear, check_leases=self._beat.set), name="wakeups"),
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
             asyncio.create_task(self._announcer.run(), name="announcements"),
-            asyncio.create_task(self._keep_house(), name="purge"),
         ]
         chores = [asyncio.create_task(self._repeat(chore), name=chore.name) for chore in self._chores]
         try:
@@ -143,52 +131,22 @@ class Loop:
             self._look.set()
         return RunTicket.model_validate(accepted, from_attributes=True)
 
-    @contextlib.contextmanager
-    def news_of(self, run_id: RunId) -> "Iterator[asyncio.Future[EndedRun]]":
-        """Wait within the block for the end of a run, should it be this worker that ends it."""
-        news: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(run_id, set()).add(news)
-        try:
-            yield news
-        finally:
-            news.cancel()
-            self._waiting[run_id].discard(news)
-            if not self._waiting[run_id]:
-                del self._waiting[run_id]
-
     def executes(self, run_id: RunId) -> bool:
         """Tell whether the run is being executed here: then nobody else knows more."""
         return run_id in self._running
-
-    def _tell(self, claim: Claim, settlement: Settlement, status: RunStatus) -> None:
-        if not status.is_final:
-            return
-        ended = EndedRun(
-            run_id=claim.run_id,
-            run_type=claim.run_type,
-            platform_key=claim.platform_key,
-            status=status,
-            summary=settlement.summary,
-            appendix=settlement.appendix,
-            completed_at=self._clock.now(),
-        )
-        for news in self._waiting.get(claim.run_id, ()):
-            if not news.done():
-                news.set_result(ended)
 
     # ── Work ─────────────────────────────────────────────────────────────────────────────────
 
     async def _take_work_until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._look.set())
         try:
             while not stop.is_set():
                 self._look.clear()
                 if self._clock.monotonic() >= self._rescue_at:
                     await self._rescue()
-                if self._clock.monotonic() >= self._plan_at:
-                    await self._fire_due()
                 await self._claim()
-                await self._wait_for_a_hint(stopping)
+                await _wait(self._look, within=self._jitter(self._settings.sweep_every))
         finally:
             stopping.cancel()
 
@@ -196,36 +154,23 @@ class Loop:
         if run_id not in self._taken_at_once:
             self._look.set()
 
-    async def _wait_for_a_hint(self, stopping: "asyncio.Task[bool]") -> None:
-        """Wait until there may be work: somebody said so, or it is time to look."""
-        period = self._settings.sweep_every.total_seconds() * (1 + self._random.uniform(-_SWEEP_JITTER, _SWEEP_JITTER))
-        looking = asyncio.create_task(self._look.wait())
-        try:
-            await asyncio.wait({looking, stopping}, timeout=period, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            looking.cancel()
-
     async def _repeat(self, chore: Chore) -> None:
         """Do a chore again and again; workers that started together spread over its period."""
-        period = chore.every.total_seconds()
-        pause = period * self._random.random()
+        pause = chore.every * self._random.random()
         while True:
-            await self._clock.sleep(timedelta(seconds=pause))
+            await self._clock.sleep(pause)
             await self._answer(chore.name, chore.do())
-            pause = period * (1 + self._random.uniform(-_SWEEP_JITTER, _SWEEP_JITTER))
+            pause = self._jitter(chore.every)
+
+    def _jitter(self, period: timedelta) -> timedelta:
+        return period * (1 + self._random.uniform(-_JITTER, _JITTER))
 
     async def _rescue(self) -> None:
         # Not later than the next jittered look: else every other look would come too early.
-        self._rescue_at = self._clock.monotonic() + self._settings.sweep_every.total_seconds() * (1 - _SWEEP_JITTER)
+        self._rescue_at = self._clock.monotonic() + self._settings.sweep_every.total_seconds() * (1 - _JITTER)
         rescue = await self._answer("rescue", self._store.rescue())
         if rescue is not None and not rescue.did_nothing:
             log.info("runs.rescued", **rescue.model_dump())
-
-    async def _fire_due(self) -> None:
-        """Look at the plan, also where pg_cron does: SQL decides each slot once, whoever looks."""
-        self._plan_at = self._clock.monotonic() + self._settings.plan_every.total_seconds()
-        for slot in await self._answer("fire_due", self._store.fire_due()) or ():
-            log.info("plan.slot_decided", **slot.model_dump(mode="json"))
 
     async def _claim(self) -> None:
         self._left_some = True
@@ -291,7 +236,7 @@ class Loop:
             execution.settling = True
             status = await self._store.settle(claim, settlement, meter.total)
             end = status.value
-            self._tell(claim, settlement, status)
+            self.news.tell(claim, settlement, status, at=self._clock.now())
             self._announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
             end = "lease_lost"
@@ -331,10 +276,7 @@ class Loop:
             states = await self._answer("renew", self._renew(list(held.values())))
             self._drop_lost(held, states or {})
             # An answer that did not come is asked for again while the lease still holds.
-            period = self._settings.renew_every.total_seconds() / 5 if states is None else self._beat_period()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(period):
-                    await self._beat.wait()
+            await _wait(self._beat, within=self._settings.renew_every / 5 if states is None else self._beat_period())
 
     async def _renew(self, leases: Sequence[Claim]) -> Mapping[RunId, LeaseState]:
         async with asyncio.timeout(self._settings.renew_every.total_seconds() / 2):
@@ -348,21 +290,11 @@ class Loop:
             if not execution.settling and execution.dropped_as is None:
                 self._drop(execution, state)
 
-    def _beat_period(self) -> float:
+    def _beat_period(self) -> timedelta:
         # Without Realtime nobody tells of a cancellation: while something runs, ask more often.
         blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
         period = self._settings.cancel_poll if blind else self._settings.renew_every
-        return min(period, self._settings.renew_every).total_seconds()
-
-    async def _keep_house(self) -> None:
-        """Purge old logs where nothing else does: beside the sweep, never in the way of a run."""
-        pause = self._settings.sweep_every
-        while True:
-            await self._clock.sleep(pause)
-            purge = await self._answer("purge", self._store.purge())
-            if purge is not None and purge.deleted:
-                log.info("logs.purged", deleted=purge.deleted)
-            pause = self._settings.sweep_every if purge is not None and purge.more else _PURGE_EVERY
+        return min(period, self._settings.renew_every)
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────
 
@@ -387,6 +319,12 @@ class Loop:
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
         async with asyncio.timeout(_HAND_BACK_SECONDS):
             return await self._store.release([(execution.claim, execution.meter.total) for execution in executions])
+
+
+async def _wait(event: asyncio.Event, *, within: timedelta) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within.total_seconds()):
+            await event.wait()
 
 
 async def _end(tasks: "Sequence[asyncio.Task[None]]") -> None:

@@ -17,9 +17,7 @@ from workers.ports import (
     Message,
     OwnerRequest,
     Platform,
-    Purge,
     Rescue,
-    Slot,
     Subject,
     Usage,
     UsageMeter,
@@ -60,9 +58,6 @@ class FakeStore:
         self.renewals: list[list[Lease]] = []
         self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
-        self.purges: list[Purge] = []
-        self.looks_at_plan = 0
-        self.due: list[Slot] = []
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
         self.ended: dict[RunId, EndedRun] = {}
@@ -123,16 +118,6 @@ class FakeStore:
         self.rescues += 1
         await self._pass("rescue")
         return Rescue(requeued=0, failed=0, adopted=0, dropped=0)
-
-    async def purge(self) -> Purge:
-        await self._pass("purge")
-        return self.purges.pop(0) if self.purges else Purge(deleted=0, more=False)
-
-    async def fire_due(self) -> list[Slot]:
-        self.looks_at_plan += 1
-        await self._pass("fire_due")
-        fired, self.due = self.due, []
-        return fired
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         await self._pass("read_platforms")

@@ -8,14 +8,15 @@ from functools import partial
 
 import pytest
 import structlog
-from support.runs import BILL, NOW, FakeAnnouncer, FakeStore, fail_with, make_claim
+from support.runs import BILL, FakeAnnouncer, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
+from workers.chores import Chore
 from workers.clock import SystemClock
-from workers.loop import Chore, Loop
-from workers.ports import Look, Meter, Purge, Slot, SlotOutcome, Usage, WakeupState
+from workers.loop import Loop
+from workers.ports import Look, Meter, Usage, WakeupState
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -276,7 +277,7 @@ async def test_a_renewal_without_answer_is_repeated_while_the_lease_still_holds(
         work.may_end.set()
 
 
-@pytest.mark.parametrize("call", ["claim", "rescue", "renew", "purge", "fire_due"])
+@pytest.mark.parametrize("call", ["claim", "rescue", "renew"])
 @pytest.mark.parametrize("error", [BackendUnavailable("away"), BackendRejected("no"), ValueError("unforeseen")])
 async def test_no_failure_of_the_backend_ends_the_worker(
     store: FakeStore, work: Work, call: str, error: Exception
@@ -386,39 +387,6 @@ async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
     assert not store.released
 
 
-class QuickClock(SystemClock):
-    """Notes how long it is asked to sleep, and sleeps a moment."""
-
-    def __init__(self) -> None:
-        self.naps: list[timedelta] = []
-
-    async def sleep(self, delay: timedelta) -> None:
-        self.naps.append(delay)
-        await asyncio.sleep(0.005)
-
-
-async def test_old_logs_are_purged_at_every_sweep_while_there_are_more_then_every_hour(
-    store: FakeStore, work: Work
-) -> None:
-    clock = QuickClock()
-    store.purges = [Purge(deleted=2000, more=True), Purge(deleted=2000, more=True), Purge(deleted=7, more=False)]
-
-    async with running(store, work, clock=clock):
-        await until(lambda: len(clock.naps) >= 5)
-
-    sweep, hour = timedelta(seconds=SHORT["SWEEP_SECONDS"]), timedelta(hours=1)
-    assert clock.naps[:5] == [sweep, sweep, sweep, hour, hour]
-
-
-async def test_a_purge_that_hangs_holds_no_run_up(store: FakeStore, work: Work) -> None:
-    store.faults["purge"] = hang
-    work.may_end.set()
-
-    async with running(store, work):
-        store.claims = [[make_claim()]]
-        await until(lambda: store.settlements)
-
-
 async def test_a_hint_is_followed_at_once(store: FakeStore, work: Work) -> None:
     wakeups = SilentWakeups()
     work.may_end.set()
@@ -454,6 +422,20 @@ async def test_a_chore_is_done_again_and_again_whatever_becomes_of_it(store: Fak
     assert {line["call"] for line in logs if line["event"] == "backend.failed"} == {"tidy"}
 
 
+async def test_a_chore_that_hangs_holds_no_run_up(store: FakeStore, work: Work) -> None:
+    begun = asyncio.Event()
+    work.may_end.set()
+
+    async def do() -> None:
+        begun.set()
+        await hang()
+
+    async with running(store, work, chores=[Chore("tidy", timedelta(milliseconds=5), do)]):
+        await begun.wait()
+        store.claims = [[make_claim()]]
+        await until(lambda: store.settlements)
+
+
 async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: FakeStore, work: Work) -> None:
     store.claims.append([make_claim()])
     begun: list[int] = []
@@ -473,15 +455,3 @@ async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: Fak
 
     assert ended == [0]  # before the run was handed back
     assert len(work.stopped) == 1
-
-
-async def test_the_plan_is_looked_at_at_its_own_pace_and_its_slots_are_told(store: FakeStore, work: Work) -> None:
-    store.due = [Slot(job_key="daily_brief", slot_at=NOW, outcome=SlotOutcome.FIRED, reason="created", run_id=None)]
-
-    with structlog.testing.capture_logs() as logs:
-        async with running(store, work, SWEEP_SECONDS=0.01, PLAN_SECONDS=0.1):
-            await until(lambda: store.looks_at_plan >= 3)
-
-    (told,) = [line for line in logs if line["event"] == "plan.slot_decided"]
-    assert (told["job_key"], told["outcome"]) == ("daily_brief", "fired")
-    assert store.looks_at_plan < store.rescues / 2

@@ -12,7 +12,7 @@ from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, 
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
 from workers.backend.insist import insist
-from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Purge, Rescue, Slot, Usage
+from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
@@ -97,14 +97,6 @@ class SupabaseRunStore:
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand. Raises: BackendError."""
         return await rpc.rescue_hq_runs(self._client)
-
-    async def purge(self) -> Purge:
-        """Delete one batch of old logs, where pg_cron has not done so for a day. Raises: BackendError."""
-        return await rpc.purge_hq_expired(self._client)
-
-    async def fire_due(self) -> Sequence[Slot]:
-        """Fire what is due of the plan; return the slots that this call decided. Raises: BackendError."""
-        return await rpc.enqueue_due_hq_runs(self._client)
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""

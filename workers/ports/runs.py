@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports.model import Meter, Usage
 from workers.ports.reading import Platform
-from workers.ports.scheduling import Slot
 
 
 class RunRequest(BaseModel):
@@ -202,12 +201,6 @@ class RunStore(Protocol):
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand."""
-
-    async def purge(self) -> Purge:
-        """Delete one batch of old logs, where nothing else has done so for a day."""
-
-    async def fire_due(self) -> Sequence[Slot]:
-        """Fire what is due of the plan; return the slots that this call decided."""
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them."""

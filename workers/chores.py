@@ -1,0 +1,49 @@
+"""What a worker also does every so often, whatever runs."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from workers.ports import Clock, Plan, Purge
+
+log = structlog.get_logger(__name__)
+
+# How often a worker asks whether it must purge in place of pg_cron.
+_PURGE_EVERY: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to do again and again, at about this pace."""
+
+    name: str
+    every: timedelta
+    do: Callable[[], Awaitable[None]]
+
+
+def look_at_plan(plan: Plan, *, every: timedelta) -> Chore:
+    """Look at the plan, also where pg_cron does: SQL decides each slot once, whoever looks."""
+
+    async def look() -> None:
+        for slot in await plan.fire_due():
+            log.info("plan.slot_decided", **slot.model_dump(mode="json"))
+
+    return Chore("fire_due", every, look)
+
+
+def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta, clock: Clock) -> Chore:
+    """Purge old logs where nothing else does: a small batch at a time, with a pause for everybody else."""
+
+    async def purge_all() -> None:
+        while True:
+            done = await purge()
+            if done.deleted:
+                log.info("logs.purged", deleted=done.deleted)
+            if not done.more:
+                return
+            await clock.sleep(pause)
+
+    return Chore("purge", _PURGE_EVERY, purge_all)

@@ -1,0 +1,49 @@
+"""Who waits in this process for the end of a run, and is told of it by the worker that ends it."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+
+from shared.runs import Claim, RunId, RunStatus, Settlement
+from workers.ports import EndedRun
+
+
+class News:
+    """How runs end, for whoever waits for them.
+
+    Concurrency: any number may wait for the same run.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[RunId, set[asyncio.Future[EndedRun]]] = {}
+
+    @contextlib.contextmanager
+    def of(self, run_id: RunId) -> Iterator["asyncio.Future[EndedRun]"]:
+        """Wait within the block for the end of a run, should it be this process that ends it."""
+        news: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run_id, set()).add(news)
+        try:
+            yield news
+        finally:
+            news.cancel()
+            self._waiting[run_id].discard(news)
+            if not self._waiting[run_id]:
+                del self._waiting[run_id]
+
+    def tell(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
+        """Tell of an attempt's end, if it is the run's."""
+        if not status.is_final:
+            return
+        ended = EndedRun(
+            run_id=claim.run_id,
+            run_type=claim.run_type,
+            platform_key=claim.platform_key,
+            status=status,
+            summary=settlement.summary,
+            appendix=settlement.appendix,
+            completed_at=at,
+        )
+        for news in self._waiting.get(claim.run_id, ()):
+            if not news.done():
+                news.set_result(ended)
