@@ -381,13 +381,16 @@ def read_settings(env_file: Path | None = None) -> Settings:
         except ValidationError as error:
             faults += _tell(error)
     if faults:
-        raise ConfigurationError(f"Settings: {'; '.join(faults)}. `.env.example` explains each variable.")
+        raise ConfigurationError(
+            f"Settings: {'; '.join(faults)}. They come from the environment, or from the file that --env-file or "
+            "EMOCARE_ENV_FILE names (else .env); `emocare env` explains each."
+        )
     return Settings.model_validate(read)
 
 
 def _tell(error: ValidationError) -> Iterator[str]:
     for fault in error.errors(include_input=False):
-        message = fault["msg"].removeprefix("Value error, ")
+        message = "missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
         yield ": ".join((*map(str, fault["loc"]), message))
 
 

@@ -19,33 +19,33 @@ begin
     raise exception using
       errcode = 'HQ002',
       message = format('Le type d''exécution « %s » n''existe pas.', left(p_run_type, 80)),
-      hint = 'select key, label from hq.run_types order by key; lists the known ones.';
+      hint = 'Les types connus : select key, label from hq.run_types order by key;';
   elsif not p_trigger = any (v_allowed) then
     raise exception using
       errcode = 'HQ001',
       message = format('%s ne peut pas être lancé par « %s ».', p_run_type, left(p_trigger, 40)),
-      hint = format('Allowed triggers: %s.', array_to_string(v_allowed, ', '));
+      hint = format('Déclencheurs permis : %s.', array_to_string(v_allowed, ', '));
   elsif p_platform_key is not null
     and not exists (select from hq.platforms as p where p.key = p_platform_key) then
     raise exception using
       errcode = 'HQ003',
       message = format('La plateforme « %s » n''est pas connue du QG.', left(p_platform_key, 80)),
-      hint = 'select key, name from hq.platforms order by key; lists the known ones.';
+      hint = 'Les plateformes connues : select key, name from hq.platforms order by key;';
   elsif octet_length(p_context::text) > 32768 then
     raise exception using
       errcode = 'HQ005',
       message = 'Le contexte fourni est trop volumineux (32 Kio au plus).',
-      hint = 'Send a shorter p_context.';
+      hint = 'Raccourcissez p_context.';
   elsif hq.is_unreadable(p_context) then
     raise exception using
       errcode = 'HQ005',
       message = 'Le contexte fourni est trop imbriqué, ou contient un nombre trop long.',
-      hint = 'Nest p_context at most 32 levels deep, and keep its numbers below a thousand digits.';
+      hint = 'Dans p_context : 32 niveaux au plus, et des nombres de moins de mille chiffres.';
   elsif octet_length(p_idempotency_key) > 200 then
     raise exception using
       errcode = 'HQ005',
       message = 'La clé d''idempotence est trop longue (200 octets au plus).',
-      hint = 'Send a shorter p_idempotency_key, for instance a UUID.';
+      hint = 'Raccourcissez p_idempotency_key : un UUID, par exemple.';
   end if;
 end
 $$;

@@ -18,7 +18,7 @@ begin
     raise exception using
       errcode = 'HQ004',
       message = 'Limite atteinte : 30 demandes par tranche de 5 minutes. Patientez un peu puis relancez.',
-      hint = 'The oldest request leaves the window 5 minutes after it was made.';
+      hint = 'Chaque demande cesse de compter 5 minutes après avoir été faite.';
   end if;
 end
 $$;

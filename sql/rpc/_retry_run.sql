@@ -21,7 +21,7 @@ begin
     raise exception using
       errcode = 'HQ006',
       message = 'Cette exécution est introuvable.',
-      hint = 'select * from hq.failures; lists the failed runs of the last 24 hours.';
+      hint = 'Les échecs des dernières 24 heures : select * from hq.failures;';
   elsif v_run.status in ('pending', 'running') then
     return query select p_run_id, v_run.status::text, false, 'not_ended';
     return;

@@ -14,7 +14,7 @@ begin
     raise exception using
       errcode = 'HQ006',
       message = 'Cette exécution est introuvable.',
-      hint = 'select * from hq.queue; and select * from hq.failures; show the ids of runs.';
+      hint = 'Les identifiants sont dans hq.queue, hq.failures et hq.runs.';
   end if;
   return query
   with told (instant, place, quoi, detail, cout_eur) as (
@@ -94,7 +94,8 @@ begin
       concat_ws(
         ' · ',
         r.status,
-        nullif(left(split_part(r.executive_summary, e'\n', 1), 300), ''),
+        -- A report begins with a heading, which says nothing here.
+        case when r.status <> 'completed' then nullif(left(split_part(r.executive_summary, e'\n', 1), 300), '') end,
         'en tout ' || (select sum(c.cost_eur) from hq.run_costs as c where c.run_id = p_run_id) || ' €'
       ),
       null

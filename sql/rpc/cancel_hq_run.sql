@@ -21,7 +21,7 @@ begin
     raise exception using
       errcode = 'HQ006',
       message = 'Cette exécution est introuvable.',
-      hint = 'Give the id of a row of hq.runs.';
+      hint = 'Donnez l''identifiant d''une ligne de hq.runs.';
   elsif v_status not in ('pending', 'running') then
     return v_status::text;
   end if;

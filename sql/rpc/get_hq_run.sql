@@ -80,7 +80,7 @@ begin
     raise exception using
       errcode = 'HQ006',
       message = 'Cette exécution est introuvable.',
-      hint = 'Give the id of a row of hq.runs.';
+      hint = 'Donnez l''identifiant d''une ligne de hq.runs.';
   end if;
 end
 $$;

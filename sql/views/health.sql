@@ -41,7 +41,7 @@ with sentences (pattern, controle, if_green, otherwise) as (
       'closed doors', 'Portes fermées', 'Ce qui doit être fermé l''est.',
       'L''application hôte a rouvert une porte. Lancez emocare migrate, qui la referme.'
     ),
-    ('plan', 'Plan des exécutions', 'Le plan est suivi.', 'Le plan est retenu, ou personne ne le regarde.'),
+    ('plan', 'Plan des exécutions', 'Le plan est suivi.', 'Le plan est retenu (pause, bouton d''urgence, budget), échoue, ou n''est plus examiné : le détail le dit.'),
     (
       'cron job %', 'Tâche pg_cron', 'Elle passe à l''heure.',
       'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom : le détail le dit. emocare migrate la remet en place, sans la rallumer.'

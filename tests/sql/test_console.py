@@ -222,7 +222,7 @@ def test_a_timeline_tells_the_whole_story_in_order(database: Database) -> None:
     assert all(line["heure_de_paris"] for line in story)
     asked, *_, ended = story
     assert asked["detail"] == 'SEO_AUDIT emotionscare · par sql (manual) · contexte {"sujet": "tarifs"}'
-    assert ended["detail"] == "completed · ## Rapport · en tout 0.025000 €"
+    assert ended["detail"] == "completed · en tout 0.025000 €"
     retried = next(line["detail"] for line in story if line["quoi"] == "essai manqué")
     assert "gateway_unavailable · 503 from the gateway" in retried
     assert sum(line["cout_eur"] or 0 for line in story) == 2 * Decimal(str(USAGE["cost_eur"]))
@@ -231,6 +231,24 @@ def test_a_timeline_tells_the_whole_story_in_order(database: Database) -> None:
 def test_the_timeline_of_nothing_is_refused(database: Database) -> None:
     with refused("HQ006"):
         _timeline(database, uuid4())
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "known"),
+    [
+        ("select hq.request_run('NOPE')", "HQ002", "SEO_AUDIT"),
+        ("select hq.request_run('SEO_AUDIT', 'nope')", "HQ003", "emotionscare"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_a_query_that_lists_the_right_ones(
+    database: Database, statement: str, code: str, known: str
+) -> None:
+    with refused(code) as caught:
+        database.run(statement)
+
+    before, query = (caught.value.diag.message_hint or "").split(" : ")
+    assert before in {"Les types connus", "Les plateformes connues"}
+    assert known in {row["key"] for row in database.rows(query)}
 
 
 # ── hq.cancel_run and hq.retry_run ───────────────────────────────────────────────────────────

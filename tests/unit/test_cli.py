@@ -153,7 +153,7 @@ def test_a_database_that_does_not_answer_is_one_line_and_code_69(emocare: Emocar
     result = emocare("migrate", "--database-url", "postgresql://postgres:hunter2@127.0.0.1:1/hq")
 
     assert result.code == 69
-    assert_one_line(result, "The database does not answer")
+    assert_one_line(result, "No connection to the database")
     assert "hunter2" not in result.err
 
 
@@ -161,8 +161,9 @@ def test_a_database_url_that_cannot_be_read_is_not_shown(emocare: Emocare) -> No
     result = emocare("migrate", "--database-url", "postgresql//postgres:hunter2@host/hq")
 
     assert result.code == 78
-    assert_one_line(result, "--database-url")
+    assert_one_line(result, "--database-url", "postgresql://", "%XX")
     assert "hunter2" not in result.err
+    assert "redacted" not in result.err
 
 
 def test_the_database_url_is_read_from_the_file_that_the_environment_names(
@@ -174,7 +175,32 @@ def test_the_database_url_is_read_from_the_file_that_the_environment_names(
     result = emocare("migrate")
 
     assert result.code == 69
-    assert_one_line(result, "The database does not answer")
+    assert_one_line(result, "No connection to the database")
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["runs"]])
+@pytest.mark.parametrize(("name", "fault"), [("odd.env", "not UTF-8"), (".", "is a folder")])
+def test_a_named_file_that_cannot_be_read_is_one_line_and_code_78(
+    emocare: Emocare, tmp_path: Path, command: list[str], name: str, fault: str
+) -> None:
+    (tmp_path / "odd.env").write_bytes(b"SUPABASE_URL=\xff")
+
+    result = emocare(*command, "--env-file", name)
+
+    assert result.code == 78
+    assert_one_line(result, name, fault)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
+@pytest.mark.parametrize("command", [["sql"], ["env"], ["registry", "list"]])
+def test_a_full_disk_is_one_line_and_code_74(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "workers", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.returncode == 74
+    assert done.stderr == "error No space left on device\n"
 
 
 @pytest.mark.parametrize("command", [["migrate"], ["runs"]])

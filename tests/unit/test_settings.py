@@ -43,9 +43,9 @@ def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConfigurationError) as raised:
         read_settings()
 
-    assert "SUPABASE_URL: Field required" in str(raised.value)
-    assert "SUPABASE_SERVICE_ROLE_KEY: Field required" in str(raised.value)
-    assert ".env.example" in str(raised.value)
+    assert "SUPABASE_URL: missing" in str(raised.value)
+    assert "SUPABASE_SERVICE_ROLE_KEY: missing" in str(raised.value)
+    assert "emocare env" in str(raised.value)
 
 
 def test_pages_and_sites_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

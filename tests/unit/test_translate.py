@@ -131,6 +131,18 @@ def test_a_missing_function_names_the_command_that_brings_it(code: str) -> None:
     assert "emocare migrate" in str(translate(api_error(code)))
 
 
+def test_a_public_key_is_told_from_a_missing_function() -> None:
+    assert "SUPABASE_SERVICE_ROLE_KEY" in str(translate(api_error("42501")))
+
+
+@pytest.mark.parametrize("answer", [{"error": "not found"}, {"message": "no Route matched"}, {"code": "404"}])
+def test_an_address_that_is_not_a_project_names_the_variable(answer: dict[str, str]) -> None:
+    told = str(translate(APIError(answer)))
+
+    assert "Check SUPABASE_URL" in told
+    assert "  " not in told
+
+
 def test_what_is_ours_already_passes_as_it_is() -> None:
     error = errors.BackendUnavailable("Supabase answered 503.")
 

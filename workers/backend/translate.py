@@ -31,6 +31,18 @@ _CODE: Final = re.compile(r"[0-9A-Z]{5}|PGRST\w+")
 _PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _REFUSED_STATUSES: Final = frozenset({401, 403})
 
+_MIGRATE: Final = "Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
+_CHECK_URL: Final = "Check SUPABASE_URL: the project's address, with nothing after the host."
+_REMEDIES: Final = {
+    "": _CHECK_URL,  # an answer without a code is not PostgREST's
+    "404": _CHECK_URL,
+    "PGRST125": _CHECK_URL,
+    "PGRST202": _MIGRATE,
+    "42883": _MIGRATE,
+    "42P01": _MIGRATE,
+    "42501": "Check that SUPABASE_SERVICE_ROLE_KEY is the secret key, then run `emocare migrate`.",
+}
+
 
 async def refuse_bad_status(response: httpx.Response) -> None:
     """Translate an answer whose status says enough; a hook of the HTTP client, before any library reads the body.
@@ -101,9 +113,5 @@ def refusal(what: str, code: str, message: str) -> errors.BackendError:
     """Name a refusal of PostgreSQL or PostgREST by its code: worth repeating, or not."""
     if _passes(code):
         return errors.BackendUnavailable(f"{what}: {code} {message}")
-    hint = (
-        " Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
-        if code in {"PGRST202", "42883", "42P01"}
-        else ""
-    )
-    return errors.BackendRejected(f"{what}: {code} {message}.{hint}")
+    told = " ".join(part for part in (code, message) if part)
+    return errors.BackendRejected(" ".join(part for part in (f"{what}: {told}.", _REMEDIES.get(code)) if part))

@@ -1,7 +1,7 @@
 """The command ``emocare``: one clear line per error, exit codes that scripts can rely on.
 
 Exit codes: 0 done · 1 the run failed, or a check found something · 2 wrong usage · 69 Supabase does not answer ·
-77 not allowed, or key refused · 78 configuration.
+74 this machine refused to read or write · 77 not allowed, or key refused · 78 configuration.
 """
 
 import sys
@@ -39,6 +39,8 @@ app.command("doctor")(operate.doctor)
 app.command("dev")(operate.dev)
 app.add_typer(registry.app, name="registry", help="The table of run types.")
 
+_IO_FAILED = 74
+
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
     if asked:
@@ -70,15 +72,20 @@ def exit_code(error: WorkersError) -> int:
             return 1
 
 
+def _tell(error: str) -> None:
+    structlog.reset_defaults()
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(redact_text(error))}", highlight=False)
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
         app(prog_name="emocare")
     except WorkersError as error:
-        structlog.reset_defaults()
-        Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]error[/] {escape(redact_text(str(error)))}", highlight=False
-        )
+        _tell(str(error))
         sys.exit(exit_code(error))
+    except OSError as error:
+        _tell(": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part))
+        sys.exit(_IO_FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

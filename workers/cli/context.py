@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -46,25 +47,36 @@ class _Operator(BaseSettings):
 
 def settings_from(env_file: Path | None) -> Settings:
     """Read the settings from the environment and the file; their keys are never shown. Raises: ConfigurationError."""
-    settings = read_settings(_existing(env_file))
+    with _readable(env_file):
+        settings = read_settings(_existing(env_file))
     never_show(settings.secrets)
     return settings
 
 
 def database_url_from(env_file: Path | None) -> str | None:
     """Read the database's URL, which only an operator has. Raises: ConfigurationError when the file is missing."""
-    return _Operator(_env_file=_existing(env_file)).database_url
+    with _readable(env_file):
+        return _Operator(_env_file=_existing(env_file)).database_url
 
 
 def _existing(env_file: Path | None) -> Path | None:
     """Find the file: the one that was named must be there, the usual one may be."""
     if env_file is None:
         return _DEFAULT_ENV_FILE if _DEFAULT_ENV_FILE.exists() else None
-    if not env_file.exists():
+    if not env_file.exists() or env_file.is_dir():
         raise ConfigurationError(
-            f"The file {str(env_file)!r}, named by --env-file or EMOCARE_ENV_FILE, does not exist."
+            f"The file {str(env_file)!r}, named by --env-file or EMOCARE_ENV_FILE, "
+            + ("is a folder." if env_file.is_dir() else "does not exist.")
         )
     return env_file
+
+
+@contextmanager
+def _readable(env_file: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"The file {str(env_file or _DEFAULT_ENV_FILE)!r} is not UTF-8 text.") from error
 
 
 def run_async(body: Coroutine[Any, Any, T]) -> T:

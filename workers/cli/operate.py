@@ -36,6 +36,10 @@ from workers.settings import Settings, SupabaseSettings, render_env_example
 
 _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
 _SKEW_SECONDS: Final = 5
+_UNREADABLE_URL: Final = (
+    "--database-url cannot be read: copy the whole postgresql:// address from the dashboard (Connect), put the "
+    "password in it, and write its special characters as %XX."
+)
 
 
 def work(env_file: EnvFile = None) -> None:
@@ -94,10 +98,11 @@ def migrate(
     except psycopg.errors.LockNotAvailable as error:
         raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
-        raise BackendUnavailable(f"The database does not answer: {redact(_first_line(error))}.") from error
+        told = redact(_first_line(error))
+        raise BackendUnavailable(f"No connection to the database: {told}. Check --database-url.") from error
     except psycopg.ProgrammingError as error:
         if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it
-            raise ConfigurationError("--database-url cannot be read: give postgresql://user:password@host/db") from None
+            raise ConfigurationError(_UNREADABLE_URL) from None
         raise BackendRejected(f"The database refused: {error.sqlstate} {_first_line(error)}") from error
     _tell(report)
 
@@ -167,7 +172,7 @@ async def _examine(settings: Settings) -> list[Check]:
         try:
             state = await rpc.get_hq_schema_state(client)
         except BackendError as error:
-            return [*checks, Check(name="supabase", state="red", detail=str(error))]
+            return [*checks, Check(name="supabase", state="red", detail=f"{settings.supabase.url}: {error}")]
         checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
         checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
