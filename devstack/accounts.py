@@ -70,31 +70,32 @@ class Accounts:
         return session_id, token
 
     async def rotate(self, token: str) -> tuple[Row, str]:
-        """Exchange a refresh token, once, for the next one of its session.
+        """Exchange a refresh token for the next one of its session.
 
-        Raises: AuthError; a token that was used before costs the whole session.
+        Whoever comes again with the token before the current one never got the answer (the page was reloaded, the
+        line was cut): it gets the current one. Raises: AuthError; an older token costs the whole session.
         """
+        following = secrets.token_urlsafe(12)
         used = await self._fetch(
-            "update auth.refresh_tokens set revoked = true, updated_at = now()"
-            " where token = %s and not revoked returning user_id, session_id",
+            "with used as (update auth.refresh_tokens set revoked = true, updated_at = now()"
+            " where token = %(token)s and not revoked returning user_id, session_id),"
+            " issued as (insert into auth.refresh_tokens (token, parent, user_id, session_id)"
+            " select %(following)s, %(token)s, user_id, session_id from used)"
+            " select user_id, session_id, %(following)s::text as token from used union all"
+            " select user_id, session_id, token from auth.refresh_tokens where parent = %(token)s and not revoked",
+            {"token": token, "following": following},
+        )
+        if used is not None:
+            return used, used["token"]
+        ended = await self._fetch(
+            "with used as (select session_id from auth.refresh_tokens where token = %s)"
+            " update auth.refresh_tokens set revoked = true, updated_at = now()"
+            " where session_id in (select session_id from used) returning session_id",
             [token],
         )
-        if used is None:
-            ended = await self._fetch(
-                "with used as (select session_id from auth.refresh_tokens where token = %s)"
-                " update auth.refresh_tokens set revoked = true, updated_at = now()"
-                " where session_id in (select session_id from used) returning session_id",
-                [token],
-            )
-            if ended is not None:
-                raise AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
-            raise AuthError(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
-        following = secrets.token_urlsafe(12)
-        await self._fetch(
-            "insert into auth.refresh_tokens (token, parent, user_id, session_id) values (%s, %s, %s, %s)",
-            [following, token, used["user_id"], used["session_id"]],
-        )
-        return used, following
+        if ended is not None:
+            raise AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+        raise AuthError(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
 
     async def has_session(self, session_id: str) -> bool:
         """Whether nobody has ended the session."""

@@ -101,20 +101,32 @@ async def test_the_public_keys_verify_a_users_token(stack: Stack, connect: Conne
         assert claims["session_id"]
 
 
-async def test_a_refresh_token_works_once_and_its_second_use_ends_the_session(stack: Stack, connect: Connect) -> None:
+async def test_a_refresh_token_from_before_the_last_exchange_ends_the_session(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
     first = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
 
     second = (await client.auth.refresh_session(first.refresh_token)).session
     assert second.refresh_token != first.refresh_token
     assert (await client.auth.get_user(second.access_token)).user.email == OWNER_EMAIL
+    third = (await client.auth.refresh_session(second.refresh_token)).session
 
     with pytest.raises(AuthApiError, match="Invalid Refresh Token: Already Used"):
         await client.auth.refresh_session(first.refresh_token)
     with pytest.raises(AuthApiError, match="Invalid Refresh Token: Already Used"):
-        await client.auth.refresh_session(second.refresh_token)
+        await client.auth.refresh_session(third.refresh_token)
     with pytest.raises(AuthApiError, match="Invalid Refresh Token: Refresh Token Not Found"):
         await client.auth.refresh_session("unheard of")
+
+
+async def test_a_page_that_never_got_the_answer_may_ask_for_it_again(stack: Stack, connect: Connect) -> None:
+    client = await connect(stack)
+    first = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
+    lost = (await client.auth.refresh_session(first.refresh_token)).session
+
+    again = (await client.auth.refresh_session(first.refresh_token)).session
+
+    assert again.refresh_token == lost.refresh_token
+    assert (await client.auth.refresh_session(again.refresh_token)).session.refresh_token != again.refresh_token
 
 
 async def test_the_javascript_client_refreshes_its_session(stack: Stack, javascript: JavaScript) -> None:
