@@ -17,6 +17,8 @@ const RETURNED_HEADERS = ["content-type", "retry-after", "x-request-id"];
 const ALLOWED_HEADERS = "authorization, x-client-info, apikey, content-type, x-supabase-client-platform, " +
   "x-supabase-client-platform-version, x-supabase-client-runtime, x-supabase-client-runtime-version, " +
   "idempotency-key, x-request-id";
+/** How long a page may trust a preflight. Without it, it asks before nearly every call: pages poll by the minute. */
+const REMEMBERED = { "access-control-max-age": "3600" };
 /** What may go into a log line or a unique index as it came. */
 const SANE = /^[\w.:-]{1,128}$/;
 
@@ -138,7 +140,7 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const requestId = sane(headers.get("x-request-id")) ?? crypto.randomUUID();
     const respond = ({ status, body, headers }: Answer): Response =>
       new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
-    if (method === "OPTIONS") return respond({ status: 200, body: "ok", headers: {} });
+    if (method === "OPTIONS") return respond({ status: 200, body: "ok", headers: REMEMBERED });
     if (method !== "POST") return respond(refuse(405, "wrong_method", { allow: "POST, OPTIONS" }));
 
     const deadline = AbortSignal.timeout(readMilliseconds("RELAY_TIMEOUT_MS", 120_000));
