@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import psycopg
 from rich.console import Console
 from rich.logging import RichHandler
 
@@ -31,6 +32,7 @@ from devstack.stack import (
     Stack,
 )
 from devstack.worker import worker_environment
+from shared.errors import ConfigurationError
 from workers import schema
 
 if TYPE_CHECKING:
@@ -60,7 +62,13 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]
         if options.bare:
             yield stack, None
             return
-        schema.apply(stack.database_url)
+        try:
+            schema.apply(stack.database_url)
+        except (ConfigurationError, psycopg.Error) as error:
+            raise ServiceError(
+                f"the database in {stack.data_dir} cannot be brought up to date ({str(error).splitlines()[0]}). "
+                "If another version of this project made it, remove that folder and start anew."
+            ) from error
         with serve_functions(stack, port=settle_port(worker_port)) as served:
             yield stack, served
 
@@ -75,7 +83,9 @@ def print_addresses(console: Console, stack: Stack, served: Served | None) -> No
         "publishable key": stack.publishable_key,
         "secret key": stack.secret_key,
         "database": stack.database_url,
-        "page": f"{stack.url}/ (build it with VITE_SUPABASE_URL={stack.url})" if stack.dist else None,
+        "page": f"{stack.url}/ (not by `localhost`; build it with VITE_SUPABASE_URL={stack.url})"
+        if stack.dist
+        else "none; `emocare dev --dist DIR` serves a built one",
         "owner's login": f"{OWNER_EMAIL} / {OWNER_PASSWORD}",
         "functions": f"{functions}, served by "
         + ("the relay" if served else f"whoever listens at http://{HOST}:{stack.functions_port}"),

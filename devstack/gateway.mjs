@@ -37,6 +37,8 @@ const ALLOWED_HEADERS =
   'accept-profile, apikey, authorization, content-profile, content-type, prefer, range, x-client-info, ' +
   'x-supabase-api-version'
 
+const NO_PAGE = 'This address serves the API alone; `emocare dev --dist DIR` serves a built frontend here too.'
+
 function address(hostAndPort) {
   if (!hostAndPort) return null
   const [host, port] = hostAndPort.split(':')
@@ -124,7 +126,7 @@ const server = http.createServer((req, res) => {
   const route = findRoute(req.url)
   if (!route && config.dist) return servePage(config.dist, req, res)
   if (isPreflight(req) && !(route?.opaque && route.upstream)) return answerPreflight(req, res)
-  if (!route) return answer(res, 404, { message: 'no Route matched with those values' })
+  if (!route) return answer(res, 404, { message: 'no Route matched with those values', hint: NO_PAGE })
   if (!route.upstream) return answer(res, 503, unavailable(route))
   return forward(route, req, res)
 })

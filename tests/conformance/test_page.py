@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,4 +136,7 @@ def test_a_folder_without_a_page_is_refused(cluster: PostgresCluster, tmp_path: 
 
 def test_without_a_page_other_addresses_are_unknown(cluster: PostgresCluster) -> None:
     with Stack.start(cluster=cluster, port=None, tuning=QUICK) as stack:
-        assert ask(stack, "/hq")[0] == 404
+        status, _headers, text = ask(stack, "/hq")
+
+        assert status == 404
+        assert "--dist" in json.loads(text)["hint"]

@@ -64,6 +64,19 @@ async def start_program(folder: Path, *arguments: str) -> tuple[asyncio.subproce
     return process, printed
 
 
+async def refused_program(folder: Path) -> str:
+    """Start `python -m devstack` where it cannot; return all that it printed, as one line."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "devstack", "--data-dir", str(folder), "--port", str(choose_port())),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=Path(__file__).parents[2],
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 1
+    return " ".join(printed.decode().split())
+
+
 def address(printed: str, name: str) -> str:
     """What the program printed beside this name."""
     return next(line.removeprefix(name).split()[0] for line in printed.splitlines() if line.startswith(name))
@@ -125,6 +138,20 @@ async def test_a_second_start_is_at_the_same_addresses(folder: Path) -> None:
     assert {"SUPABASE_URL", "LLM_BASE_URL", "GITHUB_API_URL", "DATABASE_URL", "PORT"} <= {
         line.partition("=")[0] for line in known[0].splitlines()
     }
+
+
+async def test_a_folder_that_another_version_made_is_refused_with_the_remedy(folder: Path) -> None:
+    process, printed = await start_program(folder)
+    with psycopg.connect(address(printed, "database")) as connection:
+        connection.execute("drop function public.get_hq_run(uuid)")
+        connection.execute("create function public.get_hq_run(p_run_id uuid) returns text return 'another'")
+    await stop_program(process)
+
+    told = await refused_program(folder)
+
+    assert "remove that folder" in told
+    assert "Traceback" not in told
+    assert processes_about(folder) == []
 
 
 async def test_bare_is_the_project_alone(folder: Path, http: httpx.AsyncClient) -> None:
