@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -38,6 +39,12 @@ def clean_line(text: str, max_chars: int = 200) -> str:
 def shorten(text: str, max_chars: int) -> str:
     """Cut a text that is too long, and show that it was."""
     return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
+
+
+def say_list(title: str, items: Iterable[str]) -> list[str]:
+    """Return the lines of a list under its title, or one that says there is nothing in it."""
+    lines = [f"  - {item}" for item in items]
+    return [f"{title} :", *lines] if lines else [f"{title} : aucun élément"]
 
 
 def fence(title: str, text: str, nonce: str) -> str:

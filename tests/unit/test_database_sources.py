@@ -147,7 +147,7 @@ async def test_what_waits_is_told_with_its_weight_and_since_when(clock: FakeCloc
 async def test_that_nothing_waits_is_a_fact(clock: FakeClock) -> None:
     (finding,) = (await OpenMattersSource(FakeReader(), clock=clock).collect(SUBJECT)).findings
 
-    assert "Actions en attente d'approbation : aucun élément" in finding.text
+    assert "Actions en attente d'approbation (0) : aucun élément" in finding.text
 
 
 async def test_a_database_that_does_not_answer_is_a_gap_like_any_other(clock: FakeClock) -> None:

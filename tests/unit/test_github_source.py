@@ -14,10 +14,11 @@ from devstack.vendors import VendorsClient
 from devstack.vendors.github import REPOSITORIES
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import find_run_type
+from workers import outbound
 from workers.ports import Platform, Source, Subject
 from workers.settings import GithubSettings
 from workers.sources.github import GithubSource
-from workers.sources.github_api import GithubApi
+from workers.sources.github_api import GithubApi, Paging, _read_paging
 
 TOKEN = "ghp_canary0123456789"
 BUSY, QUIET, UNRELEASED = "laeticiamng/emotionscare", "laeticiamng/nearvity", "laeticiamng/track-triumph-tavern"
@@ -158,7 +159,7 @@ async def test_no_release_and_no_commit_are_facts_not_failures(source: Source, v
     assert finding.data["last_commit_at"] is None
     assert finding.data["open_issues"] == 0
     assert "Dernière version : aucune publiée" in finding.text
-    assert "Derniers commits : aucun" in finding.text
+    assert "Derniers commits : aucun élément" in finding.text
 
 
 async def test_all_platforms_are_told_in_their_order(source: Source) -> None:
@@ -284,6 +285,12 @@ class TestLimits:
         await miss(source, BUSY)
 
         await find(source, QUIET)
+
+
+def test_a_link_header_of_nothing_but_brackets_is_read_in_a_time_proportional_to_its_length() -> None:
+    headers = httpx.Headers({"link": "<" * 600_000})  # the square of which would take minutes
+
+    assert _read_paging(outbound.Reply(200, headers, b"", cut=False)) == Paging()
 
 
 async def test_without_a_token_nothing_is_asked(

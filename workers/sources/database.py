@@ -3,7 +3,7 @@
 Read through functions of ours that the backend calls; a database that does not answer is a gap like any other.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +11,7 @@ from shared.errors import BackendError, SourceError, SourceNotConfigured, Source
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
-from shared.wording import clean_line, say_moment, shorten
+from shared.wording import clean_line, say_list, say_moment, shorten
 from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
 from workers.sources.gaps import describe_gap, label_of
 
@@ -138,20 +138,17 @@ class OpenMattersSource:
 
         async def read() -> Collected:
             matters = await self._reader.read_open_matters(subject.platform_key)
-            by_kind = {
-                kind: [matter for matter in matters if matter.kind == kind]
-                for kind in ("action", "incident", "failure")
-            }
+            found = {kind: [matter for matter in matters if matter.kind == kind] for kind in _MATTERS}
             lines = [
-                *_list("Actions en attente d'approbation", map(_describe_action, by_kind["action"])),
-                *_list("Incidents en cours", map(_describe_incident, by_kind["incident"])),
-                *_list("Exécutions en échec depuis 24 h", map(_describe_failure, by_kind["failure"])),
+                line
+                for kind, (title, describe) in _MATTERS.items()
+                for line in say_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
             ]
             finding = Finding(
                 source=self.name,
                 label=label_of(self.name),
                 text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
-                data={f"{kind}s": len(found) for kind, found in by_kind.items()},
+                data={f"{kind}s": len(those) for kind, those in found.items()},
                 read_at=self._clock.now(),
             )
             return Collected(findings=(finding,))
@@ -223,9 +220,11 @@ def _describe_failure(matter: OpenMatter) -> str:
     return f"{clean_line(matter.title)}{platform}, {say_moment(matter.since)} : {clean_line(matter.detail or '?')}"
 
 
-def _list(title: str, items: Iterable[str]) -> Sequence[str]:
-    lines = [f"  - {item}" for item in items]
-    return [f"{title} ({len(lines)}) :", *lines] if lines else [f"{title} : aucun élément"]
+_MATTERS: Final = {
+    "action": ("Actions en attente d'approbation", _describe_action),
+    "incident": ("Incidents en cours", _describe_incident),
+    "failure": ("Exécutions en échec depuis 24 h", _describe_failure),
+}
 
 
 def _split(lines: Iterable[str]) -> Iterable[str]:

@@ -6,7 +6,6 @@ repository its own count of open work is taken, less the pull requests, whose li
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, JsonValue, TypeAdapter
 
 from shared.findings import Collected, Finding
 from shared.registry import SourceName
-from shared.wording import clean_line, say_day, shorten
+from shared.wording import clean_line, say_day, say_list, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -112,9 +111,9 @@ class GithubSource:
         lines = [
             f"{repository} : {open_issues} ticket(s) ouvert(s), {open_pulls} pull request(s) ouverte(s)",
             _describe_release(release),
-            *_list("Derniers commits", map(_describe_commit, commits[:_SHOWN])),
-            *_list("Tickets les plus récents", map(_describe_issue, issues[:_SHOWN])),
-            *_list("Pull requests les plus récentes", map(_describe_issue, pulls[:_SHOWN])),
+            *say_list("Derniers commits", map(_describe_commit, commits[:_SHOWN])),
+            *say_list("Tickets les plus récents", map(_describe_issue, issues[:_SHOWN])),
+            *say_list("Pull requests les plus récentes", map(_describe_issue, pulls[:_SHOWN])),
         ]
         return Finding(
             source=self.name,
@@ -142,11 +141,6 @@ class GithubSource:
             pulls = (await self._api.read(_TOTAL, "/search/issues", query)).total_count
         work = await self._api.read(_HOME, home, {})
         return max(0, work.open_issues_count - pulls), pulls
-
-
-def _list(title: str, items: Iterable[str]) -> Sequence[str]:
-    lines = [f"  - {item}" for item in items]
-    return [f"{title} :", *lines] if lines else [f"{title} : aucun"]
 
 
 def _describe_release(release: _Release | None) -> str:

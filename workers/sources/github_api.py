@@ -33,7 +33,8 @@ _REPOSITORY: Final = re.compile(
     r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[/?#].*)?"
 )
 
-_LINK: Final = re.compile(r'<([^>]*)>;\s*rel="(\w+)"')
+# Of a row of "<" alone, none is tried up to the end of all the others.
+_LINK: Final = re.compile(r'<([^<>]*)>;\s*rel="(\w+)"')
 
 _T = TypeVar("_T")
 
