@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from psycopg import sql
 
 from shared.errors import ConfigurationError
-from shared.registry import JOBS, REGISTRY_VERSION, RUN_TYPES
-
-Row = dict[str, object]
+from shared.registry import REGISTRY_VERSION, RUN_TYPES
+from workers.mirror import render_mirror
 
 SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
 
@@ -140,7 +138,7 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
         _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
         for file in (read_files() if files is None else files)
     ]
-    parts += [*_view_statements(), _mirror_statement(), _AFTER, _render_indexes()]
+    parts += [*_view_statements(), render_mirror(), _AFTER, _render_indexes()]
     return "\n".join(parts)
 
 
@@ -171,7 +169,7 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
         changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
         mirrored = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
         texts = [*(f.text for f in functions), *_view_statements()]
-        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), _mirror_statement(), _AFTER])
+        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_mirror(), _AFTER])
         report.functions = [f.name for f in changed]
         report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
         report.registry = mirrored != [(REGISTRY_VERSION, len(RUN_TYPES))]
@@ -273,59 +271,4 @@ def _ledger_entry(file: SqlFile) -> str:
     return (  # names and digests of our own files
         f"insert into hq.worker_migrations (kind, name, sha256) values ('{file.kind}', '{file.name}', '{file.sha256}') "  # noqa: S608
         "on conflict (kind, name) do update set sha256 = excluded.sha256, applied_at = now();\n"
-    )
-
-
-def _run_type_rows() -> Iterator[Row]:
-    for run_type in RUN_TYPES.values():
-        yield {
-            "key": run_type.key,
-            "label": run_type.label,
-            "agent": run_type.agent.name,
-            "agent_role": run_type.agent.name.removesuffix(" Agent"),
-            "model": run_type.tier.model,
-            "cost_eur": run_type.cost_eur,
-            "risk": run_type.risk.value,
-            "requires_approval": run_type.requires_approval,
-            "auto_executable": run_type.auto_executable,
-            "allowed_triggers": [trigger.value for trigger in run_type.allowed_triggers],
-            "autopilot_default": run_type.autopilot_default,
-            "fills_digest": run_type.fills_digest,
-            "registry_version": REGISTRY_VERSION,
-        }
-
-
-def _job_rows() -> Iterator[Row]:
-    """Yield what the registry says of each job; what an operator may want otherwise stands in other columns."""
-    for job in JOBS.values():
-        yield {
-            "key": job.key,
-            "name": job.name,
-            "default_hours": list(job.calendar.hours),
-            "default_weekdays": [int(day) for day in job.calendar.weekdays],
-            "run_type": job.run_type,
-            "priority": job.priority.value,
-            "aliases": list(job.aliases),
-            "description": job.description,
-            "registry_version": REGISTRY_VERSION,
-        }
-
-
-def _mirror_statement() -> str:
-    """Write the registry's mirrors as one statement each: insert, update, and forget what the registry forgot."""
-    return _mirror("hq.run_types", _run_type_rows()) + _mirror("hq.scheduled_jobs", _job_rows())
-
-
-def _mirror(table: str, rows: Iterable[Row]) -> str:
-    rows = list(rows)
-    columns = list(rows[0])
-    values = ",\n".join(
-        f"  ({', '.join(sql.Literal(value).as_string(None) for value in row.values())})" for row in rows
-    )
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
-    # Forgotten last: a row that stays keeps its other columns, which are an operator's.
-    return (
-        f"insert into {table} ({', '.join(columns)}) values\n{values}\n"
-        f"on conflict (key) do update set {updates};\n"
-        f"delete from {table} where registry_version <> '{REGISTRY_VERSION}';\n"
     )
