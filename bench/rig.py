@@ -5,7 +5,7 @@ import contextlib
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -174,11 +174,6 @@ async def open_loop(
         finally:
             stop.set()
             await working
-
-
-def seconds_between(start: datetime, end: datetime) -> float:
-    """Return the seconds from one moment to another."""
-    return (end - start).total_seconds()
 
 
 def memory_mb(pid: int) -> float:

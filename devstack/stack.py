@@ -193,11 +193,6 @@ class Stack:
         """The database, as the superuser that a hosted project keeps to itself."""
         return self.cluster.dsn(self.database, SUPERUSER)
 
-    @property
-    def rest_url(self) -> str:
-        """PostgREST itself, without the gateway."""
-        return f"http://{HOST}:{self._ports.rest}"
-
     def stop(self) -> None:
         """Stop everything that was started; the data folder stays, if it was given."""
         self._resources.close()

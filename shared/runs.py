@@ -58,7 +58,7 @@ class Claim(Lease):
     max_attempts: int
     trigger: str
     requester: str
-    context: dict[str, JsonValue] | list[JsonValue] | JsonValue
+    context: JsonValue
     checkpoints: dict[str, JsonValue] = Field(description="Step name → output, of steps already done.")
     platforms: list[dict[str, JsonValue]] | None = Field(
         None, description="The platforms that the run is about, where the claim brought them along."

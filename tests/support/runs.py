@@ -15,12 +15,12 @@ from workers.ports import (
     Answer,
     EndedRun,
     Message,
+    Meter,
     OwnerRequest,
     Platform,
     Rescue,
     Subject,
     Usage,
-    UsageMeter,
 )
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -144,7 +144,7 @@ class FakeGateway:
         self.outcomes = list(outcomes) or [ANSWER]
         self.questions: list[Sequence[Message]] = []
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
         del tier
         self.questions.append(messages)
         meter.add(BILL)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from shared.errors import GatewayError
 from shared.registry import DATA_TAG, ModelTier
 from shared.wording import clean_line, clean_text, fence, say_moment
-from workers.ports import Gateway, Message, Opening, Signal, UsageMeter, Verdict
+from workers.ports import Gateway, Message, Meter, Opening, Signal, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class _Unreadable(Exception):
 
 
 async def judge(
-    opening: Opening, gateway: Gateway, *, meter: UsageMeter, now: datetime, nonce: str, within: timedelta
+    opening: Opening, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str, within: timedelta
 ) -> Verdict:
     """Decide what to add. Whatever the model does, there is a verdict within that time."""
     if not opening.may_ask:
@@ -122,7 +122,7 @@ def read_choice(text: str) -> _Choice:
         raise _Unreadable(clean_line(told, 300)) from error
 
 
-async def _ask(opening: Opening, gateway: Gateway, *, meter: UsageMeter, now: datetime, nonce: str) -> _Choice:
+async def _ask(opening: Opening, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str) -> _Choice:
     messages = compose_question(opening, now=now, nonce=nonce)
     fault = _Unreadable()
     for _ in range(_QUESTIONS):

@@ -1,13 +1,11 @@
 """``emocare registry``: read the run types, hand them to a frontend, compare a frontend's table with ours."""
 
-import json
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
@@ -27,10 +25,9 @@ from workers.cli._registry_ts import (
     parse_costs,
     render_typescript,
 )
+from workers.cli.context import AsJson, print_json
 
 app = typer.Typer(help="The run types: read, export, compare.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
 # Piped output has no width of its own; eighty columns would cut the labels.
 _PIPE_COLUMNS = 140
@@ -48,7 +45,7 @@ class ExportFormat(StrEnum):
 def list_run_types(*, as_json: AsJson = False) -> None:
     """List every run type."""
     if as_json:
-        _print_json([entry.facts() for entry in RUN_TYPES.values()])
+        print_json([entry.facts() for entry in RUN_TYPES.values()])
         return
     table = Table(title=f"{len(RUN_TYPES)} run types, registry {REGISTRY_VERSION}")
     for heading in ("Key", "Label", "Agent", "Tier"):
@@ -82,7 +79,7 @@ def show(key: Annotated[str, typer.Argument(help="Key of the run type.")], *, as
         raise typer.BadParameter(f"{unknown}{hint}") from unknown
     prompt = render_system_prompt(entry)
     if as_json:
-        _print_json(entry.facts() | {"system_prompt": prompt})
+        print_json(entry.facts() | {"system_prompt": prompt})
         return
     for name, value in _describe(entry):
         typer.echo(f"{name + ':':<18} {value}")
@@ -97,7 +94,7 @@ def export(
     if output is ExportFormat.TS:
         typer.echo(render_typescript(RUN_TYPES), nl=False)
     else:
-        _print_json({"version": REGISTRY_VERSION, **registry_facts()})
+        print_json({"version": REGISTRY_VERSION, **registry_facts()})
 
 
 @app.command()
@@ -127,10 +124,6 @@ def check(
 def _refuse(file: Path, reason: str) -> typer.Exit:
     typer.echo(f"Cannot read run types from {file}: {reason}.", err=True)
     return typer.Exit(_UNREADABLE)
-
-
-def _print_json(value: JsonValue) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _describe(entry: RunType) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ from shared.registry import ModelTier
 from workers import outbound
 from workers.gateway.answers import AnswerCut, read_answer, read_status, refusal
 from workers.gateway.breaker import Breaker, Permit
-from workers.ports import Answer, Clock, Message, UsageMeter
+from workers.ports import Answer, Clock, Message, Meter
 from workers.settings import GatewaySettings
 from workers.usage import read_usage
 
@@ -63,7 +63,7 @@ class _Question:
     waiting_left: timedelta
     max_tokens: int
     failures: int = 0
-    meter: UsageMeter = field(kw_only=True)
+    meter: Meter = field(kw_only=True)
 
     def spend_call(self) -> None:
         self.calls_left -= 1
@@ -119,7 +119,7 @@ class ChatGateway:
         """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""
         return {model: breaker.state.value for model, breaker in self._breakers.items()}
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
         """Ask the tier's model, or its fallback.
 
         Cost: at most ``max_calls`` calls and ``retry_budget`` of waiting.
@@ -142,7 +142,7 @@ class ChatGateway:
                 return Answer(text=text, model=model, fallback_used=model != tier.model)
             await self._recover(model, question, failure)
 
-    def _open_question(self, tier: ModelTier, messages: Sequence[Message], meter: UsageMeter) -> _Question:
+    def _open_question(self, tier: ModelTier, messages: Sequence[Message], meter: Meter) -> _Question:
         settings = self._settings
         if settings.api_key is None:
             raise GatewayRejected(

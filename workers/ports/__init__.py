@@ -1,7 +1,7 @@
 """What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap.py``)."""
 
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
-from workers.ports.model import Answer, Gateway, Message, Meter, Usage, UsageMeter
+from workers.ports.model import Answer, Gateway, Message, Meter, Usage
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
     CatalogueEntry,
@@ -122,7 +122,6 @@ __all__ = [
     "Subject",
     "TypeHistory",
     "Usage",
-    "UsageMeter",
     "Verdict",
     "WakeupState",
     "Wakeups",

@@ -58,13 +58,6 @@ class Answer(BaseModel):
     fallback_used: bool
 
 
-class UsageMeter(Protocol):
-    """Receives the usage of every billed call as soon as it is known, also of calls whose answer is refused."""
-
-    def add(self, usage: Usage) -> None:
-        """Record the usage of one call."""
-
-
 class Meter:
     """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
 
@@ -79,7 +72,7 @@ class Meter:
 class Gateway(Protocol):
     """The model."""
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: UsageMeter) -> Answer:
+    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
         """Ask the tier's model, or its fallback; raise a ``GatewayError`` when neither gives a usable answer."""
 
     def breaker_states(self) -> Mapping[str, str]:
