@@ -22,8 +22,8 @@ from rich.logging import RichHandler
 
 from devstack.baseline import Variant
 from devstack.ports import settle_port
-from devstack.postgres import PostgresError
 from devstack.processes import HOST, ServiceError
+from devstack.programs import PostgresError
 from devstack.served import RELAY, WORKER, Served, serve_functions
 from devstack.stack import (
     DEFAULT_PORT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from devstack.postgres import find_wheel, temporary_stand_in
+from devstack.programs import find_wheel, temporary_stand_in
 
 
 def remove_stand_ins(project: Path) -> None:

@@ -23,8 +23,8 @@ from rich.panel import Panel
 from rich.table import Table
 from supabase import AsyncClient, acreate_client
 
-from devstack.postgres import PostgresError
 from devstack.processes import ServiceError
+from devstack.programs import PostgresError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
 from devstack.vendors import VendorsClient
 from devstack.worker import emocare, start_worker

