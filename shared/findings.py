@@ -6,7 +6,9 @@ So a source returns values, not exceptions: a ``Finding`` for what was read, a `
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
+
+from shared.facts import Fact
 
 
 class GapReason(StrEnum):
@@ -20,10 +22,8 @@ class GapReason(StrEnum):
     EMPTY = "empty"
 
 
-class Finding(BaseModel):
+class Finding(Fact):
     """Something that a source told, as it goes into the prompt and into ``hq.run_evidence``."""
-
-    model_config = ConfigDict(frozen=True)
 
     source: str = Field(description="Registry name of the source, for instance 'github'.")
     label: str = Field(description="French provenance label, for instance 'GitHub · EmotionsCare'.")
@@ -33,10 +33,8 @@ class Finding(BaseModel):
     read_at: AwareDatetime
 
 
-class Gap(BaseModel):
+class Gap(Fact):
     """Something that a source was asked for and could not tell."""
-
-    model_config = ConfigDict(frozen=True)
 
     source: str
     label: str
@@ -44,10 +42,8 @@ class Gap(BaseModel):
     sentence: str = Field(description="French: what is missing, why, and what would bring it back.")
 
 
-class Collected(BaseModel):
+class Collected(Fact):
     """Everything that one source, or all of them, told."""
-
-    model_config = ConfigDict(frozen=True)
 
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -17,9 +17,10 @@ from types import MappingProxyType
 from typing import Annotated, Final, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared.errors import UnknownRunType
+from shared.facts import Fact
 
 KEY_PATTERN: Final = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
 """The shape of a run type's key."""
@@ -146,13 +147,13 @@ class PageSet(StrEnum):
     TECH_WATCH = "tech_watch"
 
 
-class _Fact(BaseModel):
-    """A part of the registry: it never changes, and refuses a field that it does not know."""
+class _Part(Fact):
+    """A part of the registry: it refuses a field that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
 
-class Agent(_Fact):
+class Agent(_Part):
     """The AI director who signs a report."""
 
     name: str
@@ -160,28 +161,28 @@ class Agent(_Fact):
     role: str = Field(description="French job title.")
 
 
-class Section(_Fact):
+class Section(_Part):
     """One part of a report."""
 
     title: str = Field(min_length=1)
     content: str = Field(min_length=1, description="French: what the part must contain.")
 
 
-class Search(_Fact):
+class Search(_Part):
     """What a report looks up on the web. The words are ours alone: no context, no figure of the company goes out."""
 
     query: str = Field(min_length=40, max_length=600, description="French.")
     recency: Recency
 
 
-class Calendar(_Fact):
+class Calendar(_Part):
     """The hours at which a job is due, in Paris: each of its hours on each of its days."""
 
     hours: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(min_length=1)
     weekdays: tuple[Weekday, ...] = Field(min_length=1)
 
 
-class Schedule(_Fact):
+class Schedule(_Part):
     """How a run type is planned."""
 
     key: str = Field(description="Key of the job, by which screens execute it.")
@@ -198,7 +199,7 @@ class Job(Schedule):
     run_type: str
 
 
-class RunType(_Fact):
+class RunType(_Part):
     """All that is known of one kind of run."""
 
     key: str = Field(pattern=f"^{KEY_PATTERN}$")

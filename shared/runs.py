@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
+
+from shared.facts import Fact
 
 RunId = NewType("RunId", UUID)
 LeaseToken = NewType("LeaseToken", int)
@@ -30,11 +32,7 @@ class RunStatus(StrEnum):
         return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
-class _Fact(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Lease(_Fact):
+class Lease(Fact):
     """The right to work on a run. The token is the fence: every write names it, a newer claim voids it."""
 
     run_id: RunId
@@ -65,7 +63,7 @@ class Claim(Lease):
     )
 
 
-class StepRecord(_Fact):
+class StepRecord(Fact):
     """One real step of a run, as it is kept in ``hq.run_steps``."""
 
     step_order: int
@@ -77,7 +75,7 @@ class StepRecord(_Fact):
     completed_at: AwareDatetime | None
 
 
-class EvidenceRecord(_Fact):
+class EvidenceRecord(Fact):
     """What a source told, as it is kept in ``hq.run_evidence``."""
 
     evidence_type: str
@@ -93,7 +91,7 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
-class Settlement(_Fact):
+class Settlement(Fact):
     """The end of an attempt: everything that is written with it, in one transaction."""
 
     outcome: Outcome

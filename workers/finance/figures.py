@@ -9,8 +9,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from shared.facts import Fact
 from shared.registry import TIME_ZONE
 from workers.finance.mrr import NotComputableError, to_major, value_subscription
 from workers.finance.shapes import Accounts, Subscription
@@ -25,10 +26,8 @@ _HUNDREDTH: Final = Decimal("0.01")
 _DAY: Final = timedelta(days=1)
 
 
-class OtherCurrency(BaseModel):
+class OtherCurrency(Fact):
     """What comes in another currency than the main one: told beside it, never added."""
-
-    model_config = ConfigDict(frozen=True)
 
     currency: str
     mrr: Decimal
@@ -36,10 +35,8 @@ class OtherCurrency(BaseModel):
     revenue_last_month: Decimal
 
 
-class Plan(BaseModel):
+class Plan(Fact):
     """A price that people pay, and how many subscriptions hold it. No amount: it depends on the quantity."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str | None
     currency: str
@@ -49,10 +46,8 @@ class Plan(BaseModel):
     subscriptions: int
 
 
-class Figures(BaseModel):
+class Figures(Fact):
     """What the company earns, as it is told. Money in ``currency``; changes against thirty days ago."""
-
-    model_config = ConfigDict(frozen=True)
 
     read_at: AwareDatetime
     currency: str

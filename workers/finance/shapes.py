@@ -4,14 +4,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
+
+from shared.facts import Fact
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Tier(_Shape):
+class Tier(Fact):
     """One step of a tiered price; amounts in the smallest unit of the currency."""
 
     up_to: int | None = None
@@ -19,7 +17,7 @@ class Tier(_Shape):
     unit_amount_decimal: Decimal | None = None
 
 
-class Recurring(_Shape):
+class Recurring(Fact):
     """How often a price is billed."""
 
     interval: Literal["day", "week", "month", "year"]
@@ -27,14 +25,14 @@ class Recurring(_Shape):
     usage_type: str = "licensed"
 
 
-class TransformQuantity(_Shape):
+class TransformQuantity(Fact):
     """A price per package."""
 
     divide_by: int = Field(ge=1)
     round: Literal["up", "down"]
 
 
-class Price(_Shape):
+class Price(Fact):
     """A price; of a tiered one the tiers are read apart."""
 
     id: str
@@ -49,7 +47,7 @@ class Price(_Shape):
     transform_quantity: TransformQuantity | None = None
 
 
-class Coupon(_Shape):
+class Coupon(Fact):
     """What a discount takes off."""
 
     id: str
@@ -60,7 +58,7 @@ class Coupon(_Shape):
     products: frozenset[str] | None = None
 
 
-class Discount(_Shape):
+class Discount(Fact):
     """A coupon at work, from a moment to another; without a coupon it is one that could not be read."""
 
     start: AwareDatetime
@@ -68,7 +66,7 @@ class Discount(_Shape):
     coupon: Coupon | None = None
 
 
-class Item(_Shape):
+class Item(Fact):
     """One line of a subscription."""
 
     price: Price
@@ -76,7 +74,7 @@ class Item(_Shape):
     discounts: tuple[Discount, ...] = ()
 
 
-class Subscription(_Shape):
+class Subscription(Fact):
     """A subscription, whatever became of it."""
 
     id: str
@@ -109,7 +107,7 @@ class Subscription(_Shape):
         return self.pays_from <= moment and (self.ended_at is None or moment < self.ended_at)
 
 
-class Accounts(_Shape):
+class Accounts(Fact):
     """Everything that one look at Stripe told; sums of money in the smallest unit, by currency."""
 
     read_at: AwareDatetime

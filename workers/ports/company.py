@@ -5,15 +5,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
+from shared.facts import Fact
 from workers.ports.surroundings import CheckState
 
 
-class FinanceSnapshot(BaseModel):
+class FinanceSnapshot(Fact):
     """What the company earned on one day of Paris: measured that day, or found out later from Stripe's dates."""
-
-    model_config = ConfigDict(frozen=True)
 
     day: date
     taken_at: AwareDatetime
@@ -38,10 +37,8 @@ class FinanceHistory(Protocol):
         """
 
 
-class SiteCheck(BaseModel):
+class SiteCheck(Fact):
     """How a platform's site answered, once."""
-
-    model_config = ConfigDict(frozen=True)
 
     platform_key: str
     url: str

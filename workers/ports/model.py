@@ -4,24 +4,21 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from shared.facts import Fact
 from shared.registry import ModelTier
 
 
-class Message(BaseModel):
+class Message(Fact):
     """One message of a chat."""
-
-    model_config = ConfigDict(frozen=True)
 
     role: str
     content: str
 
 
-class Usage(BaseModel):
+class Usage(Fact):
     """What the paid calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str = ""
     calls: int = 0
@@ -48,10 +45,8 @@ class Usage(BaseModel):
         )
 
 
-class Answer(BaseModel):
+class Answer(Fact):
     """A usable answer of the model."""
-
-    model_config = ConfigDict(frozen=True)
 
     text: str
     model: str

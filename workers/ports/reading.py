@@ -5,17 +5,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
+from shared.facts import Fact
 from shared.findings import Collected
 from shared.registry import RunType
 from workers.ports.model import Meter
 
 
-class Subject(BaseModel):
+class Subject(Fact):
     """What a source is asked about: a run type, and one platform or all of them; and where it notes what it costs."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     run_type: RunType
     platforms: tuple["Platform", ...]
@@ -23,10 +24,8 @@ class Subject(BaseModel):
     meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
 
 
-class Platform(BaseModel):
+class Platform(Fact):
     """A managed platform, as ``hq.platforms`` knows it."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     name: str
@@ -38,10 +37,8 @@ class Platform(BaseModel):
     last_release_at: datetime | None = None
 
 
-class CatalogueEntry(BaseModel):
+class CatalogueEntry(Fact):
     """A table of the database, or a function that anybody may call: names alone."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["table", "function"]
     schema_name: str
@@ -51,10 +48,8 @@ class CatalogueEntry(BaseModel):
     open_to: tuple[str, ...] = ()
 
 
-class TypeHistory(BaseModel):
+class TypeHistory(Fact):
     """How the runs of one type went in a period."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_type: str
     runs: int
@@ -68,10 +63,8 @@ class TypeHistory(BaseModel):
     cost_eur: Decimal
 
 
-class CostLine(BaseModel):
+class CostLine(Fact):
     """What the reports of a month cost, in one respect."""
-
-    model_config = ConfigDict(frozen=True)
 
     scope: Literal["total", "platform", "type", "model"]
     key: str
@@ -82,10 +75,8 @@ class CostLine(BaseModel):
     mean_eur: Decimal
 
 
-class OpenMatter(BaseModel):
+class OpenMatter(Fact):
     """Something that waits for a person."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["action", "incident", "failure"]
     title: str

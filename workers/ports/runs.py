@@ -7,17 +7,16 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
+from shared.facts import Fact
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports.model import Meter, Usage
 from workers.ports.reading import Platform
 
 
-class RunRequest(BaseModel):
+class RunRequest(Fact):
     """What somebody asks for."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_type: str
     platform_key: str | None = None
@@ -28,10 +27,8 @@ class RunRequest(BaseModel):
     force: bool = False
 
 
-class RunTicket(BaseModel):
+class RunTicket(Fact):
     """The run that answers a request: made now, or found."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: RunId
     status: RunStatus
@@ -39,10 +36,8 @@ class RunTicket(BaseModel):
     reason: str
 
 
-class OwnerRequest(BaseModel):
+class OwnerRequest(Fact):
     """What an owner asks for, whose token was verified."""
-
-    model_config = ConfigDict(frozen=True)
 
     requester: UUID
     run_type: str
@@ -57,10 +52,8 @@ class Acceptance(RunTicket):
     claim: Claim | None
 
 
-class EndedRun(BaseModel):
+class EndedRun(Fact):
     """A run that has ended, as whoever waited for it is told."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: RunId
     run_type: str
@@ -71,10 +64,8 @@ class EndedRun(BaseModel):
     completed_at: AwareDatetime
 
 
-class Launch(BaseModel):
+class Launch(Fact):
     """What became of a request in the time that its caller would wait."""
-
-    model_config = ConfigDict(frozen=True)
 
     ticket: RunTicket
     ended: EndedRun | None = Field(description="None: the run goes on, or waits; the ticket says which.")
@@ -90,10 +81,8 @@ class Launcher(Protocol):
         """Wait for the end of a run that somebody asked for; None: it goes on."""
 
 
-class Heartbeat(BaseModel):
+class Heartbeat(Fact):
     """What a worker tells of itself with each renewal."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: str
     concurrency: int
@@ -101,10 +90,8 @@ class Heartbeat(BaseModel):
     started_at: AwareDatetime
 
 
-class Rescue(BaseModel):
+class Rescue(Fact):
     """What a rescue put right."""
-
-    model_config = ConfigDict(frozen=True)
 
     requeued: int
     failed: int
@@ -117,19 +104,15 @@ class Rescue(BaseModel):
         return not (self.requeued or self.failed or self.adopted or self.dropped)
 
 
-class Purge(BaseModel):
+class Purge(Fact):
     """What a purge of old rows did."""
-
-    model_config = ConfigDict(frozen=True)
 
     deleted: int
     more: bool
 
 
-class RunLine(BaseModel):
+class RunLine(Fact):
     """One line of a list of runs."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: RunId
     run_type: str
@@ -158,10 +141,8 @@ class RunDetail(RunLine):
     costs: list[dict[str, Any]]
 
 
-class LogLine(BaseModel):
+class LogLine(Fact):
     """One row of ``hq.structured_logs``."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     level: str

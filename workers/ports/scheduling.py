@@ -6,17 +6,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from shared.facts import Fact
 from shared.registry import Job
 from shared.runs import RunId, RunStatus
 from workers.ports.model import Usage
 
 
-class LastRun(BaseModel):
+class LastRun(Fact):
     """The latest finished run of a type."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: RunId
     run_type: str
@@ -40,10 +39,8 @@ class SlotOutcome(StrEnum):
     REFUSED = "refused"
 
 
-class Slot(BaseModel):
+class Slot(Fact):
     """A moment at which a job was due, and what became of it."""
-
-    model_config = ConfigDict(frozen=True)
 
     job_key: str
     slot_at: AwareDatetime
@@ -69,29 +66,23 @@ class RunHistory(Protocol):
         """Read the latest finished run of each type that has one. Raises: BackendError."""
 
 
-class Signal(BaseModel):
+class Signal(Fact):
     """Something that may call for a run beside the plan. Its texts are foreign."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["failure", "red", "overdue"]
     subject: str
     detail: str | None = None
 
 
-class Candidate(BaseModel):
+class Candidate(Fact):
     """A run type that the rules allow the autopilot to add now."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_type: str
     label: str
 
 
-class PlannedRun(BaseModel):
+class PlannedRun(Fact):
     """What the plan launched in the current hour of Paris."""
-
-    model_config = ConfigDict(frozen=True)
 
     job: str
     status: RunStatus
@@ -107,10 +98,8 @@ class DecisionStanding(StrEnum):
     OFF = "off"
 
 
-class Opening(BaseModel):
+class Opening(Fact):
     """What one is told who asks to decide: the situation, or the decision that there is already."""
-
-    model_config = ConfigDict(frozen=True)
 
     decision_id: int | None = None
     standing: DecisionStanding
@@ -125,10 +114,8 @@ class Opening(BaseModel):
     next_check_in_minutes: int | None = None
 
 
-class Verdict(BaseModel):
+class Verdict(Fact):
     """What is to be added to the plan, before the rules have their last word."""
-
-    model_config = ConfigDict(frozen=True)
 
     decided_by: Literal["rules", "model"]
     reasoning: str
@@ -137,10 +124,8 @@ class Verdict(BaseModel):
     refused: tuple[str, ...] = ()
 
 
-class RecordedDecision(BaseModel):
+class RecordedDecision(Fact):
     """A decision as it stands in the journal."""
-
-    model_config = ConfigDict(frozen=True)
 
     recorded: bool
     jobs_to_run: tuple[str, ...]
@@ -150,10 +135,8 @@ class RecordedDecision(BaseModel):
     next_check_in_minutes: int | None
 
 
-class JournalledDecision(BaseModel):
+class JournalledDecision(Fact):
     """One line of the autopilot's journal."""
-
-    model_config = ConfigDict(frozen=True)
 
     decision_id: int
     decided_at: AwareDatetime

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
+from shared.facts import Fact
 from shared.runs import RunStatus
 
 
@@ -30,10 +31,8 @@ class Journal(Protocol):
         """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
 
 
-class Announcement(BaseModel):
+class Announcement(Fact):
     """Something that the database wants said to the open pages: a constant."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     event: str
@@ -50,10 +49,8 @@ class Announcer(Protocol):
         """Announce, for ever, until cancelled."""
 
 
-class QueueState(BaseModel):
+class QueueState(Fact):
     """How the queue stands."""
-
-    model_config = ConfigDict(frozen=True)
 
     waiting: int
     running: int
@@ -63,20 +60,16 @@ class QueueState(BaseModel):
 CheckState = Literal["green", "amber", "red"]
 
 
-class Check(BaseModel):
+class Check(Fact):
     """One line of the doctor."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     state: CheckState
     detail: str
 
 
-class Caller(BaseModel):
+class Caller(Fact):
     """A person whose token was verified."""
-
-    model_config = ConfigDict(frozen=True)
 
     user_id: UUID
     is_owner: bool

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 from supabase import AsyncClient
 
+from shared.facts import Fact
 from shared.runs import RunId
 from workers.backend.rpc._call import call
 from workers.ports import (
@@ -27,10 +28,8 @@ from workers.ports import (
 )
 
 
-class SchemaState(BaseModel):
+class SchemaState(Fact):
     """What the database has of ours."""
-
-    model_config = ConfigDict(frozen=True)
 
     migrations: dict[str, str]
     functions: dict[str, str]

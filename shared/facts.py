@@ -1,0 +1,9 @@
+"""What every value that is passed around has in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Fact(BaseModel):
+    """A value: once made, it never changes."""
+
+    model_config = ConfigDict(frozen=True)
