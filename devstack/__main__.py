@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, get_args
 import psycopg
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from devstack.baseline import Variant
 from devstack.ports import settle_port
@@ -95,7 +96,7 @@ def print_addresses(console: Console, stack: Stack, served: Served | None) -> No
     }
     for name, value in addresses.items():
         if value is not None:
-            console.print(f"[bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
+            console.print(f"[bold]{name:<18}[/]{escape(str(value))}", soft_wrap=True, highlight=False)
 
 
 def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
@@ -111,7 +112,7 @@ def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
         ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
         ".venv/bin/emocare doctor",
     ):
-        console.print(f"  [bold]{command}[/]", soft_wrap=True, highlight=False)
+        console.print(f"  [bold]{escape(command)}[/]", soft_wrap=True, highlight=False)
 
 
 def watch(console: Console, served: Served | None, stopping: threading.Event) -> None:
@@ -121,7 +122,7 @@ def watch(console: Console, served: Served | None, stopping: threading.Event) ->
         if served is None:
             continue
         for name in served.find_dead():
-            told = f"[red]The {name} died[/]: {served.log_of(name)} says why; {remedies[name]}."
+            told = f"[red]The {name} died[/]: {escape(str(served.log_of(name)))} says why; {remedies[name]}."
             console.print(told, soft_wrap=True, highlight=False)
 
 
@@ -147,7 +148,7 @@ def main() -> int:
             with console.status("Starting…"):
                 stack, served = resources.enter_context(started(options))
         except (ServiceError, PostgresError) as error:
-            console.print(f"[red]Could not start:[/] {error}")
+            console.print(f"[red]Could not start:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
             return 1
         print_addresses(console, stack, served)
         if not stack.cluster.has_pg_cron:

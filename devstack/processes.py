@@ -43,7 +43,7 @@ def is_port_free(port: int) -> bool:
     """Whether a service could listen on the port."""
     try:
         socket.create_server((HOST, port)).close()
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return True
 

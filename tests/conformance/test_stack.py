@@ -64,10 +64,10 @@ async def start_program(folder: Path, *arguments: str) -> tuple[asyncio.subproce
     return process, printed
 
 
-async def refused_program(folder: Path) -> str:
+async def refused_program(folder: Path, *arguments: str) -> str:
     """Start `python -m devstack` where it cannot; return all that it printed, as one line."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "devstack", "--data-dir", str(folder), "--port", str(choose_port())),
+        *(sys.executable, "-m", "devstack", "--data-dir", str(folder), "--port", str(choose_port()), *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=Path(__file__).parents[2],
@@ -152,6 +152,15 @@ async def test_a_folder_that_another_version_made_is_refused_with_the_remedy(fol
     assert "remove that folder" in told
     assert "Traceback" not in told
     assert processes_about(folder) == []
+
+
+async def test_what_cannot_be_is_refused_in_a_line(folder: Path) -> None:
+    page = "/nowhere/[red]/[/]"  # rich's own notation, which must not eat the name
+
+    assert await refused_program(folder, "--dist", page) == (
+        f"Could not start: {page} holds no index.html: build the frontend there first"
+    )
+    assert "Could not start: no free port" in await refused_program(folder, "--port", "65534")
 
 
 async def test_bare_is_the_project_alone(folder: Path, http: httpx.AsyncClient) -> None:
