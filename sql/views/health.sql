@@ -31,7 +31,7 @@ with sentences (pattern, controle, if_green, otherwise) as (
     ),
     (
       'index of the logs by date', 'Index des journaux', 'La liste des journaux est rapide.',
-      'Il manque : la liste des journaux est lente. Lancez emocare migrate.'
+      'Il manque : la liste des journaux est lente. Lancez emocare migrate ou, seule, la dernière instruction de emocare sql.'
     ),
     (
       'log retention', 'Conservation des journaux', 'Les journaux expirés sont purgés.',

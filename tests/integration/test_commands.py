@@ -46,6 +46,28 @@ async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any
     assert "run.completed" in emocare("logs")
 
 
+def test_who_waits_for_a_run_that_does_not_start_is_told_where_to_look(hq: Hq) -> None:
+    run_id = hq.ask("SEO_AUDIT", force=False)
+    hq.database.run("update hq.runs set created_at = now() - interval '1 minute' where id = %s", run_id)
+    command = [sys.executable, "-m", "workers", "run", "SEO_AUDIT", "--wait"]
+
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=hq.environment(),
+        cwd=hq.folder,
+    ) as waiting:
+        assert waiting.stderr is not None
+        try:
+            told = waiting.stderr.readline()
+        finally:
+            waiting.kill()
+
+    assert "select * from hq.queue" in told
+
+
 async def test_a_run_that_fails_makes_the_command_fail(hq: Hq, emocare: Any) -> None:
     await hq.worker()
     await hq.vendors.script("openai", {"status": 402})

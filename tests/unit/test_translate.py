@@ -131,6 +131,13 @@ def test_a_missing_function_names_the_command_that_brings_it(code: str) -> None:
     assert "emocare migrate" in str(translate(api_error(code)))
 
 
+def test_a_missing_function_is_not_answered_with_the_name_of_another() -> None:
+    told = translate(api_error("PGRST202", "Could not find it.", hint="Perhaps you meant insert_hq_run"))
+
+    assert "insert_hq_run" not in str(told)
+    assert "no such function" in str(told)
+
+
 def test_a_public_key_is_told_from_a_missing_function() -> None:
     assert "SUPABASE_SERVICE_ROLE_KEY" in str(translate(api_error("42501")))
 

@@ -113,5 +113,7 @@ def refusal(what: str, code: str, message: str) -> errors.BackendError:
     """Name a refusal of PostgreSQL or PostgREST by its code: worth repeating, or not."""
     if _passes(code):
         return errors.BackendUnavailable(f"{what}: {code} {message}")
+    if code == "PGRST202":  # it goes on to propose another function, whose name looks like this one's
+        message = "the database has no such function"
     told = " ".join(part for part in (code, message) if part)
     return errors.BackendRejected(" ".join(part for part in (f"{what}: {told}.", _REMEDIES.get(code)) if part))

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -39,6 +39,7 @@ from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
 
 _POLL: Final = timedelta(milliseconds=400)
+_SOON: Final = timedelta(seconds=10)
 _COLOURS: Final = {
     RunStatus.PENDING: "yellow",
     RunStatus.RUNNING: "cyan",
@@ -238,7 +239,16 @@ def _read_context(given: str | None) -> JsonValue:
 async def _follow(client: AsyncClient, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
     patience = Patience(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
-    read = partial(patience.ask, partial(rpc.get_hq_run, client, run_id))
+    told = False
+
+    async def read() -> RunDetail:
+        nonlocal told
+        detail = await patience.ask(partial(rpc.get_hq_run, client, run_id))
+        if detail.status is RunStatus.PENDING and not told and datetime.now(UTC) - detail.created_at > _SOON:
+            typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; tells why.", err=True)
+            told = True
+        return detail
+
     detail = await read()
     if silent or not console.is_terminal:
         while not detail.status.is_final:
