@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import ConfigurationError
 from workers.desk import Desk
@@ -18,9 +19,69 @@ from workers.settings import HttpSettings
 log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS: Final = 75
+# What a request may say before it says what it is about: its line and headers, or what follows its body.
+_HEAD_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 1024
 # Once every run has ended or was handed back, answers only need to be written.
 _LAST_ANSWERS_SECONDS: Final = 5
+
+
+class Conversation(HttpToolsProtocol):
+    """One connection; uvicorn's, which would wait for ever for the rest of a request, and keep headers without end."""
+
+    whole_within_seconds = 30.0
+
+    _unheard = 0
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of a request; refuse one that is all head."""
+        if self._patience is None:
+            self._wait()
+        self._unheard += len(data)
+        super().data_received(data)
+        if self._unheard > _HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The headers are too large.")
+
+    def on_headers_complete(self) -> None:
+        """Hear what the request is."""
+        self._unheard = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hear a piece of the body."""
+        self._unheard = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Hear the end of the request."""
+        self._unheard = 0
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(self.whole_within_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        # A line break too many, after a request that is being answered, is nothing to wait for.
+        if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +102,8 @@ async def serve(app: ASGIApp, worker: Loop, desk: Desk, settings: HttpSettings, 
     listening = _listen(settings)
     config = uvicorn.Config(
         app,
+        http=Conversation,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,

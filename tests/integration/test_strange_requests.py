@@ -12,15 +12,17 @@ RUN = json.dumps({"run_type": RUN_TYPE}).encode()
 HERE = "/functions/v1/executive-run"
 
 
-async def _say(service: Service, head: str, body: bytes = b"") -> tuple[int, dict[str, Any] | None]:
+async def _say(
+    service: Service, head: str, body: bytes = b"", *, connection: str = "close"
+) -> tuple[int, dict[str, Any] | None]:
     """Send these bytes, byte for byte; return the status, 0 for a connection that was closed instead, and the body."""
     port = httpx.URL(service.url).port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(f"{head}\nconnection: close\n\n".replace("\n", "\r\n").encode("latin-1") + body)
+        writer.write(f"{head}\nconnection: {connection}\n\n".replace("\n", "\r\n").encode("latin-1") + body)
         async with asyncio.timeout(10):
             status_line, _, _ = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
-            told = await reader.read()
+            told = await reader.read() if connection == "close" else await reader.readuntil(b"}")
     except (asyncio.IncompleteReadError, ConnectionError):
         return 0, None
     finally:
@@ -77,6 +79,17 @@ async def test_no_other_method_does_anything(hq: Hq) -> None:
     for method in METHODS:
         status, _ = await _say(service, f"{method} {HERE}?_method=POST HTTP/1.1\n{usual}", RUN)
         assert status in (400, 405), method
+    await _is_well_and_has_run_nothing(hq, service)
+
+
+async def test_no_other_protocol_is_spoken(hq: Hq) -> None:
+    service = await hq.service()
+    key = "sec-websocket-version: 13\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+
+    for protocol in ("websocket", "h2c", "TLS/1.2"):
+        head = f"GET {HERE} HTTP/1.1\nhost: x\ncontent-length: 0\nupgrade: {protocol}\n{key}"
+        status, body = await _say(service, head, connection="upgrade")
+        assert (status, body and body["error_code"]) == (405, "wrong_method"), protocol
     await _is_well_and_has_run_nothing(hq, service)
 
 
