@@ -34,6 +34,8 @@ class Desk:
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
         ticket = await self._loop.request(request)
+        if ticket.is_held:
+            return Launch(ticket=ticket, ended=None)  # nobody knows how long
         with self._loop.news.of(ticket.run_id) as news:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
             ended = ended or await self._await_end(ticket.run_id, news, self._wait)

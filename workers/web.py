@@ -14,11 +14,15 @@ from pydantic import JsonValue
 
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersError
 from shared.runs import RunStatus
-from workers.ports import Caller, EndedRun, Identity
+from workers.ports import Caller, EndedRun, Identity, RunTicket
 
 _RECORDED: Final = (
     "La demande est enregistrée ; l'exécution se fera en arrière-plan. "
     "Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
+)
+_HELD: Final = (
+    "Les exécutions sont en pause. Votre demande est enregistrée ; elle sera traitée dès la reprise. "
+    "Le rapport apparaîtra dans la liste des exécutions."
 )
 _STILL_RUNNING: Final = (
     "L'exécution continue en arrière-plan. Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
@@ -56,8 +60,15 @@ class Endpoint(Protocol):
         """Answer. Raises: WorkersError."""
 
 
+def tell_wait(ticket: RunTicket) -> dict[str, JsonValue]:
+    """Tell how far a run is that nobody waits for any longer, and in a sentence for the reader."""
+    if ticket.is_held:
+        return {"status": ticket.status.value, "paused": True, "executive_summary": _HELD}
+    return {"status": ticket.status.value, "executive_summary": tell_progress(ticket.status)}
+
+
 def tell_progress(status: RunStatus) -> str:
-    """Tell in a sentence how far a run is that nobody waits for any longer."""
+    """Tell in a sentence how far a run is."""
     return _RECORDED if status is RunStatus.PENDING else _STILL_RUNNING
 
 

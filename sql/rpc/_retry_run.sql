@@ -30,7 +30,7 @@ begin
   select a.* into run_id, status, created, reason
   from public.request_hq_run(v_run.run_type, v_run.platform_key, coalesce(v_run.context, '{}'), 'retry') as a;
   -- A run in flight that was asked something else is no new try of this one.
-  if created or reason = 'already_running' then
+  if created or reason in ('already_running', 'already_running, paused') then
     -- Whoever settles it holds it: once we do, either it has not ended or we see how it did.
     perform from hq.runs as r where r.id = run_id for no key update;
     update hq.run_requests as q set retry_of = p_run_id where q.run_id = retry_run.run_id and q.retry_of is null;

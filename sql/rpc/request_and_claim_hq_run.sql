@@ -1,6 +1,6 @@
 -- Ask for a run in the name of an owner whose token the service has verified, and start it in the worker that asks,
 -- in one round trip. p_worker_id null: ask only. claim is null where another worker has the run, or will have it,
--- and while runs are paused.
+-- and while runs are paused: then the reason ends in ', paused'.
 -- As request_hq_run called with the owner's own token: same keys, same limit. Claims as claim_hq_runs, out of turn.
 -- Raises HQ001 not an owner, and what request_hq_run raises.
 create or replace function public.request_and_claim_hq_run(
@@ -31,7 +31,9 @@ begin
     'owner', p_requester::text, p_run_type, p_platform_key, p_context, 'manual', p_idempotency_key, 0, false
   ) as a;
 
-  if p_worker_id is not null and status = 'pending' and not hq.is_paused() then
+  if status = 'pending' and hq.is_paused() then
+    reason := reason || ', paused';
+  elsif status = 'pending' and p_worker_id is not null then
     -- What the worker would read next comes along: the platforms that the run is about.
     select to_jsonb(l) || jsonb_build_object('platforms', (
       select coalesce(jsonb_agg(p order by p.name), '[]') from public.read_hq_platforms(l.platform_key) as p

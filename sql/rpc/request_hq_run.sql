@@ -1,4 +1,5 @@
--- The one door: ask for a run. Returns the run that answers the request, made now or found.
+-- The one door: ask for a run. Returns the run that answers the request, made now or found; the reason of one that
+-- waits for hq.resume_runs() ends in ', paused'.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
 -- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large.
 create or replace function public.request_hq_run(
@@ -20,11 +21,15 @@ as $$
 declare
   v_caller text := hq.caller();
 begin
-  return query select a.* from hq.accept_request(
+  select a.* into run_id, status, created, reason from hq.accept_request(
     v_caller,
     case v_caller when 'owner' then auth.uid()::text else v_caller end,
     p_run_type, p_platform_key, p_context, p_trigger, p_idempotency_key, p_priority, p_force
   ) as a;
+  if status = 'pending' and hq.is_paused() then
+    reason := reason || ', paused';
+  end if;
+  return next;
 end
 $$;
 revoke execute on function public.request_hq_run from public, anon, authenticated;

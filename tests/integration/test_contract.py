@@ -172,6 +172,10 @@ async def under(hq: Hq, case: Case) -> AsyncIterator[None]:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_cancel(hq))
                 yield
+        case "paused":
+            hq.one("select hq.pause_runs()")
+            yield
+            hq.one("select hq.resume_runs()")
         case "database away":
             hq.stack.stop_postgrest()
             yield

@@ -209,7 +209,7 @@ async def test_a_worker_fires_the_plan_where_nobody_else_does(hq: Hq) -> None:
 
 
 async def test_a_pause_lets_nothing_start_until_it_ends(hq: Hq, owner: str) -> None:
-    service = await hq.service(RUN_WAIT_SECONDS=0.2)
+    service = await hq.service()
     hq.one("select hq.pause_runs()")
 
     asked = [hq.ask(), hq.ask()]
@@ -220,8 +220,8 @@ async def test_a_pause_lets_nothing_start_until_it_ends(hq: Hq, owner: str) -> N
 
     assert while_paused == {"pending"}
     for answer in (by_screen, by_panel):
-        assert (answer.status_code, answer.json()["status"]) == (202, "pending")
-        assert "enregistrée" in answer.json()["executive_summary"]
+        assert (answer.status_code, answer.json()["status"], answer.json()["paused"]) == (202, "pending", True)
+        assert "pause" in answer.json()["executive_summary"]
     for run_id in [*asked, *(UUID(answer.json()["run_id"]) for answer in (by_screen, by_panel))]:
         assert (await hq.settled(run_id))["status"] == "completed"
 

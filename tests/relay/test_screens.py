@@ -195,6 +195,20 @@ async def test_a_run_that_goes_on_is_not_shown_as_finished(
     assert choose_toast(response.json()["error"]) is Toast.SENTENCE
 
 
+@pytest.mark.parametrize(("paused", "is_told"), [(True, True), (False, False), ("true", False), (None, False)])
+async def test_whoever_asks_during_a_pause_is_told_so(
+    relay: Relay, upstream: ScriptedServer, paused: object, *, is_told: bool
+) -> None:
+    upstream.script(answer(202, {"success": True, "status": "pending", "paused": paused, "executive_summary": "…"}))
+
+    response = await relay.post("executive-run", json=LAUNCH, headers=HEADERS)
+
+    sentence = response.json()["error"]
+    assert ("en pause" in sentence) == is_told
+    _check_sentence(sentence)
+    assert choose_toast(sentence) is Toast.SENTENCE
+
+
 # The time of an answer ------------------------------------------------------------------------------------------
 
 

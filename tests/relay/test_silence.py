@@ -21,8 +21,8 @@ THEIR_WORDS = "the words of the database"
 LAUNCH = {"run_type": "CODE_REVIEW", "platform_key": "nearvity", "context_data": {"sujet": "été"}}
 
 
-def _accepted(status: str = "pending") -> bytes:
-    return answer(200, [{"run_id": RUN_ID, "status": status, "created": True, "reason": "created"}])
+def _accepted(status: str = "pending", reason: str = "created") -> bytes:
+    return answer(200, [{"run_id": RUN_ID, "status": status, "created": True, "reason": reason}])
 
 
 # What is asked of Supabase --------------------------------------------------------------------------------------
@@ -92,6 +92,21 @@ async def test_a_browser_is_told_that_the_run_is_kept(start_relay: StartRelay, s
         "run_id": RUN_ID,
         "run_type": "CODE_REVIEW",
     }
+
+
+@pytest.mark.parametrize("reason", ["created, paused", "already_running, other context, paused"])
+async def test_a_run_that_is_kept_through_a_pause_is_told_as_that(
+    start_relay: StartRelay, supabase: ScriptedServer, reason: str
+) -> None:
+    supabase.script(_accepted(reason=reason), _accepted(reason=reason))
+    relay = start_relay(workers_url=NOBODY)
+
+    page = await relay.post("executive-run", json=LAUNCH, headers=HEADERS)
+    other = await relay.post("executive-run", json=LAUNCH)
+
+    assert (other.status_code, other.json()["paused"]) == (202, True)
+    for sentence in (page.json()["error"], other.json()["executive_summary"]):
+        assert sentence.startswith("Les runs sont en pause ; ")
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,19 @@ def test_a_retry_asks_again_with_the_whole_request_at_once(database: Database) -
     assert "nouvel essai de" in _timeline(database, retried["run_id"])[0]["detail"]
 
 
+def test_a_retry_during_a_pause_is_one_too(database: Database) -> None:
+    claimed = start(database)
+    _fail(database, claimed)
+    pass_time(database, 60)
+    database.one("select hq.pause_runs()")
+    asked = request(database.sql, trigger="schedule")
+
+    retried = _retry(database, claimed["run_id"])
+
+    assert (retried["run_id"], retried["reason"]) == (asked["run_id"], "already_running, paused")
+    assert request_of(database, asked["run_id"])["retry_of"] == claimed["run_id"]
+
+
 def test_a_sensitive_run_can_be_retried(database: Database) -> None:
     claimed = start(database, "RLS_POLICY_UPDATE")
     _fail(database, claimed)

@@ -23,8 +23,10 @@ def _journal(database: Database) -> list[str]:
 
 def test_while_paused_no_run_is_handed_out_and_none_is_refused(database: Database) -> None:
     database.one("select hq.pause_runs('travaux')")
-    run_id = request(database.sql)["run_id"]
+    asked = request(database.sql)
+    run_id = asked["run_id"]
 
+    assert asked["reason"] == "created, paused"
     assert claim(database.sql) == []
     assert run_of(database, run_id)["status"] == "pending"
 
@@ -37,11 +39,23 @@ def test_while_paused_a_screens_request_only_waits(database: Database, service: 
     asked = {"requester": OWNER, "run_type": "SEO_AUDIT", "worker_id": "worker-1"}
 
     (paused,) = call(service, "request_and_claim_hq_run", **asked)
+    (again,) = call(service, "request_and_claim_hq_run", **asked | {"worker_id": None})
     database.one("select hq.resume_runs()")
     (resumed,) = call(service, "request_and_claim_hq_run", **asked)
 
-    assert (paused["status"], paused["claim"]) == ("pending", None)
+    assert (paused["status"], paused["claim"], paused["reason"]) == ("pending", None, "created, paused")
+    assert again["reason"] == "already_running, paused"
     assert (resumed["status"], resumed["run_id"]) == ("running", paused["run_id"])
+
+
+def test_what_runs_already_is_not_told_as_paused(database: Database, service: Connection) -> None:
+    asked = {"requester": OWNER, "run_type": "SEO_AUDIT", "worker_id": "worker-1"}
+    call(service, "request_and_claim_hq_run", **asked)
+    database.one("select hq.pause_runs()")
+
+    (running,) = call(service, "request_and_claim_hq_run", **asked)
+
+    assert (running["status"], running["reason"]) == ("running", "already_running")
 
 
 def test_pausing_and_resuming_again_changes_nothing_and_is_journalled_once(database: Database) -> None:

@@ -60,9 +60,11 @@ class Hall:
         await self.may_end.wait()
         return Settlement(outcome=Outcome.COMPLETED, summary="## Rapport", appendix={"model_used": "m"})
 
-    def accept(self, claim: Claim | None = None, *, status: RunStatus = RunStatus.RUNNING) -> Acceptance:
+    def accept(
+        self, claim: Claim | None = None, *, status: RunStatus = RunStatus.RUNNING, reason: str = "created"
+    ) -> Acceptance:
         run_id = claim.run_id if claim else make_claim().run_id
-        acceptance = Acceptance(run_id=run_id, status=status, created=True, reason="created", claim=claim)
+        acceptance = Acceptance(run_id=run_id, status=status, created=True, reason=reason, claim=claim)
         self.store.acceptances.append(acceptance)
         return acceptance
 
@@ -125,6 +127,17 @@ async def test_the_hint_of_a_request_that_was_taken_at_once_is_no_news() -> None
         hall.wakeups.look(str(make_claim().run_id))
         await asyncio.sleep(0.1)
         assert len(hall.store.slots) == looks + 1
+
+
+async def test_nobody_waits_through_a_pause() -> None:
+    hall = Hall(wait=60)
+    held = hall.accept(status=RunStatus.PENDING, reason="created, paused")
+
+    async with running(hall):
+        launch = await hall.desk.launch(REQUEST)
+
+    assert launch.ended is None
+    assert (launch.ticket.run_id, launch.ticket.status) == (held.run_id, RunStatus.PENDING)
 
 
 async def test_a_run_that_has_ended_already_is_looked_up_at_once() -> None:

@@ -27,7 +27,7 @@ from workers.web import (
     is_same_secret,
     read_object,
     reply_failure,
-    tell_progress,
+    tell_wait,
 )
 
 
@@ -72,8 +72,7 @@ class _Jobs:
             "run_type": job.run_type,
         }
         if launch.ended is None:
-            status = launch.ticket.status
-            return Reply(body | {"status": status.value, "executive_summary": tell_progress(status)}, 202)
+            return Reply(body | tell_wait(launch.ticket), 202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Reply(body | {"executive_summary": launch.ended.summary})
         return reply_failure(launch.ended)

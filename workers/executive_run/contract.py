@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
 from workers.ports import EndedRun, RunTicket
-from workers.web import tell_progress
+from workers.web import tell_wait
 
 
 class ExecutiveRunRequest(BaseModel):
@@ -51,9 +51,8 @@ def render_progress(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str
     """Render a run whose caller has waited long enough: it goes on, or will begin."""
     return {
         "success": True,
-        "status": ticket.status.value,
         "run_id": str(ticket.run_id),
         "run_type": request.run_type,
         **({} if request.platform_key is None else {"platform_key": request.platform_key}),
-        "executive_summary": tell_progress(ticket.status),
+        **tell_wait(ticket),
     }

@@ -35,6 +35,11 @@ class RunTicket(Fact):
     created: bool
     reason: str
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether everything is paused, so that the run begins when somebody says so."""
+        return self.reason.endswith(", paused")
+
 
 class OwnerRequest(Fact):
     """What an owner asks for, whose token was verified."""

@@ -239,8 +239,10 @@ async function askDatabase(call: Call): Promise<Answer> {
     });
     const told = await response.json();
     if (!response.ok) return refuse(...(REFUSALS.get(told.code) ?? REFUSALS.get(response.status) ?? SILENT));
-    const [{ run_id, status }] = told;
-    return say(202, { success: true, status, run_id, run_type, executive_summary: describeProgress(status) });
+    const [{ run_id, status, reason }] = told;
+    const paused = /, paused$/.test(reason);
+    const executive_summary = describeProgress(status, paused);
+    return say(202, { success: true, status, ...(paused && { paused }), run_id, run_type, executive_summary });
   } catch {
     log("relay.database_silent", call);
     return refuse(...SILENT);
@@ -251,11 +253,12 @@ async function askDatabase(call: Call): Promise<Answer> {
 function sayToScreen(answer: Answer): Answer {
   const { status } = answer;
   if (status < 400 && status !== 202) return answer;
-  const { error_code: code, status: progress, run_id, run_type } = parseFields(answer.body);
+  const { error_code: code, status: progress, paused, run_id, run_type } = parseFields(answer.body);
   const told: Fields = { success: false, http_status: status };
   if (status === 202) {
     // The screen would show a 202 as a finished run.
-    Object.assign(told, { error: describeProgress(progress), error_code: "run_accepted", run_id, run_type });
+    const error = describeProgress(progress, paused === true);
+    Object.assign(told, { error, error_code: "run_accepted", run_id, run_type });
   } else {
     const usual = CODE_OF_STATUS.get(status) ?? "internal_error";
     told["error"] = SENTENCES.get(code) ?? SENTENCES.get(usual);
@@ -264,7 +267,10 @@ function sayToScreen(answer: Answer): Answer {
   return say(200, told, { ...answer.headers, "x-relay-status": `${status}` });
 }
 
-function describeProgress(status: unknown): string {
+function describeProgress(status: unknown, isPaused: boolean): string {
+  if (isPaused) {
+    return "Les runs sont en pause ; votre demande est conservée, et son rapport apparaîtra dans la liste à la reprise.";
+  }
   switch (status) {
     case "pending":
       return "La demande est enregistrée ; le run se fera en arrière-plan et son rapport apparaîtra dans la liste.";
