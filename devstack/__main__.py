@@ -106,7 +106,7 @@ def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
     shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-    console.print("\nIn another terminal:", highlight=False)
+    console.print(f"\nIn another terminal, in {escape(str(Path.cwd()))}:", soft_wrap=True, highlight=False)
     for command in (
         f"export EMOCARE_ENV_FILE={shown}",
         ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
