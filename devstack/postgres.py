@@ -291,7 +291,9 @@ class PostgresCluster:
         deadline = time.monotonic() + _DYING_SECONDS
         while (pid := _recorded_pid(pid_file)) and _is_server_of(pid, self.data_dir):
             if time.monotonic() > deadline:
-                raise FolderInUseError(f"another PostgreSQL (process {pid}) runs on {self.data_dir}: end what started it first")
+                raise FolderInUseError(
+                    f"another PostgreSQL (process {pid}) runs on {self.data_dir}: end what started it first"
+                )
             time.sleep(0.1)
         pid_file.unlink(missing_ok=True)
 
