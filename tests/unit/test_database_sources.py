@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from support.clock import FakeClock
+from support.sources import collect_from
 
 from shared.errors import BackendUnavailable
 from shared.findings import GapReason
@@ -86,7 +87,7 @@ async def test_a_large_catalogue_takes_several_findings(clock: FakeClock) -> Non
 
 
 async def test_who_keeps_the_catalogue_to_themselves_gets_a_gap(clock: FakeClock) -> None:
-    (gap,) = (await CatalogueSource(FakeReader(), allowed=False, clock=clock).collect(SUBJECT)).gaps
+    (gap,) = (await collect_from(CatalogueSource(FakeReader(), allowed=False, clock=clock), SUBJECT)).gaps
 
     assert gap.reason is GapReason.NOT_CONFIGURED
     assert "AUDIT_CATALOGUE" in gap.sentence
@@ -159,5 +160,5 @@ async def test_a_database_that_does_not_answer_is_a_gap_like_any_other(clock: Fa
     )
 
     for source in sources:
-        (gap,) = (await source.collect(SUBJECT)).gaps
+        (gap,) = (await collect_from(source, SUBJECT)).gaps
         assert (gap.source, gap.reason) == (source.name, GapReason.UNAVAILABLE)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
+from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
 from shared.findings import GapReason
@@ -105,7 +106,7 @@ async def test_a_long_page_is_bounded(source: FirecrawlSource, vendors: VendorsC
 async def test_pages_that_nobody_named_are_a_gap_that_says_where_to_name_them(
     source: FirecrawlSource, vendors: VendorsClient
 ) -> None:
-    (gap,) = (await source.collect(subject("TECH_WATCH_REPORT"))).gaps
+    (gap,) = (await collect_from(source, subject("TECH_WATCH_REPORT"))).gaps
 
     assert gap.reason is GapReason.NOT_CONFIGURED
     assert "TECH_WATCH_PAGES" in gap.sentence
@@ -115,7 +116,7 @@ async def test_pages_that_nobody_named_are_a_gap_that_says_where_to_name_them(
 async def test_without_a_key_nothing_is_asked(
     vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
 ) -> None:
-    (gap,) = (await make_source(vendors, http, clock, key=None).collect(subject())).gaps
+    (gap,) = (await collect_from(make_source(vendors, http, clock, key=None), subject())).gaps
 
     assert gap.reason is GapReason.NOT_CONFIGURED
     assert "FIRECRAWL_API_KEY" in gap.sentence

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
+from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
 from devstack.vendors.github import REPOSITORIES
@@ -44,7 +45,7 @@ def source(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) ->
 
 
 async def collect_one(source: Source, repository: str | None) -> Collected:
-    return await source.collect(subject(platform(repository)))
+    return await collect_from(source, subject(platform(repository)))
 
 
 async def find(source: Source, repository: str) -> Finding:

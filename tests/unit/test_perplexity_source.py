@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
+from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
 from shared.findings import Finding, Gap, GapReason
@@ -45,7 +46,7 @@ async def find(source: PerplexitySource, asked: Subject) -> Finding:
 
 
 async def miss(source: PerplexitySource, asked: Subject) -> Gap:
-    collected = await source.collect(asked)
+    collected = await collect_from(source, asked)
     assert collected.findings == ()
     (gap,) = collected.gaps
     return gap

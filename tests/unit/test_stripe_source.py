@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
+from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
 from shared.findings import Collected, Finding, GapReason
@@ -42,7 +43,7 @@ def treasury(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) 
 
 
 async def collect(treasury: Treasury, run_type: str = "FINANCIAL_REPORT") -> Collected:
-    return await StripeSource(treasury).collect(Subject(run_type=find_run_type(run_type), platforms=()))
+    return await collect_from(StripeSource(treasury), Subject(run_type=find_run_type(run_type), platforms=()))
 
 
 async def find(treasury: Treasury) -> Finding:

@@ -111,9 +111,9 @@ class Source(Protocol):
         """Return the registry name of the source."""
 
     async def collect(self, subject: Subject) -> Collected:
-        """Read what the source knows about the subject.
+        """Read what the source knows about the subject; what of it could not be read comes back as a ``Gap``.
 
-        Never raises a ``SourceError`` outwards: what could not be read comes back as a ``Gap``.
+        Raises: SourceError, BackendError where there is nothing at all to tell.
         """
 
 

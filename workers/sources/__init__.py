@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from shared.errors import SourceError
-from shared.findings import Collected, Gap, GapReason
+from shared.errors import BackendError, SourceError
+from shared.findings import Collected, GapReason
 from workers.ports import Clock, Source, Subject
-from workers.sources.gaps import describe_gap, label_of
+from workers.sources.gaps import describe_gap, label_of, tell_nothing
 
 _log = structlog.get_logger()
 
@@ -45,27 +45,26 @@ async def _collect_one(
     label = label_of(name)
     if source is None:
         sentence = f"La source « {label} » n'est pas encore branchée sur le QG : ses données manquent."
-        return _nothing(name, GapReason.NOT_IMPLEMENTED, sentence)
+        return tell_nothing(name, GapReason.NOT_IMPLEMENTED, sentence)
     began = clock.monotonic()
     try:
         async with asyncio.timeout(within.total_seconds()) as deadline:
             return await source.collect(subject)
     except SourceError as error:
         return Collected(gaps=(describe_gap(error, source=name, label=label),))
+    except BackendError:
+        sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
+        return tell_nothing(name, GapReason.UNAVAILABLE, sentence)
     except Exception as error:  # noqa: BLE001 - a source must never end a run, whatever is wrong with it
         if isinstance(error, TimeoutError) and deadline.expired():
             sentence = (
                 f"La source « {label} » n'a pas répondu en {within.total_seconds():g} s. "
                 "Relancez plus tard pour l'inclure."
             )
-            return _nothing(name, GapReason.TIMED_OUT, sentence)
+            return tell_nothing(name, GapReason.TIMED_OUT, sentence)
         spent_ms = round((clock.monotonic() - began) * 1000)
         _log.exception("source.failed", source=name, error=type(error).__name__, duration_ms=spent_ms)
         sentence = (
             f"La source « {label} » a rencontré une erreur interne. L'équipe technique la trouvera dans les journaux."
         )
-        return _nothing(name, GapReason.UNAVAILABLE, sentence)
-
-
-def _nothing(name: str, reason: GapReason, sentence: str) -> Collected:
-    return Collected(gaps=(Gap(source=name, label=label_of(name), reason=reason, sentence=sentence),))
+        return tell_nothing(name, GapReason.UNAVAILABLE, sentence)

@@ -1,19 +1,19 @@
 """What the HQ database knows of itself: who may reach its tables, how runs went, what waits for somebody.
 
-Read through functions of ours that the backend calls; a database that does not answer is a gap like any other.
+Read through functions of ours that the backend calls.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
-from shared.findings import Collected, Finding, Gap, GapReason
+from shared.errors import SourceNotConfigured
+from shared.findings import Collected, Finding, GapReason
 from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
 from shared.wording import clean_line, say_list, say_moment, shorten
 from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
-from workers.sources.gaps import describe_gap, label_of
+from workers.sources.gaps import label_of, tell_nothing
 
 _HISTORY_DAYS: Final = 30
 _MOST_PARTS: Final = 6
@@ -37,41 +37,37 @@ class CatalogueSource:
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
         del subject  # the catalogue is that of the HQ, whatever the platform
-
-        async def read() -> Collected:
-            if not self._allowed:
-                sentence = "Le catalogue n'est pas transmis au modèle : AUDIT_CATALOGUE l'interdit."
-                raise SourceNotConfigured("AUDIT_CATALOGUE forbids it", sentence=sentence)
-            entries = await self._reader.read_catalogue()
-            tables = sorted((e for e in entries if e.kind == "table"), key=_exposure, reverse=True)
-            functions = [f"{e.schema_name}.{e.object_name}" for e in entries if e.kind == "function"]
-            exposed = f"{len(functions)} fonction(s) appelable(s) sans connexion (anon)"
-            lines = [
-                f"{len(tables)} table(s), dont {sum(not t.row_security for t in tables)} sans RLS ; {exposed}",
-                *map(_describe_table, tables),
-                "Fonctions appelables par anon : " + (", ".join(map(clean_line, functions)) or "aucune"),
-            ]
-            parts = list(_split(lines))[:_MOST_PARTS]
-            data = {
-                "tables": len(tables),
-                "without_row_security": sum(not table.row_security for table in tables),
-                "without_policy": sum(table.row_security is True and not table.policies for table in tables),
-                "functions_open_to_anon": len(functions),
-            }
-            return Collected(
-                findings=tuple(
-                    Finding(
-                        source=self.name,
-                        label=f"{label_of(self.name)} ({number}/{len(parts)})",
-                        text=part,
-                        data=data,
-                        read_at=self._clock.now(),
-                    )
-                    for number, part in enumerate(parts, start=1)
+        if not self._allowed:
+            sentence = "Le catalogue n'est pas transmis au modèle : AUDIT_CATALOGUE l'interdit."
+            raise SourceNotConfigured("AUDIT_CATALOGUE forbids it", sentence=sentence)
+        entries = await self._reader.read_catalogue()
+        tables = sorted((e for e in entries if e.kind == "table"), key=_exposure, reverse=True)
+        functions = [f"{e.schema_name}.{e.object_name}" for e in entries if e.kind == "function"]
+        exposed = f"{len(functions)} fonction(s) appelable(s) sans connexion (anon)"
+        lines = [
+            f"{len(tables)} table(s), dont {sum(not t.row_security for t in tables)} sans RLS ; {exposed}",
+            *map(_describe_table, tables),
+            "Fonctions appelables par anon : " + (", ".join(map(clean_line, functions)) or "aucune"),
+        ]
+        parts = list(_split(lines))[:_MOST_PARTS]
+        data = {
+            "tables": len(tables),
+            "without_row_security": sum(not table.row_security for table in tables),
+            "without_policy": sum(table.row_security is True and not table.policies for table in tables),
+            "functions_open_to_anon": len(functions),
+        }
+        return Collected(
+            findings=tuple(
+                Finding(
+                    source=self.name,
+                    label=f"{label_of(self.name)} ({number}/{len(parts)})",
+                    text=part,
+                    data=data,
+                    read_at=self._clock.now(),
                 )
+                for number, part in enumerate(parts, start=1)
             )
-
-        return await _guarded(self.name, read)
+        )
 
 
 class RunHistorySource:
@@ -89,36 +85,32 @@ class RunHistorySource:
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
         del subject  # agents work for all platforms
-
-        async def read() -> Collected:
-            history = await self._reader.read_run_history(_HISTORY_DAYS)
-            if not history:
-                return _empty(self.name, "Aucune exécution n'est enregistrée sur la période.")
-            runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
-            completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
-            before = sum(line.runs_before for line in history)
-            ends = f"{completed} réussie(s), {failed} en échec, coût {_say_eur(cost)}"
-            lines = [
-                f"{_HISTORY_DAYS} derniers jours : {runs} exécution(s) ({before} sur la période précédente), {ends}",
-                *map(_describe_history, history),
-            ]
-            finding = Finding(
-                source=self.name,
-                label=label_of(self.name),
-                text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
-                data={
-                    "days": _HISTORY_DAYS,
-                    "runs": runs,
-                    "runs_before": before,
-                    "completed": completed,
-                    "failed": failed,
-                    "cost_eur": float(cost),
-                },
-                read_at=self._clock.now(),
-            )
-            return Collected(findings=(finding,))
-
-        return await _guarded(self.name, read)
+        history = await self._reader.read_run_history(_HISTORY_DAYS)
+        if not history:
+            return tell_nothing(self.name, GapReason.EMPTY, "Aucune exécution n'est enregistrée sur la période.")
+        runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
+        completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
+        before = sum(line.runs_before for line in history)
+        ends = f"{completed} réussie(s), {failed} en échec, coût {_say_eur(cost)}"
+        lines = [
+            f"{_HISTORY_DAYS} derniers jours : {runs} exécution(s) ({before} sur la période précédente), {ends}",
+            *map(_describe_history, history),
+        ]
+        finding = Finding(
+            source=self.name,
+            label=label_of(self.name),
+            text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+            data={
+                "days": _HISTORY_DAYS,
+                "runs": runs,
+                "runs_before": before,
+                "completed": completed,
+                "failed": failed,
+                "cost_eur": float(cost),
+            },
+            read_at=self._clock.now(),
+        )
+        return Collected(findings=(finding,))
 
 
 class OpenMattersSource:
@@ -135,41 +127,21 @@ class OpenMattersSource:
 
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
-
-        async def read() -> Collected:
-            matters = await self._reader.read_open_matters(subject.platform_key)
-            found = {kind: [matter for matter in matters if matter.kind == kind] for kind in _MATTERS}
-            lines = [
-                line
-                for kind, (title, describe) in _MATTERS.items()
-                for line in say_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
-            ]
-            finding = Finding(
-                source=self.name,
-                label=label_of(self.name),
-                text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
-                data={f"{kind}s": len(those) for kind, those in found.items()},
-                read_at=self._clock.now(),
-            )
-            return Collected(findings=(finding,))
-
-        return await _guarded(self.name, read)
-
-
-async def _guarded(name: str, read: Callable[[], Awaitable[Collected]]) -> Collected:
-    label = label_of(name)
-    try:
-        return await read()
-    except SourceError as error:
-        return Collected(gaps=(describe_gap(error, source=name, label=label),))
-    except BackendError as error:
-        sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
-        failure = SourceUnavailable(str(error), sentence=sentence)
-        return Collected(gaps=(describe_gap(failure, source=name, label=label),))
-
-
-def _empty(name: str, sentence: str) -> Collected:
-    return Collected(gaps=(Gap(source=name, label=label_of(name), reason=GapReason.EMPTY, sentence=sentence),))
+        matters = await self._reader.read_open_matters(subject.platform_key)
+        found = {kind: [matter for matter in matters if matter.kind == kind] for kind in _MATTERS}
+        lines = [
+            line
+            for kind, (title, describe) in _MATTERS.items()
+            for line in say_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
+        ]
+        finding = Finding(
+            source=self.name,
+            label=label_of(self.name),
+            text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+            data={f"{kind}s": len(those) for kind, those in found.items()},
+            read_at=self._clock.now(),
+        )
+        return Collected(findings=(finding,))
 
 
 def _exposure(table: CatalogueEntry) -> tuple[bool, bool, int]:

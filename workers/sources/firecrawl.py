@@ -11,12 +11,12 @@ import httpx
 from pydantic import BaseModel, HttpUrl, JsonValue, TypeAdapter, ValidationError
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected
-from shared.findings import Collected, Finding, Gap
+from shared.findings import Collected, Finding
 from shared.registry import PageSet, SourceName
 from shared.wording import clean_line, clean_text
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import FirecrawlSettings
-from workers.sources.gaps import describe_gap, label_of
+from workers.sources.gaps import describe_gap
 from workers.sources.vendor import Vendor
 
 _DEADLINE: Final = timedelta(seconds=19)
@@ -76,11 +76,8 @@ class FirecrawlSource:
         """Read what the source knows about the subject."""
         if subject.run_type.pages is None:
             return Collected()
-        try:
-            self._vendor.require_key()
-            pages = self._choose(subject.run_type.pages, subject)
-        except SourceError as error:
-            return Collected(gaps=(self._gap(error, label_of(self.name)),))
+        self._vendor.require_key()
+        pages = self._choose(subject.run_type.pages, subject)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read(page)) for page in pages]
         return sum((task.result() for task in tasks), Collected())
@@ -106,7 +103,7 @@ class FirecrawlSource:
         try:
             return Collected(findings=(await self._scrape(page, label),))
         except SourceError as error:
-            return Collected(gaps=(self._gap(error, label),))
+            return Collected(gaps=(describe_gap(error, source=self.name, label=label),))
 
     async def _scrape(self, page: HttpUrl, label: str) -> Finding:
         question: dict[str, JsonValue] = {
@@ -143,9 +140,6 @@ class FirecrawlSource:
             url=str(page),
             read_at=self._clock.now(),
         )
-
-    def _gap(self, error: SourceError, label: str) -> Gap:
-        return describe_gap(error, source=self.name, label=label)
 
 
 def _first(value: str | list[str] | None) -> str | None:

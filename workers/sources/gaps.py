@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
-from shared.findings import Gap, GapReason
+from shared.findings import Collected, Gap, GapReason
 from shared.registry import SourceName
 
 LABELS: Final = {
@@ -44,3 +44,8 @@ def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
     """Say as a value what a source raised."""
     reason = _REASONS.get(type(error), GapReason.UNAVAILABLE)
     return Gap(source=source, label=label, reason=reason, sentence=error.sentence)
+
+
+def tell_nothing(source: str, reason: GapReason, sentence: str) -> Collected:
+    """Say why a whole source told nothing."""
+    return Collected(gaps=(Gap(source=source, label=label_of(source), reason=reason, sentence=sentence),))

@@ -74,15 +74,14 @@ class GithubApi:
         """Ask ``read`` about each platform's repository at the same time: a finding, or a gap, for each.
 
         Cost: nothing without a token: anonymous calls see no private repository and are counted against the
-        machine's address.
+        machine's address. Raises: SourceNotConfigured.
         """
         if self._settings.token is None:
-            error = SourceNotConfigured(
+            raise SourceNotConfigured(
                 "GITHUB_TOKEN is not set",
                 sentence="GitHub n'est pas configuré : le jeton GITHUB_TOKEN manque. "
                 "Renseignez-le pour inclure ces données.",
             )
-            return Collected(gaps=(describe_gap(error, source=source, label=label_of(source)),))
 
         async def ask(platform: Platform) -> Collected:
             label = f"{label_of(source)} · {clean_line(platform.name)}"

@@ -11,13 +11,12 @@ from typing import Final
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
-from shared.errors import SourceError
 from shared.findings import Collected, Finding
 from shared.registry import Search, SourceName
 from shared.wording import clean_line, clean_text, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import PerplexitySettings
-from workers.sources.gaps import describe_gap, label_of
+from workers.sources.gaps import label_of
 from workers.sources.vendor import Vendor
 from workers.usage import Price, read_usage
 
@@ -87,10 +86,7 @@ class PerplexitySource:
         search = subject.run_type.search
         if search is None:
             return Collected()
-        try:
-            return Collected(findings=(await self._search(search, subject),))
-        except SourceError as error:
-            return Collected(gaps=(describe_gap(error, source=self.name, label=label_of(self.name)),))
+        return Collected(findings=(await self._search(search, subject),))
 
     async def _search(self, search: Search, subject: Subject) -> Finding:
         question: dict[str, JsonValue] = {

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Final
 
-from shared.findings import Collected, Finding, Gap, GapReason
+from shared.findings import Collected, Finding, GapReason
 from shared.registry import SourceName
 from shared.wording import clean_line, say_day, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
-from workers.sources.gaps import label_of
+from workers.sources.gaps import label_of, tell_nothing
 
 _STATUS: Final = {"green": "vert", "amber": "orange", "red": "rouge"}
 _MAX_REASON_CHARS: Final = 150
@@ -26,15 +26,13 @@ class PlatformsSource:
 
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
-        label = label_of(self.name)
         if not subject.platforms:
             sentence = "La base HQ ne contient aucune plateforme pour cette demande."
-            gap = Gap(source=self.name, label=label, reason=GapReason.EMPTY, sentence=sentence)
-            return Collected(gaps=(gap,))
+            return tell_nothing(self.name, GapReason.EMPTY, sentence)
         states = Counter(platform.status for platform in subject.platforms)
         finding = Finding(
             source=self.name,
-            label=label,
+            label=label_of(self.name),
             text=shorten("\n".join(map(_describe, subject.platforms)), SOURCE_TEXT_CHARS),
             data={"platforms": len(subject.platforms), **{status: states[status] for status in _STATUS}},
             read_at=self._clock.now(),

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import Final
 
-from shared.errors import SourceError
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import SourceName
 from shared.wording import clean_line, say_moment, shorten
@@ -37,10 +36,7 @@ class StripeSource:
         """Read what the source knows; the earnings are the whole company's, whatever the platform."""
         del subject
         label = label_of(self.name)
-        try:
-            told = await self._treasury.tell()
-        except SourceError as error:
-            return Collected(gaps=(describe_gap(error, source=self.name, label=label),))
+        told = await self._treasury.tell()
         figures = told.figures
         finding = Finding(
             source=self.name,
