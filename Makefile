@@ -15,6 +15,7 @@ help: ## Print this list
 setup: .venv/.installed node_modules/.installed ## Install everything this folder needs (apt, pip, npm)
 
 .venv/.installed: requirements-dev.lock requirements-embedded.lock pyproject.toml devstack/install.sh
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 …")'
 	devstack/install.sh packages
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
@@ -23,6 +24,7 @@ setup: .venv/.installed node_modules/.installed ## Install everything this folde
 	touch $@
 
 node_modules/.installed: package-lock.json .npmrc
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed." >&2; exit 1; }
 	# Not `npm ci`: it refuses a lock file without the other systems' binaries, which not every registry serves.
 	npm install --no-save --silent
 	touch $@
@@ -70,4 +72,4 @@ lock: ## Renew the lock files (needs uv)
 .PHONY: clean
 clean: ## Remove what was installed and made here
 	[ ! -x $(BIN)/python ] || $(BIN)/python -m devstack.clean
-	rm -rf .venv node_modules .devstack .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv node_modules .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -139,7 +139,15 @@ def test_a_context_that_cannot_be_read_is_wrong_usage(emocare: Emocare, context:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nope"], ["show", "no-uuid"], ["runs", "--limit", "0"], ["run"], ["migrate"], ["logs", "--level", "loud"]],
+    [
+        ["nope"],
+        ["show", "no-uuid"],
+        ["runs", "--limit", "0"],
+        ["run"],
+        ["migrate"],
+        ["logs", "--level", "loud"],
+        ["dev", "--port", "0"],
+    ],
 )
 def test_wrong_usage_is_code_2_and_names_the_fault(emocare: Emocare, arguments: list[str]) -> None:
     result = emocare(*arguments)

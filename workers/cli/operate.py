@@ -150,7 +150,9 @@ def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
 
 def dev(
     variant: Annotated[str, typer.Option("--variant", help="Schema to start from: seed or head.")] = "head",
-    port: Annotated[int, typer.Option("--port", help="The one address of the stack.")] = 54321,
+    port: Annotated[
+        int, typer.Option("--port", min=1024, max=65532, help="The one address; the next three are taken too.")
+    ] = 54321,
     dist: Annotated[
         Path | None,
         typer.Option("--dist", help="A built frontend to serve at the same address.", resolve_path=True),
