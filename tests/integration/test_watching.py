@@ -1,11 +1,40 @@
 """What workers watch without being asked: the sites and the earnings, once for all workers, and true on the screens."""
 
+import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from support.hq import Hq
 
+from workers.bootstrap import open_worker
+from workers.clock import SystemClock
+from workers.settings import read_settings
+
 LOST = ("401", "403", "429", "500", "503", "Authorization", "Permissions", "Limite", "unavailable")
+
+
+class HurriedClock(SystemClock):
+    """Lets no pause last."""
+
+    async def sleep(self, delay: timedelta) -> None:
+        await asyncio.sleep(min(delay.total_seconds(), 0.05))
+
+
+async def test_a_worker_purges_old_logs_where_pg_cron_fell_silent(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    hq.rows(
+        "insert into hq.structured_logs (message, created_at) values ('old', now() - interval '31 days') returning 1"
+    )
+    hq.rows("update hq.maintenance set done_at = now() - interval '27 hours' where task = 'purge' returning 1")
+    for name, value in hq.environment().items():
+        monkeypatch.setenv(name, value)
+    stop = asyncio.Event()
+
+    async with open_worker(read_settings(), clock=HurriedClock()) as worker, asyncio.TaskGroup() as group:
+        group.create_task(worker.run(stop))
+        await hq.until("select where not exists (select from hq.structured_logs where message = 'old')")
+        stop.set()
 
 
 async def test_of_two_workers_one_looks_at_the_sites_at_a_time(hq: Hq) -> None:
