@@ -79,23 +79,41 @@ ours (controle, etat, phrase, detail) as (
   union all
   select
     'Pause',
-    case when hq.is_paused() then 'amber' else 'green' end,
+    case when hq.is_paused() or p.is_odd then 'amber' else 'green' end,
     case
       when hq.is_paused() then 'Tout est en pause, rien ne démarre. Pour reprendre : select hq.resume_runs();'
+      when p.is_odd then 'Le réglage runs_paused est illisible : rien n''est en pause. Pour la demander : select hq.pause_runs(''motif'');'
       else 'Rien n''est en pause.'
     end,
-    (select concat_ws(' · ', c.value ->> 'reason', c.value ->> 'since') from hq.system_config as c where c.key = 'runs_paused')
+    p.detail
+  from (
+    select
+      max(concat_ws(' · ', c.value ->> 'reason', c.value ->> 'since')) as detail,
+      bool_or(coalesce(c.value ->> 'paused', c.value #>> '{}') not in ('true', 'false')) as is_odd
+    from hq.system_config as c
+    where c.key = 'runs_paused'
+  ) as p
   union all
   select
     'Budget IA',
-    case when b.is_exhausted then 'red' when b.is_warned then 'amber' else 'green' end,
+    case when b.is_exhausted then 'red' when b.is_warned or o.is_odd then 'amber' else 'green' end,
     case
       when b.is_exhausted then 'Le budget du mois est épuisé : le plan et l''autopilote ne lancent plus rien.'
       when b.is_warned then 'Le seuil d''alerte du budget est atteint : select * from hq.costs_by_platform; dit où.'
+      when o.is_odd then 'Le réglage ai_budget est illisible : le budget appliqué est celui du détail. Corrigez-le dans hq.system_config.'
       else 'Le budget du mois est tenu.'
     end,
     format('%s € sur %s € (%s %%)', round(b.month_cost_eur, 2), b.target_eur, b.pct_used)
   from hq.budget_state() as b
+  cross join lateral (
+    select bool_or(
+      jsonb_typeof(c.value) <> 'object'
+      or c.value -> 'monthly_target_eur' <> to_jsonb(b.target_eur)
+      or c.value -> 'alert_threshold_pct' <> to_jsonb(b.threshold_pct)
+    ) as is_odd
+    from hq.system_config as c
+    where c.key = 'ai_budget'
+  ) as o
   union all
   select
     'Disjoncteur',

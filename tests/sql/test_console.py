@@ -635,6 +635,29 @@ def test_health_follows_the_budget(database: Database) -> None:
     assert _health(database)["Budget IA"]["etat"] == "green"
 
 
+@pytest.mark.parametrize(
+    ("key", "odd", "right", "check"),
+    [
+        ("ai_budget", {"monthly_target_eur": "250"}, {"monthly_target_eur": 250}, "Budget IA"),
+        ("ai_budget", {"alert_threshold_pct": 800}, {"alert_threshold_pct": 90.5}, "Budget IA"),
+        ("ai_budget", 250, {}, "Budget IA"),
+        ("runs_paused", {"paused": "oui"}, {"paused": False}, "Pause"),
+        ("runs_paused", "oui", False, "Pause"),
+    ],
+)
+def test_health_tells_of_a_setting_that_is_not_applied_as_it_stands(
+    key: str, odd: object, right: object, check: str, database: Database
+) -> None:
+    configure(database, key, odd)
+    told = _health(database)[check]
+    configure(database, key, right)
+    after = _health(database)[check]
+
+    assert told["etat"] == "amber"
+    assert f"Le réglage {key} est illisible" in told["phrase"]
+    assert after["etat"] == "green"
+
+
 def test_health_sees_the_hosts_purge_under_our_name(database: Database) -> None:
     need_extension(database.cluster, "pg_cron")
     database.run("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
