@@ -97,7 +97,7 @@ async def test_an_error_becomes_a_200_that_the_screen_reads(
     assert "x-relay-status" in response.headers["access-control-expose-headers"]
     assert response.json() == {
         "success": False,
-        "error": "Limite de demandes atteinte : patientez quelques minutes, puis relancez.",
+        "error": "Limite de demandes atteinte\N{NO-BREAK SPACE}: patientez quelques minutes, puis relancez.",
         "error_code": "rate_limited",
         "http_status": 429,
     }
@@ -156,6 +156,20 @@ async def test_what_the_relay_refuses_itself_is_said_likewise(
     assert not upstream.heard
 
 
+@pytest.mark.parametrize(("function", "body"), HEARD)
+@pytest.mark.parametrize(("status", "cue"), [(401, "(Authorization)"), (503, "(unavailable)")])
+async def test_what_only_the_page_reads_is_said_to_a_launch_only(
+    relay: Relay, upstream: ScriptedServer, function: str, body: dict[str, str], status: int, cue: str
+) -> None:
+    upstream.script(answer(status, {"error": "…"}))
+
+    sentence = (await relay.post(function, json=body, headers=HEADERS)).json()["error"]
+
+    assert (cue in sentence) == (function == "executive-run")
+    assert "  " not in sentence
+    assert re.search(r"\w\)?\N{NO-BREAK SPACE}: \w", sentence)
+
+
 async def test_a_report_is_left_as_it_is(relay: Relay, upstream: ScriptedServer) -> None:
     report = {"success": True, "run_type": "CODE_REVIEW", "executive_summary": "## 401 lignes revues"}
     upstream.script(answer(200, report))
@@ -172,11 +186,11 @@ async def test_a_report_is_left_as_it_is(relay: Relay, upstream: ScriptedServer)
 @pytest.mark.parametrize(
     ("progress", "beginning"),
     [
-        ("running", "Le run continue en arrière-plan ; "),
-        ("pending", "La demande est enregistrée ; "),
-        ("completed", "Ce run est déjà terminé ; "),
-        ("failed", "Ce run est déjà terminé ; "),
-        (None, "Le run continue en arrière-plan ; "),
+        ("running", "Le run continue en arrière-plan\N{NO-BREAK SPACE}; "),
+        ("pending", "La demande est enregistrée\N{NO-BREAK SPACE}; "),
+        ("completed", "Ce run est déjà terminé\N{NO-BREAK SPACE}; "),
+        ("failed", "Ce run est déjà terminé\N{NO-BREAK SPACE}; "),
+        (None, "Le run continue en arrière-plan\N{NO-BREAK SPACE}; "),
     ],
 )
 async def test_a_run_that_goes_on_is_not_shown_as_finished(

@@ -49,7 +49,7 @@ async def test_the_database_is_asked_as_the_caller_with_the_key_the_workers_were
     assert not keys
     told = response.json()
     assert response.status_code == 202
-    assert told.pop("executive_summary").startswith("La demande est enregistrée ; ")
+    assert told.pop("executive_summary").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
     assert told == {"success": True, "status": "pending", "run_id": RUN_ID, "run_type": "CODE_REVIEW"}
 
 
@@ -84,7 +84,7 @@ async def test_a_browser_is_told_that_the_run_is_kept(start_relay: StartRelay, s
 
     told = response.json()
     assert (response.status_code, response.headers["x-relay-status"]) == (200, "202")
-    assert told.pop("error").startswith("La demande est enregistrée ; ")
+    assert told.pop("error").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
     assert told == {
         "success": False,
         "error_code": "run_accepted",
@@ -106,7 +106,7 @@ async def test_a_run_that_is_kept_through_a_pause_is_told_as_that(
 
     assert (other.status_code, other.json()["paused"]) == (202, True)
     for sentence in (page.json()["error"], other.json()["executive_summary"]):
-        assert sentence.startswith("Les runs sont en pause ; ")
+        assert sentence.startswith("Les runs sont en pause\N{NO-BREAK SPACE}; ")
 
 
 @pytest.mark.parametrize(

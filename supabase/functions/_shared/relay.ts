@@ -46,7 +46,8 @@ const LAUNCH: FunctionName = "executive-run";
 /**
  * What a screen shows after an error. The page chooses its toast by words of the sentence, in this order:
  * "Authorization" (session), "Permissions", "Limite", "unavailable" (the model); any other sentence is shown itself.
- * So these are constants: no figure, no id, nothing that somebody else wrote.
+ * So these are constants: no figure, no id, nothing that somebody else wrote. Only a launch is told that way; elsewhere
+ * the page shows the sentence, without the cue.
  */
 const SENTENCES = new Map<unknown, string>([
   ["unauthenticated", "Session expirée (Authorization) : reconnectez-vous, puis relancez."],
@@ -73,6 +74,8 @@ const SENTENCES = new Map<unknown, string>([
   ["workers_silent", "Le service des runs ne répond pas : vérifiez la liste des runs avant de relancer."],
   ["internal_error", "Une erreur interne est survenue : l'équipe technique la trouvera dans les journaux."],
 ]);
+
+const CUE = / \((?:Authorization|unavailable)\)/;
 
 /** What an error is called when it does not say so, or by a name without a sentence. */
 const CODE_OF_STATUS = new Map([
@@ -153,7 +156,7 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const action = isRead ? parseFields(body)["action"] : undefined;
     // The page's launch button stays stuck after an answer that is quicker than its animation.
     if (name === LAUNCH) await sleep(began + readMilliseconds("RELAY_MIN_MS", 1600) - performance.now());
-    return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(answer) : answer);
+    return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(name, answer) : answer);
   };
 }
 
@@ -250,7 +253,7 @@ async function askDatabase(call: Call): Promise<Answer> {
 }
 
 /** Put an answer in the only form of which a screen shows more than that something failed: a 200 with `error`. */
-function sayToScreen(answer: Answer): Answer {
+function sayToScreen(name: FunctionName, answer: Answer): Answer {
   const { status } = answer;
   if (status < 400 && status !== 202) return answer;
   const { error_code: code, status: progress, paused, run_id, run_type } = parseFields(answer.body);
@@ -261,7 +264,8 @@ function sayToScreen(answer: Answer): Answer {
     Object.assign(told, { error, error_code: "run_accepted", run_id, run_type });
   } else {
     const usual = CODE_OF_STATUS.get(status) ?? "internal_error";
-    told["error"] = SENTENCES.get(code) ?? SENTENCES.get(usual);
+    const sentence = SENTENCES.get(code) ?? SENTENCES.get(usual);
+    told["error"] = name === LAUNCH ? sentence : sentence?.replace(CUE, "");
     told["error_code"] = typeof code === "string" && /^[a-z_]{1,64}$/.test(code) ? code : usual;
   }
   return say(200, told, { ...answer.headers, "x-relay-status": `${status}` });
@@ -288,7 +292,10 @@ function refuse(status: number, code: string, headers: Record<string, string> = 
 }
 
 function say(status: number, fields: Fields, headers: Record<string, string> = {}): Answer {
-  return { status, body: JSON.stringify(fields), headers: { "content-type": "application/json", ...headers } };
+  // No line of French begins with one of these: the space before them does not break.
+  const typeset = (_: string, value: unknown): unknown =>
+    typeof value === "string" ? value.replace(/ (?=[:;!?])/g, "\u00a0") : value;
+  return { status, body: JSON.stringify(fields, typeset), headers: { "content-type": "application/json", ...headers } };
 }
 
 /** The fields of a JSON object; none if it is anything else. */
