@@ -4,12 +4,12 @@ import random
 from datetime import timedelta
 
 
-def draw_delay(attempt: int, *, base: timedelta, cap: timedelta, rng: random.Random) -> timedelta:
+def draw_delay(attempt: int, *, base: timedelta, cap: timedelta, rng: random.Random, growth: float = 2.0) -> timedelta:
     """Draw a delay for the given attempt (1 is the first): uniform in [half, whole] of the capped exponential.
 
     Half of it is kept as a floor so that a retry is never immediate; the other half is drawn so that
     workers that failed together do not come back together.
     """
-    exponent = min(attempt - 1, 64)  # beyond this every cap is reached, and 2**n would only grow
-    whole = min(base.total_seconds() * 2.0**exponent, cap.total_seconds())
+    exponent = min(attempt - 1, 64)  # beyond this every cap is reached, and the power would only grow
+    whole = min(base.total_seconds() * growth**exponent, cap.total_seconds())
     return timedelta(seconds=whole * (0.5 + rng.random() / 2))

@@ -19,7 +19,7 @@ from workers.executive_run.steps import Step
 from workers.ports import Meter, Subject
 from workers.settings import WorkerSettings
 
-SETTINGS = WorkerSettings(RETRY_BASE_SECONDS=10, RETRY_CAP_SECONDS=60)
+SETTINGS = WorkerSettings(RETRY_BASE_SECONDS=10, RETRY_CAP_SECONDS=600)
 GAP = Gap(source="stripe", label="Stripe · revenus", reason=GapReason.NOT_CONFIGURED, sentence="La clé manque.")
 
 
@@ -84,6 +84,12 @@ async def test_what_may_pass_is_tried_again_and_says_so(make: partial[ExecutiveR
     assert settlement.outcome is Outcome.RETRY
     assert settlement.summary.endswith("Une nouvelle tentative est prévue automatiquement (2 restantes).")
     assert timedelta(seconds=5) <= settlement.retry_in <= timedelta(seconds=10)
+
+
+async def test_the_second_pause_outlasts_an_outage_of_minutes(make: partial[ExecutiveRun]) -> None:
+    settlement = await execute(make(gateway=FakeGateway(errors.GatewayUnavailable())), attempt=2)
+
+    assert timedelta(seconds=80) <= settlement.retry_in <= timedelta(seconds=160)
 
 
 async def test_no_secret_of_an_error_reaches_the_runs_log(make: partial[ExecutiveRun]) -> None:

@@ -42,6 +42,9 @@ _MODEL_LABEL: Final = "Lovable AI Gateway"
 # Some services ask for a day. Until it has ended, the run answers for every later request of its kind: tomorrow's
 # brief must not be swallowed by today's.
 _LONGEST_WAIT: Final = timedelta(hours=1)
+# With few attempts, the first pause is for a hiccup, and the second for an outage, which takes minutes: by default a
+# quarter of a minute, then up to four.
+_RETRY_GROWTH: Final = 16.0
 
 
 class ExecutiveRun:
@@ -152,7 +155,11 @@ class ExecutiveRun:
     def _retry_delay(self, claim: Claim, error: WorkersError) -> timedelta:
         asked = error.retry_after if isinstance(error, GatewayError) else None
         drawn = draw_delay(
-            claim.attempt, base=self._settings.retry_base, cap=self._settings.retry_cap, rng=self._random
+            claim.attempt,
+            base=self._settings.retry_base,
+            cap=self._settings.retry_cap,
+            rng=self._random,
+            growth=_RETRY_GROWTH,
         )
         return drawn if asked is None else min(max(asked, drawn), _LONGEST_WAIT)
 
