@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 _JITTER: Final = 0.15
 # A worker that is told to stop may outlive its grace period by no more than this.
 _HAND_BACK_SECONDS: Final = 10
+# Nothing hangs on the last word: who leaves without it is taken for dead.
+_LEAVE_SECONDS: Final = 2
 # The run types of which a process takes only so many at once.
 _MAX_PARALLEL: Final = {
     run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
@@ -108,6 +110,7 @@ class Loop:
             await self._drain()
         finally:
             await _end([*chores, *background])
+        await self._answer("leave", self._leave())
         log.info("worker.stopped", worker_id=self._worker_id)
 
     # ── Somebody waits for a run ─────────────────────────────────────────────────────────────
@@ -315,6 +318,10 @@ class Loop:
         released = await self._answer("release", self._hand_back(left))
         if released is not None:
             log.info("runs.released", released=released)
+
+    async def _leave(self) -> None:
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            await self._store.leave()
 
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
         async with asyncio.timeout(_HAND_BACK_SECONDS):

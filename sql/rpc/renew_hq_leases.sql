@@ -1,4 +1,5 @@
--- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives.
+-- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives; without a heartbeat,
+-- that it has stopped: it is forgotten, so that a silent worker is one that died.
 -- Fenced by the lease tokens. Idempotent. Waits for nobody: a lease that is being written stays as it is this time.
 -- Raises nothing. Answers each run's state: held, cancelled (stop, somebody cancelled it) or lost (stop).
 create or replace function public.renew_hq_leases(
@@ -12,11 +13,15 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
+  if p_heartbeat is null then
+    delete from hq.worker_heartbeats where worker_id = p_worker_id;
+  end if;
   insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at)
   select p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases), h.realtime, h.started_at
   from jsonb_to_record(p_heartbeat) as h (
     version text, concurrency integer, realtime text, started_at timestamptz
   )
+  where p_heartbeat is not null
   on conflict (worker_id) do update set
     version = excluded.version,
     concurrency = excluded.concurrency,

@@ -75,6 +75,17 @@ async def test_a_stopping_worker_takes_no_more_work(hq: Hq) -> None:
     assert hq.run(late)["status"] == "pending"
 
 
+async def test_a_worker_that_stops_is_gone_from_the_list_and_one_that_dies_is_not(hq: Hq) -> None:
+    stopped, died = await hq.worker(), await hq.worker()
+    assert len(hq.rows("select * from hq.workers")) == 2
+
+    died.signal(signal.SIGKILL)
+    stopped.signal(signal.SIGTERM)
+    await stopped.exit_code()
+
+    assert len(hq.rows("select * from hq.workers")) == 1
+
+
 async def test_an_idle_worker_stops_at_once(hq: Hq) -> None:
     worker = await hq.worker(live=True, SHUTDOWN_GRACE_SECONDS=60, SWEEP_SECONDS=60)
 

@@ -111,6 +111,16 @@ def test_renewing_and_handing_back_at_once_never_deadlock(database: Database, ba
             assert set(renewal.result().values()) <= {"held", "lost"}
 
 
+def test_a_worker_that_has_stopped_is_forgotten_and_no_other(database: Database) -> None:
+    _renew(database.sql)
+    _renew(database.sql, worker_id="worker-2")
+
+    for _ in range(2):
+        call(database.sql, "renew_hq_leases", worker_id="worker-1", leases=[], lease_seconds=30, heartbeat=None)
+
+    assert database.one("select worker_id from hq.worker_heartbeats")["worker_id"] == "worker-2"
+
+
 def test_a_renewal_notes_that_the_worker_lives(database: Database) -> None:
     claimed = start(database)
 

@@ -58,6 +58,7 @@ class FakeStore:
         self.renewals: list[list[Lease]] = []
         self.released: list[tuple[Lease, Usage]] = []
         self.rescues = 0
+        self.has_left = False
         self.slots: list[Mapping[str, int]] = []
         self.requests: list[tuple[OwnerRequest, bool]] = []
         self.ended: dict[RunId, EndedRun] = {}
@@ -108,6 +109,10 @@ class FakeStore:
         self.renewals.append(list(leases))
         await self._pass("renew")
         return {lease.run_id: self.states.get(lease.run_id, LeaseState.HELD) for lease in leases}
+
+    async def leave(self) -> None:
+        await self._pass("leave")
+        self.has_left = True
 
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
         await self._pass("release")

@@ -346,6 +346,7 @@ async def test_on_stop_work_may_end_within_the_grace_period(store: FakeStore, wo
 
     assert len(store.settlements) == 1
     assert not store.released
+    assert store.has_left
 
 
 async def test_on_stop_what_cannot_end_in_time_is_handed_back(store: FakeStore, work: Work) -> None:
@@ -385,6 +386,18 @@ async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
         stop.set()
 
     assert not store.released
+
+
+async def test_a_worker_that_cannot_say_that_it_leaves_stops_all_the_same(
+    store: FakeStore, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.loop._LEAVE_SECONDS", 0.1)
+    store.faults["leave"] = asyncio.Event().wait
+
+    async with asyncio.timeout(2), running(store, work) as stop:
+        stop.set()
+
+    assert not store.has_left
 
 
 async def test_a_hint_is_followed_at_once(store: FakeStore, work: Work) -> None:

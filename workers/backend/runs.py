@@ -90,6 +90,10 @@ class SupabaseRunStore:
         )
         return await rpc.renew_hq_leases(self._client, self._worker_id, leases, self._settings.lease, heartbeat)
 
+    async def leave(self) -> None:
+        """Note that the worker has stopped. Raises: BackendError."""
+        await rpc.renew_hq_leases(self._client, self._worker_id, [], self._settings.lease, None)
+
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
         """Hand runs back without counting an attempt, and note what they billed. Raises: BackendError."""
         return await self._insist(lambda: rpc.release_hq_runs(self._client, attempts))

@@ -182,6 +182,9 @@ class RunStore(Protocol):
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
         """Renew leases and note that the worker lives."""
 
+    async def leave(self) -> None:
+        """Note that the worker has stopped."""
+
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
         """Hand runs back without counting an attempt, and note what they billed."""
 

@@ -178,14 +178,14 @@ def _end(end: End) -> dict[str, JsonValue]:
 
 
 async def renew_hq_leases(
-    client: AsyncClient, worker_id: str, leases: Sequence[Lease], lease: timedelta, heartbeat: Heartbeat
+    client: AsyncClient, worker_id: str, leases: Sequence[Lease], lease: timedelta, heartbeat: Heartbeat | None
 ) -> dict[RunId, LeaseState]:
-    """Renew the worker's leases and note that it lives. Idempotent. Raises: BackendError."""
+    """Renew the worker's leases and note that it lives, or has stopped (None). Idempotent. Raises: BackendError."""
     params = {
         "p_worker_id": worker_id,
         "p_leases": [_lease(lease) for lease in leases],
         "p_lease_seconds": lease.total_seconds(),
-        "p_heartbeat": heartbeat.model_dump(mode="json"),
+        "p_heartbeat": None if heartbeat is None else heartbeat.model_dump(mode="json"),
     }
     rows = await call(client, "renew_hq_leases", params, _RENEWED)
     return {row.run_id: row.state for row in rows}
