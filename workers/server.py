@@ -46,12 +46,16 @@ class Conversation(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request; refuse one that is all head."""
-        if self._patience is None:
-            self._wait()
+        self._wait()
         self._unheard += len(data)
         super().data_received(data)
         if self._unheard > _HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
+
+    def on_message_begin(self) -> None:
+        """Hear a request begin, perhaps in the same piece as the end of another."""
+        self._wait()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Hear what the request is."""
@@ -69,8 +73,12 @@ class Conversation(HttpToolsProtocol):
         self._stop_waiting()
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if nobody had asked for another protocol: which a stranger may do, as often as he likes."""
+
     def _wait(self) -> None:
-        self._patience = self.loop.call_later(self.whole_within_seconds, self._give_up)
+        if self._patience is None:
+            self._patience = self.loop.call_later(self.whole_within_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
@@ -79,6 +87,9 @@ class Conversation(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._patience = None
+        if self.pipeline:  # an earlier request is being answered, and nothing is read meanwhile
+            self._wait()
+            return
         # A line break too many, after a request that is being answered, is nothing to wait for.
         if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
             self.transport.close()

@@ -88,6 +88,16 @@ async def test_an_answer_may_take_longer_than_a_request(caller: _Caller) -> None
     assert b"heard" in await caller.say([slow])
 
 
+@pytest.mark.parametrize("between", [b"", None], ids=["in one piece", "in two"])
+async def test_half_a_request_behind_another_costs_nobody_the_answer(caller: _Caller, between: bytes | None) -> None:
+    whole = _WHOLE.replace(b"POST /", b"POST " + _SLOW.encode())
+    half = _HEAD + b"content-length: 10\r\n\r\n{"
+
+    told = await caller.say([whole, half] if between is None else [between.join([whole, half])])
+
+    assert told.count(b"heard") == 1
+
+
 async def test_a_line_break_too_many_costs_nobody_the_answer(caller: _Caller) -> None:
     slow = _WHOLE.replace(b"POST /", b"POST " + _SLOW.encode())
 
