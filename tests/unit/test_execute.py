@@ -86,10 +86,15 @@ async def test_what_may_pass_is_tried_again_and_says_so(make: partial[ExecutiveR
     assert timedelta(seconds=5) <= settlement.retry_in <= timedelta(seconds=10)
 
 
-async def test_the_second_pause_outlasts_an_outage_of_minutes(make: partial[ExecutiveRun]) -> None:
-    settlement = await execute(make(gateway=FakeGateway(errors.GatewayUnavailable())), attempt=2)
+@pytest.mark.parametrize(
+    ("trigger", "at_most"), [("manual", 20), ("schedule", 160), ("autopilot", 160), ("retry", 160)]
+)
+async def test_where_nobody_waits_the_second_pause_outlasts_an_outage_of_minutes(
+    make: partial[ExecutiveRun], trigger: str, at_most: int
+) -> None:
+    settlement = await execute(make(gateway=FakeGateway(errors.GatewayUnavailable())), attempt=2, trigger=trigger)
 
-    assert timedelta(seconds=80) <= settlement.retry_in <= timedelta(seconds=160)
+    assert timedelta(seconds=at_most / 2) <= settlement.retry_in <= timedelta(seconds=at_most)
 
 
 async def test_no_secret_of_an_error_reaches_the_runs_log(make: partial[ExecutiveRun]) -> None:

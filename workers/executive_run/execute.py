@@ -42,9 +42,10 @@ _MODEL_LABEL: Final = "Lovable AI Gateway"
 # Some services ask for a day. Until it has ended, the run answers for every later request of its kind: tomorrow's
 # brief must not be swallowed by today's.
 _LONGEST_WAIT: Final = timedelta(hours=1)
-# With few attempts, the first pause is for a hiccup, and the second for an outage, which takes minutes: by default a
-# quarter of a minute, then up to four.
-_RETRY_GROWTH: Final = 16.0
+# A person who waits is told within her patience, and asks again herself. Where nobody does, the first pause is for a
+# hiccup and the second for an outage, which takes minutes: by default a quarter of a minute, then up to four.
+_RETRY_GROWTH: Final = {"manual": 2.0}
+_PATIENT_GROWTH: Final = 16.0
 
 
 class ExecutiveRun:
@@ -159,7 +160,7 @@ class ExecutiveRun:
             base=self._settings.retry_base,
             cap=self._settings.retry_cap,
             rng=self._random,
-            growth=_RETRY_GROWTH,
+            growth=_RETRY_GROWTH.get(claim.trigger, _PATIENT_GROWTH),
         )
         return drawn if asked is None else min(max(asked, drawn), _LONGEST_WAIT)
 
