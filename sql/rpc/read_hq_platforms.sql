@@ -21,8 +21,10 @@ as $$
 #variable_conflict use_column
 begin
   return query
-    select p.key, p.name, p.description, p.github_url, p.status, p.status_reason,
-      nullif(p.uptime_percent, 'NaN'), case when isfinite(p.last_release_at) then p.last_release_at end
+    -- Cast, because the types of the host's columns are the host's to change.
+    select p.key::text, p.name::text, p.description::text, p.github_url::text, p.status::text, p.status_reason::text,
+      nullif(p.uptime_percent::numeric, 'NaN'),
+      case when isfinite(p.last_release_at) then p.last_release_at::timestamptz end
     from hq.platforms as p
     where p_platform_key is null or p.key = p_platform_key
     order by p.name;

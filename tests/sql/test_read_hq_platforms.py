@@ -12,6 +12,14 @@ def test_every_platform_is_read_by_name_as_the_owner_sees_it(service: Connection
     assert read == [{name: platform[name] for name in read[0]} for platform in seen]
 
 
+def test_the_host_may_change_the_types_of_its_columns(database: Database, service: Connection) -> None:
+    before = call(service, "read_hq_platforms")
+    database.run("alter table hq.platforms alter column name type varchar(80)")
+    database.run("alter table hq.platforms alter column uptime_percent type double precision")
+
+    assert call(service, "read_hq_platforms") == before
+
+
 def test_one_platform_is_read_by_its_key(database: Database, service: Connection) -> None:
     database.run("update hq.platforms set status = 'red', status_reason = 'Panne' where key = 'nearvity'")
 
