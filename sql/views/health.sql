@@ -89,7 +89,7 @@ ours (controle, etat, phrase, detail) as (
   from (
     select
       max(concat_ws(' · ', c.value ->> 'reason', c.value ->> 'since')) as detail,
-      bool_or(coalesce(c.value ->> 'paused', c.value #>> '{}') not in ('true', 'false')) as is_odd
+      bool_or(c.value not in ('true', 'false') and coalesce(c.value ->> 'paused', '') not in ('true', 'false')) as is_odd
     from hq.system_config as c
     where c.key = 'runs_paused'
   ) as p
@@ -108,10 +108,16 @@ ours (controle, etat, phrase, detail) as (
   cross join lateral (
     select bool_or(
       jsonb_typeof(c.value) <> 'object'
-      or c.value -> 'monthly_target_eur' <> to_jsonb(b.target_eur)
-      or c.value -> 'alert_threshold_pct' <> to_jsonb(b.threshold_pct)
+      or c.value <> '{}' and not c.value ?| array['monthly_target_eur', 'alert_threshold_pct', 'alerts_enabled']
+      or case jsonb_typeof(s.given)
+        when 'number' then round(s.given::numeric, 2) <> s.applied
+        else s.given is not null
+      end
     ) as is_odd
     from hq.system_config as c
+    cross join lateral (values
+      (c.value -> 'monthly_target_eur', b.target_eur), (c.value -> 'alert_threshold_pct', b.threshold_pct)
+    ) as s (given, applied)
     where c.key = 'ai_budget'
   ) as o
   union all

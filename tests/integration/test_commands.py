@@ -46,6 +46,22 @@ async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any
     assert "run.completed" in emocare("logs")
 
 
+def test_a_database_that_gives_up_is_not_called_unreachable(hq: Hq, emocare: Any) -> None:
+    database, role = hq.one("select current_database() as database, current_user as role").values()
+    hq.database.run(f'alter role "{role}" in database "{database}" set statement_timeout = 1')
+
+    told = emocare("migrate", code=69)
+
+    assert "57014" in told
+    assert "--database-url" not in told
+
+
+def test_who_asks_during_a_pause_is_told_what_ends_it(hq: Hq, emocare: Any) -> None:
+    hq.database.run("select hq.pause_runs('travaux')")
+
+    assert "select hq.resume_runs();" in emocare("run", "SEO_AUDIT")
+
+
 def test_who_waits_for_a_run_that_does_not_start_is_told_where_to_look(hq: Hq) -> None:
     run_id = hq.ask("SEO_AUDIT", force=False)
     hq.database.run("update hq.runs set created_at = now() - interval '1 minute' where id = %s", run_id)

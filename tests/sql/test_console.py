@@ -641,8 +641,10 @@ def test_health_follows_the_budget(database: Database) -> None:
         ("ai_budget", {"monthly_target_eur": "250"}, {"monthly_target_eur": 250}, "Budget IA"),
         ("ai_budget", {"alert_threshold_pct": 800}, {"alert_threshold_pct": 90.5}, "Budget IA"),
         ("ai_budget", 250, {}, "Budget IA"),
+        ("ai_budget", {"target": 100}, {"monthly_target_eur": 33.333, "alert_threshold_pct": 66.6666}, "Budget IA"),
         ("runs_paused", {"paused": "oui"}, {"paused": False}, "Pause"),
         ("runs_paused", "oui", False, "Pause"),
+        ("runs_paused", "true", {"paused": "false"}, "Pause"),
     ],
 )
 def test_health_tells_of_a_setting_that_is_not_applied_as_it_stands(

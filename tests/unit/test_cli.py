@@ -199,6 +199,18 @@ def test_a_named_file_that_cannot_be_read_is_one_line_and_code_78(
     assert_one_line(result, name, fault)
 
 
+def test_who_did_not_answer_in_time_is_not_this_machine(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(**_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("workers.cli.app", wait)
+
+    result = emocare("runs")
+
+    assert result.code == 69
+    assert_one_line(result, "did not answer in time")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
 @pytest.mark.parametrize("command", [["sql"], ["env"], ["registry", "list"]])
 def test_a_full_disk_is_one_line_and_code_74(command: list[str]) -> None:

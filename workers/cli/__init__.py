@@ -84,6 +84,9 @@ def main() -> None:
     except WorkersError as error:
         _tell(str(error))
         sys.exit(exit_code(error))
+    except TimeoutError:
+        _tell("Something that was asked did not answer in time: try again.")
+        sys.exit(exit_code(BackendUnavailable()))
     except OSError as error:
         _tell(": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part))
         sys.exit(_IO_FAILED)

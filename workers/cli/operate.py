@@ -99,6 +99,8 @@ def migrate(
         raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
         told = redact(_first_line(error))
+        if error.sqlstate is not None:  # it answered: a full disk, a statement cut short
+            raise BackendUnavailable(f"The database gave up: {error.sqlstate} {told}.") from error
         raise BackendUnavailable(f"No connection to the database: {told}. Check --database-url.") from error
     except psycopg.ProgrammingError as error:
         if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it

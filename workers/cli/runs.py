@@ -89,7 +89,8 @@ def run(
             ticket = await _request(client, request)
             if not as_json:
                 verb = "created" if ticket.created else f"answers your request ({ticket.reason})"
-                console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}")
+                held = "; everything is paused, until `select hq.resume_runs();`" if ticket.is_held else ""
+                console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}{held}")
             if not wait:
                 return ticket, None
             return ticket, await _follow(client, ticket.run_id, silent=as_json)
