@@ -8,9 +8,9 @@ from devstack.postgres import PostgresCluster
 
 
 def has_extension(cluster: PostgresCluster, name: str) -> bool:
-    """Tell whether an extension can be created; fail in CI where devstack/install.sh should have brought it."""
+    """Tell whether an extension can be created; fail in CI, unless the wheel, which has none, was asked for."""
     there = cluster.has_pg_cron if name == "pg_cron" else cluster.has_extension(name)
-    if not there and os.environ.get("CI") and cluster.flavour != "embedded":
+    if not there and os.environ.get("CI") and os.environ.get("DEVSTACK_POSTGRES") != "embedded":
         pytest.fail(f"{name} is missing: devstack/install.sh installs it")
     return there
 
