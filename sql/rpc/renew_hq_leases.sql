@@ -15,19 +15,19 @@ as $$
 begin
   if p_heartbeat is null then
     delete from hq.worker_heartbeats where worker_id = p_worker_id;
+  else
+    insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at)
+    select p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases), h.realtime, h.started_at
+    from jsonb_to_record(p_heartbeat) as h (
+      version text, concurrency integer, realtime text, started_at timestamptz
+    )
+    on conflict (worker_id) do update set
+      version = excluded.version,
+      concurrency = excluded.concurrency,
+      running = excluded.running,
+      realtime = excluded.realtime,
+      seen_at = now();
   end if;
-  insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at)
-  select p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases), h.realtime, h.started_at
-  from jsonb_to_record(p_heartbeat) as h (
-    version text, concurrency integer, realtime text, started_at timestamptz
-  )
-  where p_heartbeat is not null
-  on conflict (worker_id) do update set
-    version = excluded.version,
-    concurrency = excluded.concurrency,
-    running = excluded.running,
-    realtime = excluded.realtime,
-    seen_at = now();
 
   return query
   with given as (

@@ -12,7 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 from shared.backoff import draw_delay
 from shared.errors import BackendError, GatewayError, LeaseLost, RunCrashed, RunTimedOut, WorkersError
 from shared.findings import Collected
-from shared.registry import RunType, SourceName, find_run_type
+from shared.registry import RunType, SourceName, Trigger, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
 from workers.executive_run.compose import compose
 from workers.executive_run.sanitise import sanitise_report
@@ -44,7 +44,7 @@ _MODEL_LABEL: Final = "Lovable AI Gateway"
 _LONGEST_WAIT: Final = timedelta(hours=1)
 # A person who waits is told within her patience, and asks again herself. Where nobody does, the first pause is for a
 # hiccup and the second for an outage, which takes minutes: by default a quarter of a minute, then up to four.
-_RETRY_GROWTH: Final = {"manual": 2.0}
+_PROMPT_GROWTH: Final = 2.0
 _PATIENT_GROWTH: Final = 16.0
 
 
@@ -160,7 +160,7 @@ class ExecutiveRun:
             base=self._settings.retry_base,
             cap=self._settings.retry_cap,
             rng=self._random,
-            growth=_RETRY_GROWTH.get(claim.trigger, _PATIENT_GROWTH),
+            growth=_PROMPT_GROWTH if claim.trigger == Trigger.MANUAL else _PATIENT_GROWTH,
         )
         return drawn if asked is None else min(max(asked, drawn), _LONGEST_WAIT)
 
