@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 from pydantic import HttpUrl, SecretStr
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from devstack.stack import Stack, Tuning
 from devstack.vendors import VendorsClient
@@ -63,16 +64,11 @@ class Rig:
             run_type,
         )
 
+    # A worker may be looking at the same tables in another order.
+    @retry(retry=retry_if_exception_type(psycopg.errors.DeadlockDetected), stop=stop_after_attempt(6), reraise=True)
     def empty(self) -> None:
         """Forget all runs."""
-        for patience in range(5, -1, -1):
-            try:
-                self.sql.execute("truncate hq.runs, hq.structured_logs, hq.audit_logs cascade")
-            except psycopg.errors.DeadlockDetected:  # a worker was looking at the same tables in another order
-                if not patience:
-                    raise
-            else:
-                return
+        self.sql.execute("truncate hq.runs, hq.structured_logs, hq.audit_logs cascade")
 
     async def until(self, query: str, *params: object) -> None:
         """Wait until a query answers a number that is not zero."""

@@ -289,9 +289,10 @@ def find_differences(state: rpc.SchemaState) -> list[str]:
     Raises: ConfigurationError where something is missing, naming the command that brings it up to date.
     """
     files = read_files()
-    missing = [f.name for f in files if f.name not in (state.migrations | state.functions)]
+    known = state.migrations | state.functions
+    missing = [f.name for f in files if f.name not in known]
     if missing:
         raise ConfigurationError(
             f"The database lacks {', '.join(missing)}. Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
         )
-    return [f.name for f in files if (state.migrations | state.functions)[f.name] != f.sha256]
+    return [f.name for f in files if known[f.name] != f.sha256]

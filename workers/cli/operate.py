@@ -30,7 +30,7 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
-from workers.logs import configure_logs, redact
+from workers.logs import configure_logs
 from workers.ports import Check, CheckState
 from workers.settings import Settings, SupabaseSettings, render_env_example
 
@@ -98,7 +98,7 @@ def migrate(
     except psycopg.errors.LockNotAvailable as error:
         raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
-        told = redact(_first_line(error))
+        told = _first_line(error)
         if error.sqlstate is not None:  # it answered: a full disk, a statement cut short
             raise BackendUnavailable(f"The database gave up: {error.sqlstate} {told}.") from error
         raise BackendUnavailable(f"No connection to the database: {told}. Check --database-url.") from error
