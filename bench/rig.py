@@ -24,8 +24,8 @@ from workers.backend.client import open_client
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
-from workers.loop import Loop
 from workers.ports import RunExecutor, Wakeups
+from workers.runtime.worker import Loop
 from workers.settings import RealtimeSettings, SupabaseSettings, WorkerSettings
 
 PATIENCE = timedelta(minutes=5)

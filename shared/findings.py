@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.facts import Fact
+from shared.frozen import Fact
 
 
 class GapReason(StrEnum):

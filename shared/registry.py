@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared.errors import UnknownRunType
-from shared.facts import Fact
+from shared.frozen import Fact
 
 KEY_PATTERN: Final = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
 """The shape of a run type's key."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.facts import Fact
+from shared.frozen import Fact
 
 RunId = NewType("RunId", UUID)
 LeaseToken = NewType("LeaseToken", int)

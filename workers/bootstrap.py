@@ -21,7 +21,6 @@ from workers import outbound
 from workers.ai_scheduler.contract import SchedulerRequest
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.ai_scheduler.launch import Autopilot
-from workers.asgi import Address, build_app
 from workers.backend import rpc
 from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
@@ -32,24 +31,22 @@ from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.backend.watching import SupabaseFinanceHistory, SupabaseSiteLog, SupabaseTurns
-from workers.chores import Chore, look_at_plan, purge_in_batches
 from workers.clock import SystemClock
-from workers.desk import Desk
 from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
+from workers.finance.revenue import Treasury
 from workers.finance.stripe import StripeReader
-from workers.finance.treasury import Treasury
 from workers.gateway.chat import ChatGateway
-from workers.health import ApiStatusEndpoint, HealthEndpoint
-from workers.loop import Loop
-from workers.openapi import describe
 from workers.platform_monitor.contract import PlatformMonitorRequest
 from workers.platform_monitor.endpoint import PlatformMonitorEndpoint
 from workers.platform_monitor.probe import SiteProbe
 from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Identity, Source, Subject
-from workers.schema import read_files
+from workers.runtime.launcher import Desk
+from workers.runtime.periodic import Chore, look_at_plan, purge_in_batches
+from workers.runtime.worker import Loop
+from workers.schema.migrations import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
 from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
@@ -62,6 +59,9 @@ from workers.sources.perplexity import PerplexitySource
 from workers.sources.platforms import PlatformsSource
 from workers.sources.stripe import StripeSource
 from workers.stripe_kpis.endpoint import StripeKpisEndpoint
+from workers.web.app import Address, build_app
+from workers.web.health import ApiStatusEndpoint, HealthEndpoint
+from workers.web.openapi import describe
 
 log = structlog.get_logger(__name__)
 

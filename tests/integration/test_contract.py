@@ -24,7 +24,7 @@ from support.hq import RUN_TYPE, Hq
 
 from devstack.functions import FUNCTIONS, start_functions
 from devstack.processes import Processes
-from workers.asgi import PREFIX
+from workers.web.app import PREFIX
 
 FOLDER = Path(__file__).parents[1] / "contract"
 RELAYED = {script.parent.name for script in FUNCTIONS.glob("*/index.ts")}

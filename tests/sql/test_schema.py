@@ -11,7 +11,7 @@ from support.database import Database
 from shared.errors import ConfigurationError
 from shared.registry import JOBS, RUN_TYPES
 from workers import schema
-from workers.schema import SqlFile
+from workers.schema.migrations import SqlFile
 
 
 def test_applying_twice_changes_nothing_the_second_time(bare_database: Database) -> None:

@@ -16,7 +16,7 @@ import typer.main
 
 from shared import errors
 from workers.cli import app, exit_code, main
-from workers.cli.patience import Patience
+from workers.cli.retry import Patience
 from workers.ports import LogLine
 
 RUN = str(uuid4())

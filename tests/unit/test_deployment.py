@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer.main
 
-from workers.asgi import PREFIX
 from workers.cli import app
 from workers.settings import HttpSettings, WorkerSettings
+from workers.web.app import PREFIX
 
 PROJECT = Path(__file__).parents[2]
 FLY = tomllib.loads((PROJECT / "fly.toml").read_text())

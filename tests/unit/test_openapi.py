@@ -7,9 +7,9 @@ import pytest
 import schemathesis
 from pydantic import BaseModel, Field
 
-from workers.asgi import Address, build_app
-from workers.openapi import describe
-from workers.web import Call, Reply
+from workers.web.app import Address, build_app
+from workers.web.exchange import Call, Reply
+from workers.web.openapi import describe
 
 
 class Order(BaseModel):

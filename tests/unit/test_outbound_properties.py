@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.outbound import RETRY_AFTER_CAP, parse_retry_after
+from workers.outbound.http import RETRY_AFTER_CAP, parse_retry_after
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40)

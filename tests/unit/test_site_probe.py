@@ -9,7 +9,7 @@ import pytest
 
 from devstack.vendors import VendorsClient
 from workers.clock import SystemClock
-from workers.outbound import Reply
+from workers.outbound.http import Reply
 from workers.platform_monitor import probe
 from workers.platform_monitor.probe import SiteProbe
 from workers.ports import SiteCheck

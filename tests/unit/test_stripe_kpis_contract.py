@@ -11,7 +11,7 @@ from support.stripe import NOW
 
 from shared.errors import SourceNotConfigured, SourceUnavailable
 from workers.finance.figures import Figures, OtherCurrency
-from workers.finance.treasury import Told
+from workers.finance.revenue import Told
 from workers.stripe_kpis.contract import refuse, render
 
 FIELDS = {

@@ -14,8 +14,8 @@ from support.sources import collect_from
 from devstack.vendors import VendorsClient
 from shared.findings import Collected, Finding, GapReason
 from shared.registry import find_run_type
+from workers.finance.revenue import Treasury
 from workers.finance.stripe import StripeReader
-from workers.finance.treasury import Treasury
 from workers.ports import FinanceSnapshot, Subject
 from workers.settings import StripeSettings
 from workers.sources.stripe import StripeSource

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.registry import ModelTier
+from workers.outbound.usage import DEAREST, PRICES, read_usage
 from workers.ports import Usage
-from workers.usage import DEAREST, PRICES, read_usage
 
 TOKENS = {"prompt_tokens": 1_000_000, "completion_tokens": 100_000, "total_tokens": 1_100_000}
 FLASH = "google/gemini-2.5-flash"

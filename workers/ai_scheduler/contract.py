@@ -12,7 +12,7 @@ from shared.runs import RunId, RunStatus
 from shared.wording import shorten
 from workers.ai_scheduler.launch import Decided
 from workers.ports import EndedRun, LastRun, PlannedJob, PlannedRun, Slot, SlotOutcome
-from workers.web import tell_progress
+from workers.web.exchange import tell_progress
 
 ACTIONS: Final = ("status", "list", "execute", "ai_decide", "cron_trigger")
 """What may be asked, of one of the two or of both."""

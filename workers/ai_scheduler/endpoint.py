@@ -20,7 +20,7 @@ from workers.ai_scheduler.contract import (
 )
 from workers.ai_scheduler.launch import Autopilot
 from workers.ports import Caller, Clock, Identity, Launcher, OwnerRequest, Plan, PlannedJob, RunHistory
-from workers.web import (
+from workers.web.exchange import (
     Call,
     Reply,
     identify_owner,

@@ -7,7 +7,7 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from workers.backend.translate import refuse_bad_status, translated
-from workers.outbound import open_post_transport
+from workers.outbound.http import open_post_transport
 from workers.settings import SupabaseSettings
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from supabase import AsyncClient
 
 from workers.backend import rpc
-from workers.backend.insist import insist
+from workers.backend.retry import insist
 from workers.ports import Opening, RecordedDecision, Usage, Verdict
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.

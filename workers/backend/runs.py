@@ -11,7 +11,7 @@ from shared.errors import BackendError, BackendRejected, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
-from workers.backend.insist import insist
+from workers.backend.retry import insist
 from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION

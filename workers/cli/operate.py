@@ -17,7 +17,7 @@ from rich.table import Table
 
 from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
-from workers import schema, server
+from workers import schema
 from workers.backend import rpc
 from workers.backend.client import ask_auth, open_client
 from workers.bootstrap import find_differences, open_service, open_worker
@@ -33,6 +33,7 @@ from workers.cli.context import (
 from workers.logs import configure_logs
 from workers.ports import Check, CheckState
 from workers.settings import Settings, SupabaseSettings, render_env_example
+from workers.web import server
 
 _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
 _SKEW_SECONDS: Final = 5

@@ -34,7 +34,7 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
-from workers.cli.patience import Patience
+from workers.cli.retry import Patience
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
 

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
 from workers.ports import EndedRun, RunTicket
-from workers.web import tell_wait
+from workers.web.exchange import tell_wait
 
 
 class ExecutiveRunRequest(BaseModel):

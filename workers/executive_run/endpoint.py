@@ -4,7 +4,7 @@ from shared.errors import UnknownRunType
 from shared.runs import RunStatus
 from workers.executive_run.contract import read_request, render_progress, render_report
 from workers.ports import Identity, Journal, Launcher, OwnerRequest
-from workers.web import Call, Reply, identify_owner, read_object, reply_failure
+from workers.web.exchange import Call, Reply, identify_owner, read_object, reply_failure
 
 
 class ExecutiveRunEndpoint:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import AwareDatetime
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.registry import TIME_ZONE
 from workers.finance.mrr import NotComputableError, to_major, value_subscription
 from workers.finance.shapes import Accounts, Subscription

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from shared.facts import Fact
+from shared.frozen import Fact
 
 
 class Tier(Fact):

@@ -29,9 +29,9 @@ from shared.registry import ModelTier
 from workers import outbound
 from workers.gateway.answers import AnswerCut, read_answer, read_status, refusal
 from workers.gateway.breaker import Breaker, Permit
+from workers.outbound.usage import read_usage
 from workers.ports import Answer, Clock, Message, Meter
 from workers.settings import GatewaySettings
-from workers.usage import read_usage
 
 _BACKOFF_BASE: Final = timedelta(seconds=1)
 _BACKOFF_CAP: Final = timedelta(seconds=8)

@@ -3,7 +3,7 @@
 from workers.platform_monitor.contract import read_key, render
 from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Identity
-from workers.web import Call, Reply, identify_owner, read_object
+from workers.web.exchange import Call, Reply, identify_owner, read_object
 
 
 class PlatformMonitorEndpoint:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from workers.ports.surroundings import CheckState
 
 

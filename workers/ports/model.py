@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.registry import ModelTier
 
 

@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from shared.facts import Fact
 from shared.findings import Collected
+from shared.frozen import Fact
 from shared.registry import RunType
 from workers.ports.model import Meter
 

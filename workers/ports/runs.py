@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports.model import Meter, Usage
 from workers.ports.reading import Platform

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, Field
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.registry import Job
 from shared.runs import RunId, RunStatus
 from workers.ports.model import Usage

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.runs import RunStatus
 
 

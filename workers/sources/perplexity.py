@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 from shared.findings import Collected, Finding
 from shared.registry import Search, SourceName
 from shared.wording import clean_line, clean_text, shorten
+from workers.outbound.usage import Price, read_usage
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import PerplexitySettings
 from workers.sources.gaps import label_of
 from workers.sources.vendor import Vendor
-from workers.usage import Price, read_usage
 
 _DEADLINE: Final = timedelta(seconds=19)  # just within the source's own: a search takes its time, and is paid for
 _MAX_BYTES: Final = 512 * 1024

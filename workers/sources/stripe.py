@@ -7,7 +7,7 @@ from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import SourceName
 from shared.wording import clean_line, say_moment, shorten
 from workers.finance.figures import Figures, Plan
-from workers.finance.treasury import Told, Treasury
+from workers.finance.revenue import Told, Treasury
 from workers.ports import SOURCE_TEXT_CHARS, Subject
 from workers.sources.gaps import describe_gap, label_of
 

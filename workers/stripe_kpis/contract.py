@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from shared.errors import SourceError
 from shared.wording import say_moment
 from workers.finance.figures import Figures
-from workers.finance.treasury import Told
+from workers.finance.revenue import Told
 
 
 def render(told: Told) -> dict[str, JsonValue]:

@@ -1,10 +1,10 @@
 """HTTP ↔ figures: `stripe-kpis`, for the owner only."""
 
 from shared.errors import SourceError
-from workers.finance.treasury import Treasury
+from workers.finance.revenue import Treasury
 from workers.ports import Identity
 from workers.stripe_kpis.contract import refuse, render
-from workers.web import Call, Reply, identify_owner
+from workers.web.exchange import Call, Reply, identify_owner
 
 
 class StripeKpisEndpoint:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 from supabase import AsyncClient
 
-from shared.facts import Fact
+from shared.frozen import Fact
 from shared.runs import RunId
 from workers.backend.rpc._call import call
 from workers.ports import (

@@ -6,8 +6,8 @@ from typing import Final
 from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
-from workers.asgi import BODY_BYTES, Address
 from workers.version import VERSION
+from workers.web.app import BODY_BYTES, Address
 
 _ERROR: Final[dict[str, JsonValue]] = {
     "type": "object",

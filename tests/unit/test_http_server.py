@@ -8,7 +8,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from workers.server import Conversation
+from workers.web.server import Conversation
 
 _SLOW = "/slow"
 _HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"

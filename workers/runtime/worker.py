@@ -15,8 +15,6 @@ import structlog
 from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, RunId, RunStatus
-from workers.chores import Chore
-from workers.news import News
 from workers.ports import (
     Announcer,
     Clock,
@@ -29,6 +27,8 @@ from workers.ports import (
     Wakeups,
     WakeupState,
 )
+from workers.runtime.periodic import Chore
+from workers.runtime.waiters import News
 from workers.settings import WorkerSettings
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from datetime import timedelta
 import structlog
 from support.runs import NOW
 
-from workers.chores import look_at_plan, purge_in_batches
 from workers.clock import SystemClock
 from workers.ports import PlannedJob, Purge, Slot, SlotOutcome
+from workers.runtime.periodic import look_at_plan, purge_in_batches
 
 
 class QuickClock(SystemClock):

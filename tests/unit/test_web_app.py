@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from shared.errors import RateLimited, UnknownRunType
-from workers.asgi import BODY_BYTES, Address, build_app
-from workers.web import Call, Reply, read_object
+from workers.web.app import BODY_BYTES, Address, build_app
+from workers.web.exchange import Call, Reply, read_object
 
 URL = "http://workers/functions/v1"
 PAGE = "https://emotionscare.example"

@@ -8,8 +8,8 @@ import structlog
 
 from shared.errors import BackendError
 from shared.runs import RunId, RunStatus
-from workers.loop import Loop
 from workers.ports import Clock, EndedRun, Launch, OwnerRequest, RunStore
+from workers.runtime.worker import Loop
 
 log = structlog.get_logger(__name__)
 

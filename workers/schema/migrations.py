@@ -19,9 +19,9 @@ import psycopg
 
 from shared.errors import ConfigurationError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
-from workers.mirror import render_mirror
+from workers.schema.registry_sync import render_mirror
 
-SQL_FOLDER: Final = Path(__file__).parents[1] / "sql"
+SQL_FOLDER: Final = Path(__file__).parents[2] / "sql"
 
 _MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
 _LOCK_ATTEMPTS: Final = 15

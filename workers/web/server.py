@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import ConfigurationError
-from workers.desk import Desk
-from workers.loop import Loop
+from workers.runtime.launcher import Desk
+from workers.runtime.worker import Loop
 from workers.settings import HttpSettings
 
 log = structlog.get_logger(__name__)

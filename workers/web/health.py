@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from shared.errors import BackendError
 from workers.ports import Clock, Gateway, Identity, QueueState, Wakeups
 from workers.version import VERSION
-from workers.web import Call, Reply, identify
+from workers.web.exchange import Call, Reply, identify
 
 # However many ask, the database is asked once in so many seconds.
 _KEPT_SECONDS: Final = 2.0

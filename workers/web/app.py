@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
-from workers.web import Call, Endpoint, Reply, reply_error
+from workers.web.exchange import Call, Endpoint, Reply, reply_error
 
 log = structlog.get_logger(__name__)
 

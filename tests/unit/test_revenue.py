@@ -11,8 +11,8 @@ from support.clock import FakeClock
 
 from devstack.vendors import VendorsClient
 from shared.errors import BackendUnavailable, SourceError, SourceNotConfigured
+from workers.finance.revenue import KEPT, Treasury
 from workers.finance.stripe import StripeReader
-from workers.finance.treasury import KEPT, Treasury
 from workers.ports import FinanceSnapshot
 from workers.settings import StripeSettings
 

@@ -13,11 +13,11 @@ from support.runs import NOW, FakeAnnouncer, FakeStore, fail_with, make_claim
 from shared.errors import BackendUnavailable, RateLimited
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, Outcome, RunStatus, Settlement
-from workers import desk as desk_module
 from workers.clock import SystemClock
-from workers.desk import Desk
-from workers.loop import Loop
 from workers.ports import Acceptance, EndedRun, Look, Meter, OwnerRequest, WakeupState
+from workers.runtime import launcher as desk_module
+from workers.runtime.launcher import Desk
+from workers.runtime.worker import Loop
 from workers.settings import WorkerSettings
 
 REQUEST = OwnerRequest(requester=uuid4(), run_type="CODE_REVIEW")

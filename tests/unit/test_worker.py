@@ -13,10 +13,10 @@ from support.runs import BILL, FakeAnnouncer, FakeStore, fail_with, make_claim
 from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
-from workers.chores import Chore
 from workers.clock import SystemClock
-from workers.loop import Loop
 from workers.ports import Look, Meter, Usage, WakeupState
+from workers.runtime.periodic import Chore
+from workers.runtime.worker import Loop
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -377,7 +377,7 @@ async def test_leases_are_kept_while_work_ends(store: FakeStore, work: Work) -> 
 async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
     store: FakeStore, work: Work, fault: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.loop._HAND_BACK_SECONDS", 0.1)
+    monkeypatch.setattr("workers.runtime.worker._HAND_BACK_SECONDS", 0.1)
     store.claims = [[make_claim()]]
     store.faults["release"] = fault
 
@@ -391,7 +391,7 @@ async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
 async def test_a_worker_that_cannot_say_that_it_leaves_stops_all_the_same(
     store: FakeStore, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.loop._LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr("workers.runtime.worker._LEAVE_SECONDS", 0.1)
     store.faults["leave"] = asyncio.Event().wait
 
     async with asyncio.timeout(2), running(store, work) as stop:

@@ -1,0 +1,33 @@
+"""Calls to somebody else's HTTP: the one way to make them, and what they cost."""
+
+from workers.outbound.http import (
+    CONNECT_TIMEOUT,
+    FAULTS,
+    MAX_BODY_BYTES,
+    RETRY_AFTER_CAP,
+    USER_AGENT,
+    CallFailed,
+    Fault,
+    Reply,
+    call,
+    get,
+    open_http,
+    open_post_transport,
+    parse_retry_after,
+)
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "FAULTS",
+    "MAX_BODY_BYTES",
+    "RETRY_AFTER_CAP",
+    "USER_AGENT",
+    "CallFailed",
+    "Fault",
+    "Reply",
+    "call",
+    "get",
+    "open_http",
+    "open_post_transport",
+    "parse_retry_after",
+]
