@@ -84,8 +84,8 @@ def _start(settings: Settings) -> ForkProcess:
 
 def _work(settings: Settings) -> None:
     async def body() -> None:
-        async with open_worker(settings) as loop:
-            await loop.run(asyncio.Event())
+        async with open_worker(settings) as worker:
+            await worker.run(asyncio.Event())
 
     asyncio.run(body())
 

@@ -25,7 +25,7 @@ from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
 from workers.clock import SystemClock
 from workers.ports import RunExecutor, Wakeups
-from workers.runtime.worker import Loop
+from workers.runtime.worker import Worker
 from workers.settings import RealtimeSettings, SupabaseSettings, WorkerSettings
 
 PATIENCE = timedelta(minutes=5)
@@ -146,7 +146,7 @@ def open_rig(*, tuning: Tuning | None = None) -> Iterator[Rig]:
 @contextlib.asynccontextmanager
 async def open_loop(
     rig: Rig, execute: RunExecutor, *, settings: WorkerSettings, wakeups: Wakeups | None = None
-) -> AsyncIterator[Loop]:
+) -> AsyncIterator[Worker]:
     """Run the worker's loop in this process with another executor, until the block ends."""
     clock = SystemClock()
     stop = asyncio.Event()
@@ -155,7 +155,7 @@ async def open_loop(
         open_announcer(rig.supabase, client, clock=clock, look_every=settings.sweep_every) as announcer,
     ):
         store = SupabaseRunStore(client, worker_id="bench", settings=settings, started_at=clock.now())
-        loop = Loop(
+        worker = Worker(
             store=store,
             execute=execute,
             wakeups=wakeups or RealtimeWakeups(rig.supabase, RealtimeSettings(), worker_id="bench"),
@@ -164,9 +164,9 @@ async def open_loop(
             settings=settings,
             worker_id="bench",
         )
-        working = asyncio.create_task(loop.run(stop))
+        working = asyncio.create_task(worker.run(stop))
         try:
-            yield loop
+            yield worker
         finally:
             stop.set()
             await working

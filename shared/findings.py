@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 
 
 class GapReason(StrEnum):
@@ -22,7 +22,7 @@ class GapReason(StrEnum):
     EMPTY = "empty"
 
 
-class Finding(Fact):
+class Finding(FrozenModel):
     """Something that a source told, as it goes into the prompt and into ``hq.run_evidence``."""
 
     source: str = Field(description="Registry name of the source, for instance 'github'.")
@@ -33,7 +33,7 @@ class Finding(Fact):
     read_at: AwareDatetime
 
 
-class Gap(Fact):
+class Gap(FrozenModel):
     """Something that a source was asked for and could not tell."""
 
     source: str
@@ -42,7 +42,7 @@ class Gap(Fact):
     sentence: str = Field(description="French: what is missing, why, and what would bring it back.")
 
 
-class Collected(Fact):
+class Collected(FrozenModel):
     """Everything that one source, or all of them, told."""
 
     findings: tuple[Finding, ...] = ()

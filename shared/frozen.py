@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Fact(BaseModel):
+class FrozenModel(BaseModel):
     """A value: once made, it never changes."""
 
     model_config = ConfigDict(frozen=True)

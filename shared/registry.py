@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared.errors import UnknownRunType
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 
 KEY_PATTERN: Final = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
 """The shape of a run type's key."""
@@ -147,7 +147,7 @@ class PageSet(StrEnum):
     TECH_WATCH = "tech_watch"
 
 
-class _Part(Fact):
+class _Part(FrozenModel):
     """A part of the registry: it refuses a field that it does not know."""
 
     model_config = ConfigDict(extra="forbid")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 
 RunId = NewType("RunId", UUID)
 LeaseToken = NewType("LeaseToken", int)
@@ -32,7 +32,7 @@ class RunStatus(StrEnum):
         return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
-class Lease(Fact):
+class Lease(FrozenModel):
     """The right to work on a run. The token is the fence: every write names it, a newer claim voids it."""
 
     run_id: RunId
@@ -63,7 +63,7 @@ class Claim(Lease):
     )
 
 
-class StepRecord(Fact):
+class StepRecord(FrozenModel):
     """One real step of a run, as it is kept in ``hq.run_steps``."""
 
     step_order: int
@@ -75,7 +75,7 @@ class StepRecord(Fact):
     completed_at: AwareDatetime | None
 
 
-class EvidenceRecord(Fact):
+class EvidenceRecord(FrozenModel):
     """What a source told, as it is kept in ``hq.run_evidence``."""
 
     evidence_type: str
@@ -91,7 +91,7 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
-class Settlement(Fact):
+class Settlement(FrozenModel):
     """The end of an attempt: everything that is written with it, in one transaction."""
 
     outcome: Outcome

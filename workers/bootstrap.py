@@ -30,12 +30,12 @@ from workers.backend.journal import SupabaseJournal
 from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
-from workers.backend.watching import SupabaseFinanceHistory, SupabaseSiteLog, SupabaseTurns
+from workers.backend.watching import SupabaseFinanceHistory, SupabasePeriodicLeases, SupabaseSiteLog
 from workers.clock import SystemClock
 from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
 from workers.executive_run.execute import ExecutiveRun
-from workers.finance.revenue import Treasury
+from workers.finance.revenue import RevenueService
 from workers.finance.stripe import StripeReader
 from workers.gateway.chat import ChatGateway
 from workers.platform_monitor.contract import PlatformMonitorRequest
@@ -43,9 +43,9 @@ from workers.platform_monitor.endpoint import PlatformMonitorEndpoint
 from workers.platform_monitor.probe import SiteProbe
 from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Identity, Source, Subject
-from workers.runtime.launcher import Desk
-from workers.runtime.periodic import Chore, look_at_plan, purge_in_batches
-from workers.runtime.worker import Loop
+from workers.runtime.launcher import RunLauncher
+from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
+from workers.runtime.worker import Worker
 from workers.schema.migrations import read_files
 from workers.settings import Settings
 from workers.sources import collect_all
@@ -59,7 +59,7 @@ from workers.sources.perplexity import PerplexitySource
 from workers.sources.platforms import PlatformsSource
 from workers.sources.stripe import StripeSource
 from workers.stripe_kpis.endpoint import StripeKpisEndpoint
-from workers.web.app import Address, build_app
+from workers.web.app import Route, build_app
 from workers.web.health import ApiStatusEndpoint, HealthEndpoint
 from workers.web.openapi import describe
 
@@ -81,8 +81,8 @@ class _Parts:
     gateway: ChatGateway
     wakeups: RealtimeWakeups
     autopilot: Autopilot
-    loop: Loop
-    treasury: Treasury
+    worker: Worker
+    revenue: RevenueService
     watch: SiteWatch
 
 
@@ -92,18 +92,18 @@ class Service:
 
     app: ASGIApp
     functions: tuple[str, ...]
-    loop: Loop
-    desk: Desk
+    worker: Worker
+    launcher: RunLauncher
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Loop]:
+async def open_worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Worker]:
     """Open everything a worker needs; wait for Supabase as long as it is away.
 
     Raises: ConfigurationError when Supabase refuses the key, or the database lacks what this version needs.
     """
     async with _open_parts(settings, clock or SystemClock()) as parts:
-        yield parts.loop
+        yield parts.worker
 
 
 @asynccontextmanager
@@ -114,14 +114,14 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         open_auth(settings.supabase, clock=parts.clock) as auth,
     ):
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
-        desk = Desk(parts.loop, parts.store, clock=parts.clock, wait=settings.http.wait)
-        addresses = _addresses(settings, parts, identity, desk)
-        app = build_app(addresses, origins=settings.http.origins, document=describe(addresses))
-        functions = tuple(address.name for address in addresses)
-        yield Service(app=app, functions=functions, loop=parts.loop, desk=desk)
+        launcher = RunLauncher(parts.worker, parts.store, clock=parts.clock, wait=settings.http.wait)
+        routes = _routes(settings, parts, identity, launcher)
+        app = build_app(routes, origins=settings.http.origins, document=describe(routes))
+        functions = tuple(route.name for route in routes)
+        yield Service(app=app, functions=functions, worker=parts.worker, launcher=launcher)
 
 
-def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk) -> list[Address]:
+def _routes(settings: Settings, parts: _Parts, identity: Identity, launcher: RunLauncher) -> list[Route]:
     """Say what answers where."""
     present = {
         "github": settings.github.token is not None,
@@ -138,17 +138,17 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
     )
     journal = SupabaseJournal(parts.client)
     return [
-        Address(
+        Route(
             "executive-run",
-            ExecutiveRunEndpoint(identity=identity, launcher=desk, journal=journal),
+            ExecutiveRunEndpoint(identity=identity, launcher=launcher, journal=journal),
             takes=ExecutiveRunRequest,
             statuses=(200, 202),
         ),
-        Address(
+        Route(
             "ai-scheduler",
             AiSchedulerEndpoint(
                 identity=identity,
-                launcher=desk,
+                launcher=launcher,
                 database=journal,
                 clock=parts.clock,
                 autopilot=parts.autopilot,
@@ -157,11 +157,11 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
             takes=SchedulerRequest,
             statuses=(200, 202),
         ),
-        Address(
+        Route(
             "scheduled-runs",
             ScheduledRunsEndpoint(
                 identity=identity,
-                launcher=desk,
+                launcher=launcher,
                 database=journal,
                 clock=parts.clock,
                 secret=settings.http.cron_secret,
@@ -170,14 +170,14 @@ def _addresses(settings: Settings, parts: _Parts, identity: Identity, desk: Desk
             headers=("X-Cron-Secret",),
             statuses=(200, 202),
         ),
-        Address("stripe-kpis", StripeKpisEndpoint(identity=identity, treasury=parts.treasury)),
-        Address(
+        Route("stripe-kpis", StripeKpisEndpoint(identity=identity, revenue=parts.revenue)),
+        Route(
             "platform-monitor",
             PlatformMonitorEndpoint(identity=identity, watch=parts.watch, clock=parts.clock),
             takes=PlatformMonitorRequest,
         ),
-        Address("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
-        Address("healthz", health, method="GET", public=True, statuses=(200, 503)),
+        Route("check-api-status", ApiStatusEndpoint(identity=identity, present=present, clock=parts.clock)),
+        Route("healthz", health, method="GET", public=True, statuses=(200, 503)),
     ]
 
 
@@ -199,7 +199,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
         )
         accounts = StripeReader(http, settings.stripe, clock=clock)
-        treasury = Treasury(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
+        revenue = RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
         sites = {key: str(url) for key, url in settings.platforms.urls.items()}
         watch = SiteWatch(SiteProbe(http, sites, clock=clock), SupabaseSiteLog(client), clock=clock)
         sources: tuple[Source, ...] = (
@@ -212,7 +212,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             CatalogueSource(reader, allowed=settings.database.audit_catalogue, clock=clock),
             RunHistorySource(reader, clock=clock),
             OpenMattersSource(reader, clock=clock),
-            StripeSource(treasury),
+            StripeSource(revenue),
         )
 
         async def collect(subject: Subject) -> Collected:
@@ -227,7 +227,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
         autopilot = Autopilot(
             decisions=SupabaseDecisions(client), gateway=gateway, clock=clock, settings=settings.autopilot
         )
-        loop = Loop(
+        worker = Worker(
             store=store,
             execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
             wakeups=wakeups,
@@ -235,31 +235,33 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             clock=clock,
             settings=settings.worker,
             worker_id=worker_id,
-            chores=[
+            periodic_tasks=[
                 look_at_plan(SupabaseJournal(client), every=settings.worker.plan_every),
                 purge_in_batches(lambda: rpc.purge_hq_expired(client), pause=settings.worker.sweep_every, clock=clock),
-                Chore("autopilot", settings.autopilot.every, autopilot.tick),
-                *_take_turns(settings, SupabaseTurns(client, worker_id=worker_id), treasury, watch),
+                PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
+                *_leased_tasks(settings, SupabasePeriodicLeases(client, worker_id=worker_id), revenue, watch),
             ],
         )
-        yield _Parts(clock, client, store, gateway, wakeups, autopilot, loop, treasury, watch)
+        yield _Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch)
 
 
-def _take_turns(settings: Settings, turns: SupabaseTurns, treasury: Treasury, watch: SiteWatch) -> list[Chore]:
+def _leased_tasks(
+    settings: Settings, turns: SupabasePeriodicLeases, revenue: RevenueService, watch: SiteWatch
+) -> list[PeriodicTask]:
     """Say what one worker of all does every so often; the others ask, and find it done."""
 
-    def in_turn(name: str, every: timedelta, do: Callable[[], Awaitable[None]]) -> Chore:
+    def in_turn(name: str, every: timedelta, do: Callable[[], Awaitable[None]]) -> PeriodicTask:
         async def take() -> None:
             if await turns.take(name, every * _TURN):
                 await do()
 
-        return Chore(name, every, take)
+        return PeriodicTask(name, every, take)
 
-    chores = [in_turn("platform-checks", settings.platforms.check_every, watch.patrol)]
-    if treasury.configured:
+    periodic_tasks = [in_turn("platform-checks", settings.platforms.check_every, watch.patrol)]
+    if revenue.configured:
         every = settings.stripe.read_every
-        chores.append(in_turn("finance-reading", every, lambda: treasury.keep_history(every / 4)))
-    return chores
+        periodic_tasks.append(in_turn("finance-reading", every, lambda: revenue.keep_history(every / 4)))
+    return periodic_tasks
 
 
 async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:

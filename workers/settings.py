@@ -379,7 +379,7 @@ def read_settings(env_file: Path | None = None) -> Settings:
         try:
             read[name] = block(_env_file=env_file)  # type: ignore[misc]
         except ValidationError as error:
-            faults += _tell(error)
+            faults += _describe_faults(error)
     if faults:
         raise ConfigurationError(
             f"Settings: {'; '.join(faults)}. They come from the environment, or from the file that --env-file or "
@@ -388,7 +388,7 @@ def read_settings(env_file: Path | None = None) -> Settings:
     return Settings.model_validate(read)
 
 
-def _tell(error: ValidationError) -> Iterator[str]:
+def _describe_faults(error: ValidationError) -> Iterator[str]:
     for fault in error.errors(include_input=False):
         message = "missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
         yield ": ".join((*map(str, fault["loc"]), message))

@@ -41,7 +41,7 @@ def test_recording_again_changes_nothing(service: Connection) -> None:
     assert len(days(service)) == 2
 
 
-def test_of_two_measures_of_a_day_the_later_one_stays(service: Connection) -> None:
+def test_of_two_measures_of_a_day_the_later_one_paid_periods(service: Connection) -> None:
     record(service, snapshot("2026-11-20", "1", hour=9))
     record(service, snapshot("2026-11-20", "2", hour=17))
     record(service, snapshot("2026-11-20", "3", hour=8))

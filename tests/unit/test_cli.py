@@ -16,7 +16,7 @@ import typer.main
 
 from shared import errors
 from workers.cli import app, exit_code, main
-from workers.cli.retry import Patience
+from workers.cli.retry import RetryWhileAway
 from workers.ports import LogLine
 
 RUN = str(uuid4())
@@ -245,7 +245,7 @@ async def test_what_is_followed_rides_out_an_outage_and_says_so_once(capsys: pyt
             raise answer
         return answer
 
-    assert await Patience("Farewell.", pause=timedelta(0)).ask(read) == 7
+    assert await RetryWhileAway("Farewell.", pause=timedelta(0)).ask(read) == 7
     assert capsys.readouterr().err == "away. Still asking, for 120 s at most.\n"
 
 
@@ -254,7 +254,7 @@ async def test_an_outage_that_lasts_ends_with_what_goes_on() -> None:
         raise errors.BackendUnavailable("away.")
 
     with pytest.raises(errors.BackendUnavailable, match=r"away\. Run 7 goes on\."):
-        await Patience("Run 7 goes on.", limit=timedelta(0)).ask(read)
+        await RetryWhileAway("Run 7 goes on.", limit=timedelta(0)).ask(read)
 
 
 def _line(number: int, seconds: int) -> LogLine:

@@ -13,13 +13,13 @@ from support.runs import ANSWER, BILL, NOW, FakeGateway
 from shared.errors import GatewayUnavailable
 from shared.runs import RunStatus
 from workers.ai_scheduler.decide import compose_question, judge
-from workers.ports import Answer, Candidate, DecisionStanding, Meter, Opening, PlannedRun, Signal, Verdict
+from workers.ports import Answer, Candidate, Decision, DecisionContext, DecisionStatus, Meter, PlannedRun, Signal
 
 NONCE = "0123456789abcdef"
 REVIEW = "PLATFORM_STATUS_REVIEW"
-OPENING = Opening(
+OPENING = DecisionContext(
     decision_id=7,
-    standing=DecisionStanding.DECIDE,
+    status=DecisionStatus.DECIDE,
     may_ask=True,
     candidates=(Candidate(run_type=REVIEW, label="Revue"), Candidate(run_type="CODE_REVIEW", label="Code")),
     signals=(Signal(kind="failure", subject="CODE_REVIEW", detail="Le service d'IA ne répond pas."),),
@@ -36,18 +36,18 @@ def answer(text: str) -> Answer:
     return ANSWER.model_copy(update={"text": text})
 
 
-async def decide(*outcomes: str | Exception, opening: Opening = OPENING) -> tuple[Verdict, FakeGateway, Meter]:
+async def decide(*outcomes: str | Exception, context: DecisionContext = OPENING) -> tuple[Decision, FakeGateway, Meter]:
     gateway = FakeGateway(*(answer(each) if isinstance(each, str) else each for each in outcomes))
     meter = Meter()
-    verdict = await judge(opening, gateway, meter=meter, now=NOW, nonce=NONCE, within=timedelta(seconds=5))
-    return verdict, gateway, meter
+    decision = await judge(context, gateway, meter=meter, now=NOW, nonce=NONCE, within=timedelta(seconds=5))
+    return decision, gateway, meter
 
 
 async def test_what_the_model_chooses_and_why_is_the_verdict() -> None:
-    verdict, gateway, meter = await decide(choice(REVIEW, REVIEW))
+    decision, gateway, meter = await decide(choice(REVIEW, REVIEW))
 
-    assert (verdict.decided_by, verdict.run_types, verdict.next_check_in_minutes) == ("model", (REVIEW,), 30)
-    assert verdict.reasoning == "Parce que."
+    assert (decision.decided_by, decision.run_types, decision.next_check_in_minutes) == ("model", (REVIEW,), 30)
+    assert decision.reasoning == "Parce que."
     assert (len(gateway.questions), meter.total) == (1, BILL)
 
 
@@ -60,9 +60,9 @@ async def test_what_the_model_chooses_and_why_is_the_verdict() -> None:
     ],
 )
 async def test_words_and_markdown_around_the_object_do_no_harm(text: str) -> None:
-    verdict, gateway, _ = await decide(text)
+    decision, gateway, _ = await decide(text)
 
-    assert (verdict.decided_by, verdict.run_types, len(gateway.questions)) == ("model", (REVIEW,), 1)
+    assert (decision.decided_by, decision.run_types, len(gateway.questions)) == ("model", (REVIEW,), 1)
 
 
 @pytest.mark.parametrize(
@@ -83,36 +83,36 @@ async def test_words_and_markdown_around_the_object_do_no_harm(text: str) -> Non
     ],
 )
 async def test_an_answer_of_another_shape_is_asked_again_twice_and_then_the_rules_decide(text: str, fault: str) -> None:
-    verdict, gateway, meter = await decide(text, text, text)
+    decision, gateway, meter = await decide(text, text, text)
 
-    assert (verdict.decided_by, verdict.run_types) == ("rules", ())
-    assert verdict.refused[0].startswith("modèle: réponse refusée (")
-    assert fault in verdict.refused[0]
-    assert len(verdict.refused[0]) < 400
+    assert (decision.decided_by, decision.run_types) == ("rules", ())
+    assert decision.refused[0].startswith("modèle: réponse refusée (")
+    assert fault in decision.refused[0]
+    assert len(decision.refused[0]) < 400
     assert (len(gateway.questions), meter.total.calls) == (3, 3)
     assert fault in gateway.questions[2][-1].content
 
 
 async def test_a_second_answer_of_the_right_shape_is_taken() -> None:
-    verdict, gateway, _ = await decide("Je lance tout.", choice(REVIEW))
+    decision, gateway, _ = await decide("Je lance tout.", choice(REVIEW))
 
-    assert (verdict.decided_by, verdict.run_types, len(gateway.questions)) == ("model", (REVIEW,), 2)
+    assert (decision.decided_by, decision.run_types, len(gateway.questions)) == ("model", (REVIEW,), 2)
 
 
 async def test_a_choice_outside_the_rules_is_named_as_refused_in_the_reasoning() -> None:
-    verdict, _, _ = await decide(choice("DEPLOY_TO_PRODUCTION", REVIEW))
+    decision, _, _ = await decide(choice("DEPLOY_TO_PRODUCTION", REVIEW))
 
-    assert verdict.run_types == ("DEPLOY_TO_PRODUCTION", REVIEW)  # for the database to refuse and to journal
-    assert verdict.reasoning == "Parce que. [Refusé par les règles : DEPLOY_TO_PRODUCTION.]"
+    assert decision.run_types == ("DEPLOY_TO_PRODUCTION", REVIEW)  # for the database to refuse and to journal
+    assert decision.reasoning == "Parce que. [Refusé par les règles : DEPLOY_TO_PRODUCTION.]"
 
 
 @pytest.mark.parametrize("error", [GatewayUnavailable("502"), TimeoutError()])
 async def test_without_the_model_the_rules_decide_and_say_so(error: Exception) -> None:
-    verdict, _, _ = await decide(error)
+    decision, _, _ = await decide(error)
 
-    assert (verdict.decided_by, verdict.run_types) == ("rules", ())
-    assert "Le modèle n'a pas pu être consulté" in verdict.reasoning
-    assert verdict.refused[0].startswith("modèle: sans réponse (")
+    assert (decision.decided_by, decision.run_types) == ("rules", ())
+    assert "Le modèle n'a pas pu être consulté" in decision.reasoning
+    assert decision.refused[0].startswith("modèle: sans réponse (")
 
 
 async def test_a_model_that_does_not_end_is_left_in_time() -> None:
@@ -121,16 +121,16 @@ async def test_a_model_that_does_not_end_is_left_in_time() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-    verdict = await judge(OPENING, Endless(), meter=Meter(), now=NOW, nonce=NONCE, within=timedelta(milliseconds=20))
+    decision = await judge(OPENING, Endless(), meter=Meter(), now=NOW, nonce=NONCE, within=timedelta(milliseconds=20))
 
-    assert verdict.refused == ("modèle: sans réponse (timed_out)",)
+    assert decision.refused == ("modèle: sans réponse (timed_out)",)
 
 
 async def test_where_nothing_is_new_the_model_is_not_asked() -> None:
-    verdict, gateway, meter = await decide(opening=OPENING.model_copy(update={"may_ask": False}))
+    decision, gateway, meter = await decide(context=OPENING.model_copy(update={"may_ask": False}))
 
-    assert (verdict.decided_by, verdict.run_types, verdict.refused) == ("rules", (), ())
-    assert verdict.reasoning.startswith("Rien à ajouter")
+    assert (decision.decided_by, decision.run_types, decision.refused) == ("rules", (), ())
+    assert decision.reasoning.startswith("Rien à ajouter")
     assert (gateway.questions, meter.total.calls) == ([], 0)
 
 
@@ -138,10 +138,10 @@ async def test_what_the_plan_did_and_the_state_of_the_budget_are_told() -> None:
     brief = PlannedRun(job="daily_brief", status=RunStatus.COMPLETED)
     warned = OPENING.model_copy(update={"may_ask": False, "done": (brief,), "pct_used": 83, "is_budget_warned": True})
 
-    verdict, _, _ = await decide(opening=warned)
+    decision, _, _ = await decide(context=warned)
 
-    assert verdict.reasoning.startswith("Lancé par le plan dans l'heure : daily_brief.")
-    assert verdict.reasoning.endswith("Attention : 83 % du budget IA du mois est consommé.")
+    assert decision.reasoning.startswith("Lancé par le plan dans l'heure : daily_brief.")
+    assert decision.reasoning.endswith("Attention : 83 % du budget IA du mois est consommé.")
 
 
 def test_foreign_texts_stand_in_a_fence_that_they_cannot_close() -> None:
@@ -161,7 +161,7 @@ def test_foreign_texts_stand_in_a_fence_that_they_cannot_close() -> None:
     st.one_of(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(json.dumps))
 )
 async def test_whatever_the_model_says_there_is_a_verdict_that_names_no_run_of_its_own(text: str) -> None:
-    verdict, gateway, _ = await decide(text, text, text)
+    decision, gateway, _ = await decide(text, text, text)
 
-    assert verdict.run_types == ()
+    assert decision.run_types == ()
     assert len(gateway.questions) <= 3

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from support.stripe import NOW, make_accounts, make_discount, make_item, make_price, make_subscription
 
-from workers.finance.figures import WINDOW, Books, Figures, day_end, day_of, missing_days, month_start
+from workers.finance.figures import WINDOW, Figures, RevenueReport, day_end, day_of, missing_days, month_start
 from workers.finance.shapes import Accounts, Subscription
 from workers.ports import FinanceSnapshot
 
@@ -14,13 +14,13 @@ def days(count: int) -> datetime:
     return NOW - timedelta(days=count)
 
 
-def tell(*subscriptions: Subscription, **more: object) -> Figures:
+def summarise(*subscriptions: Subscription, **more: object) -> Figures:
     return tell_of(make_accounts(*subscriptions, **more))
 
 
 def tell_of(accounts: Accounts) -> Figures:
-    books = Books(accounts)
-    return books.tell(books.reconstruct(day_of(NOW) - WINDOW))
+    report = RevenueReport(accounts)
+    return report.summarise(report.reconstruct(day_of(NOW) - WINDOW))
 
 
 def dollars(amount: str = "1000") -> Subscription:
@@ -28,7 +28,7 @@ def dollars(amount: str = "1000") -> Subscription:
 
 
 def test_late_payers_count_and_are_told_apart_and_nobody_else_counts() -> None:
-    told = tell(*(make_subscription(status=status) for status in (
+    told = summarise(*(make_subscription(status=status) for status in (
         "active", "past_due", "trialing", "unpaid", "paused", "incomplete", "incomplete_expired", "canceled",
     )))  # fmt: skip
 
@@ -37,7 +37,7 @@ def test_late_payers_count_and_are_told_apart_and_nobody_else_counts() -> None:
 
 
 def test_currencies_are_told_side_by_side_and_never_added() -> None:
-    told = tell(
+    told = summarise(
         make_subscription(), dollars(), dollars(), revenue_this_month={"eur": 1500, "gbp": 900}, revenue_last_month={}
     )
 
@@ -51,19 +51,19 @@ def test_currencies_are_told_side_by_side_and_never_added() -> None:
 def test_without_euros_the_main_currency_is_the_one_of_most_subscriptions() -> None:
     yen = make_subscription(make_item(make_price("900000", currency="jpy")))
 
-    assert tell(dollars(), dollars(), yen).currency == "usd"
-    assert tell(revenue_this_month={"usd": 100}).currency == "usd"
-    assert tell().currency == "eur"
+    assert summarise(dollars(), dollars(), yen).currency == "usd"
+    assert summarise(revenue_this_month={"usd": 100}).currency == "usd"
+    assert summarise().currency == "eur"
 
 
 def test_what_cannot_be_valued_is_counted_and_named() -> None:
-    told = tell(make_subscription(), make_subscription(make_item(make_price(None))))
+    told = summarise(make_subscription(), make_subscription(make_item(make_price(None))))
 
     assert (told.mrr, told.active_subscriptions, told.not_computable) == (Decimal("10.00"), 2, 1)
 
 
 def test_changes_are_against_thirty_days_ago() -> None:
-    told = tell(
+    told = summarise(
         make_subscription(make_item(make_price("8000")), started_at=days(90)),
         make_subscription(make_item(make_price("4000")), started_at=days(10)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(40)),
@@ -76,7 +76,7 @@ def test_changes_are_against_thirty_days_ago() -> None:
 
 
 def test_growth_from_nothing_is_told_as_nothing() -> None:
-    told = tell(make_subscription(started_at=days(3)))
+    told = summarise(make_subscription(started_at=days(3)))
 
     assert (told.mrr_change_percent, told.active_subscriptions_change) == (Decimal(0), 1)
 
@@ -87,7 +87,7 @@ def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> No
         active_subscriptions=3, churn_rate=Decimal("1.50"),
     )  # fmt: skip
 
-    told = Books(make_accounts(make_subscription())).tell(measured)
+    told = RevenueReport(make_accounts(make_subscription())).summarise(measured)
 
     assert (told.mrr_change_percent, told.active_subscriptions_change, told.churn_rate_change) == (
         Decimal("100.00"), -2, Decimal("-1.50"),
@@ -95,7 +95,7 @@ def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> No
 
 
 def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
-    told = tell(
+    told = summarise(
         *(make_subscription(started_at=days(90)) for _ in range(7)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(10)),
         make_subscription(started_at=days(20)),
@@ -110,12 +110,12 @@ def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
 def test_the_thirty_days_hold_their_end_and_not_their_beginning() -> None:
     there = [make_subscription(started_at=days(90)) for _ in range(3)]
 
-    assert tell(*there, make_subscription(status="canceled", ended_at=NOW)).churn_rate == Decimal("25.00")
-    assert tell(*there, make_subscription(status="canceled", ended_at=days(30))).churn_rate == Decimal("0.00")
+    assert summarise(*there, make_subscription(status="canceled", ended_at=NOW)).churn_rate == Decimal("25.00")
+    assert summarise(*there, make_subscription(status="canceled", ended_at=days(30))).churn_rate == Decimal("0.00")
 
 
 def test_who_only_changed_subscriptions_did_not_leave() -> None:
-    told = tell(
+    told = summarise(
         make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(10)),
         make_subscription(customer="a", started_at=days(10)),
         make_subscription(customer="b", status="canceled", started_at=days(90), ended_at=days(10)),
@@ -126,7 +126,7 @@ def test_who_only_changed_subscriptions_did_not_leave() -> None:
 
 
 def test_who_left_twice_left_twice() -> None:
-    told = tell(
+    told = summarise(
         make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(20)),
         make_subscription(customer="a", status="canceled", started_at=days(15), ended_at=days(5)),
     )
@@ -136,7 +136,7 @@ def test_who_left_twice_left_twice() -> None:
 
 def test_a_trial_that_ended_without_paying_and_a_free_plan_are_nobodys_leaving() -> None:
     free = make_discount("100")
-    told = tell(
+    told = summarise(
         make_subscription(started_at=days(90)),
         make_subscription(status="canceled", started_at=days(20), trial_end=days(6), ended_at=days(6)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(6), discounts=(free,)),
@@ -157,7 +157,7 @@ def test_a_past_day_knows_what_paid_at_its_end() -> None:
         make_subscription(trial_end=end + timedelta(days=2)),
     )
 
-    told = Books(accounts).reconstruct(day)
+    told = RevenueReport(accounts).reconstruct(day)
 
     assert (told.taken_at, told.measured, told.figures) == (end, False, None)
     assert (told.active_subscriptions, told.mrr) == (2, Decimal("20.00"))
@@ -173,7 +173,7 @@ def test_days_and_months_are_those_of_paris() -> None:
 
 def test_the_history_asks_for_the_days_it_lacks_and_not_for_today() -> None:
     today = date(2026, 11, 22)
-    known = {today - timedelta(days=1): Books(make_accounts()).reconstruct(today - timedelta(days=1))}
+    known = {today - timedelta(days=1): RevenueReport(make_accounts()).reconstruct(today - timedelta(days=1))}
 
     missing = list(missing_days(known, today))
 

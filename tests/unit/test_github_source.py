@@ -291,7 +291,7 @@ class TestLimits:
 def test_a_link_header_of_nothing_but_brackets_is_read_in_a_time_proportional_to_its_length() -> None:
     headers = httpx.Headers({"link": "<" * 600_000})  # the square of which would take minutes
 
-    assert _read_paging(outbound.Reply(200, headers, b"", cut=False)) == Paging()
+    assert _read_paging(outbound.Response(200, headers, b"", cut=False)) == Paging()
 
 
 async def test_without_a_token_nothing_is_asked(

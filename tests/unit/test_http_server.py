@@ -8,7 +8,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from workers.web.server import Conversation
+from workers.web.server import LimitedHttpProtocol
 
 _SLOW = "/slow"
 _HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -18,7 +18,7 @@ _HALF = _HEAD + b"content-length: 10\r\n\r\n{"
 _ANSWER_SECONDS = 1.0
 
 
-class _Impatient(Conversation):
+class _Impatient(LimitedHttpProtocol):
     whole_within_seconds = 0.3
 
 

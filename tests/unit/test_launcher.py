@@ -15,9 +15,9 @@ from shared.registry import RUN_TYPES
 from shared.runs import Claim, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.ports import Acceptance, EndedRun, Look, Meter, OwnerRequest, WakeupState
-from workers.runtime import launcher as desk_module
-from workers.runtime.launcher import Desk
-from workers.runtime.worker import Loop
+from workers.runtime import launcher as launcher_module
+from workers.runtime.launcher import RunLauncher
+from workers.runtime.worker import Worker
 from workers.settings import WorkerSettings
 
 REQUEST = OwnerRequest(requester=uuid4(), run_type="CODE_REVIEW")
@@ -36,7 +36,7 @@ class Wakeups:
 
 
 class Hall:
-    """A desk before a worker whose runs end when a test says so."""
+    """A launcher before a worker whose runs end when a test says so."""
 
     def __init__(self, *, concurrency: int = 2, wait: float = 5) -> None:
         self.store = FakeStore()
@@ -44,7 +44,7 @@ class Hall:
         self.may_end = asyncio.Event()
         self.stop = asyncio.Event()
         settings = WorkerSettings(concurrency=concurrency, grace=timedelta(seconds=0.1))
-        self.loop = Loop(
+        self.worker = Worker(
             store=self.store,
             execute=self.execute,
             wakeups=self.wakeups,
@@ -53,7 +53,7 @@ class Hall:
             settings=settings,
             worker_id="w",
         )
-        self.desk = Desk(self.loop, self.store, clock=SystemClock(), wait=timedelta(seconds=wait))
+        self.launcher = RunLauncher(self.worker, self.store, clock=SystemClock(), wait=timedelta(seconds=wait))
 
     async def execute(self, claim: Claim, meter: Meter) -> Settlement:
         del claim, meter
@@ -82,7 +82,7 @@ class Hall:
 
 @asynccontextmanager
 async def running(hall: Hall) -> AsyncIterator[None]:
-    task = asyncio.create_task(hall.loop.run(hall.stop))
+    task = asyncio.create_task(hall.worker.run(hall.stop))
     try:
         async with asyncio.timeout(10):
             yield
@@ -93,7 +93,7 @@ async def running(hall: Hall) -> AsyncIterator[None]:
 
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk_module, "_POLL", timedelta(seconds=0.02))
+    monkeypatch.setattr(launcher_module, "_POLL", timedelta(seconds=0.02))
 
 
 async def test_the_end_of_a_run_executed_here_is_told_without_asking_the_database() -> None:
@@ -103,7 +103,7 @@ async def test_the_end_of_a_run_executed_here_is_told_without_asking_the_databas
     hall.may_end.set()
 
     async with running(hall):
-        launch = await hall.desk.launch(REQUEST)
+        launch = await hall.launcher.launch(REQUEST)
 
     assert launch.ended is not None
     assert (launch.ended.run_id, launch.ended.platform_key) == (claim.run_id, "nearvity")
@@ -118,7 +118,7 @@ async def test_the_hint_of_a_request_that_was_taken_at_once_is_no_news() -> None
     hall.may_end.set()
 
     async with running(hall):
-        await hall.desk.launch(REQUEST)
+        await hall.launcher.launch(REQUEST)
         await asyncio.sleep(0.1)  # what the end of a run makes the loop look for
         looks = len(hall.store.slots)
         hall.wakeups.look(str(claim.run_id))
@@ -134,7 +134,7 @@ async def test_nobody_waits_through_a_pause() -> None:
     held = hall.accept(status=RunStatus.PENDING, reason="created, paused")
 
     async with running(hall):
-        launch = await hall.desk.launch(REQUEST)
+        launch = await hall.launcher.launch(REQUEST)
 
     assert launch.ended is None
     assert (launch.ticket.run_id, launch.ticket.status) == (held.run_id, RunStatus.PENDING)
@@ -144,7 +144,7 @@ async def test_a_run_that_has_ended_already_is_looked_up_at_once() -> None:
     hall = Hall()
     hall.end(hall.accept(status=RunStatus.FAILED))
 
-    launch = await hall.desk.launch(REQUEST)
+    launch = await hall.launcher.launch(REQUEST)
 
     assert launch.ended is not None
     assert launch.ended.summary == "Raté."
@@ -155,7 +155,7 @@ async def test_a_run_executed_elsewhere_is_looked_up_until_it_ends() -> None:
     hall = Hall()
     acceptance = hall.accept()
 
-    waiting = asyncio.create_task(hall.desk.launch(REQUEST))
+    waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     hall.end(acceptance)
@@ -169,7 +169,7 @@ async def test_a_database_that_is_away_while_one_waits_is_asked_again() -> None:
     acceptance = hall.accept()
     hall.store.faults["read_ended"] = lambda: fail_with(BackendUnavailable())
 
-    waiting = asyncio.create_task(hall.desk.launch(REQUEST))
+    waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
     await asyncio.sleep(0.05)
     hall.end(acceptance)
     hall.store.faults.clear()
@@ -182,7 +182,7 @@ async def test_nobody_waits_for_ever() -> None:
     hall.accept(make_claim("CODE_REVIEW"))
 
     async with running(hall):
-        launch = await hall.desk.launch(REQUEST)
+        launch = await hall.launcher.launch(REQUEST)
 
     assert launch.ended is None
     assert launch.ticket.status is RunStatus.RUNNING
@@ -194,7 +194,7 @@ async def test_a_run_that_waited_is_told_as_it_is_when_its_caller_leaves(status:
     acceptance = hall.accept(status=RunStatus.PENDING)
     hall.store.statuses[acceptance.run_id] = status
 
-    launch = await hall.desk.launch(REQUEST)
+    launch = await hall.launcher.launch(REQUEST)
 
     assert (launch.ended, launch.ticket.status) == (None, status)
 
@@ -204,7 +204,7 @@ async def test_a_run_that_waited_is_told_as_accepted_where_the_database_is_away(
     hall.accept(status=RunStatus.PENDING)
     hall.store.faults["read_status"] = lambda: fail_with(BackendUnavailable())
 
-    launch = await hall.desk.launch(REQUEST)
+    launch = await hall.launcher.launch(REQUEST)
 
     assert launch.ticket.status is RunStatus.PENDING
 
@@ -215,24 +215,24 @@ async def test_a_desk_that_closes_lets_everybody_go() -> None:
     hall.accept()
 
     async with running(hall):
-        waiting = asyncio.create_task(hall.desk.launch(REQUEST))
+        waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
         await asyncio.sleep(0.01)
-        hall.desk.close()
+        hall.launcher.close()
         assert (await waiting).ended is None
-        assert (await hall.desk.launch(REQUEST)).ended is None
+        assert (await hall.launcher.launch(REQUEST)).ended is None
 
 
 async def test_a_refusal_reaches_whoever_asked_and_leaves_the_place_free() -> None:
     hall = Hall(concurrency=1)
     hall.store.faults["request"] = lambda: fail_with(RateLimited())
     with pytest.raises(RateLimited):
-        await hall.desk.launch(REQUEST)
+        await hall.launcher.launch(REQUEST)
     hall.store.faults.clear()
     hall.accept(make_claim("CODE_REVIEW"))
     hall.may_end.set()
 
     async with running(hall):
-        assert (await hall.desk.launch(REQUEST)).ended is not None
+        assert (await hall.launcher.launch(REQUEST)).ended is not None
     assert hall.store.requests[-1][1] is True
 
 
@@ -241,7 +241,7 @@ async def test_requests_on_their_way_do_not_take_more_places_than_there_are() ->
     for _ in range(5):
         hall.accept()
 
-    await asyncio.gather(*(hall.desk.launch(REQUEST) for _ in range(5)))
+    await asyncio.gather(*(hall.launcher.launch(REQUEST) for _ in range(5)))
 
     assert [claim for _, claim in hall.store.requests] == [True, True, False, False, False]
 
@@ -251,7 +251,7 @@ async def test_a_limited_type_is_not_taken_beyond_its_own_places() -> None:
     for _ in range(3):
         hall.accept()
 
-    await asyncio.gather(*(hall.loop.request(REQUEST.model_copy(update={"run_type": LIMITED})) for _ in range(3)))
+    await asyncio.gather(*(hall.worker.request(REQUEST.model_copy(update={"run_type": LIMITED})) for _ in range(3)))
 
     assert [claim for _, claim in hall.store.requests] == [True, True, False]
 
@@ -263,15 +263,15 @@ async def test_a_claim_that_arrives_while_the_worker_stops_is_handed_back() -> N
 
     async def stop_meanwhile() -> None:
         hall.stop.set()
-        while not hall.loop._closing:  # noqa: ASYNC110 - it is nobody's event
+        while not hall.worker._closing:  # noqa: ASYNC110 - it is nobody's event
             await asyncio.sleep(0.01)
 
     async with running(hall):
         hall.store.faults["request"] = stop_meanwhile
-        await hall.loop.request(REQUEST)
+        await hall.worker.request(REQUEST)
 
     assert [lease for lease, _ in hall.store.released] == [claim]
-    assert not hall.loop.executes(claim.run_id)
+    assert not hall.worker.executes(claim.run_id)
 
 
 async def test_a_stopping_worker_asks_for_others() -> None:
@@ -280,6 +280,6 @@ async def test_a_stopping_worker_asks_for_others() -> None:
         hall.stop.set()
     hall.accept()
 
-    await hall.loop.request(REQUEST)
+    await hall.worker.request(REQUEST)
 
     assert hall.store.requests == [(REQUEST, False)]

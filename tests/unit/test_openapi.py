@@ -7,8 +7,8 @@ import pytest
 import schemathesis
 from pydantic import BaseModel, Field
 
-from workers.web.app import Address, build_app
-from workers.web.exchange import Call, Reply
+from workers.web.app import Route, build_app
+from workers.web.exchange import Request, Response
 from workers.web.openapi import describe
 
 
@@ -17,13 +17,13 @@ class Order(BaseModel):
     sugar: int | None = None
 
 
-async def answer(call: Call) -> Reply:
-    return Reply({"body": call.body.decode()})
+async def answer(request: Request) -> Response:
+    return Response({"body": request.body.decode()})
 
 
 ADDRESSES = [
-    Address("order", answer, takes=Order, headers=("X-Table",), statuses=(200, 202)),
-    Address("open", answer, method="GET", public=True),
+    Route("order", answer, takes=Order, headers=("X-Table",), statuses=(200, 202)),
+    Route("open", answer, method="GET", public=True),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from devstack.vendors import VendorsClient
 from workers.clock import SystemClock
-from workers.outbound.http import Reply
+from workers.outbound.http import Response
 from workers.platform_monitor import probe
 from workers.platform_monitor.probe import SiteProbe
 from workers.ports import SiteCheck
@@ -167,6 +167,6 @@ def test_the_sites_twin_with_www_is_the_site(
     base: str, target: str, followed: str | None, http: httpx.AsyncClient
 ) -> None:
     site = SiteProbe(http, {"med-mng": base}, clock=SystemClock())
-    reply = Reply(301, httpx.Headers({"location": target}), b"", cut=False)
+    response = Response(301, httpx.Headers({"location": target}), b"", cut=False)
 
-    assert site._follow(base, reply) == followed
+    assert site._follow(base, response) == followed

@@ -14,7 +14,7 @@ from support.sources import collect_from
 from devstack.vendors import VendorsClient
 from shared.findings import Collected, Finding, GapReason
 from shared.registry import find_run_type
-from workers.finance.revenue import Treasury
+from workers.finance.revenue import RevenueService
 from workers.finance.stripe import StripeReader
 from workers.ports import FinanceSnapshot, Subject
 from workers.settings import StripeSettings
@@ -30,32 +30,32 @@ class NoHistory:
         del snapshots
 
 
-def open_treasury(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, **more: Any) -> Treasury:
+def open_revenue(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, **more: Any) -> RevenueService:
     settings = StripeSettings.model_validate(
         {"base_url": f"{vendors.base_url}/stripe", "key": SecretStr("rk_canary0123456789")} | more
     )
-    return Treasury(StripeReader(http, settings, clock=clock), NoHistory(), settings, clock=clock)
+    return RevenueService(StripeReader(http, settings, clock=clock), NoHistory(), settings, clock=clock)
 
 
 @pytest.fixture
-def treasury(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> Treasury:
-    return open_treasury(vendors, http, clock)
+def revenue(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> RevenueService:
+    return open_revenue(vendors, http, clock)
 
 
-async def collect(treasury: Treasury, run_type: str = "FINANCIAL_REPORT") -> Collected:
-    return await collect_from(StripeSource(treasury), Subject(run_type=find_run_type(run_type), platforms=()))
+async def collect(revenue: RevenueService, run_type: str = "FINANCIAL_REPORT") -> Collected:
+    return await collect_from(StripeSource(revenue), Subject(run_type=find_run_type(run_type), platforms=()))
 
 
-async def find(treasury: Treasury) -> Finding:
-    (finding,) = (await collect(treasury)).findings
+async def find(revenue: RevenueService) -> Finding:
+    (finding,) = (await collect(revenue)).findings
     return finding
 
 
 @pytest.mark.parametrize("run_type", ["FINANCIAL_REPORT", "REVENUE_FORECAST", "PRICING_CHANGE"])
-async def test_a_report_has_the_figures_of_the_screens(run_type: str, treasury: Treasury) -> None:
-    collected = await collect(treasury, run_type)
+async def test_a_report_has_the_figures_of_the_screens(run_type: str, revenue: RevenueService) -> None:
+    collected = await collect(revenue, run_type)
 
-    figures = (await treasury.tell()).figures
+    figures = (await revenue.read()).figures
     (finding,) = collected.findings
     assert collected.gaps == ()
     assert (finding.source, finding.label, finding.read_at) == ("stripe", "Stripe · revenus", figures.read_at)
@@ -64,10 +64,10 @@ async def test_a_report_has_the_figures_of_the_screens(run_type: str, treasury: 
     assert Decimal(str(finding.data["mrr"])) > 1000
 
 
-async def test_the_text_tells_each_figure_as_french_readers_write_it(treasury: Treasury) -> None:
-    finding = await find(treasury)
+async def test_the_text_tells_each_figure_as_french_readers_write_it(revenue: RevenueService) -> None:
+    finding = await find(revenue)
 
-    figures = (await treasury.tell()).figures
+    figures = (await revenue.read()).figures
     mrr = f"{figures.mrr:,.2f}".replace(",", "\u202f").replace(".", ",")
     assert f"Revenu récurrent mensuel (MRR) : {mrr} EUR" in finding.text
     assert f"Abonnements actifs : {figures.active_subscriptions} " in finding.text
@@ -81,7 +81,7 @@ async def test_the_text_tells_each_figure_as_french_readers_write_it(treasury: T
 async def test_without_a_key_the_gap_says_which(
     vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
 ) -> None:
-    collected = await collect(open_treasury(vendors, http, clock, key=None))
+    collected = await collect(open_revenue(vendors, http, clock, key=None))
 
     assert collected.findings == ()
     (gap,) = collected.gaps
@@ -99,24 +99,24 @@ async def test_without_a_key_the_gap_says_which(
     ids=str,
 )
 async def test_silence_is_a_gap(
-    step: dict[str, Any], reason: GapReason, treasury: Treasury, vendors: VendorsClient
+    step: dict[str, Any], reason: GapReason, revenue: RevenueService, vendors: VendorsClient
 ) -> None:
     await vendors.script("stripe", step, repeat=True)
 
-    collected = await collect(treasury)
+    collected = await collect(revenue)
 
     assert collected.findings == ()
     assert [gap.reason for gap in collected.gaps] == [reason]
 
 
 async def test_old_figures_come_with_a_gap_that_says_how_old(
-    treasury: Treasury, vendors: VendorsClient, clock: FakeClock
+    revenue: RevenueService, vendors: VendorsClient, clock: FakeClock
 ) -> None:
-    await collect(treasury)
+    await collect(revenue)
     clock.advance(timedelta(hours=5))
     await vendors.script("stripe", {"status": 500}, repeat=True)
 
-    collected = await collect(treasury)
+    collected = await collect(revenue)
 
     assert len(collected.findings) == 1
     (gap,) = collected.gaps
@@ -124,10 +124,10 @@ async def test_old_figures_come_with_a_gap_that_says_how_old(
     assert "Les chiffres du rapport datent du dimanche 22 novembre 2026 à 11 h 00" in gap.sentence
 
 
-async def test_what_could_not_be_valued_is_named(treasury: Treasury, vendors: VendorsClient) -> None:
+async def test_what_could_not_be_valued_is_named(revenue: RevenueService, vendors: VendorsClient) -> None:
     await vendors.script("stripe", {"match": "/prices/price_team", "merge": {"tiers": []}})
 
-    collected = await collect(treasury)
+    collected = await collect(revenue)
 
     assert len(collected.findings) == 1
     assert [gap.reason for gap in collected.gaps] == [GapReason.UNAVAILABLE]

@@ -9,15 +9,15 @@ import pytest
 import structlog
 
 from shared.errors import RateLimited, UnknownRunType
-from workers.web.app import BODY_BYTES, Address, build_app
-from workers.web.exchange import Call, Reply, read_object
+from workers.web.app import BODY_BYTES, Route, build_app
+from workers.web.exchange import Request, Response, read_object
 
 URL = "http://workers/functions/v1"
 PAGE = "https://emotionscare.example"
 
 
-async def echo(call: Call) -> Reply:
-    body = read_object(call)
+async def echo(request: Request) -> Response:
+    body = read_object(request)
     if body.get("raise") == "caller":
         raise UnknownRunType.named(str(body.get("key")))
     if body.get("raise") == "limit":
@@ -25,12 +25,12 @@ async def echo(call: Call) -> Reply:
     if body.get("raise"):
         raise RuntimeError("password=hunter2")
     structlog.get_logger().info("echoed")
-    return Reply({"body": body})
+    return Response({"body": body})
 
 
 def client(*origins: str) -> httpx.AsyncClient:
     app = build_app(
-        [Address("echo", echo), Address("open", echo, method="GET", public=True)], origins=frozenset(origins or ("*",))
+        [Route("echo", echo), Route("open", echo, method="GET", public=True)], origins=frozenset(origins or ("*",))
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL)
 
@@ -182,7 +182,7 @@ async def test_what_is_public_may_be_read_by_any_page() -> None:
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_request_is_not_answered() -> None:
-    app = build_app([Address("echo", echo)], origins=frozenset("*"))
+    app = build_app([Route("echo", echo)], origins=frozenset("*"))
     scope = {
         "type": "http", "method": "POST", "path": "/functions/v1/echo", "raw_path": b"", "query_string": b"",
         "headers": [], "http_version": "1.1", "scheme": "http", "root_path": "",

@@ -15,8 +15,8 @@ from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.ports import Look, Meter, Usage, WakeupState
-from workers.runtime.periodic import Chore
-from workers.runtime.worker import Loop
+from workers.runtime.periodic import PeriodicTask
+from workers.runtime.worker import Worker
 from workers.settings import WorkerSettings
 
 # Real time, made short: what is a second here is a minute in production.
@@ -82,11 +82,11 @@ async def running(
     wakeups: SilentWakeups | None = None,
     announcer: FakeAnnouncer | None = None,
     clock: SystemClock | None = None,
-    chores: Sequence[Chore] = (),
+    periodic_tasks: Sequence[PeriodicTask] = (),
     **settings: float,
 ) -> AsyncIterator[asyncio.Event]:
-    """Run a loop while the test looks on; it must stop by itself when told to."""
-    loop = Loop(
+    """Run a worker while the test looks on; it must stop by itself when told to."""
+    worker = Worker(
         store=store,
         execute=execute,
         wakeups=wakeups or SilentWakeups(),
@@ -94,11 +94,11 @@ async def running(
         clock=clock or SystemClock(),
         settings=WorkerSettings(**(SHORT | settings)),
         worker_id="worker",
-        chores=chores,
+        periodic_tasks=periodic_tasks,
     )
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(loop.run(stop))
+        group.create_task(worker.run(stop))
         try:
             yield stop
         finally:
@@ -419,7 +419,7 @@ async def test_dead_workers_runs_are_looked_for_at_every_sweep_in_spite_of_the_j
         assert store.rescues >= 19
 
 
-async def test_a_chore_is_done_again_and_again_whatever_becomes_of_it(store: FakeStore, work: Work) -> None:
+async def test_a_periodic_task_is_done_again_and_again_whatever_becomes_of_it(store: FakeStore, work: Work) -> None:
     outcomes: list[Exception | None] = [None, BackendUnavailable(), ValueError("a defect"), None]
     done: list[Exception | None] = []
 
@@ -429,13 +429,13 @@ async def test_a_chore_is_done_again_and_again_whatever_becomes_of_it(store: Fak
             raise error
 
     with structlog.testing.capture_logs() as logs:
-        async with running(store, work, chores=[Chore("tidy", timedelta(milliseconds=5), do)]):
+        async with running(store, work, periodic_tasks=[PeriodicTask("tidy", timedelta(milliseconds=5), do)]):
             await until(lambda: len(done) > 6)
 
     assert {line["call"] for line in logs if line["event"] == "backend.failed"} == {"tidy"}
 
 
-async def test_a_chore_that_hangs_holds_no_run_up(store: FakeStore, work: Work) -> None:
+async def test_a_periodic_task_that_hangs_holds_no_run_up(store: FakeStore, work: Work) -> None:
     begun = asyncio.Event()
     work.may_end.set()
 
@@ -443,7 +443,7 @@ async def test_a_chore_that_hangs_holds_no_run_up(store: FakeStore, work: Work) 
         begun.set()
         await hang()
 
-    async with running(store, work, chores=[Chore("tidy", timedelta(milliseconds=5), do)]):
+    async with running(store, work, periodic_tasks=[PeriodicTask("tidy", timedelta(milliseconds=5), do)]):
         await begun.wait()
         store.claims = [[make_claim()]]
         await until(lambda: store.settlements)
@@ -461,8 +461,8 @@ async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: Fak
         finally:
             ended.append(len(work.stopped))
 
-    chore = Chore("tidy", timedelta(milliseconds=5), do)
-    async with running(store, work, chores=[chore]) as stop:
+    chore = PeriodicTask("tidy", timedelta(milliseconds=5), do)
+    async with running(store, work, periodic_tasks=[chore]) as stop:
         await until(lambda: begun and work.begun)
         stop.set()
 

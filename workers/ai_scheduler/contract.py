@@ -12,7 +12,7 @@ from shared.runs import RunId, RunStatus
 from shared.wording import shorten
 from workers.ai_scheduler.launch import Decided
 from workers.ports import EndedRun, LastRun, PlannedJob, PlannedRun, Slot, SlotOutcome
-from workers.web.exchange import tell_progress
+from workers.web.exchange import describe_progress
 
 ACTIONS: Final = ("status", "list", "execute", "ai_decide", "cron_trigger")
 """What may be asked, of one of the two or of both."""
@@ -121,7 +121,7 @@ def _render_launched(job: str, ended: EndedRun | None) -> dict[str, JsonValue]:
 def _render_executed(job: str, status: RunStatus, summary: str | None) -> dict[str, JsonValue]:
     if status in {RunStatus.FAILED, RunStatus.CANCELLED}:
         return {"job": job, "success": False, "error": shorten(summary or "", _SUMMARY_CHARS)}
-    told = (summary or "") if status is RunStatus.COMPLETED else tell_progress(status)
+    told = (summary or "") if status is RunStatus.COMPLETED else describe_progress(status)
     return {"job": job, "success": True, "summary": shorten(told, _SUMMARY_CHARS)}
 
 

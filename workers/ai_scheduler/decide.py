@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from shared.errors import GatewayError
 from shared.registry import DATA_TAG, ModelTier
 from shared.wording import clean_line, clean_text, fence, say_moment
-from workers.ports import Gateway, Message, Meter, Opening, Signal, Verdict
+from workers.ports import Decision, DecisionContext, Gateway, Message, Meter, Signal
 
 log = structlog.get_logger(__name__)
 
@@ -69,35 +69,35 @@ class _Unreadable(Exception):
 
 
 async def judge(
-    opening: Opening, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str, within: timedelta
-) -> Verdict:
-    """Decide what to add. Whatever the model does, there is a verdict within that time."""
-    if not opening.may_ask:
-        return _decide_by_rules(opening, NOTHING_TO_ADD if opening.candidates else NOTHING_ALLOWED)
+    context: DecisionContext, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str, within: timedelta
+) -> Decision:
+    """Decide what to add. Whatever the model does, there is a decision within that time."""
+    if not context.may_ask:
+        return _decide_by_rules(context, NOTHING_TO_ADD if context.candidates else NOTHING_ALLOWED)
     try:
         async with asyncio.timeout(within.total_seconds()):
-            choice = await _ask(opening, gateway, meter=meter, now=now, nonce=nonce)
+            choice = await _ask(context, gateway, meter=meter, now=now, nonce=nonce)
     except (GatewayError, TimeoutError) as error:
         code = error.code if isinstance(error, GatewayError) else "timed_out"
         log.warning("autopilot.model_failed", error_code=code, error_message=str(error))
         why = "Le modèle n'a pas pu être consulté : rien n'est ajouté au plan."
-        return _decide_by_rules(opening, why, refused=f"modèle: sans réponse ({code})")
+        return _decide_by_rules(context, why, refused=f"modèle: sans réponse ({code})")
     except _Unreadable as fault:
         log.warning("autopilot.answer_refused", error_message=str(fault))
         why = "La réponse du modèle n'a pas la forme attendue : rien n'est ajouté au plan."
-        return _decide_by_rules(opening, why, refused=f"modèle: réponse refusée ({fault})")
-    return _decide_by_model(opening, choice)
+        return _decide_by_rules(context, why, refused=f"modèle: réponse refusée ({fault})")
+    return _decide_by_model(context, choice)
 
 
-def compose_question(opening: Opening, *, now: datetime, nonce: str) -> tuple[Message, ...]:
+def compose_question(context: DecisionContext, *, now: datetime, nonce: str) -> tuple[Message, ...]:
     """Compose the question. Units: ``nonce`` must be unknown to whoever wrote the signals."""
-    allowed = "\n".join(f"- {candidate.run_type} : {candidate.label}" for candidate in opening.candidates or ())
-    done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in opening.done or ()) or "rien"
-    signals = "\n".join(map(_render_signal, opening.signals or ()))
+    allowed = "\n".join(f"- {candidate.run_type} : {candidate.label}" for candidate in context.candidates or ())
+    done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in context.done or ()) or "rien"
+    signals = "\n".join(map(_render_signal, context.signals or ()))
     parts = [
         f"Nous sommes le {say_moment(now)}.",
         f"Lancé par le plan dans l'heure : {done}.",
-        _render_budget(opening),
+        _render_budget(context),
         f"Types que tu peux ajouter :\n{allowed}",
         fence("signaux", clean_text(signals, _SIGNALS_CHARS), nonce),
     ]
@@ -118,12 +118,12 @@ def read_choice(text: str) -> _Choice:
         return _Choice.model_validate_json(text[start : end + 1])
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(dict.fromkeys(_tell_fault(fault["loc"], fault["type"]) for fault in faults[:5]))
+        told = "; ".join(dict.fromkeys(_describe_fault(fault["loc"], fault["type"]) for fault in faults[:5]))
         raise _Unreadable(clean_line(told, 300)) from error
 
 
-async def _ask(opening: Opening, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str) -> _Choice:
-    messages = compose_question(opening, now=now, nonce=nonce)
+async def _ask(context: DecisionContext, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str) -> _Choice:
+    messages = compose_question(context, now=now, nonce=nonce)
     fault = _Unreadable()
     for _ in range(_QUESTIONS):
         answer = await gateway.ask(ModelTier.DEFAULT, messages, meter=meter)
@@ -139,40 +139,40 @@ async def _ask(opening: Opening, gateway: Gateway, *, meter: Meter, now: datetim
     raise fault
 
 
-def _decide_by_rules(opening: Opening, reasoning: str, *, refused: str | None = None) -> Verdict:
-    return Verdict(
+def _decide_by_rules(context: DecisionContext, reasoning: str, *, refused: str | None = None) -> Decision:
+    return Decision(
         decided_by="rules",
-        reasoning=_tell_context(opening, reasoning),
+        reasoning=_add_context(context, reasoning),
         next_check_in_minutes=CHECK_AGAIN_MINUTES,
         refused=() if refused is None else (refused,),
     )
 
 
-def _decide_by_model(opening: Opening, choice: _Choice) -> Verdict:
+def _decide_by_model(context: DecisionContext, choice: _Choice) -> Decision:
     wanted = tuple(dict.fromkeys(clean_line(key, _KEY_CHARS) for key in choice.jobs_to_run))
-    allowed = {candidate.run_type for candidate in opening.candidates or ()}
+    allowed = {candidate.run_type for candidate in context.candidates or ()}
     reasoning = clean_line(choice.reasoning, _REASONING_CHARS)
     # What it says of them would otherwise read as if they were launched.
     if outside := [key for key in wanted if key not in allowed]:
         reasoning += f" [Refusé par les règles : {', '.join(outside)}.]"
-    return Verdict(
+    return Decision(
         decided_by="model",
-        reasoning=_tell_context(opening, reasoning),
+        reasoning=_add_context(context, reasoning),
         run_types=wanted,
         next_check_in_minutes=choice.next_check_in_minutes,
     )
 
 
-def _tell_context(opening: Opening, reasoning: str) -> str:
-    done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in opening.done or ())
-    parts = [f"Lancé par le plan dans l'heure : {done}." if done else "", reasoning, _render_budget(opening)]
+def _add_context(context: DecisionContext, reasoning: str) -> str:
+    done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in context.done or ())
+    parts = [f"Lancé par le plan dans l'heure : {done}." if done else "", reasoning, _render_budget(context)]
     return " ".join(part for part in parts if part)
 
 
-def _render_budget(opening: Opening) -> str:
-    if not opening.is_budget_warned or opening.pct_used is None:
+def _render_budget(context: DecisionContext) -> str:
+    if not context.is_budget_warned or context.pct_used is None:
         return ""
-    return f"Attention : {opening.pct_used:.0f} % du budget IA du mois est consommé."
+    return f"Attention : {context.pct_used:.0f} % du budget IA du mois est consommé."
 
 
 def _render_signal(signal: Signal) -> str:
@@ -181,7 +181,7 @@ def _render_signal(signal: Signal) -> str:
     return f"- {kind}, {clean_line(signal.subject, 120)}{detail}"
 
 
-def _tell_fault(location: Sequence[int | str], sort: str) -> str:
+def _describe_fault(location: Sequence[int | str], sort: str) -> str:
     where = ".".join(clean_line(str(part), 40) for part in location)
     told = _FAULTS.get(sort, "valeur refusée")
     return f"{where}: {told}" if where else told

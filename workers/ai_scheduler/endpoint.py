@@ -21,13 +21,13 @@ from workers.ai_scheduler.contract import (
 from workers.ai_scheduler.launch import Autopilot
 from workers.ports import Caller, Clock, Identity, Launcher, OwnerRequest, Plan, PlannedJob, RunHistory
 from workers.web.exchange import (
-    Call,
-    Reply,
+    Request,
+    Response,
     identify_owner,
     is_same_secret,
     read_object,
-    reply_failure,
-    tell_wait,
+    render_failure,
+    render_wait,
 )
 
 
@@ -56,13 +56,13 @@ class _Jobs:
                 return job
         raise UnknownJob(f"No job {key[:80]!r}.")
 
-    async def _execute(self, caller: Caller, call: Call, job: PlannedJob) -> Reply:
+    async def _execute(self, caller: Caller, request: Request, job: PlannedJob) -> Response:
         launch = await self._launcher.launch(
             OwnerRequest(
                 requester=caller.user_id,
                 run_type=job.run_type,
                 context={"triggered_by": "manual", "job_key": job.key},
-                idempotency_key=call.headers.get("idempotency-key"),
+                idempotency_key=request.headers.get("idempotency-key"),
             )
         )
         body: dict[str, JsonValue] = {
@@ -72,10 +72,10 @@ class _Jobs:
             "run_type": job.run_type,
         }
         if launch.ended is None:
-            return Reply(body | tell_wait(launch.ticket), 202)
+            return Response(body | render_wait(launch.ticket), 202)
         if launch.ended.status is RunStatus.COMPLETED:
-            return Reply(body | {"executive_summary": launch.ended.summary})
-        return reply_failure(launch.ended)
+            return Response(body | {"executive_summary": launch.ended.summary})
+        return render_failure(launch.ended)
 
 
 class AiSchedulerEndpoint(_Jobs):
@@ -95,26 +95,26 @@ class AiSchedulerEndpoint(_Jobs):
         self._autopilot = autopilot
         self._wait = wait
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer the panel. Raises: CallerError, BackendError."""
-        caller = await identify_owner(self._identity, call)
-        request = read_request(read_object(call))
-        match request.action:
+        caller = await identify_owner(self._identity, request)
+        body = read_request(read_object(request))
+        match body.action:
             case "status":
-                return Reply({"success": True, "jobs": await self._states(), "timezone": TIMEZONE_NAME})
+                return Response({"success": True, "jobs": await self._states(), "timezone": TIMEZONE_NAME})
             case "execute":
-                return await self._execute(caller, call, await self._read_job(request.wanted_job_key))
+                return await self._execute(caller, request, await self._read_job(body.wanted_job_key))
             case "ai_decide":
                 return await self._decide()
             case other:
                 raise refuse_action(other)
 
-    async def _decide(self) -> Reply:
+    async def _decide(self) -> Response:
         """Decide, or tell of the decision that there is; wait a little for what was launched."""
         decided = await self._autopilot.decide()
         run_ids = [run_id for _, run_id in decided.launched]
         ends = await asyncio.gather(*(self._launcher.follow(run_id, within=self._wait) for run_id in run_ids))
-        return Reply(render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now()))
+        return Response(render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now()))
 
 
 class ScheduledRunsEndpoint(_Jobs):
@@ -132,39 +132,39 @@ class ScheduledRunsEndpoint(_Jobs):
         super().__init__(identity=identity, launcher=launcher, database=database, clock=clock)
         self._secret = secret
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer. Raises: CallerError, BackendError."""
-        if _asks_to_trigger(call):
-            return await self._trigger(call)
-        caller = await identify_owner(self._identity, call)
-        request = read_request(read_object(call))
-        match request.action:
+        if _asks_to_trigger(request):
+            return await self._trigger(request)
+        caller = await identify_owner(self._identity, request)
+        body = read_request(read_object(request))
+        match body.action:
             case "list":
                 jobs: list[JsonValue] = [render_job(job) for job in await self._database.read_jobs()]
-                return Reply({"success": True, "jobs": jobs, "timezone": TIMEZONE_NAME})
+                return Response({"success": True, "jobs": jobs, "timezone": TIMEZONE_NAME})
             case "status":
-                return Reply({"success": True, "jobs": await self._states()})
+                return Response({"success": True, "jobs": await self._states()})
             case "execute":
-                job = await self._read_job(request.wanted_job_key)
+                job = await self._read_job(body.wanted_job_key)
                 if not job.enabled:
                     raise InvalidRequest(f"Job {job.key!r} is switched off.", sentence=SWITCHED_OFF)
-                return await self._execute(caller, call, job)
+                return await self._execute(caller, request, job)
             case other:
                 raise refuse_action(other)
 
-    async def _trigger(self, call: Call) -> Reply:
+    async def _trigger(self, request: Request) -> Response:
         if self._secret is None:
             error = "Le déclenchement par cron n'est pas configuré."
-            return Reply({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
-        if not is_same_secret(call.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
+            return Response({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
+        if not is_same_secret(request.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
             raise Forbidden("X-Cron-Secret is missing or wrong.")
         # The same look as pg_cron's and every worker's: a slot is fired once, whoever comes first.
         executed: list[JsonValue] = [render_slot(slot) for slot in await self._database.fire_due()]
-        return Reply({"success": True, "executed": executed})
+        return Response({"success": True, "executed": executed})
 
 
-def _asks_to_trigger(call: Call) -> bool:
+def _asks_to_trigger(request: Request) -> bool:
     try:
-        return read_object(call).get("action") == "cron_trigger"
+        return read_object(request).get("action") == "cron_trigger"
     except InvalidRequest:
         return False  # an owner is told; a stranger only learns that he is one

@@ -16,11 +16,11 @@ from shared.runs import RunId
 from workers.ai_scheduler.decide import CHECK_AGAIN_MINUTES, judge
 from workers.ports import (
     Clock,
+    DecisionContext,
     Decisions,
-    DecisionStanding,
+    DecisionStatus,
     Gateway,
     Meter,
-    Opening,
     PlannedRun,
     RecordedDecision,
 )
@@ -65,50 +65,50 @@ class Autopilot:
 
     async def decide(self) -> Decided:
         """Decide for whoever looks at the panel, or return the decision that there is. Raises: BackendError."""
-        opening = await self._decisions.begin("panel", fresh=_FRESH, lease=self._lease)
-        if opening.standing is DecisionStanding.DECIDE:
-            return await self._conclude(opening)
+        context = await self._decisions.begin("panel", fresh=_FRESH, lease=self._lease)
+        if context.status is DecisionStatus.DECIDE:
+            return await self._conclude(context)
         return Decided(
-            reasoning=opening.reasoning or IN_PROGRESS,
-            next_check_in_minutes=opening.next_check_in_minutes or CHECK_AGAIN_MINUTES,
-            jobs_to_run=opening.jobs_to_run or (),
+            reasoning=context.reasoning or IN_PROGRESS,
+            next_check_in_minutes=context.next_check_in_minutes or CHECK_AGAIN_MINUTES,
+            jobs_to_run=context.jobs_to_run or (),
         )
 
     async def tick(self) -> None:
         """Decide because it is time to, where the presidency has switched the autopilot on. Raises: BackendError."""
         fresh = max(_FRESH, self._settings.every * _EARLY)
-        opening = await self._decisions.begin("worker", fresh=fresh, lease=self._lease, only_if_enabled=True)
-        if opening.standing is DecisionStanding.DECIDE:
-            await self._conclude(opening)
+        context = await self._decisions.begin("worker", fresh=fresh, lease=self._lease, only_if_enabled=True)
+        if context.status is DecisionStatus.DECIDE:
+            await self._conclude(context)
 
     @property
     def _lease(self) -> timedelta:
         return self._settings.decision_timeout + _RECORDING
 
-    async def _conclude(self, opening: Opening) -> Decided:
-        assert opening.decision_id is not None
+    async def _conclude(self, context: DecisionContext) -> Decided:
+        assert context.decision_id is not None
         meter = Meter()
-        verdict = await judge(
-            opening,
+        decision = await judge(
+            context,
             self._gateway,
             meter=meter,
             now=self._clock.now(),
             nonce=secrets.token_hex(8),
             within=self._settings.decision_timeout,
         )
-        recorded = await self._decisions.record(opening.decision_id, verdict, meter.total)
+        recorded = await self._decisions.record(context.decision_id, decision, meter.total)
         log.info(
             "autopilot.decided",
-            decision=opening.decision_id,
-            decided_by=verdict.decided_by,
+            decision=context.decision_id,
+            decided_by=decision.decided_by,
             launched=recorded.jobs_to_run,
             skipped=recorded.skipped,
             cost_eur=str(meter.total.cost_eur),
         )
-        return _tell(opening, recorded)
+        return _to_decided(context, recorded)
 
 
-def _tell(opening: Opening, recorded: RecordedDecision) -> Decided:
+def _to_decided(context: DecisionContext, recorded: RecordedDecision) -> Decided:
     if not recorded.recorded:
         return Decided(reasoning=LOST, next_check_in_minutes=CHECK_AGAIN_MINUTES)
     return Decided(
@@ -116,6 +116,6 @@ def _tell(opening: Opening, recorded: RecordedDecision) -> Decided:
         next_check_in_minutes=recorded.next_check_in_minutes or CHECK_AGAIN_MINUTES,
         jobs_to_run=recorded.jobs_to_run,
         launched=tuple(zip(recorded.jobs_to_run, recorded.run_ids, strict=True)),
-        done=opening.done or (),
+        done=context.done or (),
         skipped=recorded.skipped,
     )

@@ -11,7 +11,7 @@ from shared.errors import BackendUnavailable
 T = TypeVar("T")
 
 
-async def insist(call: Callable[[], Awaitable[T]], *, within: timedelta, longest_pause: timedelta) -> T:
+async def retry(call: Callable[[], Awaitable[T]], *, within: timedelta, longest_pause: timedelta) -> T:
     """Repeat a call until it is answered, refused, or the time is over; pauses are jittered and grow.
 
     Raises: what the last call raised.

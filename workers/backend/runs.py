@@ -11,7 +11,7 @@ from shared.errors import BackendError, BackendRejected, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend import rpc
 from workers.backend.group_commit import GroupCommit
-from workers.backend.retry import insist
+from workers.backend.retry import retry
 from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
@@ -69,13 +69,13 @@ class SupabaseRunStore:
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
         """Keep a finished step. Raises: LeaseLost, BackendError."""
         checkpoint = rpc.Checkpoint(lease, step, usage)
-        if not await self._insist(lambda: _own(self._checkpoints.submit(checkpoint))):
+        if not await self._retry(lambda: _own(self._checkpoints.submit(checkpoint))):
             raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
 
     async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
         """End an attempt. Raises: LeaseLost, BackendError."""
         end = rpc.End(lease, settlement, usage)
-        status = await self._insist(lambda: _own(self._settlements.submit(end)))
+        status = await self._retry(lambda: _own(self._settlements.submit(end)))
         if status == "lost":
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
         return RunStatus(status)
@@ -96,7 +96,7 @@ class SupabaseRunStore:
 
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
         """Hand runs back without counting an attempt, and note what they billed. Raises: BackendError."""
-        return await self._insist(lambda: rpc.release_hq_runs(self._client, attempts))
+        return await self._retry(lambda: rpc.release_hq_runs(self._client, attempts))
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand. Raises: BackendError."""
@@ -104,7 +104,7 @@ class SupabaseRunStore:
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""
-        return tuple(await self._insist(lambda: rpc.read_hq_platforms(self._client, platform_key)))
+        return tuple(await self._retry(lambda: rpc.read_hq_platforms(self._client, platform_key)))
 
     async def _send_checkpoints(self, checkpoints: Sequence[rpc.Checkpoint]) -> Sequence[bool | BackendError]:
         alone = partial(rpc.checkpoint_hq_step, self._client)
@@ -114,13 +114,13 @@ class SupabaseRunStore:
         alone = partial(rpc.settle_hq_run, self._client)
         return await _send_group(ends, alone=alone, together=partial(rpc.settle_hq_runs, self._client))
 
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.
 
         Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
         report that is already paid for; nobody else can rescue the run either while the backend is away.
         """
-        return await insist(call, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)
+        return await retry(call, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)
 
 
 async def _send_group(

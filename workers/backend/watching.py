@@ -9,7 +9,7 @@ from workers.backend import rpc
 from workers.ports import FinanceSnapshot, SiteCheck
 
 
-class SupabaseTurns:
+class SupabasePeriodicLeases:
     """Turns among all workers of this database."""
 
     def __init__(self, client: AsyncClient, *, worker_id: str) -> None:

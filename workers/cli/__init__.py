@@ -72,7 +72,7 @@ def exit_code(error: WorkersError) -> int:
             return 1
 
 
-def _tell(error: str) -> None:
+def _print_error(error: str) -> None:
     structlog.reset_defaults()
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(redact_text(error))}", highlight=False)
 
@@ -82,13 +82,13 @@ def main() -> None:
     try:
         app(prog_name="emocare")
     except WorkersError as error:
-        _tell(str(error))
+        _print_error(str(error))
         sys.exit(exit_code(error))
     except TimeoutError:
-        _tell("Something that was asked did not answer in time: try again.")
+        _print_error("Something that was asked did not answer in time: try again.")
         sys.exit(exit_code(BackendUnavailable()))
     except OSError as error:
-        _tell(": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part))
+        _print_error(": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part))
         sys.exit(_IO_FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -63,7 +63,7 @@ def serve(env_file: EnvFile = None) -> None:
     async def body() -> None:
         async with open_service(settings) as service:
             structlog.get_logger(__name__).info("http.opened", functions=service.functions)
-            await server.serve(service.app, service.loop, service.desk, settings.http, _stop_on_signals())
+            await server.serve(service.app, service.worker, service.launcher, settings.http, _stop_on_signals())
 
     run_async(body())
 
@@ -107,10 +107,10 @@ def migrate(
         if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it
             raise ConfigurationError(_UNREADABLE_URL) from None
         raise BackendRejected(f"The database refused: {error.sqlstate} {_first_line(error)}") from error
-    _tell(report)
+    _print_report(report)
 
 
-def _tell(report: schema.Report) -> None:
+def _print_report(report: schema.Report) -> None:
     for notice in report.notices:
         console.print(f"[yellow]![/] {escape(notice)}", highlight=False)
     if not report.changed:

@@ -1,4 +1,4 @@
-"""Patience of commands that follow something: a short outage of Supabase ends neither the run nor the watching."""
+"""What commands that follow something do while Supabase is away: ask again, so that a short outage ends nothing."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _LIMIT: Final = timedelta(minutes=2)
 _PAUSE: Final = timedelta(seconds=1)
 
 
-class Patience:
+class RetryWhileAway:
     """Repeats a reading while Supabase is away, for two minutes at most; says so once."""
 
     def __init__(self, farewell: str, *, limit: timedelta = _LIMIT, pause: timedelta = _PAUSE) -> None:

@@ -34,7 +34,7 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
-from workers.cli.retry import Patience
+from workers.cli.retry import RetryWhileAway
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
 
@@ -192,7 +192,7 @@ def logs(
             )
             for line in reversed(known[:limit]):
                 _print_log(line, as_json=as_json)
-            patience = Patience("Whatever was followed goes on: ask again with `emocare logs --follow`.")
+            patience = RetryWhileAway("Whatever was followed goes on: ask again with `emocare logs --follow`.")
             while follow:
                 await asyncio.sleep(1)
                 fresh = await patience.ask(partial(_lines_since, client, known, run_id=run_id, level=level))
@@ -239,7 +239,7 @@ def _read_context(given: str | None) -> JsonValue:
 
 async def _follow(client: AsyncClient, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
-    patience = Patience(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
+    patience = RetryWhileAway(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
     told = False
 
     async def read() -> RunDetail:

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import InvalidRequest
 from shared.registry import RUN_TYPES
 from workers.ports import EndedRun, RunTicket
-from workers.web.exchange import tell_wait
+from workers.web.exchange import render_wait
 
 
 class ExecutiveRunRequest(BaseModel):
@@ -54,5 +54,5 @@ def render_progress(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str
         "run_id": str(ticket.run_id),
         "run_type": request.run_type,
         **({} if request.platform_key is None else {"platform_key": request.platform_key}),
-        **tell_wait(ticket),
+        **render_wait(ticket),
     }

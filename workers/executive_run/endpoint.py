@@ -4,7 +4,7 @@ from shared.errors import UnknownRunType
 from shared.runs import RunStatus
 from workers.executive_run.contract import read_request, render_progress, render_report
 from workers.ports import Identity, Journal, Launcher, OwnerRequest
-from workers.web.exchange import Call, Reply, identify_owner, read_object, reply_failure
+from workers.web.exchange import Request, Response, identify_owner, read_object, render_failure
 
 
 class ExecutiveRunEndpoint:
@@ -15,32 +15,32 @@ class ExecutiveRunEndpoint:
         self._journal = journal
         self._launcher = launcher
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Launch a run for the owner and answer its report.
 
         Raises: CallerError, BackendError.
         """
-        caller = await identify_owner(self._identity, call)
-        request = read_request(read_object(call))
+        caller = await identify_owner(self._identity, request)
+        body = read_request(read_object(request))
         wanted = OwnerRequest(
             requester=caller.user_id,
-            run_type=request.run_type,
-            platform_key=request.platform_key,
-            context=request.context_data,
-            idempotency_key=call.headers.get("idempotency-key"),
+            run_type=body.run_type,
+            platform_key=body.platform_key,
+            context=body.context_data,
+            idempotency_key=request.headers.get("idempotency-key"),
         )
         try:
             launch = await self._launcher.launch(wanted)
         except UnknownRunType:
-            await self._tell_unknown(wanted)
+            await self._log_unknown(wanted)
             raise
         if launch.ended is None:
-            return Reply(render_progress(launch.ticket, request), status=202)
+            return Response(render_progress(launch.ticket, body), status=202)
         if launch.ended.status is RunStatus.COMPLETED:
-            return Reply(render_report(launch.ended))
-        return reply_failure(launch.ended)
+            return Response(render_report(launch.ended))
+        return render_failure(launch.ended)
 
-    async def _tell_unknown(self, wanted: OwnerRequest) -> None:
+    async def _log_unknown(self, wanted: OwnerRequest) -> None:
         """Tell of a type that a screen offers and the registry lacks: somebody must add it, or take it away."""
         await self._journal.write(
             "warn",

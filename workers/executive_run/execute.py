@@ -141,7 +141,7 @@ class ExecutiveRun:
         )
         return Settlement(
             outcome=Outcome.RETRY if again else Outcome.FAILED,
-            summary=_tell_retry(claim, error) if again else error.sentence,
+            summary=_format_retry(claim, error) if again else error.sentence,
             appendix={
                 "error_code": error.code,
                 "error_message": redact_text(str(error)),
@@ -165,7 +165,7 @@ class ExecutiveRun:
         return drawn if asked is None else min(max(asked, drawn), _LONGEST_WAIT)
 
 
-def _tell_retry(claim: Claim, error: WorkersError) -> str:
+def _format_retry(claim: Claim, error: WorkersError) -> str:
     left = claim.max_attempts - claim.attempt
     plural = "s" if left > 1 else ""
     return f"{error.what_happened} Une nouvelle tentative est prévue automatiquement ({left} restante{plural})."

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import AwareDatetime
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.registry import TIME_ZONE
 from workers.finance.mrr import NotComputableError, to_major, value_subscription
 from workers.finance.shapes import Accounts, Subscription
@@ -26,7 +26,7 @@ _HUNDREDTH: Final = Decimal("0.01")
 _DAY: Final = timedelta(days=1)
 
 
-class OtherCurrency(Fact):
+class OtherCurrency(FrozenModel):
     """What comes in another currency than the main one: told beside it, never added."""
 
     currency: str
@@ -35,7 +35,7 @@ class OtherCurrency(Fact):
     revenue_last_month: Decimal
 
 
-class Plan(Fact):
+class Plan(FrozenModel):
     """A price that people pay, and how many subscriptions hold it. No amount: it depends on the quantity."""
 
     name: str | None
@@ -46,7 +46,7 @@ class Plan(Fact):
     subscriptions: int
 
 
-class Figures(Fact):
+class Figures(FrozenModel):
     """What the company earns, as it is told. Money in ``currency``; changes against thirty days ago."""
 
     read_at: AwareDatetime
@@ -69,14 +69,14 @@ class Figures(Fact):
 
 
 @dataclass(frozen=True)
-class _Stay:
+class _PaidPeriod:
     """A time without interruption in which a customer paid for something."""
 
     begin: datetime
     end: datetime | None
 
 
-class Books:
+class RevenueReport:
     """The figures of one look at Stripe, of that moment and of the days before."""
 
     def __init__(self, accounts: Accounts) -> None:
@@ -84,7 +84,7 @@ class Books:
         self._now = accounts.read_at
         self._values: dict[str, Fraction | None] = {each.id: self._value(each) for each in accounts.subscriptions}
 
-    def tell(self, before: FinanceSnapshot) -> Figures:
+    def summarise(self, before: FinanceSnapshot) -> Figures:
         """Tell every figure, compared with what was known of a day before."""
         currency = self.currency
         mrr = self._mrr(currency, self._paying)
@@ -106,8 +106,8 @@ class Books:
             new_customers_this_month=self._accounts.new_customers,
             revenue_this_month=to_major(self._accounts.revenue_this_month.get(currency, 0), currency),
             revenue_last_month=to_major(self._accounts.revenue_last_month.get(currency, 0), currency),
-            other_currencies=tuple(self._tell_other(other) for other in sorted(self._currencies - {currency})),
-            plans=self._tell_plans(),
+            other_currencies=tuple(self._summarise_currency(other) for other in sorted(self._currencies - {currency})),
+            plans=self._summarise_plans(),
             not_computable=sum(self._values[each.id] is None for each in self._paying),
             trialing=sum(each.status == "trialing" for each in self._accounts.subscriptions),
         )
@@ -156,7 +156,7 @@ class Books:
         values = (self._values[each.id] or Fraction(0) for each in subscriptions if each.currency == currency)
         return to_major(sum(values, Fraction(0)), currency)
 
-    def _tell_other(self, currency: str) -> OtherCurrency:
+    def _summarise_currency(self, currency: str) -> OtherCurrency:
         return OtherCurrency(
             currency=currency,
             mrr=self._mrr(currency, self._paying),
@@ -164,7 +164,7 @@ class Books:
             revenue_last_month=to_major(self._accounts.revenue_last_month.get(currency, 0), currency),
         )
 
-    def _tell_plans(self) -> tuple[Plan, ...]:
+    def _summarise_plans(self) -> tuple[Plan, ...]:
         """Tell the prices that most subscriptions hold."""
         held = Counter(price for each in self._paying for price in {item.price for item in each.items})
         return tuple(
@@ -182,21 +182,21 @@ class Books:
         )
 
     @cached_property
-    def _stays(self) -> list[_Stay]:
+    def _paid_periods(self) -> list[_PaidPeriod]:
         """Join each customer's subscriptions to the times in which they paid for at least one."""
         of_customer: defaultdict[str, list[Subscription]] = defaultdict(list)
         for each in self._accounts.subscriptions:
             # What costs nothing makes no subscriber; what cannot be valued still does.
             if self._values[each.id] != 0 and (each.pays or each.status == "canceled"):
                 of_customer[each.customer].append(each)
-        return [stay for subscriptions in of_customer.values() for stay in _join(subscriptions)]
+        return [period for subscriptions in of_customer.values() for period in _join(subscriptions)]
 
     def _churn_rate(self, end: datetime) -> Decimal:
         """Divide those who left in thirty days by those who were there before or came meanwhile."""
         begin = end - WINDOW
-        before = sum(each.begin <= begin and (each.end is None or begin < each.end) for each in self._stays)
-        came = sum(begin < each.begin <= end for each in self._stays)
-        left = sum(each.end is not None and begin < each.end <= end for each in self._stays)
+        before = sum(each.begin <= begin and (each.end is None or begin < each.end) for each in self._paid_periods)
+        came = sum(begin < each.begin <= end for each in self._paid_periods)
+        left = sum(each.end is not None and begin < each.end <= end for each in self._paid_periods)
         if before + came == 0:
             return Decimal(0).quantize(_HUNDREDTH)
         return (Decimal(left) / (before + came) * 100).quantize(_HUNDREDTH)
@@ -225,17 +225,17 @@ def missing_days(known: Mapping[date, FinanceSnapshot], today: date) -> Iterable
     return (day for day in days if day not in known)
 
 
-def _join(subscriptions: Sequence[Subscription]) -> Iterable[_Stay]:
-    stay: _Stay | None = None
+def _join(subscriptions: Sequence[Subscription]) -> Iterable[_PaidPeriod]:
+    period: _PaidPeriod | None = None
     for each in sorted(subscriptions, key=lambda each: each.pays_from):
         begin, end = each.pays_from, each.ended_at
         if end is not None and end <= begin:
             continue  # it ended with its trial
-        if stay is not None and (stay.end is None or begin <= stay.end):
-            stay = _Stay(stay.begin, None if stay.end is None or end is None else max(stay.end, end))
+        if period is not None and (period.end is None or begin <= period.end):
+            period = _PaidPeriod(period.begin, None if period.end is None or end is None else max(period.end, end))
             continue
-        if stay is not None:
-            yield stay
-        stay = _Stay(begin, end)
-    if stay is not None:
-        yield stay
+        if period is not None:
+            yield period
+        period = _PaidPeriod(begin, end)
+    if period is not None:
+        yield period

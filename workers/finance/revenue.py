@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
-from workers.finance.figures import HISTORY, WINDOW, Books, Figures, day_of, missing_days
+from workers.finance.figures import HISTORY, WINDOW, Figures, RevenueReport, day_of, missing_days
 from workers.finance.shapes import Accounts
 from workers.finance.stripe import StripeReader
 from workers.ports import Clock, FinanceHistory, FinanceSnapshot
@@ -24,14 +24,14 @@ _PAUSE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Told:
+class RevenueReading:
     """Figures, and why they are not of this moment, if they are not."""
 
     figures: Figures
     why_old: SourceError | None = None
 
 
-class Treasury:
+class RevenueService:
     """Reads, keeps and tells the figures.
 
     Concurrency: any number of callers, who share one reading; the reading for the history is one of its own.
@@ -53,7 +53,7 @@ class Treasury:
         """Tell whether there is anything to read."""
         return self._reader.configured
 
-    async def tell(self) -> Told:
+    async def read(self) -> RevenueReading:
         """Tell the figures: at most so old as the settings say, or the last good ones if Stripe does not answer.
 
         Raises: SourceError when there are none to tell.
@@ -61,14 +61,14 @@ class Treasury:
         async with self._reading:
             now = self._clock.now()
             if self._latest is not None and now - self._latest.read_at < self._settings.fresh:
-                return Told(self._latest)
+                return RevenueReading(self._latest)
             if self._failure is not None and now - self._failure[0] < _PAUSE:
-                return await self._tell_last(self._failure[1])
+                return await self._read_last(self._failure[1])
             try:
-                return Told(await self._read(self._settings.timeout))
+                return RevenueReading(await self._read(self._settings.timeout))
             except SourceError as error:
                 self._failure = self._clock.now(), error
-                return await self._tell_last(error)
+                return await self._read_last(error)
 
     async def keep_history(self, within: timedelta) -> None:
         """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only told."""
@@ -119,7 +119,7 @@ class Treasury:
             log.warning("finance.history_unread", error_code=error.code, error_message=str(error))
             return ()
 
-    async def _tell_last(self, error: SourceError) -> Told:
+    async def _read_last(self, error: SourceError) -> RevenueReading:
         """Tell the last good figures, this process's or another's, unless they are too old. Raises: SourceError."""
         log.warning("finance.unread", error_code=error.code, error_message=str(error))
         now = self._clock.now()
@@ -129,16 +129,16 @@ class Treasury:
         candidates = [each for each in (self._latest, *kept) if each is not None and now - each.read_at < KEPT]
         if not candidates:
             raise error
-        return Told(max(candidates, key=lambda each: each.read_at), error)
+        return RevenueReading(max(candidates, key=lambda each: each.read_at), error)
 
 
 def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
     """Compute the figures, and the days of the history of which nothing was known."""
-    books = Books(accounts)
+    report = RevenueReport(accounts)
     today = day_of(accounts.read_at)
     known = {each.day: each for each in history}
-    found = [books.reconstruct(day) for day in missing_days(known, today)]
+    found = [report.reconstruct(day) for day in missing_days(known, today)]
     before = (known | {each.day: each for each in found})[today - WINDOW]
-    if before.currency != books.currency:
-        before = books.reconstruct(before.day)  # the same day, in the currency that is told
-    return books.tell(before), found
+    if before.currency != report.currency:
+        before = report.reconstruct(before.day)  # the same day, in the currency that is told
+    return report.summarise(before), found

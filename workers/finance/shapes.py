@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 
 
-class Tier(Fact):
+class Tier(FrozenModel):
     """One step of a tiered price; amounts in the smallest unit of the currency."""
 
     up_to: int | None = None
@@ -17,7 +17,7 @@ class Tier(Fact):
     unit_amount_decimal: Decimal | None = None
 
 
-class Recurring(Fact):
+class Recurring(FrozenModel):
     """How often a price is billed."""
 
     interval: Literal["day", "week", "month", "year"]
@@ -25,14 +25,14 @@ class Recurring(Fact):
     usage_type: str = "licensed"
 
 
-class TransformQuantity(Fact):
+class TransformQuantity(FrozenModel):
     """A price per package."""
 
     divide_by: int = Field(ge=1)
     round: Literal["up", "down"]
 
 
-class Price(Fact):
+class Price(FrozenModel):
     """A price; of a tiered one the tiers are read apart."""
 
     id: str
@@ -47,7 +47,7 @@ class Price(Fact):
     transform_quantity: TransformQuantity | None = None
 
 
-class Coupon(Fact):
+class Coupon(FrozenModel):
     """What a discount takes off."""
 
     id: str
@@ -58,7 +58,7 @@ class Coupon(Fact):
     products: frozenset[str] | None = None
 
 
-class Discount(Fact):
+class Discount(FrozenModel):
     """A coupon at work, from a moment to another; without a coupon it is one that could not be read."""
 
     start: AwareDatetime
@@ -66,7 +66,7 @@ class Discount(Fact):
     coupon: Coupon | None = None
 
 
-class Item(Fact):
+class Item(FrozenModel):
     """One line of a subscription."""
 
     price: Price
@@ -74,7 +74,7 @@ class Item(Fact):
     discounts: tuple[Discount, ...] = ()
 
 
-class Subscription(Fact):
+class Subscription(FrozenModel):
     """A subscription, whatever became of it."""
 
     id: str
@@ -107,7 +107,7 @@ class Subscription(Fact):
         return self.pays_from <= moment and (self.ended_at is None or moment < self.ended_at)
 
 
-class Accounts(Fact):
+class Accounts(FrozenModel):
     """Everything that one look at Stripe told; sums of money in the smallest unit, by currency."""
 
     read_at: AwareDatetime

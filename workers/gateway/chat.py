@@ -202,9 +202,9 @@ class ChatGateway:
         began = self._clock.monotonic()
         status: int | None = None
         try:
-            reply = await self._send(model, question)
-            status = reply.status
-            text = self._receive(model, question, reply)
+            response = await self._send(model, question)
+            status = response.status
+            text = self._receive(model, question, response)
         except _Failed as failure:
             if failure.outage:
                 permit.failed()
@@ -218,7 +218,7 @@ class ChatGateway:
             _log.debug("model.called", model=model, status=status, duration_ms=spent_ms)
         return text
 
-    async def _send(self, model: str, question: _Question) -> outbound.Reply:
+    async def _send(self, model: str, question: _Question) -> outbound.Response:
         key = self._settings.api_key
         assert key is not None
         try:
@@ -240,25 +240,25 @@ class ChatGateway:
                 raise _Failed(GatewayRejected(str(error)), final=True) from error
             raise _Failed(GatewayUnavailable(str(error)), outage=error.is_outage) from error
 
-    def _receive(self, model: str, question: _Question, reply: outbound.Reply) -> str:
+    def _receive(self, model: str, question: _Question, response: outbound.Response) -> str:
         try:
-            body = reply.json()
+            body = response.json()
         except outbound.CallFailed:
             body = None  # no choice in it, so an unusable answer; and an error page needs no body
-        if reply.status == httpx.codes.OK or (isinstance(body, dict) and body.get("usage")):
+        if response.status == httpx.codes.OK or (isinstance(body, dict) and body.get("usage")):
             question.meter.add(
                 read_usage(
                     body,
-                    reply.headers,
+                    response.headers,
                     model=model,
                     eur_per_usd=self._eur_per_usd,
                     prompt_chars=question.prompt_chars,
-                    answer_chars=len(reply.body),
+                    answer_chars=len(response.body),
                 )
             )
-        status = read_status(reply.status, body)
+        status = read_status(response.status, body)
         if not httpx.codes.is_success(status):
-            retry_after = outbound.parse_retry_after(reply.headers, self._clock.now())
+            retry_after = outbound.parse_retry_after(response.headers, self._clock.now())
             error = refusal(status, body, retry_after)
             raise _Failed(error, outage=httpx.codes.is_server_error(status), final=status in _ACCOUNT_REFUSALS)
         try:

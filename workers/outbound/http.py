@@ -97,7 +97,7 @@ class CallFailed(UpstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """What came back, whatever its status."""
 
     status: int
@@ -157,7 +157,7 @@ async def call(
     within: timedelta,
     max_bytes: int = MAX_BODY_BYTES,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params, json
-) -> Reply:
+) -> Response:
     """Call once and read at most ``max_bytes`` of what comes back.
 
     Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
@@ -180,7 +180,7 @@ async def get(
     clock: Clock,
     max_bytes: int = MAX_BODY_BYTES,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params
-) -> Reply:
+) -> Response:
     """Read something, trying twice more, after a jittered wait, what a moment may heal.
 
     A limit (403, 429) is not tried again here: only the caller knows when it ends.
@@ -190,16 +190,16 @@ async def get(
     attempts = AsyncRetrying(
         stop=stop_after_attempt(_GET_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.25, max=2),
-        retry=retry_if_exception(_may_pass) | retry_if_result(lambda reply: reply.status in _TRANSIENT),
+        retry=retry_if_exception(_may_pass) | retry_if_result(lambda response: response.status in _TRANSIENT),
         sleep=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
         retry_error_callback=_last_outcome,
     )
     try:
         async with asyncio.timeout(within.total_seconds()):
-            reply: Reply = await attempts(call, http, "GET", url, within=within, max_bytes=max_bytes, **request)
+            response: Response = await attempts(call, http, "GET", url, within=within, max_bytes=max_bytes, **request)
     except TimeoutError as error:
         raise CallFailed(f"GET {_host(url)} {Fault.TIMED_OUT}", fault=Fault.TIMED_OUT) from error
-    return reply
+    return response
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
@@ -236,7 +236,7 @@ def _parse_date(text: str | None, now: datetime) -> timedelta | None:
         return None
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> Reply:
+async def _read(response: httpx.Response, max_bytes: int) -> Response:
     body = bytearray()
     # httpx declares an iterator and returns a generator, which must be closed when it is left early.
     async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
@@ -244,8 +244,8 @@ async def _read(response: httpx.Response, max_bytes: int) -> Reply:
             body += chunk
             if len(body) > max_bytes:
                 # Leaving the stream early closes the connection: the rest is never read.
-                return Reply(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
-    return Reply(response.status_code, response.headers, bytes(body), cut=False)
+                return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
+    return Response(response.status_code, response.headers, bytes(body), cut=False)
 
 
 def _name(error: BaseException) -> Fault:
@@ -258,11 +258,11 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, CallFailed) and error.fault is not Fault.MISUSED
 
 
-def _last_outcome(state: RetryCallState) -> Reply:
+def _last_outcome(state: RetryCallState) -> Response:
     outcome = state.outcome
     assert outcome is not None
-    reply: Reply = outcome.result()
-    return reply
+    response: Response = outcome.result()
+    return response
 
 
 def _host(url: str) -> str:

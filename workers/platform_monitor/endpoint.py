@@ -3,7 +3,7 @@
 from workers.platform_monitor.contract import read_key, render
 from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Identity
-from workers.web.exchange import Call, Reply, identify_owner, read_object
+from workers.web.exchange import Request, Response, identify_owner, read_object
 
 
 class PlatformMonitorEndpoint:
@@ -14,9 +14,9 @@ class PlatformMonitorEndpoint:
         self._watch = watch
         self._clock = clock
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer how the sites are. Raises: CallerError, BackendError."""
-        await identify_owner(self._identity, call)
-        key = read_key(read_object(call), self._watch.keys)
+        await identify_owner(self._identity, request)
+        key = read_key(read_object(request), self._watch.keys)
         checks = await self._watch.look() if key is None else await self._watch.look_at(key)
-        return Reply(render(checks, self._clock.now()))
+        return Response(render(checks, self._clock.now()))

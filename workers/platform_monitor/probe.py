@@ -79,27 +79,27 @@ class SiteProbe:
     async def _ask(self, url: str) -> tuple[int, int]:
         """Follow the site to its answer; return the status and how long that answer took."""
         began = self._clock.monotonic()
-        reply = await self._call("HEAD", url)
+        response = await self._call("HEAD", url)
         for _ in range(_REDIRECTS):
-            target = self._follow(url, reply)
+            target = self._follow(url, response)
             if target is None:
                 break
             url = target
-            reply = await self._call("HEAD", url)
-        if reply.status in _HEAD_REFUSED:
+            response = await self._call("HEAD", url)
+        if response.status in _HEAD_REFUSED:
             began = self._clock.monotonic()
-            reply = await self._call("GET", url)
-        return reply.status, round((self._clock.monotonic() - began) * 1000)
+            response = await self._call("GET", url)
+        return response.status, round((self._clock.monotonic() - began) * 1000)
 
-    async def _call(self, method: str, url: str) -> outbound.Reply:
+    async def _call(self, method: str, url: str) -> outbound.Response:
         return await outbound.call(
             self._http, method, url, within=DEADLINE, max_bytes=_BODY_BYTES, follow_redirects=False
         )
 
-    def _follow(self, url: str, reply: outbound.Reply) -> str | None:
+    def _follow(self, url: str, response: outbound.Response) -> str | None:
         """Say where a redirect leads, if it is one that may be followed."""
-        location = reply.headers.get("location")
-        if not httpx.codes.is_redirect(reply.status) or not location:
+        location = response.headers.get("location")
+        if not httpx.codes.is_redirect(response.status) or not location:
             return None
         try:
             target = httpx.URL(url).join(location)

@@ -36,11 +36,12 @@ from workers.ports.runs import (
 )
 from workers.ports.scheduling import (
     Candidate,
+    Decision,
+    DecisionContext,
     Decisions,
-    DecisionStanding,
+    DecisionStatus,
     JournalledDecision,
     LastRun,
-    Opening,
     Plan,
     PlannedJob,
     PlannedRun,
@@ -49,7 +50,6 @@ from workers.ports.scheduling import (
     Signal,
     Slot,
     SlotOutcome,
-    Verdict,
 )
 from workers.ports.surroundings import (
     Announcement,
@@ -77,7 +77,9 @@ __all__ = [
     "Clock",
     "Collect",
     "CostLine",
-    "DecisionStanding",
+    "Decision",
+    "DecisionContext",
+    "DecisionStatus",
     "Decisions",
     "EndedRun",
     "FinanceHistory",
@@ -96,7 +98,6 @@ __all__ = [
     "Message",
     "Meter",
     "OpenMatter",
-    "Opening",
     "OwnerRequest",
     "Plan",
     "PlannedJob",
@@ -122,7 +123,6 @@ __all__ = [
     "Subject",
     "TypeHistory",
     "Usage",
-    "Verdict",
     "WakeupState",
     "Wakeups",
 ]

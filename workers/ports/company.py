@@ -7,11 +7,11 @@ from typing import Protocol
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from workers.ports.surroundings import CheckState
 
 
-class FinanceSnapshot(Fact):
+class FinanceSnapshot(FrozenModel):
     """What the company earned on one day of Paris: measured that day, or found out later from Stripe's dates."""
 
     day: date
@@ -37,7 +37,7 @@ class FinanceHistory(Protocol):
         """
 
 
-class SiteCheck(Fact):
+class SiteCheck(FrozenModel):
     """How a platform's site answered, once."""
 
     platform_key: str

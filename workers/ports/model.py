@@ -6,18 +6,18 @@ from typing import Protocol
 
 from pydantic import Field
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.registry import ModelTier
 
 
-class Message(Fact):
+class Message(FrozenModel):
     """One message of a chat."""
 
     role: str
     content: str
 
 
-class Usage(Fact):
+class Usage(FrozenModel):
     """What the paid calls of one attempt consumed. Amounts add up; a refused answer is billed too."""
 
     model: str = ""
@@ -45,7 +45,7 @@ class Usage(Fact):
         )
 
 
-class Answer(Fact):
+class Answer(FrozenModel):
     """A usable answer of the model."""
 
     text: str

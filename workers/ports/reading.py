@@ -8,12 +8,12 @@ from typing import Literal, Protocol
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from shared.findings import Collected
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.registry import RunType
 from workers.ports.model import Meter
 
 
-class Subject(Fact):
+class Subject(FrozenModel):
     """What a source is asked about: a run type, and one platform or all of them; and where it notes what it costs."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -24,7 +24,7 @@ class Subject(Fact):
     meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
 
 
-class Platform(Fact):
+class Platform(FrozenModel):
     """A managed platform, as ``hq.platforms`` knows it."""
 
     key: str
@@ -37,7 +37,7 @@ class Platform(Fact):
     last_release_at: datetime | None = None
 
 
-class CatalogueEntry(Fact):
+class CatalogueEntry(FrozenModel):
     """A table of the database, or a function that anybody may call: names alone."""
 
     kind: Literal["table", "function"]
@@ -48,7 +48,7 @@ class CatalogueEntry(Fact):
     open_to: tuple[str, ...] = ()
 
 
-class TypeHistory(Fact):
+class TypeHistory(FrozenModel):
     """How the runs of one type went in a period."""
 
     run_type: str
@@ -63,7 +63,7 @@ class TypeHistory(Fact):
     cost_eur: Decimal
 
 
-class CostLine(Fact):
+class CostLine(FrozenModel):
     """What the reports of a month cost, in one respect."""
 
     scope: Literal["total", "platform", "type", "model"]
@@ -75,7 +75,7 @@ class CostLine(Fact):
     mean_eur: Decimal
 
 
-class OpenMatter(Fact):
+class OpenMatter(FrozenModel):
     """Something that waits for a person."""
 
     kind: Literal["action", "incident", "failure"]

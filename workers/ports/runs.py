@@ -9,13 +9,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports.model import Meter, Usage
 from workers.ports.reading import Platform
 
 
-class RunRequest(Fact):
+class RunRequest(FrozenModel):
     """What somebody asks for."""
 
     run_type: str
@@ -27,7 +27,7 @@ class RunRequest(Fact):
     force: bool = False
 
 
-class RunTicket(Fact):
+class RunTicket(FrozenModel):
     """The run that answers a request: made now, or found."""
 
     run_id: RunId
@@ -41,7 +41,7 @@ class RunTicket(Fact):
         return self.reason.endswith(", paused")
 
 
-class OwnerRequest(Fact):
+class OwnerRequest(FrozenModel):
     """What an owner asks for, whose token was verified."""
 
     requester: UUID
@@ -57,7 +57,7 @@ class Acceptance(RunTicket):
     claim: Claim | None
 
 
-class EndedRun(Fact):
+class EndedRun(FrozenModel):
     """A run that has ended, as whoever waited for it is told."""
 
     run_id: RunId
@@ -69,7 +69,7 @@ class EndedRun(Fact):
     completed_at: AwareDatetime
 
 
-class Launch(Fact):
+class Launch(FrozenModel):
     """What became of a request in the time that its caller would wait."""
 
     ticket: RunTicket
@@ -86,7 +86,7 @@ class Launcher(Protocol):
         """Wait for the end of a run that somebody asked for; None: it goes on."""
 
 
-class Heartbeat(Fact):
+class Heartbeat(FrozenModel):
     """What a worker tells of itself with each renewal."""
 
     version: str
@@ -95,7 +95,7 @@ class Heartbeat(Fact):
     started_at: AwareDatetime
 
 
-class Rescue(Fact):
+class Rescue(FrozenModel):
     """What a rescue put right."""
 
     requeued: int
@@ -109,14 +109,14 @@ class Rescue(Fact):
         return not (self.requeued or self.failed or self.adopted or self.dropped)
 
 
-class Purge(Fact):
+class Purge(FrozenModel):
     """What a purge of old rows did."""
 
     deleted: int
     more: bool
 
 
-class RunLine(Fact):
+class RunLine(FrozenModel):
     """One line of a list of runs."""
 
     run_id: RunId
@@ -146,7 +146,7 @@ class RunDetail(RunLine):
     costs: list[dict[str, Any]]
 
 
-class LogLine(Fact):
+class LogLine(FrozenModel):
     """One row of ``hq.structured_logs``."""
 
     id: str

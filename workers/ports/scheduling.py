@@ -6,15 +6,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime, Field
+from pydantic import AliasChoices, AwareDatetime, Field
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.registry import Job
 from shared.runs import RunId, RunStatus
 from workers.ports.model import Usage
 
 
-class LastRun(Fact):
+class LastRun(FrozenModel):
     """The latest finished run of a type."""
 
     run_id: RunId
@@ -39,7 +39,7 @@ class SlotOutcome(StrEnum):
     REFUSED = "refused"
 
 
-class Slot(Fact):
+class Slot(FrozenModel):
     """A moment at which a job was due, and what became of it."""
 
     job_key: str
@@ -66,7 +66,7 @@ class RunHistory(Protocol):
         """Read the latest finished run of each type that has one. Raises: BackendError."""
 
 
-class Signal(Fact):
+class Signal(FrozenModel):
     """Something that may call for a run beside the plan. Its texts are foreign."""
 
     kind: Literal["failure", "red", "overdue"]
@@ -74,14 +74,14 @@ class Signal(Fact):
     detail: str | None = None
 
 
-class Candidate(Fact):
+class Candidate(FrozenModel):
     """A run type that the rules allow the autopilot to add now."""
 
     run_type: str
     label: str
 
 
-class PlannedRun(Fact):
+class PlannedRun(FrozenModel):
     """What the plan launched in the current hour of Paris."""
 
     job: str
@@ -89,7 +89,7 @@ class PlannedRun(Fact):
     summary: str | None = None
 
 
-class DecisionStanding(StrEnum):
+class DecisionStatus(StrEnum):
     """Whose a decision is."""
 
     DECIDE = "decide"
@@ -98,11 +98,11 @@ class DecisionStanding(StrEnum):
     OFF = "off"
 
 
-class Opening(Fact):
+class DecisionContext(FrozenModel):
     """What one is told who asks to decide: the situation, or the decision that there is already."""
 
     decision_id: int | None = None
-    standing: DecisionStanding
+    status: DecisionStatus = Field(validation_alias=AliasChoices("standing", "status"))
     may_ask: bool | None = None
     candidates: tuple[Candidate, ...] | None = None
     signals: tuple[Signal, ...] | None = None
@@ -114,7 +114,7 @@ class Opening(Fact):
     next_check_in_minutes: int | None = None
 
 
-class Verdict(Fact):
+class Decision(FrozenModel):
     """What is to be added to the plan, before the rules have their last word."""
 
     decided_by: Literal["rules", "model"]
@@ -124,7 +124,7 @@ class Verdict(Fact):
     refused: tuple[str, ...] = ()
 
 
-class RecordedDecision(Fact):
+class RecordedDecision(FrozenModel):
     """A decision as it stands in the journal."""
 
     recorded: bool
@@ -135,7 +135,7 @@ class RecordedDecision(Fact):
     next_check_in_minutes: int | None
 
 
-class JournalledDecision(Fact):
+class JournalledDecision(FrozenModel):
     """One line of the autopilot's journal."""
 
     decision_id: int
@@ -156,8 +156,8 @@ class Decisions(Protocol):
 
     async def begin(
         self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
-    ) -> Opening:
+    ) -> DecisionContext:
         """Begin a decision, or learn of the one that there is. Raises: BackendError."""
 
-    async def record(self, decision_id: int, verdict: Verdict, usage: Usage) -> RecordedDecision:
+    async def record(self, decision_id: int, decision: Decision, usage: Usage) -> RecordedDecision:
         """Launch what the rules still allow, and write it down. Raises: BackendError."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.runs import RunStatus
 
 
@@ -31,7 +31,7 @@ class Journal(Protocol):
         """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
 
 
-class Announcement(Fact):
+class Announcement(FrozenModel):
     """Something that the database wants said to the open pages: a constant."""
 
     key: str
@@ -49,7 +49,7 @@ class Announcer(Protocol):
         """Announce, for ever, until cancelled."""
 
 
-class QueueState(Fact):
+class QueueState(FrozenModel):
     """How the queue stands."""
 
     waiting: int
@@ -60,7 +60,7 @@ class QueueState(Fact):
 CheckState = Literal["green", "amber", "red"]
 
 
-class Check(Fact):
+class Check(FrozenModel):
     """One line of the doctor."""
 
     name: str
@@ -68,7 +68,7 @@ class Check(Fact):
     detail: str
 
 
-class Caller(Fact):
+class Caller(FrozenModel):
     """A person whose token was verified."""
 
     user_id: UUID

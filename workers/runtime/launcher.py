@@ -1,4 +1,4 @@
-"""Where somebody asks for a run and waits for the report: the worker's own news first, the database as the net."""
+"""Ask for a run and wait for its end: the worker of this process says first, the database is the net beneath."""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +9,7 @@ import structlog
 from shared.errors import BackendError
 from shared.runs import RunId, RunStatus
 from workers.ports import Clock, EndedRun, Launch, OwnerRequest, RunStore
-from workers.runtime.worker import Loop
+from workers.runtime.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -17,14 +17,14 @@ log = structlog.get_logger(__name__)
 _POLL: Final = timedelta(seconds=2)
 
 
-class Desk:
+class RunLauncher:
     """Launches runs in this process's worker, and waits for their end wherever they are executed.
 
     Concurrency: any number of callers. Whoever stops waiting does not stop the run.
     """
 
-    def __init__(self, loop: Loop, store: RunStore, *, clock: Clock, wait: timedelta) -> None:
-        self._loop = loop
+    def __init__(self, worker: Worker, store: RunStore, *, clock: Clock, wait: timedelta) -> None:
+        self._worker = worker
         self._store = store
         self._clock = clock
         self._wait = wait
@@ -33,44 +33,44 @@ class Desk:
 
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
-        ticket = await self._loop.request(request)
+        ticket = await self._worker.request(request)
         if ticket.is_held:
             return Launch(ticket=ticket, ended=None)  # nobody knows how long
-        with self._loop.news.of(ticket.run_id) as news:
+        with self._worker.waiters.subscribe(ticket.run_id) as ending:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
-            ended = ended or await self._await_end(ticket.run_id, news, self._wait)
+            ended = ended or await self._await_end(ticket.run_id, ending, self._wait)
         if ended is None and ticket.status is RunStatus.PENDING and not await self._still_waits(ticket.run_id):
             ticket = ticket.model_copy(update={"status": RunStatus.RUNNING})
         return Launch(ticket=ticket, ended=ended)
 
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
         """Wait for the end of a run that somebody asked for; None: it goes on."""
-        with self._loop.news.of(run_id) as news:
-            return await self._look_up(run_id) or await self._await_end(run_id, news, within)
+        with self._worker.waiters.subscribe(run_id) as ending:
+            return await self._look_up(run_id) or await self._await_end(run_id, ending, within)
 
     def close(self) -> None:
         """Let nobody wait any longer: what they asked for goes on elsewhere."""
         self._closed = True
-        for news in self._waited_for:
-            news.cancel()
+        for ending in self._waited_for:
+            ending.cancel()
 
-    async def _await_end(self, run_id: RunId, news: "asyncio.Future[EndedRun]", within: timedelta) -> EndedRun | None:
+    async def _await_end(self, run_id: RunId, ending: "asyncio.Future[EndedRun]", within: timedelta) -> EndedRun | None:
         deadline = self._clock.monotonic() + within.total_seconds()
-        self._waited_for.add(news)
+        self._waited_for.add(ending)
         try:
             while not self._closed and (left := deadline - self._clock.monotonic()) > 0:
-                await asyncio.wait([news], timeout=min(left, _POLL.total_seconds()))
-                if news.done():
-                    return None if news.cancelled() else news.result()
-                if not self._loop.executes(run_id) and (ended := await self._look_up(run_id)) is not None:
+                await asyncio.wait([ending], timeout=min(left, _POLL.total_seconds()))
+                if ending.done():
+                    return None if ending.cancelled() else ending.result()
+                if not self._worker.executes(run_id) and (ended := await self._look_up(run_id)) is not None:
                     return ended
         finally:
-            self._waited_for.discard(news)
+            self._waited_for.discard(ending)
         return None
 
     async def _still_waits(self, run_id: RunId) -> bool:
         """Tell whether a run that had not begun when it was asked for has not begun yet, as far as anybody can tell."""
-        if self._loop.executes(run_id):
+        if self._worker.executes(run_id):
             return False
         try:
             return await self._store.read_status(run_id) is RunStatus.PENDING

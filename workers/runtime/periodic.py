@@ -16,7 +16,7 @@ _PURGE_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Chore:
+class PeriodicTask:
     """Something to do again and again, at about this pace."""
 
     name: str
@@ -24,17 +24,17 @@ class Chore:
     do: Callable[[], Awaitable[None]]
 
 
-def look_at_plan(plan: Plan, *, every: timedelta) -> Chore:
+def look_at_plan(plan: Plan, *, every: timedelta) -> PeriodicTask:
     """Look at the plan, also where pg_cron does: SQL decides each slot once, whoever looks."""
 
     async def look() -> None:
         for slot in await plan.fire_due():
             log.info("plan.slot_decided", **slot.model_dump(mode="json"))
 
-    return Chore("fire_due", every, look)
+    return PeriodicTask("fire_due", every, look)
 
 
-def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta, clock: Clock) -> Chore:
+def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta, clock: Clock) -> PeriodicTask:
     """Purge old logs where nothing else does: a small batch at a time, with a pause for everybody else."""
 
     async def purge_all() -> None:
@@ -46,4 +46,4 @@ def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta,
                 return
             await clock.sleep(pause)
 
-    return Chore("purge", _PURGE_EVERY, purge_all)
+    return PeriodicTask("purge", _PURGE_EVERY, purge_all)

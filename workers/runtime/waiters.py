@@ -9,7 +9,7 @@ from shared.runs import Claim, RunId, RunStatus, Settlement
 from workers.ports import EndedRun
 
 
-class News:
+class RunWaiters:
     """How runs end, for whoever waits for them.
 
     Concurrency: any number may wait for the same run.
@@ -19,19 +19,19 @@ class News:
         self._waiting: dict[RunId, set[asyncio.Future[EndedRun]]] = {}
 
     @contextlib.contextmanager
-    def of(self, run_id: RunId) -> Iterator["asyncio.Future[EndedRun]"]:
+    def subscribe(self, run_id: RunId) -> Iterator["asyncio.Future[EndedRun]"]:
         """Wait within the block for the end of a run, should it be this process that ends it."""
-        news: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(run_id, set()).add(news)
+        ended_run: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run_id, set()).add(ended_run)
         try:
-            yield news
+            yield ended_run
         finally:
-            news.cancel()
-            self._waiting[run_id].discard(news)
+            ended_run.cancel()
+            self._waiting[run_id].discard(ended_run)
             if not self._waiting[run_id]:
                 del self._waiting[run_id]
 
-    def tell(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
+    def publish(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
         """Tell of an attempt's end, if it is the run's."""
         if not status.is_final:
             return
@@ -44,6 +44,6 @@ class News:
             appendix=settlement.appendix,
             completed_at=at,
         )
-        for news in self._waiting.get(claim.run_id, ()):
-            if not news.done():
-                news.set_result(ended)
+        for ended_run in self._waiting.get(claim.run_id, ()):
+            if not ended_run.done():
+                ended_run.set_result(ended)

@@ -27,8 +27,8 @@ from workers.ports import (
     Wakeups,
     WakeupState,
 )
-from workers.runtime.periodic import Chore
-from workers.runtime.waiters import News
+from workers.runtime.periodic import PeriodicTask
+from workers.runtime.waiters import RunWaiters
 from workers.settings import WorkerSettings
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class _Execution:
     dropped_as: LeaseState | None = None
 
 
-class Loop:
+class Worker:
     """One worker: takes due runs up to its concurrency, keeps their leases, and stops without losing any."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Loop:
         clock: Clock,
         settings: WorkerSettings,
         worker_id: str,
-        chores: Sequence[Chore] = (),
+        periodic_tasks: Sequence[PeriodicTask] = (),
     ) -> None:
         self._store = store
         self._execute = execute
@@ -80,8 +80,8 @@ class Loop:
         self._clock = clock
         self._settings = settings
         self._worker_id = worker_id
-        self._chores = chores
-        self.news: Final = News()
+        self._periodic_tasks = periodic_tasks
+        self.waiters: Final = RunWaiters()
         self._running: dict[RunId, _Execution] = {}
         # Places kept for requests on their way to the database, by run type: they may come back with a claim.
         self._kept: Counter[str] = Counter()
@@ -103,13 +103,13 @@ class Loop:
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
             asyncio.create_task(self._announcer.run(), name="announcements"),
         ]
-        chores = [asyncio.create_task(self._repeat(chore), name=chore.name) for chore in self._chores]
+        periodic_tasks = [asyncio.create_task(self._repeat(task), name=task.name) for task in self._periodic_tasks]
         try:
             await self._take_work_until(stop)
-            await _end(chores)
+            await _end(periodic_tasks)
             await self._drain()
         finally:
-            await _end([*chores, *background])
+            await _end([*periodic_tasks, *background])
         await self._answer("leave", self._leave())
         log.info("worker.stopped", worker_id=self._worker_id)
 
@@ -157,13 +157,13 @@ class Loop:
         if run_id not in self._taken_at_once:
             self._look.set()
 
-    async def _repeat(self, chore: Chore) -> None:
-        """Do a chore again and again; workers that started together spread over its period."""
-        pause = chore.every * self._random.random()
+    async def _repeat(self, task: PeriodicTask) -> None:
+        """Do a task again and again; workers that started together spread over its period."""
+        pause = task.every * self._random.random()
         while True:
             await self._clock.sleep(pause)
-            await self._answer(chore.name, chore.do())
-            pause = self._jitter(chore.every)
+            await self._answer(task.name, task.do())
+            pause = self._jitter(task.every)
 
     def _jitter(self, period: timedelta) -> timedelta:
         return period * (1 + self._random.uniform(-_JITTER, _JITTER))
@@ -239,7 +239,7 @@ class Loop:
             execution.settling = True
             status = await self._store.settle(claim, settlement, meter.total)
             end = status.value
-            self.news.tell(claim, settlement, status, at=self._clock.now())
+            self.waiters.publish(claim, settlement, status, at=self._clock.now())
             self._announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
             end = "lease_lost"

@@ -12,7 +12,7 @@ import structlog
 from shared.errors import BackendError, SourceError
 from shared.findings import Collected, GapReason
 from workers.ports import Clock, Source, Subject
-from workers.sources.gaps import describe_gap, label_of, tell_nothing
+from workers.sources.gaps import describe_gap, label_of, only_gap
 
 _log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ async def _collect_one(
     label = label_of(name)
     if source is None:
         sentence = f"La source « {label} » n'est pas encore branchée sur le QG : ses données manquent."
-        return tell_nothing(name, GapReason.NOT_IMPLEMENTED, sentence)
+        return only_gap(name, GapReason.NOT_IMPLEMENTED, sentence)
     began = clock.monotonic()
     try:
         async with asyncio.timeout(within.total_seconds()) as deadline:
@@ -54,17 +54,17 @@ async def _collect_one(
         return Collected(gaps=(describe_gap(error, source=name, label=label),))
     except BackendError:
         sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
-        return tell_nothing(name, GapReason.UNAVAILABLE, sentence)
+        return only_gap(name, GapReason.UNAVAILABLE, sentence)
     except Exception as error:  # noqa: BLE001 - a source must never end a run, whatever is wrong with it
         if isinstance(error, TimeoutError) and deadline.expired():
             sentence = (
                 f"La source « {label} » n'a pas répondu en {within.total_seconds():g} s. "
                 "Relancez plus tard pour l'inclure."
             )
-            return tell_nothing(name, GapReason.TIMED_OUT, sentence)
+            return only_gap(name, GapReason.TIMED_OUT, sentence)
         spent_ms = round((clock.monotonic() - began) * 1000)
         _log.exception("source.failed", source=name, error=type(error).__name__, duration_ms=spent_ms)
         sentence = (
             f"La source « {label} » a rencontré une erreur interne. L'équipe technique la trouvera dans les journaux."
         )
-        return tell_nothing(name, GapReason.UNAVAILABLE, sentence)
+        return only_gap(name, GapReason.UNAVAILABLE, sentence)

@@ -13,7 +13,7 @@ from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
 from shared.wording import clean_line, say_list, say_moment, shorten
 from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
-from workers.sources.gaps import label_of, tell_nothing
+from workers.sources.gaps import label_of, only_gap
 
 _HISTORY_DAYS: Final = 30
 _MOST_PARTS: Final = 6
@@ -87,7 +87,7 @@ class RunHistorySource:
         del subject  # agents work for all platforms
         history = await self._reader.read_run_history(_HISTORY_DAYS)
         if not history:
-            return tell_nothing(self.name, GapReason.EMPTY, "Aucune exécution n'est enregistrée sur la période.")
+            return only_gap(self.name, GapReason.EMPTY, "Aucune exécution n'est enregistrée sur la période.")
         runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
         completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
         before = sum(line.runs_before for line in history)

@@ -46,6 +46,6 @@ def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
     return Gap(source=source, label=label, reason=reason, sentence=error.sentence)
 
 
-def tell_nothing(source: str, reason: GapReason, sentence: str) -> Collected:
+def only_gap(source: str, reason: GapReason, sentence: str) -> Collected:
     """Say why a whole source told nothing."""
     return Collected(gaps=(Gap(source=source, label=label_of(source), reason=reason, sentence=sentence),))

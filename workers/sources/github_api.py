@@ -123,18 +123,18 @@ class GithubApi:
         key = str(httpx.URL(path, params=dict(params)))
         kept = self._kept.get(key)
         async with self._places:
-            reply = await self._call(path, params, kept.tag if kept else None)
-        if instead is not None and reply.status in instead:
-            return instead[reply.status], Paging()
-        if reply.status == httpx.codes.OK:
-            kept = _Kept(_parse(shape, reply), _read_paging(reply), reply.headers.get("etag"))
-        elif reply.status != httpx.codes.NOT_MODIFIED or kept is None:
-            raise self._refuse(path, reply, refused)
-        if kept.tag is not None and len(reply.body) <= _KEPT_BODY_BYTES:
+            response = await self._call(path, params, kept.tag if kept else None)
+        if instead is not None and response.status in instead:
+            return instead[response.status], Paging()
+        if response.status == httpx.codes.OK:
+            kept = _Kept(_parse(shape, response), _read_paging(response), response.headers.get("etag"))
+        elif response.status != httpx.codes.NOT_MODIFIED or kept is None:
+            raise self._refuse(path, response, refused)
+        if kept.tag is not None and len(response.body) <= _KEPT_BODY_BYTES:
             self._keep(key, kept)
         return kept.value, kept.paging
 
-    async def _call(self, path: str, params: Mapping[str, str], tag: str | None) -> outbound.Reply:
+    async def _call(self, path: str, params: Mapping[str, str], tag: str | None) -> outbound.Response:
         now = self._clock.now()
         end = max(self._held.get(covered, now) for covered in (_EVERYTHING, _resource(path)))
         if now < end:
@@ -148,7 +148,7 @@ class GithubApi:
         if tag is not None:
             headers["if-none-match"] = tag
         try:
-            reply = await outbound.get(
+            response = await outbound.get(
                 self._http,
                 f"{str(self._settings.base_url).rstrip('/')}{path}",
                 within=_CALL_DEADLINE,
@@ -162,10 +162,10 @@ class GithubApi:
             raise (SourceTimedOut if late else SourceUnavailable)(
                 str(error), sentence="GitHub ne répond pas. Relancez plus tard pour inclure ces données."
             ) from error
-        if reply.status < httpx.codes.BAD_REQUEST and reply.headers.get("x-ratelimit-remaining") == "0":
+        if response.status < httpx.codes.BAD_REQUEST and response.headers.get("x-ratelimit-remaining") == "0":
             # The last call that was free: the next one would be refused, and counted against us.
-            self._held[_resource(path)] = _read_reset(reply, self._clock.now())
-        return reply
+            self._held[_resource(path)] = _read_reset(response, self._clock.now())
+        return response
 
     def _keep(self, key: str, kept: _Kept) -> None:
         self._kept[key] = kept
@@ -173,18 +173,18 @@ class GithubApi:
         if len(self._kept) > _KEPT_ANSWERS:
             self._kept.popitem(last=False)
 
-    def _refuse(self, path: str, reply: outbound.Reply, refused: str | None) -> SourceError:
-        covered, end = _read_limit(path, reply, self._clock.now())
+    def _refuse(self, path: str, response: outbound.Response, refused: str | None) -> SourceError:
+        covered, end = _read_limit(path, response, self._clock.now())
         if end is None:
-            return _refusal(reply.status, refused)
+            return _refusal(response.status, refused)
         self._held[covered] = end
         return _limited(end)
 
 
-def _parse(shape: TypeAdapter[_T], reply: outbound.Reply) -> _T:
+def _parse(shape: TypeAdapter[_T], response: outbound.Response) -> _T:
     sentence = "GitHub a rendu une réponse illisible ; l'équipe technique doit la vérifier."
     try:
-        return shape.validate_python(reply.json())
+        return shape.validate_python(response.json())
     except outbound.CallFailed as error:
         raise SourceUnavailable(str(error), sentence=sentence) from error
     except ValidationError as error:
@@ -192,10 +192,10 @@ def _parse(shape: TypeAdapter[_T], reply: outbound.Reply) -> _T:
         raise SourceUnavailable(message, sentence=sentence) from None
 
 
-def _read_paging(reply: outbound.Reply) -> Paging:
+def _read_paging(response: outbound.Response) -> Paging:
     """Read the links to other pages: cursor and number only, never their addresses, which are GitHub's text."""
     paging = Paging()
-    for address, relation in _LINK.findall(reply.headers.get("link", "")):
+    for address, relation in _LINK.findall(response.headers.get("link", "")):
         try:
             query = httpx.URL(address).params
         except httpx.InvalidURL:
@@ -224,25 +224,25 @@ def _resource(path: str) -> str:
     return "search" if path.startswith("/search/") else "core"
 
 
-def _read_limit(path: str, reply: outbound.Reply, now: datetime) -> tuple[str, datetime | None]:
-    """Return what a limit covers and when it ends, if the reply is about a limit.
+def _read_limit(path: str, response: outbound.Response, now: datetime) -> tuple[str, datetime | None]:
+    """Return what a limit covers and when it ends, if the response is about a limit.
 
     A plain 403 is a refusal; it is a limit when nothing remains, when it says to wait, or says so in words.
     """
-    if reply.status not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
+    if response.status not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
         return _EVERYTHING, None
-    wait = outbound.parse_retry_after(reply.headers, now)
+    wait = outbound.parse_retry_after(response.headers, now)
     if wait is not None:
         return _EVERYTHING, now + wait
-    if reply.headers.get("x-ratelimit-remaining") == "0":
-        return _resource(path), _read_reset(reply, now)
-    spoken = reply.status == httpx.codes.TOO_MANY_REQUESTS or b"rate limit" in reply.body.lower()
+    if response.headers.get("x-ratelimit-remaining") == "0":
+        return _resource(path), _read_reset(response, now)
+    spoken = response.status == httpx.codes.TOO_MANY_REQUESTS or b"rate limit" in response.body.lower()
     return _EVERYTHING, now + _UNKNOWN_HOLD if spoken else None
 
 
-def _read_reset(reply: outbound.Reply, now: datetime) -> datetime:
+def _read_reset(response: outbound.Response, now: datetime) -> datetime:
     try:
-        reset = datetime.fromtimestamp(int(reply.headers["x-ratelimit-reset"]), tz=UTC)
+        reset = datetime.fromtimestamp(int(response.headers["x-ratelimit-reset"]), tz=UTC)
     except (KeyError, ValueError, OverflowError, OSError):
         return now + _UNKNOWN_HOLD
     return min(max(reset, now), now + outbound.RETRY_AFTER_CAP)

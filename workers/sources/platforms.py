@@ -7,7 +7,7 @@ from shared.findings import Collected, Finding, GapReason
 from shared.registry import SourceName
 from shared.wording import clean_line, say_day, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
-from workers.sources.gaps import label_of, tell_nothing
+from workers.sources.gaps import label_of, only_gap
 
 _STATUS: Final = {"green": "vert", "amber": "orange", "red": "rouge"}
 _MAX_REASON_CHARS: Final = 150
@@ -28,7 +28,7 @@ class PlatformsSource:
         """Read what the source knows about the subject."""
         if not subject.platforms:
             sentence = "La base HQ ne contient aucune plateforme pour cette demande."
-            return tell_nothing(self.name, GapReason.EMPTY, sentence)
+            return only_gap(self.name, GapReason.EMPTY, sentence)
         states = Counter(platform.status for platform in subject.platforms)
         finding = Finding(
             source=self.name,

@@ -7,7 +7,7 @@ from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import SourceName
 from shared.wording import clean_line, say_moment, shorten
 from workers.finance.figures import Figures, Plan
-from workers.finance.revenue import Told, Treasury
+from workers.finance.revenue import RevenueReading, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject
 from workers.sources.gaps import describe_gap, label_of
 
@@ -29,14 +29,14 @@ class StripeSource:
 
     name: Final[str] = SourceName.STRIPE.value
 
-    def __init__(self, treasury: Treasury) -> None:
-        self._treasury = treasury
+    def __init__(self, revenue: RevenueService) -> None:
+        self._revenue = revenue
 
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows; the earnings are the whole company's, whatever the platform."""
         del subject
         label = label_of(self.name)
-        told = await self._treasury.tell()
+        told = await self._revenue.read()
         figures = told.figures
         finding = Finding(
             source=self.name,
@@ -59,7 +59,7 @@ class StripeSource:
         return Collected(findings=(finding,), gaps=tuple(_left_out(told, label)))
 
 
-def _left_out(told: Told, label: str) -> list[Gap]:
+def _left_out(told: RevenueReading, label: str) -> list[Gap]:
     figures = told.figures
     gaps = []
     if told.why_old is not None:

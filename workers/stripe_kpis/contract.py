@@ -8,10 +8,10 @@ from pydantic import JsonValue
 from shared.errors import SourceError
 from shared.wording import say_moment
 from workers.finance.figures import Figures
-from workers.finance.revenue import Told
+from workers.finance.revenue import RevenueReading
 
 
-def render(told: Told) -> dict[str, JsonValue]:
+def render(told: RevenueReading) -> dict[str, JsonValue]:
     """Render figures; beside the twelve fields, what they leave out and how old they are if they are."""
     figures = told.figures
     body: dict[str, JsonValue] = {

@@ -1,10 +1,10 @@
 """HTTP ↔ figures: `stripe-kpis`, for the owner only."""
 
 from shared.errors import SourceError
-from workers.finance.revenue import Treasury
+from workers.finance.revenue import RevenueService
 from workers.ports import Identity
 from workers.stripe_kpis.contract import refuse, render
-from workers.web.exchange import Call, Reply, identify_owner
+from workers.web.exchange import Request, Response, identify_owner
 
 
 class StripeKpisEndpoint:
@@ -13,14 +13,14 @@ class StripeKpisEndpoint:
     Without figures the status is 200 too: the screens read a sentence nowhere else.
     """
 
-    def __init__(self, *, identity: Identity, treasury: Treasury) -> None:
+    def __init__(self, *, identity: Identity, revenue: RevenueService) -> None:
         self._identity = identity
-        self._treasury = treasury
+        self._revenue = revenue
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer the figures, or why there are none. Raises: CallerError, BackendError."""
-        await identify_owner(self._identity, call)
+        await identify_owner(self._identity, request)
         try:
-            return Reply(render(await self._treasury.tell()))
+            return Response(render(await self._revenue.read()))
         except SourceError as error:
-            return Reply(refuse(error))
+            return Response(refuse(error))

@@ -10,16 +10,15 @@ from uuid import uuid4
 
 import structlog
 from pydantic import BaseModel, JsonValue
+from starlette import requests, responses, routing
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
-from workers.web.exchange import Call, Endpoint, Reply, reply_error
+from workers.web.exchange import Endpoint, Request, Response, render_error
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +36,7 @@ _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Address:
+class Route:
     """One function: its name below the prefix, its method, who answers; what it takes, for whoever asks."""
 
     name: str
@@ -56,58 +55,58 @@ class Address:
 
 
 def build_app(
-    addresses: Sequence[Address], *, origins: frozenset[str], document: Mapping[str, JsonValue] | None = None
+    routes: Sequence[Route], *, origins: frozenset[str], document: Mapping[str, JsonValue] | None = None
 ) -> ASGIApp:
     """Build the application; the document tells what it answers, to anybody who asks for ``/openapi.json``."""
     if document is not None:
-        reply = Reply(document)
+        answer = Response(document)
 
-        async def tell(call: Call) -> Reply:
-            del call
-            return reply
+        async def serve_document(request: Request) -> Response:
+            del request
+            return answer
 
-        addresses = [*addresses, Address("openapi.json", tell, method="GET", public=True, prefix="")]
-    routes = [Route(address.path, _Function(address)) for address in addresses]
-    public = frozenset(address.path for address in addresses if address.public)
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_unrouted})
+        routes = [*routes, Route("openapi.json", serve_document, method="GET", public=True, prefix="")]
+    mounted = [routing.Route(route.path, _RouteApp(route)) for route in routes]
+    public = frozenset(route.path for route in routes if route.public)
+    app = Starlette(routes=mounted, exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
-    return _Envelope(app, origins=origins, public=public)
+    return _Middleware(app, origins=origins, public=public)
 
 
-class _Function:
-    """One address as an ASGI application: method, body, answer."""
+class _RouteApp:
+    """One route as an ASGI application: method, body, answer."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        request = requests.Request(scope, receive)
         try:
             response = await self._answer(request)
         except ClientDisconnect:
             return  # in the middle of its own request: there is nobody to answer
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        method = self._address.method
+    async def _answer(self, request: requests.Request) -> responses.Response:
+        method = self._route.method
         if request.method == "OPTIONS":
-            return Response()
+            return responses.Response()
         if request.method != method:
-            return _render(reply_error(WrongMethod()), {"allow": f"{method}, OPTIONS"})
+            return _render(render_error(WrongMethod()), {"allow": f"{method}, OPTIONS"})
         try:
             body = await _read_body(request)
-            return _render(await self._address.endpoint(Call(headers=request.headers, body=body)))
+            return _render(await self._route.endpoint(Request(headers=request.headers, body=body)))
         except WorkersError as error:
             log.info("http.refused", path=request.url.path, error_code=error.code, error_message=str(error))
-            return _render(reply_error(error))
+            return _render(render_error(error))
         except ClientDisconnect:
             raise
         except Exception:
             log.exception("http.crashed", path=request.url.path)
-            return _render(reply_error(WorkersError()))
+            return _render(render_error(WorkersError()))
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: requests.Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > BODY_BYTES:
         raise BodyTooLarge(f"The body declares {declared[:20]} bytes.")
@@ -119,19 +118,19 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _render(reply: Reply, more: Mapping[str, str] | None = None) -> Response:
+def _render(response: Response, more: Mapping[str, str] | None = None) -> responses.Response:
     # Half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a question mark.
-    content = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    headers = {"cache-control": "no-store", **reply.headers, **(more or {})}
-    return Response(content, reply.status, headers, media_type="application/json")
+    content = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers = {"cache-control": "no-store", **response.headers, **(more or {})}
+    return responses.Response(content, response.status, headers, media_type="application/json")
 
 
-async def _answer_unrouted(_: Request, error: Exception) -> Response:
+async def _answer_unrouted(_: requests.Request, error: Exception) -> responses.Response:
     assert isinstance(error, HTTPException)
-    return _render(reply_error(UnknownRoute()))
+    return _render(render_error(UnknownRoute()))
 
 
-class _Envelope:
+class _Middleware:
     """What every answer bears, also a refusal: CORS and a request id; and one line in the log."""
 
     def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str]) -> None:

@@ -37,7 +37,7 @@ _CANCELLED_SENTENCE: Final = "L'exécution a été annulée avant la fin. Relanc
 
 
 @dataclass(frozen=True)
-class Call:
+class Request:
     """One request; header names in lower case."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """One answer: always a JSON object."""
 
     body: Mapping[str, JsonValue]
@@ -56,23 +56,23 @@ class Reply:
 class Endpoint(Protocol):
     """Answers the calls of one address."""
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer. Raises: WorkersError."""
 
 
-def tell_wait(ticket: RunTicket) -> dict[str, JsonValue]:
+def render_wait(ticket: RunTicket) -> dict[str, JsonValue]:
     """Tell how far a run is that nobody waits for any longer, and in a sentence for the reader."""
     if ticket.is_held:
         return {"status": ticket.status.value, "paused": True, "executive_summary": _HELD}
-    return {"status": ticket.status.value, "executive_summary": tell_progress(ticket.status)}
+    return {"status": ticket.status.value, "executive_summary": describe_progress(ticket.status)}
 
 
-def tell_progress(status: RunStatus) -> str:
+def describe_progress(status: RunStatus) -> str:
     """Tell in a sentence how far a run is."""
     return _RECORDED if status is RunStatus.PENDING else _STILL_RUNNING
 
 
-def reply_error(error: WorkersError, **more: JsonValue) -> Reply:
+def render_error(error: WorkersError, **more: JsonValue) -> Response:
     """Render an error: its sentence for the reader, its code for programs, nothing else of it."""
     body: dict[str, JsonValue] = {"success": False, "error": error.sentence, "error_code": error.code}
     headers = {}
@@ -81,43 +81,43 @@ def reply_error(error: WorkersError, **more: JsonValue) -> Reply:
         seconds = max(1, round(retry_after.total_seconds()))
         body["retryAfter"] = seconds
         headers["retry-after"] = str(seconds)
-    return Reply(body | more, error.http_status, headers)
+    return Response(body | more, error.http_status, headers)
 
 
-def reply_failure(run: EndedRun) -> Reply:
+def render_failure(run: EndedRun) -> Response:
     """Render a run that ended without a report: its status, and the sentence that the run itself bears."""
     body: dict[str, JsonValue] = {"success": False, "run_id": str(run.run_id), "run_type": run.run_type}
     if run.status is RunStatus.CANCELLED:
         body |= {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
-        return Reply(body, _CANCELLED)
+        return Response(body, _CANCELLED)
     told = run.appendix.get("http_status")
     status = told if isinstance(told, int) and told in _TELLING else _OURS
     body |= {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
-    return Reply(body, status)
+    return Response(body, status)
 
 
-async def identify(identity: Identity, call: Call) -> Caller:
+async def identify(identity: Identity, request: Request) -> Caller:
     """Tell who is calling. Raises: Unauthenticated, BackendError."""
-    header = call.headers.get("authorization", "")
+    header = request.headers.get("authorization", "")
     if not header.lower().startswith(_BEARER):
         raise Unauthenticated("No bearer token came with the request.")
     return await identity.identify(header[len(_BEARER) :].strip())
 
 
-async def identify_owner(identity: Identity, call: Call) -> Caller:
+async def identify_owner(identity: Identity, request: Request) -> Caller:
     """Tell which owner is calling. Raises: Unauthenticated, Forbidden, BackendError."""
-    caller = await identify(identity, call)
+    caller = await identify(identity, request)
     if not caller.is_owner:
         raise Forbidden("The caller's role is not owner.")
     return caller
 
 
-def read_object(call: Call) -> dict[str, JsonValue]:
+def read_object(request: Request) -> dict[str, JsonValue]:
     """Read the body as a JSON object; no body is an empty one. Raises: InvalidRequest."""
-    if not call.body.strip():
+    if not request.body.strip():
         return {}
     try:
-        body = json.loads(call.body, parse_constant=_refuse_constant)
+        body = json.loads(request.body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON ({type(error).__name__}).") from error
     if not isinstance(body, dict):

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from shared.errors import BackendError
 from workers.ports import Clock, Gateway, Identity, QueueState, Wakeups
 from workers.version import VERSION
-from workers.web.exchange import Call, Reply, identify
+from workers.web.exchange import Request, Response, identify
 
 # However many ask, the database is asked once in so many seconds.
 _KEPT_SECONDS: Final = 2.0
@@ -27,10 +27,10 @@ class ApiStatusEndpoint:
         self._present = present
         self._clock = clock
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer which keys are there. Raises: Unauthenticated, BackendError."""
-        await identify(self._identity, call)
-        return Reply({"status": dict(self._present), "checked_at": self._clock.now().isoformat()})
+        await identify(self._identity, request)
+        return Response({"status": dict(self._present), "checked_at": self._clock.now().isoformat()})
 
 
 class HealthEndpoint:
@@ -55,9 +55,9 @@ class HealthEndpoint:
         self._read_at = float("-inf")
         self._checks: dict[str, JsonValue] = {}
 
-    async def __call__(self, call: Call) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         """Answer 200 when all is well, 503 when something is not."""
-        del call
+        del request
         async with self._reading:
             if time.monotonic() - self._read_at >= _KEPT_SECONDS:
                 self._checks = await self._read_database()
@@ -70,7 +70,7 @@ class HealthEndpoint:
             "edge_runtime": {"ok": True},
         }
         is_well = all(isinstance(check, dict) and check["ok"] for check in checks.values())
-        return Reply(
+        return Response(
             {
                 "status": "healthy" if is_well else "degraded",
                 "version": VERSION,

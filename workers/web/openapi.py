@@ -1,4 +1,4 @@
-"""What answers where, as an OpenAPI document: written from the addresses, so that it cannot be about others."""
+"""What answers where, as an OpenAPI document: written from the routes, so that it cannot be about others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
 from workers.version import VERSION
-from workers.web.app import BODY_BYTES, Address
+from workers.web.app import BODY_BYTES, Route
 
 _ERROR: Final[dict[str, JsonValue]] = {
     "type": "object",
@@ -27,9 +27,9 @@ _REFERENCE: Final = "#/components/schemas/{model}"
 _USUAL_HEADERS: Final = ("Idempotency-Key", "X-Request-Id")
 
 
-def describe(addresses: Sequence[Address]) -> dict[str, JsonValue]:
-    """Describe the addresses: one operation each, its body by the model that reads it."""
-    models = {address.takes for address in addresses if address.takes is not None}
+def describe(routes: Sequence[Route]) -> dict[str, JsonValue]:
+    """Describe the routes: one operation each, its body by the model that reads it."""
+    models = {route.takes for route in routes if route.takes is not None}
     _, bodies = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
@@ -38,7 +38,7 @@ def describe(addresses: Sequence[Address]) -> dict[str, JsonValue]:
             "version": VERSION,
             "description": f"Bodies are JSON objects of at most {BODY_BYTES // 1024} KiB; no body is an empty one.",
         },
-        "paths": {address.path: {address.method.lower(): _describe(address)} for address in addresses},
+        "paths": {route.path: {route.method.lower(): _describe(route)} for route in routes},
         "components": {
             "schemas": {"Error": _ERROR, **bodies["$defs"]},
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
@@ -46,21 +46,21 @@ def describe(addresses: Sequence[Address]) -> dict[str, JsonValue]:
     }
 
 
-def _describe(address: Address) -> dict[str, JsonValue]:
-    headers = () if address.public else (*_USUAL_HEADERS, *address.headers)
+def _describe(route: Route) -> dict[str, JsonValue]:
+    headers = () if route.public else (*_USUAL_HEADERS, *route.headers)
     operation: dict[str, JsonValue] = {
-        "operationId": address.name,
-        "security": [] if address.public else [{"session": []}],
+        "operationId": route.name,
+        "security": [] if route.public else [{"session": []}],
         "parameters": [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers],
         "responses": {
-            **{str(status): _answer({"type": "object"}) for status in address.statuses},
+            **{str(status): _answer({"type": "object"}) for status in route.statuses},
             "default": _answer({"$ref": "#/components/schemas/Error"}),
         },
     }
-    if address.takes is not None:
+    if route.takes is not None:
         operation["requestBody"] = {
-            "required": any(field.is_required() for field in address.takes.model_fields.values()),
-            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=address.takes.__name__)}}},
+            "required": any(field.is_required() for field in route.takes.model_fields.values()),
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=route.takes.__name__)}}},
         }
     return operation
 

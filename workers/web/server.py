@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import ConfigurationError
-from workers.runtime.launcher import Desk
-from workers.runtime.worker import Loop
+from workers.runtime.launcher import RunLauncher
+from workers.runtime.worker import Worker
 from workers.settings import HttpSettings
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ _BACKLOG: Final = 1024
 _LAST_ANSWERS_SECONDS: Final = 5
 
 
-class Conversation(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection; uvicorn's, which would wait for ever for the rest of a request, and keep headers without end."""
 
     whole_within_seconds = 30.0
@@ -103,7 +103,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApp, worker: Loop, desk: Desk, settings: HttpSettings, stop: asyncio.Event) -> None:
+async def serve(
+    app: ASGIApp, worker: Worker, launcher: RunLauncher, settings: HttpSettings, stop: asyncio.Event
+) -> None:
     """Listen and work until told to stop.
 
     Then: no new connection, running work finishes or is handed back, each ended run answers who waits for it, whoever
@@ -113,7 +115,7 @@ async def serve(app: ASGIApp, worker: Loop, desk: Desk, settings: HttpSettings, 
     listening = _listen(settings)
     config = uvicorn.Config(
         app,
-        http=Conversation,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -134,7 +136,7 @@ async def serve(app: ASGIApp, worker: Loop, desk: Desk, settings: HttpSettings, 
         server.should_exit = True
         stop_working.set()
         await asyncio.wait({working})
-        desk.close()
+        launcher.close()
         await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
         server.force_exit = True
         await asyncio.wait({serving})

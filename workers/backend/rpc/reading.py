@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 from supabase import AsyncClient
 
-from shared.frozen import Fact
+from shared.frozen import FrozenModel
 from shared.runs import RunId
 from workers.backend.rpc._call import call
 from workers.ports import (
@@ -28,7 +28,7 @@ from workers.ports import (
 )
 
 
-class SchemaState(Fact):
+class SchemaState(FrozenModel):
     """What the database has of ours."""
 
     migrations: dict[str, str]
