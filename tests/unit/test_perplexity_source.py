@@ -96,14 +96,20 @@ async def test_what_the_answer_says_it_cost_is_noted(source: PerplexitySource, v
     assert total.cost_eur == total.search_cost_eur == Decimal("0.018")
 
 
-async def test_a_cost_that_is_not_said_is_estimated(source: PerplexitySource, vendors: VendorsClient) -> None:
+@pytest.mark.parametrize(
+    ("size", "cost_eur"), [("low", "0.0216"), ("medium", "0.0252"), ("high", "0.0288"), (None, "0.0288")]
+)
+async def test_a_cost_that_is_not_said_is_estimated_with_the_fee_of_the_request(
+    source: PerplexitySource, vendors: VendorsClient, size: str | None, cost_eur: str
+) -> None:
     asked = subject()
-    await vendors.script("perplexity", {"merge": {"usage": {"prompt_tokens": 1000, "completion_tokens": 1000}}})
+    usage = {"prompt_tokens": 1000, "completion_tokens": 1000} | ({"search_context_size": size} if size else {})
+    await vendors.script("perplexity", {"merge": {"usage": usage}})
 
     await find(source, asked)
 
     assert asked.meter.total.estimated
-    assert asked.meter.total.cost_eur == Decimal("0.0162")
+    assert asked.meter.total.cost_eur == Decimal(cost_eur)
 
 
 @pytest.mark.parametrize("body", [{"choices": []}, {"choices": [{"message": {"content": " "}}]}])

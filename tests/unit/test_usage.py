@@ -45,10 +45,112 @@ def test_a_cost_that_is_told_is_taken(cost: dict[str, Any], headers: dict[str, s
     assert (usage.cost_eur, usage.estimated) == (Decimal("0.125"), False)
 
 
-def test_a_free_answer_costs_nothing_and_is_no_estimate() -> None:
-    usage = read(TOKENS | {"cost": 0})
+@pytest.mark.parametrize(
+    ("cost", "headers"), [(0, {}), (0.0, {}), ("0", {}), (None, {"x-litellm-response-cost": "0.0"})]
+)
+def test_a_cost_of_nothing_is_not_believed_of_a_model_that_has_a_price(cost: object, headers: dict[str, str]) -> None:
+    assert read(TOKENS | {"cost": cost}, headers=headers) == read(TOKENS)
+    assert read(TOKENS).cost_eur > 0
+
+
+def test_a_model_that_is_listed_as_free_costs_nothing_and_is_no_estimate() -> None:
+    usage = read(TOKENS | {"cost": 0}, model="maker/small-model:free")
 
     assert (usage.cost_eur, usage.estimated) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("stated", "dollars"),
+    [
+        ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.25}}, "0.25"),
+        ({"cost": 0.0125, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.25}}, "0.2625"),
+        ({"cost": 0, "cost_details": {"upstream_inference_cost": 0.25}}, "0.25"),
+        # Not with keys of one's own: the charge holds it already.
+        ({"cost": 0.25, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.24}}, "0.25"),
+        ({"cost": 0.25, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, "0.25"),
+    ],
+)
+def test_with_keys_of_ones_own_the_maker_s_charge_counts(stated: dict[str, Any], dollars: str) -> None:
+    usage = read(TOKENS | stated)
+
+    assert (usage.cost_eur, usage.estimated) == (Decimal(dollars) / 2, False)
+
+
+@pytest.mark.parametrize(
+    ("stated", "tokens"),
+    [
+        # OpenAI: both details are parts of the counts.
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 50,
+                "total_tokens": 150,
+                "prompt_tokens_details": {"cached_tokens": 40},
+                "completion_tokens_details": {"reasoning_tokens": 30},
+            },
+            (100, 50, 40, 30),
+        ),
+        # The same by the newer names.
+        (
+            {
+                "input_tokens": 100,
+                "output_tokens": 50,
+                "input_tokens_details": {"cached_tokens": 40},
+                "output_tokens_details": {"reasoning_tokens": 30},
+            },
+            (100, 50, 40, 30),
+        ),
+        # LiteLLM adds Anthropic's name beside its own counts, which hold it.
+        ({"prompt_tokens": 100, "completion_tokens": 50, "cache_read_input_tokens": 40}, (100, 50, 40, 0)),
+        # Anthropic: what the cache gave or took is beside the input.
+        (
+            {
+                "input_tokens": 20,
+                "output_tokens": 50,
+                "cache_read_input_tokens": 40,
+                "cache_creation_input_tokens": 40,
+            },
+            (100, 50, 40, 0),
+        ),
+        # DeepSeek, and makers that follow Moonshot.
+        ({"prompt_tokens": 100, "completion_tokens": 50, "prompt_cache_hit_tokens": 40}, (100, 50, 40, 0)),
+        ({"prompt_tokens": 100, "completion_tokens": 50, "cached_tokens": 40}, (100, 50, 40, 0)),
+        # Google's compatible endpoint: thoughts in the total alone.
+        ({"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 450}, (100, 350, 0, 300)),
+        # A gateway that counts thoughts beside the answer, without a total.
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 1000,
+                "completion_tokens_details": {"reasoning_tokens": 3000},
+            },
+            (100, 4000, 0, 3000),
+        ),
+        # Perplexity's reasoning models.
+        ({"prompt_tokens": 100, "completion_tokens": 50, "reasoning_tokens": 300}, (100, 350, 0, 300)),
+    ],
+)
+def test_tokens_are_counted_whatever_a_gateway_calls_them(
+    stated: dict[str, Any], tokens: tuple[int, int, int, int]
+) -> None:
+    usage = read(stated)
+
+    assert (usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.tokens_reasoning) == tokens
+
+
+def test_a_fee_per_call_is_part_of_the_estimate() -> None:
+    listed = PRICES[FLASH]
+    usage = read_usage(
+        {"usage": TOKENS},
+        {},
+        model=FLASH,
+        eur_per_usd=Decimal("0.5"),
+        prompt_chars=0,
+        answer_chars=0,
+        price=listed._replace(per_call=Decimal("0.02")),
+    )
+
+    assert usage.cost_eur == read(TOKENS).cost_eur + Decimal("0.01")
 
 
 def test_without_a_cost_the_list_price_gives_a_marked_estimate() -> None:

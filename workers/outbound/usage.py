@@ -1,8 +1,11 @@
 """What one call consumed: read from the answer where the vendor says it, estimated and marked so where not.
 
-Vendors agree on tokens and differ on money. Seen in the field, all in dollars: ``usage.cost`` (OpenRouter,
+Vendors nearly agree on tokens and differ on money. Seen in the field, all in dollars: ``usage.cost`` (OpenRouter,
 Vercel), the same as an object with ``total_cost`` (Perplexity), ``usage.cost_usd_total`` (LLM Gateway),
 ``usage.cost_usd``, and the header ``x-litellm-response-cost``. ``usage.cost_eur`` needs no conversion.
+With keys of one's own (``is_byok``) OpenRouter's ``cost`` is its fee alone: what the model's maker charges stands in
+``cost_details.upstream_inference_cost``.
+A cost of zero is what gateways say that do not know: it is believed of a model that is listed as free, only.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,11 +18,18 @@ from workers.ports import Usage
 
 
 class Price(NamedTuple):
-    """Dollars per million tokens."""
+    """Dollars per million tokens, and per call."""
 
     fresh: Decimal
     cached: Decimal
     output: Decimal
+    per_call: Decimal = Decimal(0)
+    """Dollars that a call costs whatever its length, as a search does."""
+
+    @property
+    def is_free(self) -> bool:
+        """Return whether nothing is charged."""
+        return not any(self)
 
 
 PRICES: Final[Mapping[str, Price]] = {
@@ -33,6 +43,8 @@ PRICES: Final[Mapping[str, Price]] = {
 DEAREST: Final = max(PRICES.values(), key=lambda price: price.output)
 """What an unknown model is taken to cost: an estimate that errs, errs upwards."""
 
+_FREE: Final = Price(Decimal(0), Decimal(0), Decimal(0))
+_FREE_SUFFIX: Final = ":free"  # OpenRouter's name for what it charges nobody for
 _CHARS_PER_TOKEN: Final = 4
 _MOST_TOKENS: Final = 1_000_000_000  # beyond these it is a fault of the gateway, taken as not said
 _MOST_MONEY: Final = 10_000
@@ -55,31 +67,62 @@ def read_usage(
     Without any token count, the tokens are estimated from the lengths; without a cost, it is from the tokens, at
     ``price`` or the one listed for the model.
     """
-    told = _field(body, "usage")
-    tokens_in = _count(told, "prompt_tokens") or _count(told, "input_tokens")
-    tokens_out = _count(told, "completion_tokens") or _count(told, "output_tokens")
-    # Google's own endpoint counts thoughts in the total alone, though it bills them as output.
-    thoughts = max(0, _count(told, "total_tokens") - tokens_in - tokens_out)
-    guessed = not tokens_in and not tokens_out
+    stated = _field(body, "usage")
+    tokens = _count_tokens(stated)
+    guessed = not tokens.sent and not tokens.written
     if guessed:
-        tokens_in, tokens_out, thoughts = (
-            prompt_chars // _CHARS_PER_TOKEN,
-            answer_chars // _CHARS_PER_TOKEN,
-            0,
-        )
+        tokens = _Tokens(sent=prompt_chars // _CHARS_PER_TOKEN, written=answer_chars // _CHARS_PER_TOKEN)
     usage = Usage(
         model=model,
         calls=1,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out + thoughts,
-        tokens_cached=min(_count(_field(told, "prompt_tokens_details"), "cached_tokens"), tokens_in),
-        tokens_reasoning=_count(_field(told, "completion_tokens_details"), "reasoning_tokens") or thoughts,
+        tokens_in=tokens.sent,
+        tokens_out=tokens.written,
+        tokens_cached=min(tokens.cached, tokens.sent),
+        tokens_reasoning=tokens.thoughts,
     )
-    cost_eur = _read_cost(told, headers, eur_per_usd)
-    if cost_eur is None:
-        cost_eur = _estimate_cost(usage, price or PRICES.get(model, DEAREST), eur_per_usd)
-        return usage.model_copy(update={"cost_eur": cost_eur, "estimated": True})
+    listed = price or find_price(model)
+    cost_eur = _read_cost(stated, headers, eur_per_usd)
+    if cost_eur is None or (not cost_eur and not listed.is_free):
+        return usage.model_copy(update={"cost_eur": _estimate_cost(usage, listed, eur_per_usd), "estimated": True})
     return usage.model_copy(update={"cost_eur": cost_eur, "estimated": guessed})
+
+
+def find_price(model: str) -> Price:
+    """Return the listed price of a model; nothing where its name says that it is free; else the dearest."""
+    return PRICES.get(model, _FREE if model.endswith(_FREE_SUFFIX) else DEAREST)
+
+
+class _Tokens(NamedTuple):
+    sent: int  # from the cache or not
+    written: int  # thoughts included
+    cached: int = 0
+    thoughts: int = 0
+
+
+def _count_tokens(stated: JsonValue) -> _Tokens:
+    sent = _first(stated, "prompt_tokens", "input_tokens")
+    answered = _first(stated, "completion_tokens", "output_tokens")
+    from_cache = _first(stated, "cache_read_input_tokens")
+    cached = from_cache or _first(
+        stated,
+        "prompt_tokens_details.cached_tokens",
+        "input_tokens_details.cached_tokens",
+        "prompt_cache_hit_tokens",
+        "cached_tokens",
+    )
+    if not _count(stated, "prompt_tokens"):
+        # Anthropic's own names: its input is what came from no cache and went into none.
+        sent += from_cache + _first(stated, "cache_creation_input_tokens")
+    named = _first(
+        stated,
+        "completion_tokens_details.reasoning_tokens",
+        "output_tokens_details.reasoning_tokens",
+        "reasoning_tokens",
+    )
+    # Google's own endpoint counts thoughts in the total alone, though it bills them as output; others count more
+    # thoughts than answer, which can only mean beside it.
+    beside = max(0, _first(stated, "total_tokens") - sent - answered) or (named if named > answered else 0)
+    return _Tokens(sent, answered + beside, cached, named or beside)
 
 
 def _estimate_cost(usage: Usage, price: Price, eur_per_usd: Decimal) -> Decimal:
@@ -87,33 +130,43 @@ def _estimate_cost(usage: Usage, price: Price, eur_per_usd: Decimal) -> Decimal:
         (usage.tokens_in - usage.tokens_cached) * price.fresh
         + usage.tokens_cached * price.cached
         + usage.tokens_out * price.output
-    ) / _MILLION
+    ) / _MILLION + price.per_call * usage.calls
     return (dollars * eur_per_usd).quantize(_CENT_OF_A_CENT)
 
 
-def _read_cost(told: JsonValue, headers: Mapping[str, str], eur_per_usd: Decimal) -> Decimal | None:
-    in_euros = _amount(_field(told, "cost_eur"))
+def _read_cost(stated: JsonValue, headers: Mapping[str, str], eur_per_usd: Decimal) -> Decimal | None:
+    in_euros = _amount(_field(stated, "cost_eur"))
     if in_euros is not None:
         return in_euros
-    in_dollars = next((amount for amount in map(_amount, _dollars(told, headers)) if amount is not None), None)
+    in_dollars = next((amount for amount in map(_amount, _dollars(stated, headers)) if amount is not None), None)
+    upstream = _amount(_field(_field(stated, "cost_details"), "upstream_inference_cost"))
+    if upstream is not None and (_field(stated, "is_byok") is True or not in_dollars):
+        in_dollars = (in_dollars or 0) + upstream
     return None if in_dollars is None else (in_dollars * eur_per_usd).quantize(_CENT_OF_A_CENT)
 
 
-def _dollars(told: JsonValue, headers: Mapping[str, str]) -> Iterator[JsonValue]:
-    """Name the places in which a gateway may state dollars, the most exact first."""
-    yield _field(told, "cost")
-    yield _field(_field(told, "cost"), "total_cost")
-    yield _field(told, "cost_usd_total")
-    yield _field(told, "cost_usd")
+def _dollars(stated: JsonValue, headers: Mapping[str, str]) -> Iterator[JsonValue]:
+    """Yield what stands where a gateway may state dollars, the most exact place first."""
+    yield _field(stated, "cost")
+    yield _field(_field(stated, "cost"), "total_cost")
+    yield _field(stated, "cost_usd_total")
+    yield _field(stated, "cost_usd")
     yield headers.get("x-litellm-response-cost")
+
+
+def _first(value: JsonValue, *paths: str) -> int:
+    """Return the first count among these places that is more than nothing, or 0."""
+    return next(filter(None, (_count(value, path) for path in paths)), 0)
 
 
 def _field(value: JsonValue, key: str) -> JsonValue:
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _count(value: JsonValue, key: str) -> int:
-    count = _field(value, key)
+def _count(value: JsonValue, path: str) -> int:
+    count = value
+    for key in path.split("."):
+        count = _field(count, key)
     return int(count) if isinstance(count, int) and 0 < count < _MOST_TOKENS else 0
 
 

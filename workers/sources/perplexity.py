@@ -30,7 +30,9 @@ _SYSTEM: Final = (
     "Tu es documentaliste. Réponds en français par des faits vérifiables, datés, chacun avec sa source ; "
     "dis ce que tu n'as pas trouvé. Ni conseil, ni introduction."
 )
-_PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))  # of sonar-pro, list, November 2026
+# Of sonar-pro, list, November 2026: the tokens, and the request by how much the search read.
+_PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))
+_FEES: Final = {"low": Decimal("0.006"), "medium": Decimal("0.010"), "high": Decimal("0.014")}
 
 
 class _Message(BaseModel):
@@ -131,9 +133,16 @@ class PerplexitySource:
             eur_per_usd=self._eur_per_usd,
             prompt_chars=len(_SYSTEM) + 400,
             answer_chars=4 * _MAX_TOKENS,
-            price=_PRICE,
+            price=_PRICE._replace(per_call=_read_fee(body)),
         )
         subject.meter.add(usage.model_copy(update={"search_cost_eur": usage.cost_eur}))
+
+
+def _read_fee(body: JsonValue) -> Decimal:
+    """Return the list fee of the request, in dollars; the dearest where the answer does not say how much it read."""
+    usage = body.get("usage") if isinstance(body, dict) else None
+    size = usage.get("search_context_size") if isinstance(usage, dict) else None
+    return _FEES.get(size, max(_FEES.values())) if isinstance(size, str) else max(_FEES.values())
 
 
 def _read_citations(answer: _Answer) -> dict[str, str]:
