@@ -58,6 +58,10 @@ fmt: setup ## Format the code
 	$(BIN)/ruff check --fix --quiet $(SOURCES) || true
 	$(BIN)/ruff format $(SOURCES)
 
+.PHONY: docs
+docs: setup ## Write docs/database.md again from the catalogue
+	$(BIN)/python -m devstack.describe
+
 .PHONY: bench
 bench: setup ## Measure what docs/benchmarks.md tells
 	$(BIN)/python -m bench
