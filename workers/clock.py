@@ -1,12 +1,14 @@
 """The real clock."""
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 
 class SystemClock:
-    """Time as the machine tells it."""
+    """The machine's time."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
@@ -19,3 +21,13 @@ class SystemClock:
     async def sleep(self, delay: timedelta) -> None:
         """Wait without holding the event loop."""
         await asyncio.sleep(delay.total_seconds())
+
+    async def wait(self, event: asyncio.Event | asyncio.Future[Any], *, within: timedelta) -> bool:
+        """Wait for an event, or for a future to be done, at most so long; return whether it came in time."""
+        if isinstance(event, asyncio.Future):
+            await asyncio.wait([event], timeout=within.total_seconds())
+            return event.done()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                await event.wait()
+        return event.is_set()

@@ -1,8 +1,9 @@
 """What everything stands on: time, the journal, who is calling, how the database does."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -12,7 +13,7 @@ from shared.runs import RunStatus
 
 
 class Clock(Protocol):
-    """Time, so that tests can hold it."""
+    """Time, so that tests can hold it: the only way to read it, to pause, or to wait for an event with a limit."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
@@ -21,7 +22,13 @@ class Clock(Protocol):
         """Return seconds from an arbitrary start; only differences mean something."""
 
     async def sleep(self, delay: timedelta) -> None:
-        """Wait."""
+        """Pause."""
+
+    async def wait(self, event: asyncio.Event | asyncio.Future[Any], *, within: timedelta) -> bool:
+        """Wait for an event, or for a future to be done, at most so long; return whether it came in time.
+
+        The future is neither cancelled when the time is over nor asked for its result.
+        """
 
 
 class Journal(Protocol):
