@@ -80,9 +80,9 @@ class FakeStore:
         assert len(claims) <= limit, "more than the worker asked for"
         return claims
 
-    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+    async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
         self.requests.append((request, claim))
-        await self._pass("request")
+        await self._pass("accept")
         return self.acceptances.pop(0)
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:

@@ -224,7 +224,7 @@ async def test_a_desk_that_closes_lets_everybody_go() -> None:
 
 async def test_a_refusal_reaches_whoever_asked_and_leaves_the_place_free() -> None:
     hall = Hall(concurrency=1)
-    hall.store.faults["request"] = lambda: fail_with(RateLimited())
+    hall.store.faults["accept"] = lambda: fail_with(RateLimited())
     with pytest.raises(RateLimited):
         await hall.launcher.launch(REQUEST)
     hall.store.faults.clear()
@@ -267,7 +267,7 @@ async def test_a_claim_that_arrives_while_the_worker_stops_is_handed_back() -> N
             await asyncio.sleep(0.01)
 
     async with running(hall):
-        hall.store.faults["request"] = stop_meanwhile
+        hall.store.faults["accept"] = stop_meanwhile
         await hall.worker.request(REQUEST)
 
     assert [lease for lease, _ in hall.store.released] == [claim]

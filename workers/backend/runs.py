@@ -42,8 +42,8 @@ class SupabaseRunStore:
         """Take the next due runs. Raises: BackendError."""
         return await rpc.claim_hq_runs(self._client, self._worker_id, limit, self._settings.lease, type_slots)
 
-    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
-        """Ask for a run, and take it at once if told to. Raises: CallerError, BackendError."""
+    async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Put a request in the queue, claimed at once if asked. Raises: CallerError, BackendError."""
         worker_id = self._worker_id if claim else None
         return await rpc.request_and_claim_hq_run(self._client, request, worker_id, self._settings.lease)
 

@@ -164,8 +164,8 @@ class RunStore(Protocol):
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs."""
 
-    async def request(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
-        """Ask for a run, and take it at once if told to. Raises: the CallerError that the database meant."""
+    async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
+        """Put a request in the queue, claimed at once if asked. Raises: the CallerError that the database meant."""
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended."""

@@ -121,7 +121,7 @@ class Worker:
         room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
         self._kept[run_type] += room
         try:
-            accepted = await self._store.request(request, claim=room)
+            accepted = await self._store.accept(request, claim=room)
         finally:
             self._kept[run_type] -= room
         if accepted.claim is not None:
