@@ -1,9 +1,11 @@
 """The registry says what the screens and the old functions have always said, and cannot be bent."""
 
+import pkgutil
 import re
 import unicodedata
 from collections import Counter
 from decimal import Decimal
+from importlib import import_module
 from operator import setitem
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared import run_types
 from shared.errors import UnknownRunType
 from shared.registry import (
     DATA_TAG,
@@ -38,32 +41,32 @@ _EXPECTED = """
 DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPM | 5 | 6
 CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GM  | 4 | 5
 PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM  | 4 | 6
-SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
 RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL | 4 | 6
 DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL | 4 | 6
-RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD  | 4 | 6
-COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
 QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G   | 5 | 8
-ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | P   | 4 | 8
-GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | P   | 4 | 5
-OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | G   | 4 | 5
-COMPLIANCE_RGPD_CHECK    | Vérification Conformité RGPD   | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
-SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PF  | 4 | 6
-CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | P   | 4 | 5
-REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 0.14 | low      | S   | 4 | 6
-LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | P   | 4 | 5
-FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S   | 4 | 6
-RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
-VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL  | 4 | 6
-ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | G   | 4 | 6
 CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G   | 4 | 6
 DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | GA  | 4 | 6
-DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | P   | 4 | 5
-AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | GR  | 4 | 6
 TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF  | 4 | 6
+SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
+RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD  | 4 | 6
+VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL  | 4 | 6
+COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
+ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | P   | 4 | 8
+SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PF  | 4 | 6
+CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | P   | 4 | 5
 MARKETING_WEEK_PLAN      | Plan Marketing Hebdomadaire    | CMO  | default   | 0.04 | low      | PF  | 4 | 7
 MASS_EMAIL_CAMPAIGN      | Campagne Email de Masse        | CMO  | default   | 0.15 | high     | P   | 4 | 7
+GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | P   | 4 | 5
+LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | P   | 4 | 5
+OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | G   | 4 | 5
+AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | GR  | 4 | 6
+COMPLIANCE_RGPD_CHECK    | Vérification Conformité RGPD   | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
+RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
+REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 0.14 | low      | S   | 4 | 6
+FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S   | 4 | 6
 PRICING_CHANGE           | Modification Tarifs            | CFO  | reasoning | 0.20 | critical | S   | 4 | 7
+ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | G   | 4 | 6
+DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | P   | 4 | 5
 """
 _ROWS = [tuple(cell.strip() for cell in line.split("|")) for line in _EXPECTED.strip().splitlines()]
 _SOURCE_LETTERS = {
@@ -151,6 +154,15 @@ def test_each_director_has_one_name_one_emoji_and_one_role() -> None:
         ("CPO Agent", "🗺️", "Directeur Produit"),
         ("CDO Agent", "📊", "Directeur Data"),
     }
+
+
+def test_every_director_has_one_module_that_holds_all_of_the_entries_it_signs() -> None:
+    names = {module.name for module in pkgutil.iter_modules(run_types.__path__)} - {"model"}
+    modules = [import_module(f"shared.run_types.{name}") for name in names]
+
+    assert {module.AGENT for module in modules} == {entry.agent for entry in RUN_TYPES.values()}
+    for module in modules:
+        assert tuple(entry for entry in RUN_TYPES.values() if entry.agent == module.AGENT) == module.ENTRIES
 
 
 def test_five_run_types_need_approval_and_start_only_by_hand_or_as_a_retry() -> None:

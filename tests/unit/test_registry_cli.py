@@ -131,8 +131,8 @@ def test_each_difference_has_a_line_of_its_own(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        "different cost: SEO_AUDIT costs 0.21 there, 0.20 here",
         "missing key: CODE_REVIEW (costs 0.12 here)",
+        "different cost: SEO_AUDIT costs 0.21 there, 0.20 here",
         "unknown key: AURA_CHECK",
         "unknown key: ZODIAC_REPORT",
     ]

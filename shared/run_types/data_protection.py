@@ -1,0 +1,76 @@
+"""Reports of the data protection officer: the RGPD (GDPR)."""
+
+from decimal import Decimal
+from typing import Final
+
+from shared.run_types.model import (
+    Agent,
+    ModelTier,
+    Recency,
+    Risk,
+    RunType,
+    Search,
+    SourceName,
+    outline,
+)
+
+AGENT: Final = Agent(name="DPO Agent", emoji="🛡️", role="Délégué Protection Données")
+
+ENTRIES: Final = (
+    RunType(
+        key="COMPLIANCE_RGPD_CHECK",
+        label="Vérification Conformité RGPD",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.16"),
+        risk=Risk.MEDIUM,
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles décisions, sanctions et recommandations récentes de la CNIL et du Comité européen de la "
+            "protection des données concernent les données de santé, les émotions, les mineurs ou "
+            "l'intelligence artificielle, et quelles obligations en découlent pour un éditeur d'applications ?",
+        ),
+        steps=("Inventaire traitements", "Vérification bases légales", "Audit droits", "Rapport"),
+        purpose="Il vérifie que les traitements de données personnelles respectent le RGPD, point par point.",
+        sections=outline(
+            ("Registre des traitements", "les traitements connus : finalité, données, durée, destinataires"),
+            ("Bases légales", "la base invoquée pour chaque traitement et sa solidité"),
+            (
+                "Droits des personnes",
+                "information, accès, rectification, effacement, portabilité : réel ou absent",
+            ),
+            ("Analyses d'impact", "les traitements qui exigent une AIPD, faite, à faire ou inconnue"),
+            ("Non-conformités", "chaque écart, l'article concerné et sa gravité"),
+            ("Remédiation", "les mesures à prendre, avec échéance et responsable proposés"),
+        ),
+    ),
+    RunType(
+        key="RGPD_AUDIT",
+        label="Audit RGPD",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.16"),
+        risk=Risk.MEDIUM,
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        search=Search(
+            recency=Recency.MONTH,
+            query="Quelles mesures de sécurité, quelle documentation et quelles preuves la CNIL attend-elle "
+            "aujourd'hui lors d'un contrôle chez un éditeur de services numériques de santé (hébergement, sous- "
+            "traitants, durées, droits des personnes), et quels manquements ont été sanctionnés récemment ?",
+        ),
+        steps=("Inventaire traitements", "Audit mesures", "Vérification droits", "Rapport"),
+        purpose="Il audite la protection des données personnelles, des mesures prises aux preuves.",
+        sections=outline(
+            ("État des traitements", "les traitements recensés, leurs responsables et leurs sous-traitants"),
+            (
+                "Mesures de sécurité",
+                "accès, chiffrement, journalisation, sauvegarde : constaté ou non vérifié",
+            ),
+            ("Documentation", "registre, mentions, contrats et procédures : présent, daté ou absent"),
+            ("Gestion des droits", "comment les demandes des personnes sont reçues, suivies et closes"),
+            ("Écarts", "chaque manquement, la règle concernée et sa gravité"),
+            ("Actions correctives", "les mesures à prendre, dans l'ordre, avec leur échéance"),
+        ),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Reports of the chief executive: what the whole company should know today."""
+
+from decimal import Decimal
+from typing import Final
+
+from shared.run_types.model import (
+    WORKING_DAYS,
+    Agent,
+    Calendar,
+    ModelTier,
+    Priority,
+    Recency,
+    RunType,
+    Schedule,
+    Search,
+    SourceName,
+    outline,
+)
+
+AGENT: Final = Agent(name="CEO Agent", emoji="👔", role="Directeur Général")
+
+ENTRIES: Final = (
+    RunType(
+        key="DAILY_EXECUTIVE_BRIEF",
+        label="Brief Exécutif Quotidien",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.10"),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.PERPLEXITY, SourceName.OPEN_MATTERS),
+        search=Search(
+            recency=Recency.DAY,
+            query="Quelles nouvelles des dernières vingt-quatre heures comptent pour un éditeur français de "
+            "plateformes numériques de santé, de bien-être émotionnel et de formation médicale : annonces de "
+            "concurrents, décisions des régulateurs (CNIL, HAS, Union européenne), levées de fonds, incidents "
+            "de sécurité ? Donner la date et la source de chacune.",
+        ),
+        steps=("Sync GitHub", "Collecte métriques", "Veille marché", "Synthèse exécutive", "Recommandations"),
+        schedule=Schedule(
+            key="daily_brief",
+            aliases=("morning_digest",),
+            name="Brief Exécutif Quotidien",
+            description="L'essentiel du matin : état des plateformes, priorités et décisions du jour.",
+            calendar=Calendar(hours=(7,), weekdays=WORKING_DAYS),
+            priority=Priority.HIGH,
+        ),
+        autopilot_default=True,
+        fills_digest=True,
+        purpose="Il donne à la présidence, au début de la journée, l'essentiel de ce qui est établi : "
+        "l'état des plateformes, les urgences et les décisions à prendre.",
+        sections=outline(
+            (
+                "Synthèse",
+                "trois phrases au plus : l'état général, le fait marquant, la décision la plus attendue",
+            ),
+            (
+                "État des plateformes",
+                "par plateforme : vert, orange ou rouge et pourquoi, activité récente du code, disponibilité",
+            ),
+            (
+                "Trois priorités du jour",
+                "les trois actions les plus utiles, chacune avec son motif et la direction à saisir",
+            ),
+            (
+                "Décisions en attente",
+                "ce qui attend une approbation de la présidence, depuis quand, et ce que coûterait un report",
+            ),
+            (
+                "Alertes critiques",
+                "incidents, échecs et menaces à traiter sans délai ; « Aucune » s'il n'en apparaît pas",
+            ),
+            (
+                "Veille du marché",
+                "les nouvelles du secteur qui nous concernent et ce qu'elles changent pour nous",
+            ),
+        ),
+    ),
+    RunType(
+        key="CEO_STANDUP_MEETING",
+        label="Réunion Standup DG",
+        agent=AGENT,
+        tier=ModelTier.DEFAULT,
+        cost_eur=Decimal("0.05"),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.OPEN_MATTERS),
+        steps=("Sync GitHub", "Tour de table", "Synthèse", "Plan d'action"),
+        autopilot_default=True,
+        purpose="Il tient lieu de compte rendu du point quotidien de direction.",
+        sections=outline(
+            (
+                "Points clés par plateforme",
+                "pour chaque plateforme, ce qui a avancé, ce qui bloque et ce qui vient, en deux lignes",
+            ),
+            (
+                "Pull requests et tickets à traiter",
+                "ceux qui attendent une action, du plus urgent au moins urgent, avec leur ancienneté",
+            ),
+            ("Décisions", "les arbitrages que les faits appellent, chacun formulé en une phrase"),
+            ("Actions de suivi", "un tableau : action, responsable, échéance proposée"),
+            ("Prochain point", "les sujets à remettre à l'ordre du jour et les informations à préparer"),
+        ),
+    ),
+)

@@ -1,0 +1,52 @@
+"""Reports of the director of operations: objectives and the agents' own work."""
+
+from decimal import Decimal
+from typing import Final
+
+from shared.run_types.model import (
+    Agent,
+    ModelTier,
+    RunType,
+    SourceName,
+    outline,
+)
+
+AGENT: Final = Agent(name="COO Agent", emoji="📋", role="Directeur Opérations")
+
+ENTRIES: Final = (
+    RunType(
+        key="OKR_QUARTERLY_REVIEW",
+        label="Revue OKR Trimestrielle",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.08"),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB),
+        steps=("Collecte OKR", "Évaluation progression", "Analyse écarts", "Recommandations"),
+        purpose="Il mesure où en sont les objectifs du trimestre et ce qu'il faut ajuster.",
+        sections=outline(
+            ("État des objectifs", "chaque objectif : en avance, à l'heure, en retard ou non mesuré"),
+            ("Progression des résultats clés", "un tableau : résultat clé, cible, valeur atteinte, écart"),
+            ("Réussites", "ce qui a été atteint et la preuve dans les données"),
+            ("Objectifs en danger", "ceux qui risquent d'être manqués, la cause et le délai restant"),
+            ("Ajustements", "les cibles, moyens ou priorités à revoir, avec le motif"),
+        ),
+    ),
+    RunType(
+        key="AGENT_PERFORMANCE_REVIEW",
+        label="Revue Performance Agents",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.08"),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.RUN_HISTORY),
+        steps=("Collecte métriques", "Analyse performance", "Évaluation coûts", "Recommandations"),
+        purpose="Il évalue le travail des agents IA : ce qu'ils produisent, leur coût et leurs échecs.",
+        sections=outline(
+            ("Mesures globales", "exécutions, réussites, échecs et durées de la période"),
+            ("Meilleurs résultats", "les agents et types d'exécution les plus fiables, chiffres à l'appui"),
+            ("Résultats faibles", "ceux qui échouent ou traînent, et la cause qui ressort"),
+            ("Coût de l'IA", "la dépense par agent et par type, rapportée au nombre de rapports utiles"),
+            ("Tendances d'usage", "ce qui est plus ou moins demandé qu'avant, et à quels moments"),
+            ("Recommandations", "les réglages, arrêts ou renforts proposés"),
+        ),
+    ),
+)

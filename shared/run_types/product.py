@@ -1,0 +1,35 @@
+"""Reports of the product director: the roadmap."""
+
+from decimal import Decimal
+from typing import Final
+
+from shared.run_types.model import (
+    Agent,
+    ModelTier,
+    RunType,
+    SourceName,
+    outline,
+)
+
+AGENT: Final = Agent(name="CPO Agent", emoji="🗺️", role="Directeur Produit")
+
+ENTRIES: Final = (
+    RunType(
+        key="ROADMAP_UPDATE",
+        label="Mise à Jour Roadmap",
+        agent=AGENT,
+        tier=ModelTier.REASONING,
+        cost_eur=Decimal("0.08"),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB),
+        steps=("Revue livrables", "Analyse backlog", "Priorisation", "Mise à jour roadmap"),
+        purpose="Il remet la feuille de route en accord avec ce qui est livré et ce qui attend.",
+        sections=outline(
+            ("Vision", "le cap du produit en quelques lignes et ce qui l'a confirmé ou infléchi"),
+            ("Livraisons récentes", "ce qui est sorti, daté, et le besoin auquel cela répond"),
+            ("Carnet à trois mois", "les chantiers à venir, ordonnés, avec leur taille et leurs dépendances"),
+            ("Fonctions en développement", "l'avancement visible dans le code, les blocages et la suite"),
+            ("Adoption", "l'usage mesuré des fonctions livrées"),
+            ("Changements de priorité", "ce qui monte, ce qui descend, et la raison"),
+        ),
+    ),
+)
