@@ -5,7 +5,6 @@ where it was signed with the shared secret. The client is one of its own, that n
 ``sign_in`` and ``auth`` write the headers with which everybody's calls are made.
 """
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from shared.errors import BackendError, BackendUnavailable, Unauthenticated
 from workers.backend.public_keys import SparingTransport
 from workers.backend.translate import translated
 from workers.ports import Caller, Clock
+from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
 
 OWNER_ROLE: Final = "owner"
@@ -70,20 +70,6 @@ class _Verified:
     expires_at: float
 
 
-def _hear_the_end(verifying: "asyncio.Task[_Verified]") -> None:
-    """Take note of how it ended, also when whoever asked has left meanwhile."""
-    if not verifying.cancelled():
-        verifying.exception()
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A verification: on its way, or done."""
-
-    verifying: "asyncio.Task[_Verified]"
-    since: float
-
-
 class SupabaseIdentity:
     """Verifies tokens, and asks the database for the role behind them.
 
@@ -94,7 +80,7 @@ class SupabaseIdentity:
         self._auth = auth
         self._service = service
         self._clock = clock
-        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._kept: OrderedDict[bytes, SharedRead[_Verified]] = OrderedDict()
 
     async def identify(self, token: str) -> Caller:
         """Tell whose token this is, as it was at most 30 s ago.
@@ -105,33 +91,29 @@ class SupabaseIdentity:
             raise Unauthenticated("The token is none.")
         # Memory must not hold what opens somebody's session.
         digest = hashlib.sha256(token.encode()).digest()
-        kept = self._recall(digest)
-        if kept is None:
-            verifying = asyncio.create_task(self._verify(token))
-            verifying.add_done_callback(_hear_the_end)
-            kept = self._kept[digest] = _Kept(verifying, self._clock.monotonic())
-            self._forget_the_oldest()
+        kept = self._find(digest)
         try:
-            # Not cancelled with whoever happened to ask first.
-            verified = await asyncio.shield(kept.verifying)
+            verified = await kept.get(lambda: self._verify(token))
         except BaseException:
-            if kept.verifying.done() and self._kept.get(digest) is kept:
+            if kept.is_empty and self._kept.get(digest) is kept:
                 del self._kept[digest]
             raise
         if verified.expires_at <= self._clock.now().timestamp():
             raise Unauthenticated("The token has expired.")
         return verified.caller
 
-    def _recall(self, digest: bytes) -> _Kept | None:
-        kept = self._kept.get(digest)
-        if kept is None or self._clock.monotonic() - kept.since >= _KEPT_FOR.total_seconds():
-            self._kept.pop(digest, None)
-            return None
-        return kept
+    def _find(self, digest: bytes) -> SharedRead[_Verified]:
+        """Return the place of a token's verification; beyond their limit, the place that was used least recently goes.
 
-    def _forget_the_oldest(self) -> None:
+        A role that was taken away since the start of the verification is honoured no longer than it is kept.
+        """
+        kept = self._kept.get(digest)
+        if kept is None:
+            kept = self._kept[digest] = SharedRead(_KEPT_FOR, self._clock)
+        self._kept.move_to_end(digest)
         while len(self._kept) > _KEPT_AT_MOST:
             self._kept.popitem(last=False)
+        return kept
 
     async def _verify(self, token: str) -> _Verified:
         user_id, expires_at = await self._read_claims(token)

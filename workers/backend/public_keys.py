@@ -5,19 +5,26 @@ does not know the name. Made-up names must not make us the hammer on our own aut
 network, an answer is kept for a moment, and who asks meanwhile gets the same.
 """
 
-import asyncio
 from datetime import timedelta
 from typing import Final
 
 import httpx
 
 from workers.ports import Clock
+from workers.runtime.shared_read import SharedRead
 
 _PATH: Final = "/.well-known/jwks.json"
 
 # A project publishes a new key long before it signs with it.
 _KEPT_FOR: Final = timedelta(seconds=10)
 _FAULT_KEPT_FOR: Final = timedelta(seconds=1)
+
+
+class _NoKeys(Exception):
+    """The auth server answered something else than its keys."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
 
 
 class SparingTransport(httpx.AsyncBaseTransport):
@@ -28,36 +35,27 @@ class SparingTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, network: httpx.AsyncBaseTransport, *, clock: Clock) -> None:
         self._network = network
-        self._clock = clock
-        self._asking: asyncio.Task[httpx.Response] | None = None
-        self._asked_at = 0.0
+        self._keys = SharedRead[httpx.Response](_KEPT_FOR, clock, failure_ttl=_FAULT_KEPT_FOR)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer from the network, or as the network answered a moment ago."""
         if not request.url.path.endswith(_PATH):
             return await self._network.handle_async_request(request)
-        if self._asking is None or self._is_old(self._asking):
-            self._asking = asyncio.create_task(self._ask(request))
-            self._asked_at = self._clock.monotonic()
-        # Not cancelled with whoever happened to ask first.
-        told = await asyncio.shield(self._asking)
-        return httpx.Response(told.status_code, content=told.content, headers={"content-type": "application/json"})
+        try:
+            answer = await self._keys.get(lambda: self._ask(request))
+        except _NoKeys as fault:
+            answer = fault.answer
+        return httpx.Response(answer.status_code, content=answer.content, headers={"content-type": "application/json"})
 
     async def aclose(self) -> None:
         """Close the network's connections."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        await self._keys.close()
         await self._network.aclose()
 
     async def _ask(self, request: httpx.Request) -> httpx.Response:
         response = await self._network.handle_async_request(request)
         await response.aread()
-        return httpx.Response(response.status_code, content=response.content)
-
-    def _is_old(self, asking: "asyncio.Task[httpx.Response]") -> bool:
-        if not asking.done():
-            return False
-        failed = asking.cancelled() or asking.exception() is not None or not asking.result().is_success
-        kept_for = _FAULT_KEPT_FOR if failed else _KEPT_FOR
-        return self._clock.monotonic() - self._asked_at >= kept_for.total_seconds()
+        answer = httpx.Response(response.status_code, content=response.content)
+        if not answer.is_success:
+            raise _NoKeys(answer)
+        return answer

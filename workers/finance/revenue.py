@@ -13,6 +13,7 @@ from workers.finance.figures import HISTORY, WINDOW, Figures, RevenueReport, day
 from workers.finance.shapes import Accounts
 from workers.finance.stripe import StripeReader
 from workers.ports import Clock, FinanceHistory, FinanceSnapshot
+from workers.runtime.shared_read import SharedRead
 from workers.settings import StripeSettings
 
 log = structlog.get_logger(__name__)
@@ -44,9 +45,8 @@ class RevenueService:
         self._history = history
         self._settings = settings
         self._clock = clock
-        self._reading = asyncio.Lock()
+        self._shared = SharedRead[Figures](settings.fresh, clock, failure_ttl=_PAUSE)
         self._latest: Figures | None = None
-        self._failure: tuple[datetime, SourceError] | None = None
 
     @property
     def configured(self) -> bool:
@@ -58,22 +58,16 @@ class RevenueService:
 
         Raises: SourceError when there are none to tell.
         """
-        async with self._reading:
-            now = self._clock.now()
-            if self._latest is not None and now - self._latest.read_at < self._settings.fresh:
-                return RevenueReading(self._latest)
-            if self._failure is not None and now - self._failure[0] < _PAUSE:
-                return await self._read_last(self._failure[1])
-            try:
-                return RevenueReading(await self._read(self._settings.timeout))
-            except SourceError as error:
-                self._failure = self._clock.now(), error
-                return await self._read_last(error)
+        try:
+            return RevenueReading(await self._shared.get(lambda: self._read(self._settings.timeout)))
+        except SourceError as error:
+            return await self._read_last(error)
 
     async def keep_history(self, within: timedelta) -> None:
         """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only told."""
+        began = self._clock.monotonic()
         try:
-            await self._read(within)
+            self._shared.keep(await self._read(within), as_of=began)
         except SourceError as error:
             log.warning("finance.unread", error_code=error.code, error_message=str(error))
 
@@ -87,7 +81,6 @@ class RevenueService:
                 sentence="La lecture des comptes Stripe prend trop de temps ; elle se poursuit en tâche de fond.",
             ) from error
         self._latest = await self._keep(accounts)
-        self._failure = None
         return self._latest
 
     async def _keep(self, accounts: Accounts) -> Figures:

@@ -1,8 +1,7 @@
 """The watch over the sites: every look is kept, whoever it was for."""
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from shared.errors import BackendError
 from workers.platform_monitor.probe import SiteProbe
 from workers.ports import Clock, SiteCheck, SiteLog
+from workers.runtime.shared_read import SharedRead
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +26,8 @@ class SiteWatch:
     def __init__(self, probe: SiteProbe, sites: SiteLog, *, clock: Clock) -> None:
         self._probe = probe
         self._sites = sites
-        self._clock = clock
-        self._looking = asyncio.Lock()
-        self._looked: tuple[datetime, Sequence[SiteCheck]] | None = None
+        # A site that does not answer takes as long as a look is shared.
+        self._looks = SharedRead[Sequence[SiteCheck]](_SHARED_FOR, clock, counted_from="end")
 
     @property
     def keys(self) -> Sequence[str]:
@@ -37,23 +36,23 @@ class SiteWatch:
 
     async def look(self) -> Sequence[SiteCheck]:
         """Look at all sites; a database that is away costs the record, not the answer."""
-        async with self._looking:
-            if self._looked is None or self._clock.now() - self._looked[0] >= _SHARED_FOR:
-                checks = await self._probe.check(self._probe.keys)
-                self._looked = self._clock.now(), checks
-                await self._record(checks)
-            return self._looked[1]
+        return await self._looks.get(self._look_for_the_record)
 
     async def look_at(self, key: str) -> Sequence[SiteCheck]:
         """Look at one site. Raises: KeyError for a platform without a site."""
-        checks = await self._probe.check([key])
-        await self._record(checks)
-        return checks
+        return await self._look_at([key])
 
     async def patrol(self) -> None:
         """Look at all sites for the record, whoever else looked."""
-        checks = await self._probe.check(self._probe.keys)
+        await self._look_for_the_record()
+
+    async def _look_for_the_record(self) -> Sequence[SiteCheck]:
+        return await self._look_at(self._probe.keys)
+
+    async def _look_at(self, keys: Sequence[str]) -> Sequence[SiteCheck]:
+        checks = await self._probe.check(keys)
         await self._record(checks)
+        return checks
 
     async def _record(self, checks: Sequence[SiteCheck]) -> None:
         try:

@@ -1,19 +1,20 @@
 """How we are: what the settings page shows of our keys, and what whoever watches over us asks every minute."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from pydantic import JsonValue
 
 from shared.errors import BackendError
 from workers.ports import Clock, Gateway, Identity, QueueState, Wakeups
+from workers.runtime.shared_read import SharedRead
 from workers.version import VERSION
 from workers.web.exchange import Request, Response, identify
 
 # However many ask, the database is asked once in so many seconds.
-_KEPT_SECONDS: Final = 2.0
+_KEPT_FOR: Final = timedelta(seconds=2)
 _PATIENCE_SECONDS: Final = 5.0
 _LATE_SECONDS: Final = 60
 _DEGRADED: Final = 503
@@ -51,20 +52,14 @@ class HealthEndpoint:
         self._wakeups = wakeups
         self._gateway = gateway
         self._clock = clock
-        self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
-        self._checks: dict[str, JsonValue] = {}
+        self._database = SharedRead[dict[str, JsonValue]](_KEPT_FOR, clock, counted_from="end")
 
     async def __call__(self, request: Request) -> Response:
         """Answer 200 when all is well, 503 when something is not."""
         del request
-        async with self._reading:
-            if time.monotonic() - self._read_at >= _KEPT_SECONDS:
-                self._checks = await self._read_database()
-                self._read_at = time.monotonic()
         open_models = sorted(model for model, state in self._gateway.breaker_states().items() if state == "OPEN")
         checks: dict[str, JsonValue] = {
-            **self._checks,
+            **await self._database.get(self._read_database),
             "realtime": {"ok": True, "detail": self._wakeups.state.value},
             "ai_gateway_breaker": {"ok": not open_models, "detail": "OPEN" if open_models else "CLOSED"},
             "edge_runtime": {"ok": True},
@@ -81,7 +76,7 @@ class HealthEndpoint:
         )
 
     async def _read_database(self) -> dict[str, JsonValue]:
-        started = time.monotonic()
+        started = self._clock.monotonic()
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 queue = await self._read_queue()
@@ -89,7 +84,7 @@ class HealthEndpoint:
             return {"database": {"ok": False, "detail": "unreachable"}, "queue": {"ok": False, "detail": "unknown"}}
         age = round(queue.oldest_due_seconds)
         return {
-            "database": {"ok": True, "latency_ms": round((time.monotonic() - started) * 1000)},
+            "database": {"ok": True, "latency_ms": round((self._clock.monotonic() - started) * 1000)},
             "queue": {
                 "ok": age < _LATE_SECONDS,
                 "detail": f"{queue.waiting} waiting, {queue.running} running, oldest due {age} s",

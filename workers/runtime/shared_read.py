@@ -1,0 +1,93 @@
+"""Fresh for a while, and one read at a time: what many ask for at once, or again a moment later, is read once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, Literal, TypeVar
+
+from workers.ports import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[T]):
+    """What a read returned or raised, the moment as of which it is true, and for how long it serves."""
+
+    result: "asyncio.Future[T]"
+    as_of: float
+    ttl: float
+
+
+class SharedRead(Generic[T]):
+    """Shares one value that is expensive to read.
+
+    A value serves for ``ttl`` from the start of its read, or from its end where the read itself may take that long.
+    A failure serves for ``failure_ttl`` from its end; by default not at all, so that the next caller reads again.
+    Concurrency: any number of callers; those who come during a read share its outcome, also when it fails. A caller
+    who is cancelled, the first one too, cancels the read of nobody else.
+    """
+
+    def __init__(
+        self,
+        ttl: timedelta,
+        clock: Clock,
+        *,
+        failure_ttl: timedelta = timedelta(0),
+        counted_from: Literal["start", "end"] = "start",
+    ) -> None:
+        self._ttl = ttl.total_seconds()
+        self._failure_ttl = failure_ttl.total_seconds()
+        self._clock = clock
+        self._counted_from = counted_from
+        self._kept: _Outcome[T] | None = None
+        self._reading: asyncio.Task[T] | None = None
+
+    async def get(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Return the value that is kept while it is fresh, else what ``read`` returns. Raises: what it raises."""
+        if self._kept is not None and self._is_fresh(self._kept):
+            return self._kept.result.result()
+        if self._reading is None:
+            self._reading = asyncio.create_task(_run(read))
+            began = self._clock.monotonic()
+            self._reading.add_done_callback(lambda reading: self._finish(reading, began))
+        return await asyncio.shield(self._reading)
+
+    def keep(self, value: T, *, as_of: float) -> None:
+        """Keep a value that was read elsewhere, true as of that moment of the clock's ``monotonic``."""
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        result.set_result(value)
+        self._keep(_Outcome(result, as_of, self._ttl))
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is kept or being read."""
+        return self._kept is None and self._reading is None
+
+    async def close(self) -> None:
+        """Cancel the read that is under way, if one is."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    def _finish(self, reading: "asyncio.Task[T]", began: float) -> None:
+        self._reading = None
+        if reading.cancelled():
+            return
+        now = self._clock.monotonic()
+        if reading.exception() is None:
+            self._keep(_Outcome(reading, began if self._counted_from == "start" else now, self._ttl))
+        elif self._kept is None or not self._is_fresh(self._kept):
+            self._kept = _Outcome(reading, now, self._failure_ttl) if self._failure_ttl else None
+
+    def _keep(self, outcome: _Outcome[T]) -> None:
+        if self._kept is None or self._kept.as_of <= outcome.as_of:
+            self._kept = outcome
+
+    def _is_fresh(self, outcome: _Outcome[T]) -> bool:
+        return self._clock.monotonic() - outcome.as_of < outcome.ttl
+
+
+async def _run(read: Callable[[], Awaitable[T]]) -> T:
+    return await read()
