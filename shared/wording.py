@@ -18,22 +18,35 @@ _MONTHS: Final = (
 )  # fmt: skip
 _MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
 _LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
-# What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors.
+# What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors. The
+# selector that makes a coloured sign of a symbol is seen, and stays where it does.
 _INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+    "|(?<![\u00a9\u00ae\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff])\ufe0f(?!\u20e3)"
 )
+# Two signs are joined to one by a character that is nothing between others.
+_STRAY_JOINER: Final = re.compile(
+    "(?<![\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
+)
+_JOINER: Final = "\u200d"
+# Unicode's own bound for streams. Whoever orders the marks of a longer run needs the square of its length.
+_MARKS_IN_A_ROW: Final = 30
 
 
 def clean_text(text: str, max_chars: int) -> str:
     """Bound a text and drop what a reader cannot see: control, format (zero width, direction), surrogates."""
-    visible = _MANY_BLANK_LINES.sub("\n\n", _drop_invisible(text)).strip()
-    return visible if len(visible) <= max_chars else visible[: max_chars - len(CUT_NOTE)] + CUT_NOTE
+    # Bounded before anything is done with it; twice over, because what is dropped makes room for more.
+    head = text[: 2 * max_chars]
+    visible = _MANY_BLANK_LINES.sub("\n\n", _drop_invisible(head)).strip()
+    if len(visible) <= max_chars and len(head) == len(text):
+        return visible
+    return visible[: max_chars - len(CUT_NOTE)] + CUT_NOTE
 
 
 def clean_line(text: str, max_chars: int = 200) -> str:
     """Turn foreign text into one bounded line of what a reader can see."""
     # The head is enough: what is dropped is dropped in proportion, and a megabyte of title costs nothing.
-    return shorten(" ".join(_drop_invisible(text[: max_chars * 4]).split()), max_chars)
+    return shorten(" ".join(_drop_invisible(text[: max_chars * 4]).replace(_JOINER, "").split()), max_chars)
 
 
 def shorten(text: str, max_chars: int) -> str:
@@ -78,7 +91,13 @@ def _day_of_month(local: datetime) -> str:
 
 
 def _drop_invisible(text: str) -> str:
-    text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", text)))
+    text = _STRAY_JOINER.sub("", _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text)))
     # Each character once: a report of thousands of them has some eighty.
-    unseen = {ord(char) for char in set(text) - {"\n", "\t"} if unicodedata.category(char).startswith("C")}
-    return text.translate(dict.fromkeys(unseen)) if unseen else text
+    characters = set(text)
+    unseen = {ord(char) for char in characters - {"\n", "\t", _JOINER} if unicodedata.category(char).startswith("C")}
+    if unseen:
+        text = text.translate(dict.fromkeys(unseen))
+    marks = "".join(char for char in characters if unicodedata.combining(char))
+    if marks:
+        text = re.sub(f"([{marks}]{{{_MARKS_IN_A_ROW}}})[{marks}]+", r"\1", text)
+    return unicodedata.normalize("NFC", text)

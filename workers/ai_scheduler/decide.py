@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from shared.errors import GatewayError
 from shared.registry import DATA_TAG, ModelTier
+from shared.sanitise import sanitise
 from shared.wording import clean_line, clean_text, fence, say_moment
 from workers.ports import Decision, DecisionContext, Gateway, Message, Meter, Signal
 
@@ -149,9 +150,9 @@ def _decide_by_rules(context: DecisionContext, reasoning: str, *, refused: str |
 
 
 def _decide_by_model(context: DecisionContext, choice: _Choice) -> Decision:
-    wanted = tuple(dict.fromkeys(clean_line(key, _KEY_CHARS) for key in choice.jobs_to_run))
+    wanted = tuple(dict.fromkeys(clean_line(sanitise(key), _KEY_CHARS) for key in choice.jobs_to_run))
     allowed = {candidate.run_type for candidate in context.candidates or ()}
-    reasoning = clean_line(choice.reasoning, _REASONING_CHARS)
+    reasoning = clean_line(sanitise(choice.reasoning), _REASONING_CHARS)
     # What it says of them would otherwise read as if they were launched.
     if outside := [key for key in wanted if key not in allowed]:
         reasoning += f" [Refusé par les règles : {', '.join(outside)}.]"

@@ -14,8 +14,8 @@ from shared.errors import BackendError, GatewayError, LeaseLost, RunCrashed, Run
 from shared.findings import Collected
 from shared.registry import RunType, SourceName, Trigger, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
+from shared.sanitise import sanitise
 from workers.executive_run.compose import compose
-from workers.executive_run.sanitise import sanitise_report
 from workers.executive_run.steps import Step, StepBook
 from workers.logs import redact_text
 from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
@@ -107,7 +107,7 @@ class ExecutiveRun:
         book.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=sanitise_report(answer.text, collected.findings),
+            summary=sanitise(answer.text, collected.findings),
             appendix=self._appendix(claim, run_type, collected, answer, meter),
             steps=book.unwritten(),
             evidence=_evidence(collected),
