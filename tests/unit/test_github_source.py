@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
 from support.sources import collect_from
+from support.wire import wire
 
 from devstack.vendors import VendorsClient
 from devstack.vendors.github import REPOSITORIES
@@ -376,7 +377,7 @@ async def test_a_renamed_repository_is_followed(clock: FakeClock) -> None:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         return httpx.Response(404 if request.url.path.endswith("latest") else 200, json=[])
 
-    renamed = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    renamed = httpx.AsyncClient(transport=wire(answer))
     settings = GithubSettings(base_url="https://api.github.com", token=SecretStr(TOKEN))
 
     finding = await find(make_source(renamed, settings, clock), QUIET)

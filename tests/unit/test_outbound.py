@@ -1,15 +1,20 @@
 """Calling others: one way to fail, bounded in time and size, silent about secrets."""
 
 import asyncio
+import gzip
 import inspect
 import math
+import re
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import httpx
 import pytest
 from support.clock import FakeClock
+from support.wire import pieces, wire
 
 from devstack.vendors import VendorsClient
 from workers import outbound
@@ -35,7 +40,7 @@ def _is_exception(thing: object) -> bool:
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    return httpx.AsyncClient(transport=wire(handler))
 
 
 @pytest.mark.parametrize("foreign", [e for e in foreign_exceptions() if e not in ABSTRACT])
@@ -122,6 +127,68 @@ async def test_a_huge_body_is_cut_off_and_not_read_on() -> None:
     assert (len(reply.body), reply.cut, sent) == (2500, True, 3)
     with pytest.raises(CallFailed, match="not JSON"):
         reply.json()
+
+
+def twice_folded_zeros(megabytes: int) -> bytes:
+    return gzip.compress(gzip.compress(bytes(megabytes * 1_000_000)))
+
+
+async def test_what_unfolds_is_counted_unfolded() -> None:
+    folded = gzip.compress(bytes(300 * 1_000_000), compresslevel=1)
+    async with client(
+        lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=pieces(folded))
+    ) as http:
+        tracemalloc.start()
+        response = await outbound.call(http, "GET", "https://bomb.example/", within=10 * SECOND, max_bytes=100_000)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert (len(response.body), response.cut) == (100_000, True)
+    assert most < 5_000_000
+
+
+async def test_what_was_folded_once_is_read_whole() -> None:
+    said = b"bonjour " * 1000
+    headers = {"content-encoding": "gzip"}
+    async with client(lambda _: httpx.Response(200, headers=headers, content=pieces(gzip.compress(said)))) as http:
+        response = await outbound.call(http, "GET", "https://site.example/", within=SECOND)
+
+    assert (response.body, response.cut) == (said, False)
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "zstd", "deflate", "x-made-up"])
+async def test_a_coding_that_was_not_asked_for_is_garbled(coding: str) -> None:
+    headers = {"content-encoding": coding}
+    async with client(lambda _: httpx.Response(200, headers=headers, content=pieces(twice_folded_zeros(10)))) as http:
+        with pytest.raises(CallFailed) as failed:
+            await outbound.call(http, "GET", "https://bomb.example/", within=SECOND)
+
+    assert failed.value.fault is Fault.GARBLED
+
+
+async def test_where_only_the_status_is_wanted_no_body_is_read() -> None:
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append("some")
+        yield b"x"
+
+    headers = {"content-encoding": "gzip, gzip"}
+    async with client(lambda _: httpx.Response(200, headers=headers, content=body())) as http:
+        response = await outbound.call(http, "GET", "https://bomb.example/", within=SECOND, max_bytes=0)
+
+    assert (response.status, response.body, read) == (200, b"", [])
+
+
+def test_no_client_of_ours_keeps_cookies() -> None:
+    sources = {path: path.read_text() for path in Path("workers").rglob("*.py")}
+    clients = [
+        call for text in sources.values() for call in re.findall(r"httpx\.AsyncClient\(\n.*?\n +\)", text, re.DOTALL)
+    ]
+    opened = sum(text.count("httpx.AsyncClient(") for text in sources.values())
+
+    assert len(clients) == opened > 3
+    assert [call for call in clients if "cookies=refuse_cookies()" not in call] == []
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000], ids=["empty", "html", "bytes", "deep"])

@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from support.wire import wire
 
 from devstack.vendors import VendorsClient
+from workers import outbound
 from workers.clock import SystemClock
 from workers.outbound.http import Response
 from workers.platform_monitor import probe
@@ -44,11 +46,13 @@ async def test_a_site_that_is_well_is_asked_once_for_its_head(sites: SiteProbe, 
     assert await methods(vendors) == ["HEAD"]
 
 
-@pytest.mark.parametrize("status", [403, 405, 501])
-async def test_a_site_that_refuses_head_is_asked_again_with_get(
-    status: int, sites: SiteProbe, vendors: VendorsClient
+@pytest.mark.parametrize(
+    "answer", [*({"status": status} for status in (400, 403, 404, 405, 418, 500, 501, 503)), {"close": True}], ids=str
+)
+async def test_a_site_that_does_not_answer_head_well_is_asked_again_with_get(
+    answer: dict[str, Any], sites: SiteProbe, vendors: VendorsClient
 ) -> None:
-    await vendors.script("sites", {"method": "HEAD", "status": status})
+    await vendors.script("sites", {"method": "HEAD", **answer})
 
     assert (await look(sites)).status == "green"
     assert await methods(vendors) == ["HEAD", "GET"]
@@ -170,3 +174,21 @@ def test_the_sites_twin_with_www_is_the_site(
     response = Response(301, httpx.Headers({"location": target}), b"", cut=False)
 
     assert site._follow(base, response) == followed
+
+
+async def test_a_site_is_sent_no_cookie_of_its_neighbour() -> None:
+    async with outbound.open_http(wire(_answer_without_cookies)) as shared:
+        both = SiteProbe(shared, {"a": "https://a.lovable.app/", "b": "https://b.lovable.app/"}, clock=SystemClock())
+
+        first = await both.check(["a"])
+        second = await both.check(["b"])
+
+    assert [check.status for check in (*first, *second)] == ["green", "green"]
+
+
+def _answer_without_cookies(request: httpx.Request) -> httpx.Response:
+    """Answer as sites of different people below one domain would, each of which sets cookies for all."""
+    if "cookie" in request.headers:
+        return httpx.Response(431)
+    cookies = [("set-cookie", f"c{number}={'x' * 4000}; Domain=.lovable.app; Path=/") for number in range(20)]
+    return httpx.Response(200, headers=cookies)

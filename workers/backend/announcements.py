@@ -22,6 +22,7 @@ from shared.registry import RUN_TYPES
 from shared.runs import RunStatus
 from workers.backend import rpc
 from workers.backend.translate import refuse_bad_status, translated
+from workers.outbound import refuse_cookies
 from workers.ports import Announcement, Clock
 from workers.settings import SupabaseSettings
 
@@ -43,6 +44,7 @@ async def open_announcer(
     """Open an announcer over a connection of its own: a Realtime that hangs takes none from the runs."""
     key = supabase.service_key.get_secret_value()
     async with httpx.AsyncClient(
+        cookies=refuse_cookies(),
         base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
         headers={"apikey": key, "authorization": f"Bearer {key}"},
         timeout=_PATIENCE.total_seconds(),

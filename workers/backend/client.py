@@ -7,7 +7,7 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from workers.backend.translate import refuse_bad_status, translated
-from workers.outbound.http import open_post_transport
+from workers.outbound.http import open_post_transport, refuse_cookies
 from workers.settings import SupabaseSettings
 
 
@@ -19,6 +19,7 @@ async def open_client(settings: SupabaseSettings) -> AsyncIterator[AsyncClient]:
     its shared headers, and one caller's call would run as another.
     """
     async with httpx.AsyncClient(
+        cookies=refuse_cookies(),
         timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
         # PostgREST has about ten connections of its own to the database.
         transport=open_post_transport(max_connections=16),
@@ -35,7 +36,9 @@ async def ask_auth(settings: SupabaseSettings) -> None:
     """
     with translated("auth health"):
         async with httpx.AsyncClient(
-            timeout=settings.timeout.total_seconds(), event_hooks={"response": [refuse_bad_status]}
+            cookies=refuse_cookies(),
+            timeout=settings.timeout.total_seconds(),
+            event_hooks={"response": [refuse_bad_status]},
         ) as http:
             url = f"{str(settings.url).rstrip('/')}/auth/v1/health"
             answer = await http.get(url, headers={"apikey": settings.service_key.get_secret_value()})

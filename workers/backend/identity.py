@@ -22,6 +22,7 @@ from supabase_auth.errors import AuthRetryableError
 from shared.errors import BackendError, BackendUnavailable, Unauthenticated
 from workers.backend.public_keys import SparingTransport
 from workers.backend.translate import translated
+from workers.outbound import refuse_cookies
 from workers.ports import Caller, Clock
 from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
@@ -45,6 +46,7 @@ async def open_auth(
     """Open an auth client that only verifies: it has no session, and nothing of it is shared."""
     network = network or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
     async with httpx.AsyncClient(
+        cookies=refuse_cookies(),
         transport=SparingTransport(network, clock=clock),
         timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
         event_hooks={"response": [_refuse_outage]},

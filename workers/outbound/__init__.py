@@ -14,6 +14,7 @@ from workers.outbound.http import (
     open_http,
     open_post_transport,
     parse_retry_after,
+    refuse_cookies,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "open_http",
     "open_post_transport",
     "parse_retry_after",
+    "refuse_cookies",
 ]

@@ -9,12 +9,14 @@ Messages name the method, the host and the fault; never a path, a parameter or a
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, Mapping
+import zlib
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, cast
 from urllib.request import getproxies
 
@@ -40,6 +42,8 @@ RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
+_PLAIN: Final = frozenset({"", "identity"})
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
 _KEEP_ALIVE_SECONDS: Final = 30
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
 
@@ -123,11 +127,21 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
     Concurrency: as many connections as there are calls; what bounds them is the number of runs at once.
     """
     return httpx.AsyncClient(
-        headers={"user-agent": USER_AGENT},
+        headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
+        cookies=refuse_cookies(),
         transport=transport,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         timeout=CONNECT_TIMEOUT.total_seconds(),
     )
+
+
+def refuse_cookies() -> CookieJar:
+    """Return a jar that takes no cookie and gives none.
+
+    A client is shared by calls to sites that belong to different people below one domain, whom their cookies would
+    reach: a site can thus make its neighbours refuse our requests.
+    """
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransport | None:
@@ -158,7 +172,7 @@ async def call(
     max_bytes: int = MAX_BODY_BYTES,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params, json
 ) -> Response:
-    """Call once and read at most ``max_bytes`` of what comes back.
+    """Call once and read at most ``max_bytes`` of what comes back, counted as they are unfolded; 0 reads no body.
 
     Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
     """
@@ -238,14 +252,38 @@ def _parse_date(text: str | None, now: datetime) -> timedelta | None:
 
 async def _read(response: httpx.Response, max_bytes: int) -> Response:
     body = bytearray()
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if not max_bytes:  # the status was all that was wanted
+        return Response(response.status_code, response.headers, b"", cut=False)
+    decode = _open_decoder(coding)
     # httpx declares an iterator and returns a generator, which must be closed when it is left early.
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
         async for chunk in chunks:
-            body += chunk
+            body += decode(chunk, max_bytes + 1 - len(body))
             if len(body) > max_bytes:
                 # Leaving the stream early closes the connection: the rest is never read.
                 return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
     return Response(response.status_code, response.headers, bytes(body), cut=False)
+
+
+def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
+    """Return what turns a chunk into at most so many bytes: a few of them may unfold to gigabytes.
+
+    Raises: httpx.DecodingError for a coding that was not asked for, as two of them on one another.
+    """
+    if coding in _PLAIN:
+        return lambda chunk, _: chunk
+    if coding not in _GZIP:
+        raise httpx.DecodingError(f"content-encoding {coding[:20]!r} was not asked for")
+    gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def unfold(chunk: bytes, at_most: int) -> bytes:
+        try:
+            return gzip.decompress(chunk, at_most)
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+
+    return unfold
 
 
 def _name(error: BaseException) -> Fault:

@@ -19,9 +19,6 @@ DEADLINE: Final = timedelta(seconds=10)
 _GREEN_MS: Final = 2_000
 _AMBER_MS: Final = 5_000
 _REDIRECTS: Final = 3
-_BODY_BYTES: Final = 64 * 1024
-# What a server answers that does not like HEAD.
-_HEAD_REFUSED: Final = frozenset({403, 405, 501})
 
 Origin = tuple[str, str, int | None]
 
@@ -36,7 +33,7 @@ _UNREADABLE: Final = "Le site a rendu une réponse illisible."
 class SiteProbe:
     """Asks the sites of the platforms.
 
-    Cost: one request per site, more where HEAD is refused or a redirect is followed.
+    Cost: one request per site, more where HEAD is not answered well or a redirect is followed; no body is read.
     """
 
     def __init__(self, http: httpx.AsyncClient, sites: Mapping[str, str], *, clock: Clock) -> None:
@@ -79,22 +76,31 @@ class SiteProbe:
     async def _ask(self, url: str) -> tuple[int, int]:
         """Follow the site to its answer; return the status and how long that answer took."""
         began = self._clock.monotonic()
-        response = await self._call("HEAD", url)
+        response = await self._ask_head(url)
         for _ in range(_REDIRECTS):
-            target = self._follow(url, response)
+            target = None if response is None else self._follow(url, response)
             if target is None:
                 break
             url = target
-            response = await self._call("HEAD", url)
-        if response.status in _HEAD_REFUSED:
+            response = await self._ask_head(url)
+        if response is None:
             began = self._clock.monotonic()
             response = await self._call("GET", url)
         return response.status, round((self._clock.monotonic() - began) * 1000)
 
+    async def _ask_head(self, url: str) -> outbound.Response | None:
+        """Ask for the head alone; None where that goes wrong in any way: what people get, by GET, is the truth."""
+        try:
+            response = await self._call("HEAD", url)
+        except outbound.CallFailed as error:
+            if error.fault in {outbound.Fault.INTERRUPTED, outbound.Fault.GARBLED}:
+                return None
+            raise
+        well = httpx.codes.is_success(response.status) or httpx.codes.is_redirect(response.status)
+        return response if well else None
+
     async def _call(self, method: str, url: str) -> outbound.Response:
-        return await outbound.call(
-            self._http, method, url, within=DEADLINE, max_bytes=_BODY_BYTES, follow_redirects=False
-        )
+        return await outbound.call(self._http, method, url, within=DEADLINE, max_bytes=0, follow_redirects=False)
 
     def _follow(self, url: str, response: outbound.Response) -> str | None:
         """Say where a redirect leads, if it is one that may be followed."""
