@@ -154,11 +154,11 @@ async def open_loop(
         open_client(rig.supabase) as client,
         open_announcer(rig.supabase, client, clock=clock, look_every=settings.sweep_every) as announcer,
     ):
-        store = SupabaseRunStore(client, worker_id="bench", settings=settings, started_at=clock.now())
+        store = SupabaseRunStore(client, worker_id="bench", settings=settings, clock=clock)
         worker = Worker(
             store=store,
             execute=execute,
-            wakeups=wakeups or RealtimeWakeups(rig.supabase, RealtimeSettings(), worker_id="bench"),
+            wakeups=wakeups or RealtimeWakeups(rig.supabase, RealtimeSettings(), worker_id="bench", clock=clock),
             announcer=announcer,
             clock=clock,
             settings=settings,

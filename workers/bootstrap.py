@@ -21,12 +21,13 @@ from workers import outbound
 from workers.ai_scheduler.contract import SchedulerRequest
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.ai_scheduler.launch import Autopilot
-from workers.backend import rpc
 from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.decisions import SupabaseDecisions
 from workers.backend.identity import SupabaseIdentity, open_auth
+from workers.backend.inspection import SchemaState, SupabaseInspection
 from workers.backend.journal import SupabaseJournal
+from workers.backend.plan import SupabasePlan
 from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.wakeups import RealtimeWakeups
@@ -131,16 +132,16 @@ def _routes(settings: Settings, parts: _Parts, identity: Identity, launcher: Run
         "firecrawl": settings.firecrawl.key is not None,
     }
     health = HealthEndpoint(
-        read_queue=lambda: rpc.get_hq_queue_state(parts.client),
+        read_queue=SupabaseInspection(parts.client).read_queue,
         wakeups=parts.wakeups,
         gateway=parts.gateway,
         clock=parts.clock,
     )
-    journal = SupabaseJournal(parts.client)
+    plan = SupabasePlan(parts.client)
     return [
         Route(
             "executive-run",
-            ExecutiveRunEndpoint(identity=identity, launcher=launcher, journal=journal),
+            ExecutiveRunEndpoint(identity=identity, launcher=launcher, journal=SupabaseJournal(parts.client)),
             takes=ExecutiveRunRequest,
             statuses=(200, 202),
         ),
@@ -149,7 +150,7 @@ def _routes(settings: Settings, parts: _Parts, identity: Identity, launcher: Run
             AiSchedulerEndpoint(
                 identity=identity,
                 launcher=launcher,
-                database=journal,
+                database=plan,
                 clock=parts.clock,
                 autopilot=parts.autopilot,
                 wait=settings.autopilot.wait,
@@ -162,7 +163,7 @@ def _routes(settings: Settings, parts: _Parts, identity: Identity, launcher: Run
             ScheduledRunsEndpoint(
                 identity=identity,
                 launcher=launcher,
-                database=journal,
+                database=plan,
                 clock=parts.clock,
                 secret=settings.http.cron_secret,
             ),
@@ -186,13 +187,13 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(settings.supabase))
-        _refuse_older_schema(await _await_schema_state(client, clock))
+        _refuse_older_schema(await _await_schema_state(SupabaseInspection(client), clock))
         http = await stack.enter_async_context(outbound.open_http())
         posting = outbound.open_http(outbound.open_post_transport(max_connections=None))
         await stack.enter_async_context(posting)
-        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, started_at=clock.now())
+        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock)
         gateway = ChatGateway(posting, settings.gateway, clock=clock)
-        wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id)
+        wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
         reader = SupabaseReader(client)
         github = GithubApi(http, settings.github, clock=clock)
         announcer = await stack.enter_async_context(
@@ -225,7 +226,7 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             )
 
         autopilot = Autopilot(
-            decisions=SupabaseDecisions(client), gateway=gateway, clock=clock, settings=settings.autopilot
+            decisions=SupabaseDecisions(client, clock=clock), gateway=gateway, clock=clock, settings=settings.autopilot
         )
         worker = Worker(
             store=store,
@@ -236,8 +237,8 @@ async def _open_parts(settings: Settings, clock: Clock) -> AsyncIterator[_Parts]
             settings=settings.worker,
             worker_id=worker_id,
             periodic_tasks=[
-                look_at_plan(SupabaseJournal(client), every=settings.worker.plan_every),
-                purge_in_batches(lambda: rpc.purge_hq_expired(client), pause=settings.worker.sweep_every, clock=clock),
+                look_at_plan(SupabasePlan(client), every=settings.worker.plan_every),
+                purge_in_batches(SupabaseJournal(client).purge, pause=settings.worker.sweep_every, clock=clock),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 *_leased_tasks(settings, SupabasePeriodicLeases(client, worker_id=worker_id), revenue, watch),
             ],
@@ -264,13 +265,13 @@ def _leased_tasks(
     return periodic_tasks
 
 
-async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaState:
+async def _await_schema_state(inspection: SupabaseInspection, clock: Clock) -> SchemaState:
     """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again."""
     rng = random.Random()  # noqa: S311 - jitter, not a secret
     failures = 0
     while True:
         try:
-            return await rpc.get_hq_schema_state(client)
+            return await inspection.read_schema()
         except BackendRejected as error:
             raise ConfigurationError(str(error)) from error
         except BackendUnavailable as error:
@@ -279,13 +280,13 @@ async def _await_schema_state(client: AsyncClient, clock: Clock) -> rpc.SchemaSt
         await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
 
 
-def _refuse_older_schema(state: rpc.SchemaState) -> None:
+def _refuse_older_schema(state: SchemaState) -> None:
     differing = find_differences(state)
     if differing:
         log.warning("schema.differs", names=differing, remedy="emocare migrate")
 
 
-def find_differences(state: rpc.SchemaState) -> list[str]:
+def find_differences(state: SchemaState) -> list[str]:
     """Return the names of what is defined otherwise in the database than here.
 
     Raises: ConfigurationError where something is missing, naming the command that brings it up to date.

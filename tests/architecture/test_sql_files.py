@@ -1,6 +1,6 @@
 """One name per function, three places: its file, the catalogue, and (when PostgREST serves it) its Python caller."""
 
-import inspect
+import ast
 import re
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from support.database import Database
 
 from shared.registry import Risk
 from shared.runs import RunStatus
-from workers.backend import rpc
 from workers.ports import RunRequest
 
 RPC_FOLDER = Path(__file__).parents[2] / "sql" / "rpc"
+BACKEND = Path(__file__).parents[2] / "workers" / "backend"
 FILES = {path.stem: path.read_text() for path in sorted(RPC_FOLDER.glob("*.sql"))}
 SERVED = {name for name in FILES if not name.startswith("_")}
 PRIVATE = {name.removeprefix("_") for name in FILES if name.startswith("_")}
@@ -79,25 +79,61 @@ def test_files_and_catalogue_hold_the_same_functions(database: Database) -> None
     assert {row["name"] for row in installed} - hosts == expected
 
 
-def test_files_and_python_hold_the_same_functions() -> None:
-    callers = {name for name, _ in inspect.getmembers(rpc, inspect.iscoroutinefunction) if not name.startswith("_")}
+def _callers() -> dict[str, list[str]]:
+    """Return the methods that call each function of ours: their source, by the name of the function."""
+    callers: dict[str, list[str]] = {}
+    for path in BACKEND.glob("*.py"):
+        source = path.read_text()
+        methods = [
+            method
+            for owner in ast.walk(ast.parse(source))
+            if isinstance(owner, ast.ClassDef)
+            for method in owner.body
+            if isinstance(method, ast.AsyncFunctionDef)
+        ]
+        for method in methods:
+            for node in ast.walk(method):
+                match node:
+                    case ast.Call(func=ast.Name(id="call"), args=[_, ast.Constant(value=str(name)), *_]):
+                        callers.setdefault(name, []).append(ast.get_source_segment(source, method) or "")
+    return callers
 
-    assert callers == SERVED
+
+CALLERS = _callers()
 
 
-@pytest.mark.parametrize("name", sorted(SERVED))
-def test_a_caller_names_the_parameters_of_the_function(name: str, database: Database) -> None:
-    (function,) = database.rows(
-        "select p.proargnames[1:p.pronargs] as names from pg_proc as p "
-        "where p.pronamespace = 'public'::regnamespace and p.proname = %s",
-        name,
+def test_each_served_function_has_one_method_that_calls_it() -> None:
+    assert {name: len(methods) for name, methods in CALLERS.items()} == dict.fromkeys(SERVED, 1)
+
+
+def test_nothing_else_calls_the_database() -> None:
+    """But for ``has_role``, which is the host's; else a call would escape the test above."""
+    calls = {
+        (path.name, line.strip())
+        for path in (BACKEND.parent).rglob("*.py")
+        for line in path.read_text().splitlines()
+        if re.search(r"\.rpc\(|\.table\(|\bcall\(self\._client, (?!\")", line)
+    }
+    assert {name for name, _ in calls} == {"rpc.py", "identity.py"}
+    assert len(calls) == 2
+
+
+def test_a_caller_names_the_parameters_of_the_function(database: Database) -> None:
+    functions = database.rows(
+        "select p.proname as name, coalesce(p.proargnames[1:p.pronargs], '{}') as parameters from pg_proc as p "
+        "where p.pronamespace = 'public'::regnamespace and p.proname = any(%s)",
+        sorted(SERVED),
     )
-    caller = inspect.getsource(getattr(rpc, name))
-
     # A request is sent field by field; every other caller writes its parameters down.
-    fields = {f"p_{field}" for field in RunRequest.model_fields} if "RunRequest" in caller else set()
-    assert f'"{name}"' in caller
-    assert set(re.findall(r'"(p_\w+)"', caller)) | fields <= set(function["names"] or ())
+    fields = {f"p_{field}" for field in RunRequest.model_fields}
+
+    unknown = {
+        function["name"]: sorted(names - set(function["parameters"]))
+        for function in functions
+        for (method,) in [CALLERS[function["name"]]]
+        for names in [set(re.findall(r'"(p_\w+)"', method)) | (fields if "RunRequest" in method else set())]
+    }
+    assert unknown == {name: [] for name in SERVED}
 
 
 @pytest.mark.parametrize(("enum", "name"), [(RunStatus, "hq.run_status"), (Risk, "hq.risk_level")])

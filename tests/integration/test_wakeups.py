@@ -11,6 +11,7 @@ from realtime import AsyncRealtimeClient
 from support.hq import RUN_TYPE, Hq
 
 from workers.backend.wakeups import RealtimeWakeups
+from workers.clock import SystemClock
 from workers.ports import WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
 
@@ -49,6 +50,7 @@ async def watching(
         SupabaseSettings(SUPABASE_URL=hq.stack.url, SUPABASE_SERVICE_ROLE_KEY=key or hq.stack.service_role_key),
         RealtimeSettings(**(SHORT | settings)),
         worker_id="watcher",
+        clock=SystemClock(),
     )
     watch = asyncio.create_task(wakeups.watch(look=listener.look, check_leases=listener.check_leases))
     try:

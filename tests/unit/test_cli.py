@@ -271,7 +271,7 @@ def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
     answers = [[old, hidden], [old, late], [new, old, late]]
     asked: list[datetime | None] = []
 
-    async def list_hq_logs(_client: object, *, limit: int, after: datetime | None, **_: object) -> list[LogLine]:
+    async def list_latest(_journal: object, *, limit: int, after: datetime | None, **_: object) -> list[LogLine]:
         asked.append(after)
         if not answers:
             raise KeyboardInterrupt
@@ -280,7 +280,7 @@ def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
     async def at_once(_seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("workers.cli.runs.rpc.list_hq_logs", list_hq_logs)
+    monkeypatch.setattr("workers.cli.runs.SupabaseJournal.list_latest", list_latest)
     monkeypatch.setattr("workers.cli.runs.asyncio.sleep", at_once)
 
     result = emocare("logs", "--follow", "--limit", "1", "--json")

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.backend.rpc._call import _storable
+from workers.backend.rpc import _storable
 
 
 def any_json(texts: st.SearchStrategy[str], *, numbers: st.SearchStrategy[float]) -> st.SearchStrategy[object]:

@@ -6,7 +6,6 @@ official client would open a connection for each.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,13 +13,13 @@ from typing import Final
 
 import httpx
 import structlog
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
 from shared.registry import RUN_TYPES
 from shared.runs import RunStatus
-from workers.backend import rpc
+from workers.backend.rpc import call
 from workers.backend.translate import refuse_bad_status, translated
 from workers.outbound import refuse_cookies
 from workers.ports import Announcement, Clock
@@ -35,6 +34,8 @@ _PATIENCE: Final = timedelta(seconds=5)
 # Longer than it takes to say them; what is not said by then is taken again, here or by another worker.
 _TAKEN_FOR: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 200
+
+_ANNOUNCEMENTS = TypeAdapter(list[Announcement])
 
 
 @asynccontextmanager
@@ -76,7 +77,7 @@ class RealtimeAnnouncer:
         self._clock = clock
         self._look_every = look_every.total_seconds()
         self._pause = pause
-        self._news = asyncio.Event()
+        self._wanted = asyncio.Event()
         # By type, however many runs: the registry is their bound.
         self._completed: set[str] = set()
         self._said: list[str] = []
@@ -86,23 +87,22 @@ class RealtimeAnnouncer:
         """Take note of how an attempt has ended; waits for nobody."""
         if status is RunStatus.COMPLETED and run_type in RUN_TYPES:
             self._completed.add(run_type)
-            self._news.set()
+            self._wanted.set()
         elif status is RunStatus.FAILED:
             self._look_at = self._clock.monotonic()
-            self._news.set()
+            self._wanted.set()
 
     async def run(self) -> None:
         """Announce, for ever, until cancelled."""
         while True:
-            self._news.clear()
+            self._wanted.clear()
             try:
                 await self._announce()
             except Exception:
                 log.exception("announcements.failed")
             await self._clock.sleep(self._pause)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(self._look_at - self._clock.monotonic(), 0)):
-                    await self._news.wait()
+            left = max(self._look_at - self._clock.monotonic(), 0)
+            await self._clock.wait(self._wanted, within=timedelta(seconds=left))
 
     async def _announce(self) -> None:
         completed, self._completed = self._completed, set()
@@ -118,11 +118,11 @@ class RealtimeAnnouncer:
 
     async def _take(self) -> Sequence[Announcement]:
         self._look_at = self._clock.monotonic() + self._look_every
+        params = {"p_said": self._said, "p_limit": _AT_ONCE, "p_lease_seconds": _TAKEN_FOR.total_seconds()}
         try:
-            taken = await rpc.take_hq_announcements(self._client, self._said, _AT_ONCE, _TAKEN_FOR)
+            taken = await call(self._client, "take_hq_announcements", params, _ANNOUNCEMENTS)
         except BackendError as error:
-            call = "take_hq_announcements"
-            log.warning("backend.failed", call=call, error_code=error.code, error_message=str(error))
+            log.warning("backend.failed", call="take_hq_announcements", error_code=error.code, error_message=str(error))
             return []
         self._said = []
         return taken

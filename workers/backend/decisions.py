@@ -1,17 +1,23 @@
-"""The autopilot's decisions, on top of the RPCs."""
+"""The autopilot's decisions: begun, recorded with what they launch, read again."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend import rpc
 from workers.backend.retry import retry
-from workers.ports import Decision, DecisionContext, RecordedDecision, Usage
+from workers.backend.rpc import call
+from workers.ports import Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision, Usage
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
-_INSIST_FOR: Final = timedelta(seconds=10)
+_RETRY_FOR: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(seconds=2)
+
+_CONTEXTS = TypeAdapter(list[DecisionContext])
+_RECORDED = TypeAdapter(list[RecordedDecision])
+_JOURNAL = TypeAdapter(list[JournalledDecision])
 
 
 class SupabaseDecisions:
@@ -20,21 +26,41 @@ class SupabaseDecisions:
     Concurrency: safe to share between the tasks of a process.
     """
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, *, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
 
     async def begin(
         self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
     ) -> DecisionContext:
-        """Begin a decision, or learn of the one that there is. Raises: BackendError."""
-        return await rpc.begin_hq_decision(
-            self._client, asked_by, fresh=fresh, lease=lease, only_if_enabled=only_if_enabled
-        )
+        """Begin a decision, or learn of the one that there is. Not idempotent: its lease ends. Raises: BackendError."""
+        params = {
+            "p_asked_by": asked_by,
+            "p_fresh_seconds": fresh.total_seconds(),
+            "p_lease_seconds": lease.total_seconds(),
+            "p_only_if_enabled": only_if_enabled,
+        }
+        return (await call(self._client, "begin_hq_decision", params, _CONTEXTS))[0]
 
     async def record(self, decision_id: int, decision: Decision, usage: Usage) -> RecordedDecision:
-        """Launch what the rules still allow, and write it down. Raises: BackendError."""
-        return await retry(
-            lambda: rpc.record_hq_decision(self._client, decision_id, decision, usage),
-            within=_INSIST_FOR,
+        """Launch what the rules still allow, and write the decision down. Idempotent. Raises: BackendError."""
+        params = {
+            "p_decision_id": decision_id,
+            "p_decided_by": decision.decided_by,
+            "p_reasoning": decision.reasoning,
+            "p_run_types": list(decision.run_types),
+            "p_next_check_in_minutes": decision.next_check_in_minutes,
+            "p_refused": list(decision.refused),
+            "p_usage": usage.model_dump(mode="json"),
+        }
+        rows = await retry(
+            lambda: call(self._client, "record_hq_decision", params, _RECORDED),
+            clock=self._clock,
+            within=_RETRY_FOR,
             longest_pause=_LONGEST_PAUSE,
         )
+        return rows[0]
+
+    async def read_journal(self, limit: int) -> Sequence[JournalledDecision]:
+        """Read the latest decisions, newest first. Raises: BackendError."""
+        return await call(self._client, "get_hq_autopilot_journal", {"p_limit": limit}, _JOURNAL)

@@ -1,22 +1,28 @@
-"""What the screens show beside runs: events of the business, the plan and its history."""
+"""The structured logs that the screens show: written, listed, purged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 import structlog
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
-from workers.backend import rpc
+from workers.backend.rpc import call
 from workers.logs import redact_fields, redact_text
-from workers.ports import LastRun, PlannedJob, Slot
+from workers.ports import LogLine, Purge
 
 log = structlog.get_logger(__name__)
 
+_NOTHING = TypeAdapter(None)
+_LINES = TypeAdapter(list[LogLine])
+_PURGES = TypeAdapter(list[Purge])
+
 
 class SupabaseJournal:
-    """The journal, the plan and the history of ``hq``, with the service key.
+    """``hq.structured_logs``, with the service key.
 
     Concurrency: safe to share between the tasks of a process.
     """
@@ -25,21 +31,26 @@ class SupabaseJournal:
         self._client = client
 
     async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
-        """Write an event, without secrets; one that cannot be written is told in the logs instead."""
+        """Write an event, without secrets; one that cannot be written is logged instead. Not idempotent."""
+        kept = {key: cast("JsonValue", value) for key, value in redact_fields(metadata).items()}
+        params = {"p_level": level, "p_source": source, "p_message": redact_text(message), "p_metadata": kept}
         try:
-            kept = {key: cast("JsonValue", value) for key, value in redact_fields(metadata).items()}
-            await rpc.write_hq_log(self._client, level, source, redact_text(message), kept)
+            await call(self._client, "write_hq_log", params, _NOTHING)
         except BackendError as error:
             log.warning("journal.failed", message=message, error_code=error.code, error_message=str(error))
 
-    async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:
-        """Read the latest finished run of each type that has one. Raises: BackendError."""
-        return {run.run_type: run for run in await rpc.list_hq_last_runs(self._client, run_types)}
+    async def list_latest(
+        self, *, limit: int, run_id: UUID | None, level: str | None, after: datetime | None
+    ) -> list[LogLine]:
+        """List the lines, newest first. Raises: BackendError."""
+        params = {
+            "p_limit": limit,
+            "p_run_id": run_id and str(run_id),
+            "p_level": level,
+            "p_after": after and after.isoformat(),
+        }
+        return await call(self._client, "list_hq_logs", params, _LINES)
 
-    async def read_jobs(self) -> Sequence[PlannedJob]:
-        """Read the jobs of the plan as they stand. Raises: BackendError."""
-        return await rpc.list_hq_jobs(self._client)
-
-    async def fire_due(self) -> Sequence[Slot]:
-        """Fire what is due of the plan; return the slots that this call decided. Raises: BackendError."""
-        return await rpc.enqueue_due_hq_runs(self._client)
+    async def purge(self) -> Purge:
+        """Delete one batch of old lines, where pg_cron has not done so for a day. Idempotent. Raises: BackendError."""
+        return (await call(self._client, "purge_hq_expired", {}, _PURGES))[0]

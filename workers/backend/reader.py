@@ -1,27 +1,38 @@
-"""What reports read from the database beside runs and platforms, on top of the RPCs."""
+"""What reports read from the database beside runs and platforms."""
 
 from collections.abc import Sequence
+from datetime import date
 
+from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend import rpc
-from workers.ports import CatalogueEntry, OpenMatter, TypeHistory
+from workers.backend.rpc import call
+from workers.ports import CatalogueEntry, CostLine, OpenMatter, TypeHistory
+
+_CATALOGUE = TypeAdapter(list[CatalogueEntry])
+_HISTORY = TypeAdapter(list[TypeHistory])
+_MATTERS = TypeAdapter(list[OpenMatter])
+_COSTS = TypeAdapter(list[CostLine])
 
 
 class SupabaseReader:
-    """Reads the HQ for its sources. A call that fails is not repeated here: what it would tell becomes a gap."""
+    """Reads the HQ for its sources. A call that fails is not repeated here: what it would have read becomes a gap."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
         """Read who may reach what, by names alone. Raises: BackendError."""
-        return await rpc.read_hq_catalogue(self._client)
+        return await call(self._client, "read_hq_catalogue", {}, _CATALOGUE)
 
     async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
-        """Read how the runs of the last days went. Raises: BackendError."""
-        return await rpc.read_hq_run_history(self._client, days)
+        """Read how the runs of the last days went, by type. Raises: BackendError."""
+        return await call(self._client, "read_hq_run_history", {"p_days": days}, _HISTORY)
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
-        """Read what waits for somebody. Raises: BackendError."""
-        return await rpc.read_hq_open_matters(self._client, platform_key)
+        """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
+        return await call(self._client, "read_hq_open_matters", {"p_platform_key": platform_key}, _MATTERS)
+
+    async def read_costs(self, month: date | None = None) -> Sequence[CostLine]:
+        """Read what the reports of a month cost. Raises: BackendError."""
+        return await call(self._client, "get_hq_ai_costs", {"p_month": month and month.isoformat()}, _COSTS)

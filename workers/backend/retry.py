@@ -4,22 +4,32 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from shared.errors import BackendUnavailable
+from workers.ports import Clock
 
 T = TypeVar("T")
 
 
-async def retry(call: Callable[[], Awaitable[T]], *, within: timedelta, longest_pause: timedelta) -> T:
+async def retry(call: Callable[[], Awaitable[T]], *, clock: Clock, within: timedelta, longest_pause: timedelta) -> T:
     """Repeat a call until it is answered, refused, or the time is over; pauses are jittered and grow.
 
     Raises: what the last call raised.
     """
+    deadline = clock.monotonic() + within.total_seconds()
+
+    def is_over(_: RetryCallState) -> bool:
+        return clock.monotonic() >= deadline
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep(timedelta(seconds=seconds))
+
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(BackendUnavailable),
         wait=wait_random_exponential(multiplier=0.2, max=longest_pause.total_seconds()),
-        stop=stop_after_delay(within.total_seconds()),
+        stop=is_over,
+        sleep=sleep,
         reraise=True,
     )
     async for attempt in retrying:

@@ -1,27 +1,41 @@
-"""The run store, on top of the RPCs: which calls are repeated, and what a lost lease means."""
+"""The run store: which calls are repeated, and what a lost lease means."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from typing import Final, TypeVar
 
+import structlog
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from supabase import AsyncClient
 
-from shared.errors import BackendError, BackendRejected, LeaseLost
+from shared.errors import LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from workers.backend import rpc
-from workers.backend.group_commit import GroupCommit
+from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_lease
 from workers.backend.retry import retry
-from workers.ports import Acceptance, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
+from workers.backend.rpc import call
+from workers.backend.run_requests import SupabaseRunRequests
+from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
 from workers.version import VERSION
 
-Item = TypeVar("Item")
 T = TypeVar("T")
 
-# A report, or what was collected for it, is tens of kilobytes: this many stay below what a gateway accepts at once.
-_AT_ONCE: Final = 50
+log = structlog.get_logger(__name__)
+
 _LONGEST_PAUSE: Final = timedelta(seconds=3)
+
+
+class _RenewedLease(BaseModel):
+    run_id: RunId
+    state: LeaseState
+
+
+_ACCEPTANCES = TypeAdapter(list[Acceptance])
+_CLAIMS = TypeAdapter(list[dict[str, JsonValue]])
+_RENEWED = TypeAdapter(list[_RenewedLease])
+_COUNT = TypeAdapter(int)
+_RESCUES = TypeAdapter(list[Rescue])
+_PLATFORMS = TypeAdapter(list[Platform])
 
 
 class SupabaseRunStore:
@@ -30,26 +44,48 @@ class SupabaseRunStore:
     Concurrency: safe to share between the tasks of a process.
     """
 
-    def __init__(self, client: AsyncClient, *, worker_id: str, settings: WorkerSettings, started_at: datetime) -> None:
+    def __init__(self, client: AsyncClient, *, worker_id: str, settings: WorkerSettings, clock: Clock) -> None:
         self._client = client
         self._worker_id = worker_id
         self._settings = settings
-        self._started_at = started_at
-        self._checkpoints = GroupCommit(self._send_checkpoints, limit=_AT_ONCE)
-        self._settlements = GroupCommit(self._send_settlements, limit=_AT_ONCE)
+        self._clock = clock
+        self._started_at = clock.now()
+        self._requests = SupabaseRunRequests(client)
+        self._writes = FencedWrites(client)
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
-        """Take the next due runs. Raises: BackendError."""
-        return await rpc.claim_hq_runs(self._client, self._worker_id, limit, self._settings.lease, type_slots)
+        """Take the next due runs. Not idempotent: never repeated, a lost answer is rescued. Raises: BackendError."""
+        params = {
+            "p_worker_id": self._worker_id,
+            "p_limit": limit,
+            "p_lease_seconds": self._settings.lease.total_seconds(),
+            "p_type_slots": dict(type_slots),
+        }
+        claims = []
+        for row in await call(self._client, "claim_hq_runs", params, _CLAIMS):
+            try:
+                claims.append(Claim.model_validate(row))
+            except ValidationError:
+                # Its lease runs out; those claimed with it must not wait for that.
+                log.exception("claim.unreadable", run_id=row.get("run_id"))
+        return claims
 
     async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
         """Put a request in the queue, claimed at once if asked. Raises: CallerError, BackendError."""
-        worker_id = self._worker_id if claim else None
-        return await rpc.request_and_claim_hq_run(self._client, request, worker_id, self._settings.lease)
+        params = {
+            "p_requester": str(request.requester),
+            "p_run_type": request.run_type,
+            "p_platform_key": request.platform_key,
+            "p_context": request.context,
+            "p_idempotency_key": request.idempotency_key,
+            "p_worker_id": self._worker_id if claim else None,
+            "p_lease_seconds": self._settings.lease.total_seconds(),
+        }
+        return (await call(self._client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended. Raises: UnknownRun, BackendError."""
-        run = await rpc.get_hq_run(self._client, run_id)
+        run = await self._requests.read(run_id)
         if not run.status.is_final:
             return None
         return EndedRun(
@@ -64,90 +100,67 @@ class SupabaseRunStore:
 
     async def read_status(self, run_id: RunId) -> RunStatus:
         """Read how far a run is. Raises: UnknownRun, BackendError."""
-        return (await rpc.get_hq_run(self._client, run_id)).status
+        return (await self._requests.read(run_id)).status
 
     async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
-        """Keep a finished step. Raises: LeaseLost, BackendError."""
-        checkpoint = rpc.Checkpoint(lease, step, usage)
-        if not await self._retry(lambda: _own(self._checkpoints.submit(checkpoint))):
+        """Keep a finished step. Idempotent. Raises: LeaseLost, BackendError."""
+        checkpoint = Checkpoint(lease, step, usage)
+        if not await self._retry(lambda: self._writes.checkpoint(checkpoint)):
             raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
 
     async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
-        """End an attempt. Raises: LeaseLost, BackendError."""
-        end = rpc.End(lease, settlement, usage)
-        status = await self._retry(lambda: _own(self._settlements.submit(end)))
+        """End an attempt. Idempotent. Raises: LeaseLost, BackendError."""
+        end = End(lease, settlement, usage)
+        status = await self._retry(lambda: self._writes.settle(end))
         if status == "lost":
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
         return RunStatus(status)
 
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
-        """Renew leases and note that the worker lives. Raises: BackendError."""
+        """Renew leases and record that the worker is alive. Idempotent. Raises: BackendError."""
         heartbeat = Heartbeat(
             version=VERSION,
             concurrency=self._settings.concurrency,
             realtime=realtime,
             started_at=self._started_at,
         )
-        return await rpc.renew_hq_leases(self._client, self._worker_id, leases, self._settings.lease, heartbeat)
+        return await self._renew(leases, heartbeat)
 
     async def leave(self) -> None:
-        """Note that the worker has stopped. Raises: BackendError."""
-        await rpc.renew_hq_leases(self._client, self._worker_id, [], self._settings.lease, None)
+        """Record that the worker has stopped. Idempotent. Raises: BackendError."""
+        await self._renew([], None)
 
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
-        """Hand runs back without counting an attempt, and note what they billed. Raises: BackendError."""
-        return await self._retry(lambda: rpc.release_hq_runs(self._client, attempts))
+        """Hand runs back without counting an attempt, and record what they billed; return how many were handed back.
+
+        Idempotent. Raises: BackendError.
+        """
+        leases = [dump_lease(lease) | {"usage": usage.model_dump(mode="json")} for lease, usage in attempts]
+        return await self._retry(lambda: call(self._client, "release_hq_runs", {"p_leases": leases}, _COUNT))
 
     async def rescue(self) -> Rescue:
-        """Put right what died or was changed by hand. Raises: BackendError."""
-        return await rpc.rescue_hq_runs(self._client)
+        """Put right what died or was changed by hand. Idempotent. Raises: BackendError."""
+        return (await call(self._client, "rescue_hq_runs", {}, _RESCUES))[0]
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""
-        return tuple(await self._retry(lambda: rpc.read_hq_platforms(self._client, platform_key)))
+        params = {"p_platform_key": platform_key}
+        return tuple(await self._retry(lambda: call(self._client, "read_hq_platforms", params, _PLATFORMS)))
 
-    async def _send_checkpoints(self, checkpoints: Sequence[rpc.Checkpoint]) -> Sequence[bool | BackendError]:
-        alone = partial(rpc.checkpoint_hq_step, self._client)
-        return await _send_group(checkpoints, alone=alone, together=partial(rpc.checkpoint_hq_steps, self._client))
+    async def _renew(self, leases: Sequence[Lease], heartbeat: Heartbeat | None) -> dict[RunId, LeaseState]:
+        params = {
+            "p_worker_id": self._worker_id,
+            "p_leases": [dump_lease(lease) for lease in leases],
+            "p_lease_seconds": self._settings.lease.total_seconds(),
+            "p_heartbeat": None if heartbeat is None else heartbeat.model_dump(mode="json"),
+        }
+        rows = await call(self._client, "renew_hq_leases", params, _RENEWED)
+        return {row.run_id: row.state for row in rows}
 
-    async def _send_settlements(self, ends: Sequence[rpc.End]) -> Sequence[str | BackendError]:
-        alone = partial(rpc.settle_hq_run, self._client)
-        return await _send_group(ends, alone=alone, together=partial(rpc.settle_hq_runs, self._client))
-
-    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.
 
         Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
         report that is already paid for; nobody else can rescue the run either while the backend is away.
         """
-        return await retry(call, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)
-
-
-async def _send_group(
-    group: Sequence[Item],
-    *,
-    alone: Callable[[Item], Awaitable[T]],
-    together: Callable[[Sequence[Item]], Awaitable[Sequence[T | BackendError]]],
-) -> Sequence[T | BackendError]:
-    if len(group) == 1:
-        return [await alone(group[0])]
-    try:
-        return await together(group)
-    except BackendRejected:
-        # One of them, or all together, is too much: each for itself, so that the others are kept.
-        return [await _answer_or_error(alone(item)) for item in group]
-
-
-async def _answer_or_error(answer: Awaitable[T]) -> T | BackendError:
-    try:
-        return await answer
-    except BackendError as error:
-        return error
-
-
-async def _own(answer: Awaitable[T | BackendError]) -> T:
-    """Return one's own answer of a group, or raise one's own error."""
-    own = await answer
-    if isinstance(own, BackendError):
-        raise own
-    return own
+        return await retry(attempt, clock=self._clock, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)

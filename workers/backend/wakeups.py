@@ -23,7 +23,7 @@ from realtime import (
 )
 
 from shared.backoff import draw_delay
-from workers.ports import Look, WakeupState
+from workers.ports import Clock, Look, WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
 
 log = structlog.get_logger(__name__)
@@ -39,11 +39,12 @@ class RealtimeWakeups:
     Concurrency: one ``watch`` at a time.
     """
 
-    def __init__(self, supabase: SupabaseSettings, settings: RealtimeSettings, *, worker_id: str) -> None:
+    def __init__(self, supabase: SupabaseSettings, settings: RealtimeSettings, *, worker_id: str, clock: Clock) -> None:
         self._url = f"{str(supabase.url).rstrip('/')}/realtime/v1"
         self._key = supabase.service_key
         self._settings = settings
         self._worker_id = worker_id
+        self._clock = clock
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self.state = WakeupState.DEGRADED
         self.rebuilds = 0
@@ -53,7 +54,9 @@ class RealtimeWakeups:
         failures = 0
         while True:
             try:
-                async with _Subscription(self._url, self._key.get_secret_value(), self._worker_id) as subscription:
+                async with _Subscription(
+                    self._url, self._key.get_secret_value(), self._worker_id, self._clock
+                ) as subscription:
                     await self._go_live(subscription, look, check_leases)
                     failures = 0
                     await self._stay_live(subscription)
@@ -71,7 +74,7 @@ class RealtimeWakeups:
             log.warning("realtime.lost", reason=reason, retry_in_ms=round(delay.total_seconds() * 1000))
             look(None)
             check_leases()
-            await asyncio.sleep(delay.total_seconds())
+            await self._clock.sleep(delay)
 
     async def _go_live(self, subscription: "_Subscription", look: Look, check_leases: Callable[[], None]) -> None:
         await subscription.join(look=look, check_leases=check_leases)
@@ -99,12 +102,14 @@ def _echo_patience(interval: timedelta) -> timedelta:
 class _Subscription:
     """One client with one channel, used once and thrown away."""
 
-    def __init__(self, url: str, key: str, worker_id: str) -> None:
+    def __init__(self, url: str, key: str, worker_id: str, clock: Clock) -> None:
         self._client = AsyncRealtimeClient(url, key, auto_reconnect=False, timeout=_CONNECT_SECONDS)
         self._topic = f"hq-worker-{worker_id}-{uuid4().hex[:8]}"
+        self._clock = clock
         self._channel: AsyncRealtimeChannel | None = None
         self._fault = asyncio.Event()
-        self._fed = asyncio.Event()
+        self._is_fed = False
+        self._fed_or_fault = asyncio.Event()
         self._echoed: asyncio.Future[None] | None = None
         self._nonce = ""
         self.fault_reason = "closed"
@@ -154,7 +159,8 @@ class _Subscription:
 
         def catch_up(_: object) -> None:
             # What happened between the join, or a loss of the server's, and the moment it really reads the table.
-            self._fed.set()
+            self._is_fed = True
+            self._fed_or_fault.set()
             look(None)
             check_leases()
 
@@ -166,24 +172,15 @@ class _Subscription:
 
     async def wait_until_fed(self, limit: timedelta) -> None:
         """Wait for the server's word that it reads the table. Raises: ConnectionError when it does not come."""
-        fed = asyncio.create_task(self._fed.wait())
-        fault = asyncio.create_task(self._fault.wait())
-        try:
-            await asyncio.wait({fed, fault}, timeout=limit.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            fed.cancel()
-            fault.cancel()
-        if self._fault.is_set() or not self._fed.is_set():
+        await self._clock.wait(self._fed_or_fault, within=limit)
+        if self._fault.is_set() or not self._is_fed:
             raise ConnectionError("the server never confirmed the subscription to hq.runs")
 
     async def wait_for_fault(self, limit: timedelta) -> bool:
-        """Wait for a fault, at most so long; tell whether there was one."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit.total_seconds()):
-                await self._fault.wait()
+        """Wait for a fault, at most so long; return whether there is one."""
+        await self._clock.wait(self._fault, within=limit)
         if not self._fault.is_set() and not self._is_listening():
-            self.fault_reason = "the listener is dead"
-            self._fault.set()
+            self._fail("the listener is dead")
         return self._fault.is_set()
 
     async def echo(self, patience: timedelta) -> bool:
@@ -206,8 +203,12 @@ class _Subscription:
 
     def _note_state(self, state: RealtimeSubscribeStates, error: Exception | None) -> None:
         if state is not RealtimeSubscribeStates.SUBSCRIBED:
-            self.fault_reason = f"{state.value}: {error}" if error else state.value
-            self._fault.set()
+            self._fail(f"{state.value}: {error}" if error else state.value)
+
+    def _fail(self, reason: str) -> None:
+        self.fault_reason = reason
+        self._fault.set()
+        self._fed_or_fault.set()
 
     def _is_listening(self) -> bool:
         # The library tells nobody that its listener died; its task is the only witness.

@@ -1,24 +1,30 @@
-"""What workers keep of the company beside its runs: its earnings, its sites, and whose turn it is to look."""
+"""What workers keep of the company beside its runs: its earnings and its sites; and which worker looks at them."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend import rpc
+from workers.backend.rpc import call
 from workers.ports import FinanceSnapshot, SiteCheck
+
+_BOOL = TypeAdapter(bool)
+_NOTHING = TypeAdapter(None)
+_SNAPSHOTS = TypeAdapter(list[FinanceSnapshot])
 
 
 class SupabasePeriodicLeases:
-    """Turns among all workers of this database."""
+    """Leases of periodic tasks, among all workers of this database."""
 
     def __init__(self, client: AsyncClient, *, worker_id: str) -> None:
         self._client = client
         self._worker_id = worker_id
 
     async def take(self, name: str, every: timedelta) -> bool:
-        """Take the turn if nobody did in that time; tell whether it is ours. Raises: BackendError."""
-        return await rpc.take_hq_turn(self._client, name, self._worker_id, every)
+        """Take a task's lease, if nobody has in that time; return whether it is ours. Raises: BackendError."""
+        params = {"p_name": name, "p_worker_id": self._worker_id, "p_every_seconds": every.total_seconds()}
+        return await call(self._client, "take_hq_turn", params, _BOOL)
 
 
 class SupabaseFinanceHistory:
@@ -29,11 +35,12 @@ class SupabaseFinanceHistory:
 
     async def read(self, since: date) -> Sequence[FinanceSnapshot]:
         """Read the days since then, newest first. Raises: BackendError."""
-        return await rpc.read_hq_finance_snapshots(self._client, since)
+        return await call(self._client, "read_hq_finance_snapshots", {"p_since": since.isoformat()}, _SNAPSHOTS)
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Keep days. Idempotent. Raises: BackendError."""
-        await rpc.record_hq_finance_snapshots(self._client, snapshots)
+        params = {"p_snapshots": [each.model_dump(mode="json") for each in snapshots]}
+        await call(self._client, "record_hq_finance_snapshots", params, _NOTHING)
 
 
 class SupabaseSiteLog:
@@ -43,5 +50,6 @@ class SupabaseSiteLog:
         self._client = client
 
     async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
-        """Keep checks and what follows from them. Raises: BackendError."""
-        await rpc.record_hq_platform_checks(self._client, checks)
+        """Keep checks of sites, and what follows from them. Not idempotent. Raises: BackendError."""
+        params = {"p_checks": [each.model_dump(mode="json", exclude={"url", "checked_at"}) for each in checks]}
+        await call(self._client, "record_hq_platform_checks", params, _NOTHING)

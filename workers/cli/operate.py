@@ -18,8 +18,8 @@ from rich.table import Table
 from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 from workers import schema
-from workers.backend import rpc
 from workers.backend.client import ask_auth, open_client
+from workers.backend.inspection import SchemaState, SupabaseInspection
 from workers.bootstrap import find_differences, open_service, open_worker
 from workers.cli.context import (
     AsJson,
@@ -174,8 +174,9 @@ def dev(
 async def _examine(settings: Settings) -> list[Check]:
     checks = list(_examine_settings(settings))
     async with open_client(settings.supabase) as client:
+        inspection = SupabaseInspection(client)
         try:
-            state = await rpc.get_hq_schema_state(client)
+            state = await inspection.read_schema()
         except BackendError as error:
             return [*checks, Check(name="supabase", state="red", detail=f"{settings.supabase.url}: {error}")]
         checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
@@ -183,7 +184,7 @@ async def _examine(settings: Settings) -> list[Check]:
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
         try:
-            checks += map(_compare_run_types, await rpc.inspect_hq_backend(client))
+            checks += map(_compare_run_types, await inspection.check_backend())
         except BackendError as error:
             checks.append(Check(name="database", state="red", detail=str(error)))
     return checks
@@ -214,7 +215,7 @@ async def _examine_auth(settings: SupabaseSettings) -> Check:
     return Check(name="auth", state="green", detail="answers")
 
 
-def _examine_schema(state: rpc.SchemaState) -> Check:
+def _examine_schema(state: SchemaState) -> Check:
     try:
         differing = find_differences(state)
     except WorkersError as error:

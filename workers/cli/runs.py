@@ -19,13 +19,13 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-from supabase import AsyncClient
 
 from shared.errors import InvalidRequest, UnknownRunType
 from shared.registry import RUN_TYPES, TIME_ZONE
 from shared.runs import RunId, RunStatus
-from workers.backend import rpc
 from workers.backend.client import open_client
+from workers.backend.journal import SupabaseJournal
+from workers.backend.run_requests import SupabaseRunRequests
 from workers.cli.context import (
     AsJson,
     EnvFile,
@@ -86,14 +86,15 @@ def run(
 
     async def body() -> tuple[RunTicket, RunDetail | None]:
         async with open_client(settings_from(env_file).supabase) as client:
-            ticket = await _request(client, request)
+            runs = SupabaseRunRequests(client)
+            ticket = await _submit(runs, request)
             if not as_json:
                 verb = "created" if ticket.created else f"answers your request ({ticket.reason})"
                 held = "; everything is paused, until `select hq.resume_runs();`" if ticket.is_held else ""
                 console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}{held}")
             if not wait:
                 return ticket, None
-            return ticket, await _follow(client, ticket.run_id, silent=as_json)
+            return ticket, await _follow(runs, ticket.run_id, silent=as_json)
 
     ticket, detail = run_async(body())
     if as_json:
@@ -115,7 +116,7 @@ def list_runs(
 
     async def body() -> list[RunLine]:
         async with open_client(settings_from(env_file).supabase) as client:
-            return await rpc.list_hq_runs(client, limit, status and status.value)
+            return await SupabaseRunRequests(client).list_latest(limit, status)
 
     lines = run_async(body())
     if as_json:
@@ -148,7 +149,7 @@ def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None)
 
     async def body() -> RunDetail:
         async with open_client(settings_from(env_file).supabase) as client:
-            return await rpc.get_hq_run(client, RunId(run_id))
+            return await SupabaseRunRequests(client).read(RunId(run_id))
 
     detail = run_async(body())
     if as_json:
@@ -161,11 +162,11 @@ def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None)
 def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None) -> None:
     """Cancel a run that has not ended; one that has ended stays as it is (exit 1)."""
 
-    async def body() -> str:
+    async def body() -> RunStatus:
         async with open_client(settings_from(env_file).supabase) as client:
-            return await rpc.cancel_hq_run(client, RunId(run_id))
+            return await SupabaseRunRequests(client).cancel(RunId(run_id))
 
-    status = RunStatus(run_async(body()))
+    status = run_async(body())
     if as_json:
         print_json({"run_id": str(run_id), "status": status.value})
     else:
@@ -186,16 +187,17 @@ def logs(
 
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
+            journal = SupabaseJournal(client)
             # Who follows must know which lines are old, also those that were not asked for.
-            known = await rpc.list_hq_logs(
-                client, limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
+            known = await journal.list_latest(
+                limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
             )
             for line in reversed(known[:limit]):
                 _print_log(line, as_json=as_json)
             patience = RetryWhileAway("Whatever was followed goes on: ask again with `emocare logs --follow`.")
             while follow:
                 await asyncio.sleep(1)
-                fresh = await patience.ask(partial(_lines_since, client, known, run_id=run_id, level=level))
+                fresh = await patience.ask(partial(_lines_since, journal, known, run_id=run_id, level=level))
                 old = {line.id for line in known}
                 for line in reversed(fresh):
                     if line.id not in old:
@@ -206,18 +208,18 @@ def logs(
 
 
 async def _lines_since(
-    client: AsyncClient, known: list[LogLine], *, run_id: UUID | None, level: LogLevel | None
+    journal: SupabaseJournal, known: list[LogLine], *, run_id: UUID | None, level: LogLevel | None
 ) -> list[LogLine]:
     """List the lines from shortly before the newest known one: a transaction that began earlier may commit later."""
     newest = max((line.created_at for line in known), default=None)
     after = newest and newest - _LATE
-    return await rpc.list_hq_logs(client, limit=_LOGS_AT_ONCE, run_id=run_id, level=level, after=after)
+    return await journal.list_latest(limit=_LOGS_AT_ONCE, run_id=run_id, level=level, after=after)
 
 
-async def _request(client: AsyncClient, request: RunRequest) -> RunTicket:
+async def _submit(runs: SupabaseRunRequests, request: RunRequest) -> RunTicket:
     """Ask for a run; the database decides which types there are, a slip of the finger is helped here."""
     try:
-        return await rpc.request_hq_run(client, request)
+        return await runs.submit(request)
     except UnknownRunType as error:
         nearest = difflib.get_close_matches(request.run_type.upper(), RUN_TYPES, n=1)
         guess = f" Did you mean {nearest[0]}?" if nearest else ""
@@ -237,14 +239,14 @@ def _read_context(given: str | None) -> JsonValue:
     return value
 
 
-async def _follow(client: AsyncClient, run_id: RunId, *, silent: bool) -> RunDetail:
+async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
     patience = RetryWhileAway(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
     told = False
 
     async def read() -> RunDetail:
         nonlocal told
-        detail = await patience.ask(partial(rpc.get_hq_run, client, run_id))
+        detail = await patience.ask(partial(runs.read, run_id))
         if detail.status is RunStatus.PENDING and not told and datetime.now(UTC) - detail.created_at > _SOON:
             typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; tells why.", err=True)
             told = True

@@ -1,4 +1,8 @@
-"""How every function is called: by POST, with JSON that PostgreSQL can store, its refusals translated."""
+"""How every function of ours is called: by POST, with JSON that PostgreSQL can store, its refusals translated.
+
+By POST, because the postgrest client repeats GET and HEAD by itself, and nothing may be repeated behind our back.
+Each function that PostgREST serves is called by one method of one class of this package.
+"""
 
 import math
 import re
@@ -13,7 +17,7 @@ from workers.backend.translate import translated
 T = TypeVar("T")
 
 # PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
-# Strangers write such things; a run must not be lost to them.
+# Untrusted callers write such things; a run must not be lost to them.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 

@@ -1,0 +1,169 @@
+"""What an attempt writes under its lease: finished steps, and its end; what comes together is sent together."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+from supabase import AsyncClient
+
+from shared.errors import BackendError, BackendRejected
+from shared.runs import Lease, LeaseToken, RunId, Settlement, StepRecord
+from workers.backend.group_commit import GroupCommit
+from workers.backend.rpc import call
+from workers.backend.translate import refusal
+from workers.ports import Usage
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+# A report, or what was collected for it, is tens of kilobytes: this many stay below what a gateway accepts at once.
+_AT_ONCE: Final = 50
+
+
+class Checkpoint(NamedTuple):
+    """A finished step, with the lease that may write it and what the lease has billed so far."""
+
+    lease: Lease
+    step: StepRecord
+    usage: Usage
+
+
+class End(NamedTuple):
+    """The end of one attempt, with the lease that may write it."""
+
+    lease: Lease
+    settlement: Settlement
+    usage: Usage
+
+
+class _Written(BaseModel):
+    run_id: RunId
+    lease_token: LeaseToken
+    error_code: str | None
+    error_message: str | None
+
+
+class _Kept(_Written):
+    kept: bool | None
+
+    def answer(self) -> bool | BackendError:
+        return _refused("checkpoint_hq_steps", self) if self.kept is None else self.kept
+
+
+class _Settled(_Written):
+    status: str | None
+
+    def answer(self) -> str | BackendError:
+        return _refused("settle_hq_runs", self) if self.status is None else self.status
+
+
+def _refused(name: str, written: _Written) -> BackendError:
+    return refusal(name, written.error_code or "", written.error_message or "")
+
+
+_BOOL = TypeAdapter(bool)
+_TEXT = TypeAdapter(str)
+_KEPT = TypeAdapter(list[_Kept])
+_SETTLED = TypeAdapter(list[_Settled])
+
+
+class FencedWrites:
+    """Writes of attempts, each refused when its lease is lost. All are idempotent.
+
+    Cost: one call for a lone write, one for all that came while a call was under way.
+    Concurrency: any number of tasks.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._checkpoints = GroupCommit(self._send_checkpoints, limit=_AT_ONCE)
+        self._ends = GroupCommit(self._send_ends, limit=_AT_ONCE)
+
+    async def checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Keep a finished step; False when the lease is lost. Raises: BackendError."""
+        return await _own(self._checkpoints.submit(checkpoint))
+
+    async def settle(self, end: End) -> str:
+        """End an attempt; return the run's status, or 'lost'. Raises: BackendError."""
+        return await _own(self._ends.submit(end))
+
+    async def _send_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> Sequence[bool | BackendError]:
+        return await _send_group(checkpoints, alone=self._checkpoint_one, together=self._checkpoint_many)
+
+    async def _send_ends(self, ends: Sequence[End]) -> Sequence[str | BackendError]:
+        return await _send_group(ends, alone=self._settle_one, together=self._settle_many)
+
+    async def _checkpoint_one(self, checkpoint: Checkpoint) -> bool:
+        params = {f"p_{name}": value for name, value in _dump_checkpoint(checkpoint).items()}
+        return await call(self._client, "checkpoint_hq_step", params, _BOOL)
+
+    async def _checkpoint_many(self, checkpoints: Sequence[Checkpoint]) -> list[bool | BackendError]:
+        params = {"p_checkpoints": [_dump_checkpoint(checkpoint) for checkpoint in checkpoints]}
+        rows = await call(self._client, "checkpoint_hq_steps", params, _KEPT)
+        answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
+        return [answers[checkpoint.lease.run_id, checkpoint.lease.lease_token] for checkpoint in checkpoints]
+
+    async def _settle_one(self, end: End) -> str:
+        params = {f"p_{name}": value for name, value in _dump_end(end).items()}
+        return await call(self._client, "settle_hq_run", params, _TEXT)
+
+    async def _settle_many(self, ends: Sequence[End]) -> list[str | BackendError]:
+        params = {"p_settlements": [_dump_end(end) for end in ends]}
+        rows = await call(self._client, "settle_hq_runs", params, _SETTLED)
+        answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
+        return [answers[end.lease.run_id, end.lease.lease_token] for end in ends]
+
+
+async def _send_group(
+    group: Sequence[Item],
+    *,
+    alone: Callable[[Item], Awaitable[T]],
+    together: Callable[[Sequence[Item]], Awaitable[Sequence[T | BackendError]]],
+) -> Sequence[T | BackendError]:
+    if len(group) == 1:
+        return [await alone(group[0])]
+    try:
+        return await together(group)
+    except BackendRejected:
+        # One of them, or all together, is too much: each for itself, so that the others are kept.
+        return [await _answer_or_error(alone(item)) for item in group]
+
+
+async def _answer_or_error(answer: Awaitable[T]) -> T | BackendError:
+    try:
+        return await answer
+    except BackendError as error:
+        return error
+
+
+async def _own(answer: Awaitable[T | BackendError]) -> T:
+    """Return one's own answer of a group, or raise one's own error."""
+    own = await answer
+    if isinstance(own, BackendError):
+        raise own
+    return own
+
+
+def dump_lease(lease: Lease) -> dict[str, JsonValue]:
+    """Render a lease as the database reads it."""
+    return {"run_id": str(lease.run_id), "lease_token": lease.lease_token}
+
+
+def _dump_checkpoint(checkpoint: Checkpoint) -> dict[str, JsonValue]:
+    return dump_lease(checkpoint.lease) | {
+        "step": checkpoint.step.model_dump(mode="json"),
+        "usage": checkpoint.usage.model_dump(mode="json"),
+    }
+
+
+def _dump_end(end: End) -> dict[str, JsonValue]:
+    settlement = end.settlement
+    return dump_lease(end.lease) | {
+        "outcome": settlement.outcome.value,
+        "summary": settlement.summary,
+        "appendix": settlement.appendix,
+        "steps": [step.model_dump(mode="json") for step in settlement.steps],
+        "evidence": [evidence.model_dump(mode="json") for evidence in settlement.evidence],
+        "usage": end.usage.model_dump(mode="json"),
+        "retry_in_seconds": settlement.retry_in.total_seconds(),
+    }

@@ -1,0 +1,43 @@
+"""The state of the database itself: its schema, what the workers need of it, its queue."""
+
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from supabase import AsyncClient
+
+from shared.frozen import FrozenModel
+from workers.backend.rpc import call
+from workers.ports import Check, QueueState
+
+
+class SchemaState(FrozenModel):
+    """What the database has of ours."""
+
+    migrations: dict[str, str]
+    functions: dict[str, str]
+    registry_version: str | None
+    server_time: datetime
+
+
+_STATES = TypeAdapter(list[SchemaState])
+_CHECKS = TypeAdapter(list[Check])
+_QUEUE_STATES = TypeAdapter(list[QueueState])
+
+
+class SupabaseInspection:
+    """Examines the database, with the service key."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def read_schema(self) -> SchemaState:
+        """Read what the database has of ours. Raises: BackendError."""
+        return (await call(self._client, "get_hq_schema_state", {}, _STATES))[0]
+
+    async def check_backend(self) -> list[Check]:
+        """Examine what the workers need from the database beside our own objects. Raises: BackendError."""
+        return await call(self._client, "inspect_hq_backend", {}, _CHECKS)
+
+    async def read_queue(self) -> QueueState:
+        """Read how long the queue is, and how old. Raises: BackendError."""
+        return (await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
