@@ -117,7 +117,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)
         launcher = RunLauncher(parts.worker, parts.store, clock=parts.clock, wait=settings.http.wait)
         routes = _routes(settings, parts, identity, launcher)
-        app = build_app(routes, origins=settings.http.origins, document=describe(routes))
+        app = build_app(routes, origins=settings.http.origins, clock=parts.clock, document=describe(routes))
         functions = tuple(route.name for route in routes)
         yield Service(app=app, functions=functions, worker=parts.worker, launcher=launcher)
 

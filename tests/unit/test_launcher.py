@@ -15,7 +15,6 @@ from shared.registry import RUN_TYPES
 from shared.runs import Claim, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
 from workers.ports import Acceptance, EndedRun, Look, Meter, OwnerRequest, WakeupState
-from workers.runtime import launcher as launcher_module
 from workers.runtime.launcher import RunLauncher
 from workers.runtime.worker import Worker
 from workers.settings import WorkerSettings
@@ -38,12 +37,12 @@ class Wakeups:
 class Hall:
     """A launcher before a worker whose runs end when a test says so."""
 
-    def __init__(self, *, concurrency: int = 2, wait: float = 5) -> None:
+    def __init__(self, *, concurrency: int = 2, wait: float = 5, look_up_every: float = 2, grace: float = 0.1) -> None:
         self.store = FakeStore()
         self.wakeups = Wakeups()
         self.may_end = asyncio.Event()
         self.stop = asyncio.Event()
-        settings = WorkerSettings(concurrency=concurrency, grace=timedelta(seconds=0.1))
+        settings = WorkerSettings(concurrency=concurrency, grace=timedelta(seconds=grace))
         self.worker = Worker(
             store=self.store,
             execute=self.execute,
@@ -53,7 +52,13 @@ class Hall:
             settings=settings,
             worker_id="w",
         )
-        self.launcher = RunLauncher(self.worker, self.store, clock=SystemClock(), wait=timedelta(seconds=wait))
+        self.launcher = RunLauncher(
+            self.worker,
+            self.store,
+            clock=SystemClock(),
+            wait=timedelta(seconds=wait),
+            look_up_every=timedelta(seconds=look_up_every),
+        )
 
     async def execute(self, claim: Claim, meter: Meter) -> Settlement:
         del claim, meter
@@ -89,11 +94,6 @@ async def running(hall: Hall) -> AsyncIterator[None]:
     finally:
         hall.stop.set()
         await task
-
-
-@pytest.fixture
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher_module, "_POLL", timedelta(seconds=0.02))
 
 
 async def test_the_end_of_a_run_executed_here_is_told_without_asking_the_database() -> None:
@@ -150,9 +150,8 @@ async def test_a_run_that_has_ended_already_is_looked_up_at_once() -> None:
     assert launch.ended.summary == "Raté."
 
 
-@pytest.mark.usefixtures("_quick")
 async def test_a_run_executed_elsewhere_is_looked_up_until_it_ends() -> None:
-    hall = Hall()
+    hall = Hall(look_up_every=0.02)
     acceptance = hall.accept()
 
     waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
@@ -163,9 +162,8 @@ async def test_a_run_executed_elsewhere_is_looked_up_until_it_ends() -> None:
     assert (await waiting).ended == hall.store.ended[acceptance.run_id]
 
 
-@pytest.mark.usefixtures("_quick")
 async def test_a_database_that_is_away_while_one_waits_is_asked_again() -> None:
-    hall = Hall()
+    hall = Hall(look_up_every=0.02)
     acceptance = hall.accept()
     hall.store.faults["read_ended"] = lambda: fail_with(BackendUnavailable())
 
@@ -256,14 +254,34 @@ async def test_a_limited_type_is_not_taken_beyond_its_own_places() -> None:
     assert [claim for _, claim in hall.store.requests] == [True, True, False]
 
 
-async def test_a_claim_that_arrives_while_the_worker_stops_is_handed_back() -> None:
+async def test_a_run_whose_claim_arrives_while_the_worker_stops_is_still_executed_within_the_grace() -> None:
+    """The database shows the run as running before the worker has read the answer that says so."""
+    hall = Hall(grace=5)
+    hall.accept(make_claim("CODE_REVIEW"))
+    hall.may_end.set()
+
+    async def stop_meanwhile() -> None:
+        hall.stop.set()
+        while not hall.worker._closing:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
+
+    async with running(hall):
+        hall.store.faults["accept"] = stop_meanwhile
+        launch = await hall.launcher.launch(REQUEST)
+
+    assert launch.ended is not None
+    assert hall.store.released == []
+
+
+async def test_a_claim_that_arrives_after_the_grace_is_handed_back() -> None:
     hall = Hall()
     claim = make_claim("CODE_REVIEW")
     hall.accept(claim)
 
     async def stop_meanwhile() -> None:
         hall.stop.set()
-        while not hall.worker._closing:  # noqa: ASYNC110 - it is nobody's event
+        while not hall.worker._closed:  # noqa: ASYNC110 - no event says it
             await asyncio.sleep(0.01)
 
     async with running(hall):

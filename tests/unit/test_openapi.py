@@ -7,6 +7,7 @@ import pytest
 import schemathesis
 from pydantic import BaseModel, Field
 
+from workers.clock import SystemClock
 from workers.web.app import Route, build_app
 from workers.web.exchange import Request, Response
 from workers.web.openapi import describe
@@ -69,7 +70,7 @@ def test_others_can_read_the_document(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("OPTIONS", 200), ("POST", 405)])
 async def test_the_document_is_for_anybody_who_asks(document: dict[str, Any], method: str, status: int) -> None:
-    app = build_app(ADDRESSES, origins=frozenset({"https://page.example"}), document=document)
+    app = build_app(ADDRESSES, origins=frozenset({"https://page.example"}), clock=SystemClock(), document=document)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://workers") as http:
         told = await http.request(method, "/openapi.json", headers={"origin": "https://elsewhere.example"})
 

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from shared.errors import RateLimited, UnknownRunType
+from workers.clock import SystemClock
 from workers.web.app import BODY_BYTES, Route, build_app
 from workers.web.exchange import Request, Response, read_object
 
@@ -30,7 +31,9 @@ async def echo(request: Request) -> Response:
 
 def client(*origins: str) -> httpx.AsyncClient:
     app = build_app(
-        [Route("echo", echo), Route("open", echo, method="GET", public=True)], origins=frozenset(origins or ("*",))
+        [Route("echo", echo), Route("open", echo, method="GET", public=True)],
+        origins=frozenset(origins or ("*",)),
+        clock=SystemClock(),
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL)
 
@@ -182,7 +185,7 @@ async def test_what_is_public_may_be_read_by_any_page() -> None:
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_request_is_not_answered() -> None:
-    app = build_app([Route("echo", echo)], origins=frozenset("*"))
+    app = build_app([Route("echo", echo)], origins=frozenset("*"), clock=SystemClock())
     scope = {
         "type": "http", "method": "POST", "path": "/functions/v1/echo", "raw_path": b"", "query_string": b"",
         "headers": [], "http_version": "1.1", "scheme": "http", "root_path": "",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import structlog
@@ -43,6 +44,13 @@ class SilentWakeups:
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         self.look, self.check_leases = look, check_leases
         await asyncio.Event().wait()
+
+
+class HastyClock(SystemClock):
+    """Lets nobody wait for longer than a tenth of a second."""
+
+    async def wait(self, event: asyncio.Event | asyncio.Future[Any], *, within: timedelta) -> bool:
+        return await super().wait(event, within=min(within, timedelta(seconds=0.1)))
 
 
 class Work:
@@ -375,26 +383,22 @@ async def test_leases_are_kept_while_work_ends(store: FakeStore, work: Work) -> 
 
 @pytest.mark.parametrize("fault", [partial(fail_with, BackendUnavailable()), hang])
 async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
-    store: FakeStore, work: Work, fault: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+    store: FakeStore, work: Work, fault: Callable[[], Awaitable[None]]
 ) -> None:
-    monkeypatch.setattr("workers.runtime.worker._HAND_BACK_SECONDS", 0.1)
     store.claims = [[make_claim()]]
     store.faults["release"] = fault
 
-    async with asyncio.timeout(2), running(store, work) as stop:
+    async with asyncio.timeout(2), running(store, work, clock=HastyClock()) as stop:
         await until(lambda: work.begun)
         stop.set()
 
     assert not store.released
 
 
-async def test_a_worker_that_cannot_say_that_it_leaves_stops_all_the_same(
-    store: FakeStore, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("workers.runtime.worker._LEAVE_SECONDS", 0.1)
+async def test_a_worker_that_cannot_say_that_it_leaves_stops_all_the_same(store: FakeStore, work: Work) -> None:
     store.faults["leave"] = asyncio.Event().wait
 
-    async with asyncio.timeout(2), running(store, work) as stop:
+    async with asyncio.timeout(2), running(store, work, clock=HastyClock()) as stop:
         stop.set()
 
     assert not store.has_left

@@ -13,8 +13,8 @@ from workers.runtime.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-# A run that another worker executes is looked up so often.
-_POLL: Final = timedelta(seconds=2)
+# How often a run that another worker executes is looked up.
+_LOOK_UP_EVERY: Final = timedelta(seconds=2)
 
 
 class RunLauncher:
@@ -23,11 +23,20 @@ class RunLauncher:
     Concurrency: any number of callers. Whoever stops waiting does not stop the run.
     """
 
-    def __init__(self, worker: Worker, store: RunStore, *, clock: Clock, wait: timedelta) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        store: RunStore,
+        *,
+        clock: Clock,
+        wait: timedelta,
+        look_up_every: timedelta = _LOOK_UP_EVERY,
+    ) -> None:
         self._worker = worker
         self._store = store
         self._clock = clock
         self._wait = wait
+        self._look_up_every = look_up_every
         self._closed = False
         self._waited_for: set[asyncio.Future[EndedRun]] = set()
 
@@ -54,13 +63,12 @@ class RunLauncher:
         for ending in self._waited_for:
             ending.cancel()
 
-    async def _await_end(self, run_id: RunId, ending: "asyncio.Future[EndedRun]", within: timedelta) -> EndedRun | None:
+    async def _await_end(self, run_id: RunId, ending: asyncio.Future[EndedRun], within: timedelta) -> EndedRun | None:
         deadline = self._clock.monotonic() + within.total_seconds()
         self._waited_for.add(ending)
         try:
             while not self._closed and (left := deadline - self._clock.monotonic()) > 0:
-                await asyncio.wait([ending], timeout=min(left, _POLL.total_seconds()))
-                if ending.done():
+                if await self._clock.wait(ending, within=min(timedelta(seconds=left), self._look_up_every)):
                     return None if ending.cancelled() else ending.result()
                 if not self._worker.executes(run_id) and (ended := await self._look_up(run_id)) is not None:
                     return ended

@@ -5,10 +5,10 @@ import contextlib
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -37,10 +37,10 @@ log = structlog.get_logger(__name__)
 
 # Workers that started together must not look together.
 _JITTER: Final = 0.15
-# A worker that is told to stop may outlive its grace period by no more than this.
-_HAND_BACK_SECONDS: Final = 10
-# Nothing hangs on the last word: who leaves without it is taken for dead.
-_LEAVE_SECONDS: Final = 2
+# A worker that stops may outlive its grace period by no more than this.
+_HAND_BACK: Final = timedelta(seconds=10)
+# Nothing depends on the goodbye: a worker that leaves without it is taken for dead.
+_LEAVE: Final = timedelta(seconds=2)
 # The run types of which a process takes only so many at once.
 _MAX_PARALLEL: Final = {
     run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
@@ -85,7 +85,10 @@ class Worker:
         self._running: dict[RunId, _Execution] = {}
         # Places kept for requests on their way to the database, by run type: they may come back with a claim.
         self._kept: Counter[str] = Counter()
-        self._closing = False
+        # Requests that may come back with a claim: a worker that stops waits for their answers too.
+        self._accepting: set[asyncio.Future[None]] = set()
+        self._closing = False  # claims no more
+        self._closed = False  # starts nothing more: a claim that still arrives is handed back
         self._rescue_at = -math.inf
         self._look = asyncio.Event()
         # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
@@ -119,14 +122,11 @@ class Worker:
         """Ask for a run, and execute it here where there is room. Raises: CallerError, BackendError."""
         run_type = request.run_type
         room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
-        self._kept[run_type] += room
-        try:
+        with self._keep_place(run_type) if room else contextlib.nullcontext():
             accepted = await self._store.accept(request, claim=room)
-        finally:
-            self._kept[run_type] -= room
         if accepted.claim is not None:
             self._taken_at_once.append(str(accepted.run_id))
-            if self._closing:
+            if self._closed:
                 await self._answer("release", self._store.release([(accepted.claim, Usage())]))
             else:
                 self._start(accepted.claim)
@@ -137,6 +137,19 @@ class Worker:
     def executes(self, run_id: RunId) -> bool:
         """Tell whether the run is being executed here: then nobody else knows more."""
         return run_id in self._running
+
+    @contextlib.contextmanager
+    def _keep_place(self, run_type: str) -> Iterator[None]:
+        """Keep a place for a claim that may arrive, and let a worker that stops wait for it."""
+        arriving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._kept[run_type] += 1
+        self._accepting.add(arriving)
+        try:
+            yield
+        finally:
+            self._kept[run_type] -= 1
+            self._accepting.discard(arriving)
+            arriving.set_result(None)
 
     # ── Work ─────────────────────────────────────────────────────────────────────────────────
 
@@ -149,7 +162,7 @@ class Worker:
                 if self._clock.monotonic() >= self._rescue_at:
                     await self._rescue()
                 await self._claim()
-                await _wait(self._look, within=self._jitter(self._settings.sweep_every))
+                await self._clock.wait(self._look, within=self._jitter(self._settings.sweep_every))
         finally:
             stopping.cancel()
 
@@ -279,11 +292,12 @@ class Worker:
             states = await self._answer("renew", self._renew(list(held.values())))
             self._drop_lost(held, states or {})
             # An answer that did not come is asked for again while the lease still holds.
-            await _wait(self._beat, within=self._settings.renew_every / 5 if states is None else self._beat_period())
+            pause = self._settings.renew_every / 5 if states is None else self._beat_period()
+            await self._clock.wait(self._beat, within=pause)
 
     async def _renew(self, leases: Sequence[Claim]) -> Mapping[RunId, LeaseState]:
-        async with asyncio.timeout(self._settings.renew_every.total_seconds() / 2):
-            return await self._store.renew(leases, self._wakeups.state.value)
+        renewal = self._store.renew(leases, self._wakeups.state.value)
+        return await self._wait_for(renewal, within=self._settings.renew_every / 2)
 
     def _drop_lost(self, held: Mapping[RunId, Claim], states: Mapping[RunId, LeaseState]) -> None:
         for run_id, state in states.items():
@@ -304,11 +318,11 @@ class Worker:
     async def _drain(self) -> None:
         """Let running work finish within the grace period, then hand the rest back: no attempt is counted."""
         self._closing = True
-        tasks = [execution.task for execution in self._running.values()]
-        if not tasks:
-            return
-        log.info("worker.draining", running=len(tasks), grace_s=self._settings.grace.total_seconds())
-        await asyncio.wait(tasks, timeout=self._settings.grace.total_seconds())
+        if self._running or self._accepting:
+            grace = self._settings.grace.total_seconds()
+            log.info("worker.draining", running=len(self._running), accepting=len(self._accepting), grace_s=grace)
+            await self._finish(until=self._clock.monotonic() + grace)
+        self._closed = True
         left = list(self._running.values())
         for execution in left:
             execution.task.cancel()
@@ -319,19 +333,30 @@ class Worker:
         if released is not None:
             log.info("runs.released", released=released)
 
+    async def _finish(self, *, until: float) -> None:
+        """Wait for what runs, and for the runs whose claim is on its way: their callers wait for reports as well."""
+        while (left := until - self._clock.monotonic()) > 0:
+            unfinished = [*self._accepting, *(execution.task for execution in self._running.values())]
+            if not unfinished:
+                return
+            await self._clock.wait(asyncio.gather(*unfinished, return_exceptions=True), within=timedelta(seconds=left))
+
     async def _leave(self) -> None:
-        async with asyncio.timeout(_LEAVE_SECONDS):
-            await self._store.leave()
+        await self._wait_for(self._store.leave(), within=_LEAVE)
 
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
-        async with asyncio.timeout(_HAND_BACK_SECONDS):
-            return await self._store.release([(execution.claim, execution.meter.total) for execution in executions])
+        bills = [(execution.claim, execution.meter.total) for execution in executions]
+        return await self._wait_for(self._store.release(bills), within=_HAND_BACK)
 
-
-async def _wait(event: asyncio.Event, *, within: timedelta) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within.total_seconds()):
-            await event.wait()
+    async def _wait_for(self, call: Coroutine[Any, Any, T], *, within: timedelta) -> T:
+        """Await a call, and cancel it when its time is over. Raises: TimeoutError, whatever the call raises."""
+        task = asyncio.create_task(call)
+        try:
+            if not await self._clock.wait(task, within=within):
+                raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
 
 
 async def _end(tasks: "Sequence[asyncio.Task[None]]") -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
+from workers.ports import Clock
 from workers.web.exchange import Endpoint, Request, Response, render_error
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,11 @@ class Route:
 
 
 def build_app(
-    routes: Sequence[Route], *, origins: frozenset[str], document: Mapping[str, JsonValue] | None = None
+    routes: Sequence[Route],
+    *,
+    origins: frozenset[str],
+    clock: Clock,
+    document: Mapping[str, JsonValue] | None = None,
 ) -> ASGIApp:
     """Build the application; the document tells what it answers, to anybody who asks for ``/openapi.json``."""
     if document is not None:
@@ -70,7 +74,7 @@ def build_app(
     public = frozenset(route.path for route in routes if route.public)
     app = Starlette(routes=mounted, exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
-    return _Middleware(app, origins=origins, public=public)
+    return _Middleware(app, origins=origins, public=public, clock=clock)
 
 
 class _RouteApp:
@@ -133,10 +137,11 @@ async def _answer_unrouted(_: requests.Request, error: Exception) -> responses.R
 class _Middleware:
     """What every answer bears, also a refusal: CORS and a request id; and one line in the log."""
 
-    def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str], clock: Clock) -> None:
         self._app = app
         self._origins = origins
         self._public = public
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -145,7 +150,7 @@ class _Middleware:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         cors = self._cors(scope["path"], headers.get("origin"))
-        started = time.monotonic()
+        started = self._clock.monotonic()
         status = 0
 
         async def send_dressed(message: Message) -> None:
@@ -163,7 +168,7 @@ class _Middleware:
                 method=scope["method"],
                 path=scope["path"][:_LOGGED_CHARS],
                 status=status,
-                duration_ms=round((time.monotonic() - started) * 1000),
+                duration_ms=round((self._clock.monotonic() - started) * 1000),
             )
         return None
 
