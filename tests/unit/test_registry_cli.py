@@ -3,19 +3,23 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 from typer.testing import CliRunner, Result
 
 from shared.registry import REGISTRY_VERSION, RUN_TYPES, registry_facts, render_system_prompt
-from workers.cli._registry_ts import (
+from workers.cli._typescript import (
     COST_NAMES,
+    MAX_FILE_BYTES,
     UnreadableTypeScriptError,
     compare_costs,
-    parse_costs,
-    render_typescript,
+    evaluate,
+    find_costs,
+    find_deno,
 )
 from workers.cli.registry import app
 
@@ -30,8 +34,14 @@ def check(folder: Path, source: str) -> Result:
     return run("check", str(file))
 
 
-def differences(source: str) -> list[str]:
-    return compare_costs(parse_costs(source, RUN_TYPES), RUN_TYPES)
+def costs_of(folder: Path, source: str) -> object:
+    file = folder / "registry.ts"
+    file.write_text(source, encoding="utf-8")
+    return find_costs(evaluate(file), RUN_TYPES)
+
+
+def differences(exports: JsonValue) -> list[str]:
+    return compare_costs(find_costs(exports, RUN_TYPES), RUN_TYPES)
 
 
 def as_module(costs: dict[str, str]) -> str:
@@ -63,7 +73,7 @@ def test_list_as_json_holds_the_facts_of_each_entry() -> None:
     assert json.loads(result.stdout) == [entry.facts() for entry in RUN_TYPES.values()]
 
 
-def test_show_tells_everything_about_one_entry_and_its_prompt() -> None:
+def test_show_prints_all_of_one_entry_and_its_prompt() -> None:
     entry = RUN_TYPES["SECURITY_AUDIT_RLS"]
 
     result = run("show", entry.key)
@@ -151,12 +161,17 @@ def test_a_missing_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"\xff\xfe\x00", "it is not UTF-8 text"),
-        (b"", "no run type with a cost was recognised in it"),
-        (b"export const x = { a: 1 };", "no run type with a cost was recognised in it"),
-        (b"const a = {\n b: 'text\n};", "line 2: a string is never closed"),
-        (b"const a = [\n{ b: 1 ];", "line 2: “]” closes nothing"),
-        (b"const a = 1 }", "line 1: “}” closes nothing"),
-        (b"\nconst a = {", "line 2: “{” is never closed"),
+        (b" " * (MAX_FILE_BYTES + 1), "it is larger than 1024 KiB"),
+        (b"const R = { CODE_REVIEW: { cost: 0.12 } };", "no run type with a cost was recognised in what it exports"),
+        (b"export const x = { a: 1 };", "no run type with a cost was recognised in what it exports"),
+        (b"const a = {\n b: 'text\n};", "line 2: SyntaxError: Unterminated string constant"),
+        (b"\nthrow new Error('not today');", "line 2: Error: not today"),
+        (b"Deno.exit(0);", "it ended before its exports could be printed"),
+        (b"import { z } from 'zod';", 'line 1: Import "zod" not a dependency'),
+        (
+            b"import x from 'https://esm.sh/x';",
+            'line 1: A remote specifier was requested: "https://esm.sh/x", but --no-remote is specified',
+        ),
     ],
 )
 def test_a_file_that_holds_no_registry_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -169,77 +184,138 @@ def test_a_file_that_holds_no_registry_is_refused_with_the_reason(tmp_path: Path
     assert result.stderr == f"Cannot read run types from {file}: {reason}.\n"
 
 
+def test_without_deno_a_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(UnreadableTypeScriptError, match="not on the PATH: npm install --global deno"):
+        find_deno(tmp_path)
+
+
+# ── What a foreign file may do ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("act", "needs"),
+    [
+        ("Deno.readTextFileSync('/etc/hostname')", "read"),
+        ("Deno.writeTextFileSync('left_behind', 'x')", "write"),
+        ("Deno.env.get('HOME')", "env"),
+        ("await fetch('http://127.0.0.1:54321/')", "net"),
+        ("new Deno.Command('true').outputSync()", "run"),
+    ],
+)
+def test_a_foreign_file_has_no_permission(tmp_path: Path, act: str, needs: str) -> None:
+    with pytest.raises(UnreadableTypeScriptError, match=f"NotCapable: Requires {needs} access"):
+        costs_of(tmp_path, f"{act};\n{as_module(OURS)}")
+
+
+def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    file = tmp_path / "endless.ts"
+    file.write_text("for (;;);")
+
+    with pytest.raises(UnreadableTypeScriptError, match="did not end within 1 s"):
+        evaluate(file, within_seconds=1)
+
+
+def test_a_file_that_never_stops_printing_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableTypeScriptError, match="prints too much"):
+        costs_of(tmp_path, "for (;;) console.log('x'.repeat(100_000));")
+
+
+def test_what_a_file_prints_by_itself_does_not_count(tmp_path: Path) -> None:
+    costs = costs_of(
+        tmp_path, "console.log('{\"CODE_REVIEW\": 9}');\nexport const R = { CODE_REVIEW: { cost: 0.12 } };"
+    )
+
+    assert costs == {"CODE_REVIEW": (Decimal("0.12"),)}
+
+
 # ── What is understood of TypeScript ─────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        "const R = { CODE_REVIEW: { cost: 0.12 } }",
-        "const R = { 'CODE_REVIEW': { \"cost\": .12, }, } as const;",
-        'const R = { "CODE_REVIEW": { costEstimate: 1.2e-1 as number } }',
-        'const R = [{ key: "CODE_REVIEW", cost: 0.120 }, ];',
-        "const R = [{ cost: 0.12, agent: { name: 'CTO', role: 'x' }, runType: 'CODE_REVIEW' }]",
-        "const R = { review: { type: 'CODE_REVIEW', costEur: 0.1_2 } } satisfies Registry;",
-        "const R = { REVIEW: { key: 'CODE_REVIEW', cost: 0.12 } }",
-        "const COSTS: Record<string, number> = { CODE_REVIEW: 0.12 };",
-        "const R = { // CODE_REVIEW: { cost: 9 },\n CODE_REVIEW: { /* cost: 8, */ cost: 0.12 } }",
-        "const s = \"{ key: 'CODE_REVIEW', cost: 7 }\"; const R = { CODE_REVIEW: { cost: 0.12 } }",
-        "const R = { CODE_REVIEW: { note: 'l\\'audit {', cost: 0.12 } }",
-        "const ICONS = { CODE_REVIEW: { icon: 1 } }; const R = { CODE_REVIEW: { cost: 0.12 } }",
-        "const LIMITS = { CODE_REVIEW: 3 }; const R = { CODE_REVIEW: { cost: 0.12 } }",
-        "interface D { key: string; cost: number }\nconst R = { CODE_REVIEW: { cost: 0.12 } };",
-        "const R = { CODE_REVIEW: { cost: .12 } }; const f = k => R[k] ?? { x: k.split(/_/g), cost: 9 }",
-        "const R = { CODE_REVIEW: { cost: 0.12, most: big ? cost : 9, } }",
+        "import type { Table } from '@/types';\nexport const R = { CODE_REVIEW: { cost: .12, } } satisfies Table;",
+        "export default { 'CODE_REVIEW': { costEstimate: 1.2e-1 as number } } as const;",
+        'const all = [{ key: "CODE_REVIEW", cost: 0.1 + 0.02 }, ];\nexport { all };',
+        "const COSTS: Record<string, number> = { CODE_REVIEW: 0.12 };\nexport const R = { ...COSTS, find: () => 9 };",
+        "export const R = new Map([['CODE_REVIEW', { cost: 0.12, big: 1n }]]);",
+        "const R: any = { CODE_REVIEW: { cost: 0.12 } }; R.self = R; R.again = R.CODE_REVIEW;\nexport { R };",
     ],
 )
-def test_a_cost_is_read_however_the_entry_is_laid_out(source: str) -> None:
-    assert parse_costs(source, RUN_TYPES) == {"CODE_REVIEW": (Decimal("0.12"),)}
+def test_a_cost_is_read_however_the_module_is_written(tmp_path: Path, source: str) -> None:
+    assert costs_of(tmp_path, source) == {"CODE_REVIEW": (Decimal("0.12"),)}
 
 
-@pytest.mark.parametrize("cost", ["0.1 + 0.02", "COSTS.review", "'0.12'", "-0.12", "0x1", "1e9999"])
-def test_a_cost_that_is_not_a_plain_number_is_named_and_never_guessed(cost: str) -> None:
-    source = f"const R = {{ CODE_REVIEW: {{ cost: {cost} }} }}"
+def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "costs.ts").write_text("export const REVIEW: number = 0.12;")
 
-    assert parse_costs(source, RUN_TYPES) == {"CODE_REVIEW": ()}
-    assert "no readable cost: CODE_REVIEW (costs 0.12 here)" in differences(source)
+    costs = costs_of(
+        tmp_path, "import { REVIEW } from './costs.ts';\nexport const R = { CODE_REVIEW: { cost: REVIEW } };"
+    )
+
+    assert costs == {"CODE_REVIEW": (Decimal("0.12"),)}
+
+
+@pytest.mark.parametrize(
+    "exports",
+    [
+        {"R": {"CODE_REVIEW": {"cost": Decimal("0.12")}}},
+        {"R": [{"key": "CODE_REVIEW", "cost": Decimal("0.12")}]},
+        {"R": [{"cost": Decimal("0.12"), "agent": {"name": "CTO", "role": "x"}, "runType": "CODE_REVIEW"}]},
+        {"R": {"review": {"type": "CODE_REVIEW", "costEur": Decimal("0.12")}}},
+        {"R": {"REVIEW": {"key": "CODE_REVIEW", "cost": Decimal("0.12")}}},
+        {"COSTS": {"CODE_REVIEW": Decimal("0.12")}},
+        {"ICONS": {"CODE_REVIEW": {"icon": 1}}, "R": {"CODE_REVIEW": {"cost": Decimal("0.12")}}},
+        {"LIMITS": {"CODE_REVIEW": 3}, "R": {"CODE_REVIEW": {"cost": Decimal("0.12")}}},
+    ],
+    ids=repr,
+)
+def test_a_cost_is_found_however_the_table_is_laid_out(exports: JsonValue) -> None:
+    assert find_costs(exports, RUN_TYPES) == {"CODE_REVIEW": (Decimal("0.12"),)}
+
+
+@pytest.mark.parametrize("cost", ["0.12", None, True, [Decimal("0.12")], Decimal("1e999"), 10**30], ids=repr)
+def test_a_cost_that_is_not_a_plain_number_is_named_and_never_guessed(cost: Any) -> None:
+    exports = {"R": {"CODE_REVIEW": {"cost": cost}}}
+
+    assert find_costs(exports, RUN_TYPES) == {"CODE_REVIEW": ()}
+    assert "no readable cost: CODE_REVIEW (costs 0.12 here)" in differences(exports)
+
+
+def in_euros(costs: dict[str, str]) -> dict[str, Any]:
+    return {key: {"cost": Decimal(cost)} for key, cost in costs.items()}
 
 
 def test_a_file_that_contradicts_itself_is_not_equal() -> None:
-    source = as_module(OURS) + "const LEGACY = [{ key: 'CODE_REVIEW', cost: 0.13 }];"
+    exports = {"R": in_euros(OURS), "LEGACY": [{"key": "CODE_REVIEW", "cost": Decimal("0.13")}]}
 
-    assert differences(source) == ["different cost: CODE_REVIEW costs 0.13 there, 0.12 here"]
+    assert differences(exports) == ["different cost: CODE_REVIEW costs 0.13 there, 0.12 here"]
 
 
 def test_an_object_without_a_cost_is_no_unknown_run_type() -> None:
-    source = as_module(OURS) + "const AGENTS = { CEO: { name: 'CEO Agent' }, list: [{ id: 'CTO' }] };"
+    exports = {"R": in_euros(OURS), "AGENTS": {"CEO": {"name": "CEO Agent"}, "list": [{"id": "CTO"}]}}
 
-    assert differences(source) == []
-
-
-_quotes = st.sampled_from(["", "'", '"'])
-_blanks = st.sampled_from(["", " ", "\n", "\t", "// KEY: { cost: 3 }\n", "/* it's { */", "\r\n  "])
+    assert differences(exports) == []
 
 
 @st.composite
-def layouts(draw: st.DrawFn, costs: dict[str, str]) -> str:
-    """Draw one of the ways in which somebody may write the same table."""
-    entries = []
+def layouts(draw: st.DrawFn, costs: dict[str, str]) -> JsonValue:
+    """Draw one of the ways in which somebody may arrange the same table."""
+    entries: dict[str, Any] = {}
     for key, cost in draw(st.permutations(sorted(costs.items()))):
-        gap, quote = draw(_blanks), draw(_quotes)
-        number = draw(st.sampled_from([cost, cost + "0", cost.removeprefix("0") or "0"]))
-        price = f"{draw(_blanks)}{quote}{draw(st.sampled_from(sorted(COST_NAMES)))}{quote}{gap}:{gap}{number}"
-        tail = draw(st.sampled_from(["", ","])) + gap
+        price = {draw(st.sampled_from(COST_NAMES)): Decimal(cost)}
         if draw(st.booleans()):
-            entries.append(f"{gap}{quote}{key}{quote}:{gap}{{{price}{tail}}}{gap}")
+            entries[key] = price
         else:
-            entries.append(f"{gap}x{len(entries)}: {{ key:{gap}'{key}',{price}{tail}}}{gap}")
-    return f"export const R ={draw(_blanks)}{{{','.join(entries)}}};"
+            entries[f"x{len(entries)}"] = {draw(st.sampled_from(["key", "runType", "id"])): key, **price}
+    return {"R": entries if draw(st.booleans()) else {"inner": [entries]}}
 
 
-@given(source=layouts(OURS))
-def test_layout_never_makes_a_difference(source: str) -> None:
-    assert differences(source) == []
+@given(exports=layouts(OURS))
+def test_layout_never_makes_a_difference(exports: JsonValue) -> None:
+    assert differences(exports) == []
 
 
 _some_key = st.sampled_from(sorted(OURS))
@@ -262,40 +338,29 @@ def test_a_key_that_is_added_is_the_one_difference(data: st.DataObject, key: str
 def test_a_cost_is_a_difference_exactly_when_the_amounts_differ(key: str, cents: int) -> None:
     cost = Decimal(cents) / 100
 
-    found = differences(as_module(OURS | {key: str(cost)}))
+    found = differences({"R": in_euros(OURS | {key: str(cost)})})
 
     assert found == (
-        [] if cost == Decimal(OURS[key]) else [f"different cost: {key} costs {cost} there, {OURS[key]} here"]
+        [] if cost == Decimal(OURS[key]) else [f"different cost: {key} costs {cost:.2f} there, {OURS[key]} here"]
     )
 
 
-_fragments = st.sampled_from(
-    [
-        *"{}[]():,'\"`\n\\_.-é\0",
-        "//",
-        "/*",
-        "*/",
-        "cost",
-        "key",
-        "CODE_REVIEW",
-        "'CODE_REVIEW'",
-        "0.12",
-        "1e5",
-    ]
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.decimals(allow_nan=False) | _some_key,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*COST_NAMES, "key"]) | _some_key | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=20,
 )
 
 
-@given(source=st.lists(_fragments | st.text(max_size=5), max_size=60).map("".join))
-def test_any_text_is_either_read_or_refused_with_a_reason(source: str) -> None:
+@given(exports=_json)
+def test_any_exports_are_either_understood_or_refused_with_a_reason(exports: Any) -> None:
     try:
-        costs = parse_costs(source, RUN_TYPES)
+        costs = find_costs(exports, RUN_TYPES)
     except UnreadableTypeScriptError as refusal:
         assert str(refusal)  # noqa: PT017 (both outcomes are lawful)
     else:
         assert costs
-
-
-def test_what_is_rendered_reads_back_as_the_registry() -> None:
-    costs = parse_costs(render_typescript(RUN_TYPES), RUN_TYPES)
-
-    assert costs == {key: (entry.cost_eur,) for key, entry in RUN_TYPES.items()}
+        assert compare_costs(costs, RUN_TYPES)

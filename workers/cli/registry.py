@@ -19,10 +19,11 @@ from shared.registry import (
     registry_facts,
     render_system_prompt,
 )
-from workers.cli._registry_ts import (
+from workers.cli._typescript import (
     UnreadableTypeScriptError,
     compare_costs,
-    parse_costs,
+    evaluate,
+    find_costs,
     render_typescript,
 )
 from workers.cli.context import AsJson, print_json
@@ -101,12 +102,13 @@ def export(
 def check(
     file: Annotated[Path, typer.Argument(help="TypeScript file that holds run types and costs.")],
 ) -> None:
-    """Compare the keys and costs of a TypeScript file with ours.
+    """Compare the keys and costs that a TypeScript file exports with ours.
 
+    Deno evaluates the file, without any permission.
     Exit code: 0 equal, 1 different (each difference on a line of its own), 2 unreadable file.
     """
     try:
-        theirs = parse_costs(file.read_text(encoding="utf-8-sig"), RUN_TYPES)
+        theirs = find_costs(evaluate(file), RUN_TYPES)
     except OSError as error:
         raise _refuse(file, (error.strerror or str(error)).lower()) from error
     except UnicodeDecodeError as error:
