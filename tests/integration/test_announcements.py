@@ -27,7 +27,7 @@ APPROVAL = {
 }
 
 
-class Stranger:
+class Listener:
     """Somebody who has the page's key and no account, on the channel that the pages listen to."""
 
     def __init__(self) -> None:
@@ -46,57 +46,57 @@ class Stranger:
 
 
 @asynccontextmanager
-async def listening(hq: Hq) -> AsyncIterator[Stranger]:
-    stranger = Stranger()
+async def listening(hq: Hq) -> AsyncIterator[Listener]:
+    listener = Listener()
     async with httpx.AsyncClient() as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
         client = await acreate_client(hq.stack.url, hq.stack.anon_key, options)
         channel = client.channel("hq-notifications")
-        channel.on_broadcast("*", stranger.hear)
+        channel.on_broadcast("*", listener.hear)
         await channel.subscribe()
         assert channel.is_joined
         try:
-            yield stranger
+            yield listener
         finally:
             await client.remove_all_channels()
             await client.realtime.close()
 
 
-async def test_a_stranger_hears_constants_and_each_once(hq: Hq) -> None:
+async def test_an_untrusted_listener_hears_constants_and_each_once(hq: Hq) -> None:
     for _ in range(2):
         await hq.worker(SWEEP_SECONDS=0.2)
-    async with listening(hq) as stranger:
+    async with listening(hq) as listener:
         await hq.settled(hq.ask(platform_key="nearvity"))
-        assert await stranger.next() == COMPLETED
+        assert await listener.next() == COMPLETED
 
         await hq.vendors.script("openai", {"status": 402}, repeat=True)
         await hq.settled(hq.ask(platform_key="nearvity"))
-        assert await stranger.next() == FAILED
+        assert await listener.next() == FAILED
 
         hq.rows("select hq.announce('budget:2026-11', 'budget_reached')")
-        assert await stranger.next() == BUDGET
+        assert await listener.next() == BUDGET
         hq.rows("select hq.announce('action:1', 'approval_required')")
-        assert await stranger.next() == APPROVAL
+        assert await listener.next() == APPROVAL
 
         await hq.until("select from hq.announcements having every(sent_at is not null)")
-        await stranger.silence(2.5)
+        await listener.silence(2.5)
 
 
 async def test_a_newer_key_announces_too(hq: Hq) -> None:
     await hq.worker(SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
-    async with listening(hq) as stranger:
+    async with listening(hq) as listener:
         await hq.settled(hq.ask())
 
-        assert await stranger.next() == COMPLETED
+        assert await listener.next() == COMPLETED
 
 
 async def test_what_a_killed_worker_had_taken_another_one_says(hq: Hq) -> None:
     hq.rows("select hq.announce('action:1', 'approval_required')")
     hq.rows("select * from public.take_hq_announcements('{}', 10, 1)")
-    async with listening(hq) as stranger:
+    async with listening(hq) as listener:
         await hq.worker(SWEEP_SECONDS=0.2)
 
-        assert await stranger.next() == APPROVAL
+        assert await listener.next() == APPROVAL
 
 
 async def test_no_worker_is_on_the_public_channel(hq: Hq) -> None:
@@ -114,7 +114,7 @@ async def test_no_worker_is_on_the_public_channel(hq: Hq) -> None:
 async def test_a_realtime_that_hangs_slows_no_run_and_loses_no_alert(hq: Hq) -> None:
     service = await hq.service()
     owner = hq.stack.sign_in()
-    async with listening(hq) as stranger:
+    async with listening(hq) as listener:
         realtime = hq.stack._processes._children["realtime"]
         realtime.send_signal(signal.SIGSTOP)
         try:
@@ -129,8 +129,8 @@ async def test_a_realtime_that_hangs_slows_no_run_and_loses_no_alert(hq: Hq) -> 
         finally:
             realtime.send_signal(signal.SIGCONT)
 
-        heard = await stranger.next()
+        heard = await listener.next()
         assert heard in (FAILED, COMPLETED)
         hq.rows("update hq.announcements set taken_until = now() where sent_at is null returning 1")
         while heard != FAILED:
-            heard = await stranger.next()
+            heard = await listener.next()

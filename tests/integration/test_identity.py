@@ -51,7 +51,7 @@ def _sign(kid: str | None = None, **claims: Any) -> str:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-async def test_both_kinds_of_token_tell_who_is_calling(hq: Hq, identity: SupabaseIdentity, legacy: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_both_kinds_of_token_identify_the_caller(hq: Hq, identity: SupabaseIdentity, legacy: bool) -> None:  # noqa: FBT001 - a parameter
     tokens = [hq.stack.mint_token(sub=str(person), legacy=legacy) for person in (OWNER, VIEWER)]
 
     owner, viewer = [await identity.identify(token) for token in tokens]
@@ -90,7 +90,7 @@ NOBODYS: dict[str, Callable[[Hq], str]] = {
     "a foreign secret": lambda _: jwt.encode(
         {"sub": str(OWNER), "role": "authenticated", "exp": int(time.time()) + 60}, "x" * 40, "HS256"
     ),
-    "a stranger's, shared secret": lambda hq: hq.stack.mint_token(
+    "an unknown user's, shared secret": lambda hq: hq.stack.mint_token(
         sub="00000000-0000-4000-8000-00000000dead", legacy=True
     ),
 }
@@ -183,7 +183,7 @@ async def test_only_so_many_verifications_are_kept(hq: Hq, identity: SupabaseIde
     assert len(identity._kept) == 30
 
 
-async def test_while_the_database_is_away_nobody_is_called_a_stranger(hq: Hq, identity: SupabaseIdentity) -> None:
+async def test_while_the_database_is_away_nobody_is_called_unauthenticated(hq: Hq, identity: SupabaseIdentity) -> None:
     hq.stack.stop_postgrest()
     with pytest.raises(BackendUnavailable):
         await identity.identify(hq.stack.mint_token(sub=str(OWNER)))
@@ -193,8 +193,10 @@ async def test_while_the_database_is_away_nobody_is_called_a_stranger(hq: Hq, id
 
 
 @pytest.mark.parametrize("fault", ["silence", "500", "503", "429"])
-async def test_while_auth_is_away_nobody_is_called_a_stranger(hq: Hq, identity: SupabaseIdentity, fault: str) -> None:
-    """A page that is told 401 sends the president back to the sign-in form."""
+async def test_while_auth_is_away_nobody_is_called_unauthenticated(
+    hq: Hq, identity: SupabaseIdentity, fault: str
+) -> None:
+    """A page that is answered 401 sends the president back to the sign-in form."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if fault == "silence":

@@ -83,7 +83,7 @@ async def test_urgent_runs_go_first(hq: Hq) -> None:
 
 
 async def test_migrations_apply_while_workers_run(hq: Hq) -> None:
-    """Every function is defined anew, time and again, under workers that call them."""
+    """Every function is defined again and again, under workers that call them."""
     await hq.vendors.script("openai", {"delay_ms": 50}, repeat=True)
     asked = [hq.ask() for _ in range(60)]
     await hq.worker(WORKER_CONCURRENCY=4)
@@ -104,8 +104,8 @@ async def test_migrations_apply_while_workers_run(hq: Hq) -> None:
 
 def test_the_command_is_there_under_both_of_its_names() -> None:
     for command in ([Path(sys.executable).with_name("emocare")], [sys.executable, "-m", "workers"]):
-        told = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True, cwd=PROJECT)
-        assert told.stdout
+        printed = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True, cwd=PROJECT)
+        assert printed.stdout
 
 
 def most_at_once(hq: Hq, run_type: str | None = None) -> int:

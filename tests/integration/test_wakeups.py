@@ -94,7 +94,7 @@ async def test_a_pending_row_and_a_cancelled_one_call_for_what_they_need(hq: Hq)
 
 
 async def test_a_callback_that_raises_does_not_silence_the_next(hq: Hq) -> None:
-    """In the client library, an exception ends the listener, and it tells nobody."""
+    """In the client library, an exception ends the listener, and nobody is notified."""
     listener = Listener()
     async with watching(hq, listener, REALTIME_ECHO_SECONDS=60) as wakeups:
         await is_live(wakeups)
@@ -167,7 +167,7 @@ async def test_a_table_that_is_not_published_is_never_taken_for_heard(hq: Hq) ->
         await is_live(wakeups)
 
 
-async def test_a_table_that_is_read_anew_is_looked_at(hq: Hq) -> None:
+async def test_a_table_that_is_read_again_is_looked_at(hq: Hq) -> None:
     """When PostgreSQL restarts, the socket may live on: what was inserted before the server reads again is silent."""
     listener = Listener()
     async with watching(hq, listener, REALTIME_ECHO_SECONDS=60) as wakeups:

@@ -125,14 +125,14 @@ async def _refusal(hq: Hq, **settings: object) -> dict[str, Any]:
     return body
 
 
-async def test_without_a_key_the_screen_is_told_so_and_sees_no_figure(hq: Hq) -> None:
+async def test_without_a_key_the_screen_says_so_and_shows_no_figure(hq: Hq) -> None:
     body = await _refusal(hq, STRIPE_SECRET_KEY="")
 
     assert body["error_code"] == "source_not_configured"
     assert "STRIPE_SECRET_KEY" in body["error"]
 
 
-async def test_when_stripe_was_never_read_its_silence_is_told(hq: Hq) -> None:
+async def test_when_stripe_was_never_read_its_silence_is_reported(hq: Hq) -> None:
     await hq.vendors.script("stripe", {"status": 500}, repeat=True)
 
     assert (await _refusal(hq))["error_code"] == "source_unavailable"

@@ -13,20 +13,22 @@ from typing import Any
 import httpx
 import pytest
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
+from support.clock import ManualClock
 
 from shared.runs import RunStatus
 from workers.backend.announcements import TOPIC, RealtimeAnnouncer
-from workers.clock import SystemClock
 
 WORKERS = Path(__file__).parents[2] / "workers"
-PAUSE = 0.05
+PAUSE = timedelta(seconds=1)
+LONG = timedelta(minutes=1)
 ALERT = {"event": "alert", "payload": {"message": "Une exécution a échoué.", "urgency": "high"}}
 
 
 class Project:
-    """Realtime and the outbox, as told by the test."""
+    """Realtime and the outbox, as the test sets them."""
 
     def __init__(self) -> None:
+        self.clock = ManualClock()
         self.waiting: list[dict[str, Any]] = []
         self.said: list[str] = []
         self.takes = 0
@@ -45,7 +47,7 @@ class Project:
             taken, self.waiting = self.waiting, []
             return httpx.Response(200, json=taken, request=request)
         assert request.url.path == "/realtime/v1/api/broadcast"
-        self.posts.append((asyncio.get_running_loop().time(), body["messages"]))
+        self.posts.append((self.clock.monotonic(), body["messages"]))
         if self.hangs:
             await asyncio.Event().wait()
         return httpx.Response(self.status, request=request)
@@ -56,7 +58,7 @@ class Project:
 
 
 @asynccontextmanager
-async def announcing(project: Project, *, look_every: float = 60) -> AsyncIterator[RealtimeAnnouncer]:
+async def announcing(project: Project, *, look_every: timedelta = LONG) -> AsyncIterator[RealtimeAnnouncer]:
     transport = httpx.MockTransport(project.answer)
     async with (
         httpx.AsyncClient(transport=transport) as rest,
@@ -65,13 +67,7 @@ async def announcing(project: Project, *, look_every: float = 60) -> AsyncIterat
         client: AsyncClient = await acreate_client(
             "http://project", "a.b.c", AsyncClientOptions(httpx_client=rest, auto_refresh_token=False)
         )
-        announcer = RealtimeAnnouncer(
-            client,
-            http,
-            clock=SystemClock(),
-            look_every=timedelta(seconds=look_every),
-            pause=timedelta(seconds=PAUSE),
-        )
+        announcer = RealtimeAnnouncer(client, http, clock=project.clock, look_every=look_every, pause=PAUSE)
         running = asyncio.create_task(announcer.run())
         try:
             yield announcer
@@ -80,23 +76,17 @@ async def announcing(project: Project, *, look_every: float = 60) -> AsyncIterat
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def until(condition: Any, within: float = 2) -> None:
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what happens sets no event
-            await asyncio.sleep(0.005)
-
-
 async def test_many_ends_are_one_word_each_type_and_one_request_each_pause() -> None:
     project = Project()
     async with announcing(project) as announcer:
         for n in range(60):
             announcer.note_end("CODE_REVIEW" if n % 2 else "SEO_AUDIT", RunStatus.COMPLETED)
-            await asyncio.sleep(0.002)
-        await until(lambda: len(project.posts) >= 2)
-        await asyncio.sleep(2 * PAUSE)
+            await project.clock.advance(PAUSE / 25)
+        await project.clock.advance(2 * PAUSE)
 
     moments = [moment for moment, _ in project.posts]
-    assert all(later - earlier >= 0.9 * PAUSE for earlier, later in pairwise(moments))
+    assert len(moments) >= 2
+    assert all(later - earlier >= PAUSE.total_seconds() for earlier, later in pairwise(moments))
     for _, messages in project.posts:
         assert messages in (
             [_completed("CODE_REVIEW"), _completed("SEO_AUDIT")],
@@ -122,7 +112,7 @@ async def test_nothing_is_said_of_other_ends_nor_of_foreign_types(run_type: str,
     project = Project()
     async with announcing(project) as announcer:
         announcer.note_end(run_type, status)
-        await asyncio.sleep(3 * PAUSE)
+        await project.clock.advance(3 * PAUSE)
 
     assert not project.posts
 
@@ -130,10 +120,11 @@ async def test_nothing_is_said_of_other_ends_nor_of_foreign_types(run_type: str,
 async def test_a_failure_is_fetched_at_once_said_and_acknowledged() -> None:
     project = Project()
     async with announcing(project) as announcer:
-        await until(lambda: project.takes == 1)
+        await project.clock.advance(PAUSE)
+        assert project.takes == 1
         project.waiting = [{"key": "a"} | ALERT, {"key": "b"} | ALERT]
         announcer.note_end("CODE_REVIEW", RunStatus.FAILED)
-        await until(lambda: project.said)
+        await project.clock.advance(PAUSE)
 
     assert project.messages == [{"topic": TOPIC, "private": False} | ALERT]
     assert project.said == ["a", "b"]
@@ -144,8 +135,9 @@ async def test_what_nobody_took_is_not_acknowledged() -> None:
     project.waiting = [{"key": "a"} | ALERT]
     project.status = 503
     async with announcing(project, look_every=PAUSE):
-        await until(lambda: project.takes >= 3)
+        await project.clock.advance(3 * PAUSE)
 
+    assert project.takes >= 3
     assert len(project.posts) == 1
     assert project.said == []
 
@@ -154,12 +146,14 @@ async def test_an_acknowledgement_outlives_a_database_that_is_away() -> None:
     project = Project()
     project.waiting = [{"key": "a"} | ALERT]
     async with announcing(project, look_every=PAUSE):
-        await until(lambda: project.posts)
+        await project.clock.settle()
+        assert project.posts
         project.database_is_away = True
         takes = project.takes
-        await until(lambda: project.takes > takes + 1)
+        await project.clock.advance(3 * PAUSE)
+        assert project.takes > takes + 1
         project.database_is_away = False
-        await until(lambda: project.said)
+        await project.clock.advance(PAUSE)
 
     assert project.said == ["a"]
     assert len(project.posts) == 1
@@ -170,7 +164,8 @@ async def test_while_realtime_hangs_nobody_waits_and_nothing_piles_up() -> None:
     project.hangs = True
     async with announcing(project) as announcer:
         announcer.note_end("CODE_REVIEW", RunStatus.COMPLETED)
-        await until(lambda: project.posts)
+        await project.clock.settle()
+        assert project.posts
         for _ in range(10_000):
             announcer.note_end("CODE_REVIEW", RunStatus.COMPLETED)
 
@@ -179,7 +174,7 @@ async def test_while_realtime_hangs_nobody_waits_and_nothing_piles_up() -> None:
 
 
 def test_one_module_names_the_public_channel_and_it_opens_no_channel() -> None:
-    """What is said there can be forged by anybody: whoever listened would believe a stranger."""
+    """What is said there can be forged by anybody: whoever listened would believe anybody."""
     naming = [path for path in WORKERS.rglob("*.py") if TOPIC in path.read_text()]
     (announcer,) = naming
     calls = {

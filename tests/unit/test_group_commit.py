@@ -9,7 +9,7 @@ from workers.backend.group_commit import GroupCommit
 
 
 class Wire:
-    """Receives groups; holds the first answer back until told."""
+    """Receives groups; holds the first answer back until the test lets it go."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []

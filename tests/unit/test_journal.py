@@ -1,4 +1,4 @@
-"""The journal tells the screens what happened, and nobody a secret."""
+"""The journal shows the screens what happened, and nobody a secret."""
 
 import json
 from typing import Any
@@ -30,16 +30,16 @@ async def _call_of(message: str, metadata: dict[str, object]) -> dict[str, Any]:
 
 
 async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
-    told: dict[str, object] = (await _call_of("autopilot.decision", metadata))["p_metadata"]
-    return told
+    sent: dict[str, object] = (await _call_of("autopilot.decision", metadata))["p_metadata"]
+    return sent
 
 
 @given(secrets)
 async def test_no_secret_is_written_to_the_journal(secret: str) -> None:
-    told = await _what_is_sent({"reasoning": f"as {secret} said", "jobs_to_run": [secret], "run_type": "SEO_AUDIT"})
+    sent = await _what_is_sent({"reasoning": f"as {secret} said", "jobs_to_run": [secret], "run_type": "SEO_AUDIT"})
 
-    assert secret not in json.dumps(told)
-    assert told["run_type"] == "SEO_AUDIT"
+    assert secret not in json.dumps(sent)
+    assert sent["run_type"] == "SEO_AUDIT"
 
 
 async def test_what_is_no_secret_is_written_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""Whatever keys a stranger's tokens name, the auth server is asked for the real ones once in a while."""
+"""Whatever keys an untrusted caller's tokens name, the auth server is asked for the real ones once in a while."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What goes to the database can be held by it, whatever strangers wrote."""
+"""What goes to the database can be held by it, whatever untrusted callers wrote."""
 
 import json
 

@@ -88,10 +88,9 @@ def test_how_long_it_takes_decides_too(milliseconds: int, status: str) -> None:
     assert probe._judge(200, milliseconds)[0] == status
 
 
-async def test_a_site_that_does_not_answer_is_given_up(
-    sites: SiteProbe, vendors: VendorsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(probe, "DEADLINE", timedelta(seconds=0.2))
+async def test_a_site_that_does_not_answer_is_given_up(vendors: VendorsClient, http: httpx.AsyncClient) -> None:
+    urls = {"nearvity": f"{vendors.base_url}/sites/nearvity"}
+    sites = SiteProbe(http, urls, clock=SystemClock(), deadline=timedelta(seconds=0.2))
     await vendors.script("sites", {"delay_ms": 5_000})
 
     check = await look(sites)

@@ -62,20 +62,20 @@ def test_postgrest_has_no_exception_that_we_do_not_know() -> None:
     "error", [error for error in FOREIGN if error in LOST or issubclass(error, httpx.TransportError)]
 )
 def test_a_broken_connection_is_worth_repeating(error: type[Exception]) -> None:
-    told = translate(make(error))
+    ours = translate(make(error))
 
-    assert isinstance(told, errors.BackendUnavailable)
-    assert error.__name__ in str(told)
+    assert isinstance(ours, errors.BackendUnavailable)
+    assert error.__name__ in str(ours)
 
 
 def test_an_answer_in_another_shape_is_a_refusal_that_shows_nothing_of_it() -> None:
     with pytest.raises(ValidationError) as raised:
         _Shape.model_validate({"number": "sk-secret"})
 
-    told = translate(raised.value)
+    ours = translate(raised.value)
 
-    assert isinstance(told, errors.BackendRejected)
-    assert "sk-secret" not in str(told)
+    assert isinstance(ours, errors.BackendRejected)
+    assert "sk-secret" not in str(ours)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_an_answer_in_another_shape_is_a_refusal_that_shows_nothing_of_it() -> N
     ],
 )
 def test_what_our_sql_refuses_keeps_its_french_sentence(code: str, kind: type[errors.WorkersError]) -> None:
-    told = translate(api_error(code, "La plateforme n'est pas connue.", hint="select key from hq.platforms"))
+    ours = translate(api_error(code, "La plateforme n'est pas connue.", hint="select key from hq.platforms"))
 
-    assert type(told) is kind
-    assert told.sentence == "La plateforme n'est pas connue."
-    assert "select key from hq.platforms" in str(told)
+    assert type(ours) is kind
+    assert ours.sentence == "La plateforme n'est pas connue."
+    assert "select key from hq.platforms" in str(ours)
 
 
 @pytest.mark.parametrize(
@@ -132,22 +132,22 @@ def test_a_missing_function_names_the_command_that_brings_it(code: str) -> None:
 
 
 def test_a_missing_function_is_not_answered_with_the_name_of_another() -> None:
-    told = translate(api_error("PGRST202", "Could not find it.", hint="Perhaps you meant insert_hq_run"))
+    ours = translate(api_error("PGRST202", "Could not find it.", hint="Perhaps you meant insert_hq_run"))
 
-    assert "insert_hq_run" not in str(told)
-    assert "no such function" in str(told)
+    assert "insert_hq_run" not in str(ours)
+    assert "no such function" in str(ours)
 
 
-def test_a_public_key_is_told_from_a_missing_function() -> None:
+def test_a_public_key_is_distinguished_from_a_missing_function() -> None:
     assert "SUPABASE_SERVICE_ROLE_KEY" in str(translate(api_error("42501")))
 
 
 @pytest.mark.parametrize("answer", [{"error": "not found"}, {"message": "no Route matched"}, {"code": "404"}])
 def test_an_address_that_is_not_a_project_names_the_variable(answer: dict[str, str]) -> None:
-    told = str(translate(APIError(answer)))
+    message = str(translate(APIError(answer)))
 
-    assert "Check SUPABASE_URL" in told
-    assert "  " not in told
+    assert "Check SUPABASE_URL" in message
+    assert "  " not in message
 
 
 def test_what_is_ours_already_passes_as_it_is() -> None:

@@ -1,7 +1,7 @@
-"""What the open pages are told while they are open, on a public channel of Realtime.
+"""Broadcasts to the pages that are open, on a public channel of Realtime.
 
-Anybody who has the page's key can read that channel, and forge what is said there: so only constants and run types are
-said, and no worker ever listens. Sending needs no socket: it is one request for any number of messages, where the
+Anybody who has the page's key can read that channel, and forge its messages: so only constants and run types
+are sent, and no worker ever listens. Sending needs no socket: it is one request for any number of messages, where the
 official client would open a connection for each.
 """
 
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 TOPIC: Final = "hq-notifications"
 
 _PAUSE: Final = timedelta(seconds=1)
-_PATIENCE: Final = timedelta(seconds=5)
-# Longer than it takes to say them; what is not said by then is taken again, here or by another worker.
+_TIMEOUT: Final = timedelta(seconds=5)
+# Longer than it takes to send them; what is not sent by then is taken again, here or by another worker.
 _TAKEN_FOR: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 200
 
@@ -48,17 +48,17 @@ async def open_announcer(
         cookies=refuse_cookies(),
         base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
         headers={"apikey": key, "authorization": f"Bearer {key}"},
-        timeout=_PATIENCE.total_seconds(),
+        timeout=_TIMEOUT.total_seconds(),
         event_hooks={"response": [refuse_bad_status]},
     ) as http:
         yield RealtimeAnnouncer(client, http, clock=clock, look_every=look_every)
 
 
 class RealtimeAnnouncer:
-    """Says which types of run were completed, and what the database wants said.
+    """Broadcasts which types of run were completed, and the announcements that the database holds.
 
-    Completed runs are hints, kept in memory and said once or never. What must not be lost waits in
-    ``hq.announcements`` and is said at least once.
+    Completed runs are hints, kept in memory and sent once or never. What must not be lost waits in
+    ``hq.announcements`` and is sent at least once.
     Cost: at most one broadcast a second; one call of the database now and then, none for a completed run.
     Concurrency: one ``run`` at a time.
     """
@@ -80,7 +80,7 @@ class RealtimeAnnouncer:
         self._wanted = asyncio.Event()
         # By type, however many runs: the registry is their bound.
         self._completed: set[str] = set()
-        self._said: list[str] = []
+        self._sent: list[str] = []
         self._look_at = 0.0
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
@@ -112,22 +112,22 @@ class RealtimeAnnouncer:
             message = _message(announcement.event, announcement.payload)
             if message not in messages:  # ten failures of one minute are one alert
                 messages.append(message)
-        if messages and await self._say(messages) and taken:
-            self._said = [announcement.key for announcement in taken]
+        if messages and await self._broadcast(messages) and taken:
+            self._sent = [announcement.key for announcement in taken]
             self._look_at = self._clock.monotonic()
 
     async def _take(self) -> Sequence[Announcement]:
         self._look_at = self._clock.monotonic() + self._look_every
-        params = {"p_said": self._said, "p_limit": _AT_ONCE, "p_lease_seconds": _TAKEN_FOR.total_seconds()}
+        params = {"p_said": self._sent, "p_limit": _AT_ONCE, "p_lease_seconds": _TAKEN_FOR.total_seconds()}
         try:
             taken = await call(self._client, "take_hq_announcements", params, _ANNOUNCEMENTS)
         except BackendError as error:
             log.warning("backend.failed", call="take_hq_announcements", error_code=error.code, error_message=str(error))
             return []
-        self._said = []
+        self._sent = []
         return taken
 
-    async def _say(self, messages: Sequence[JsonValue]) -> bool:
+    async def _broadcast(self, messages: Sequence[JsonValue]) -> bool:
         try:
             with translated("broadcast"):
                 answer = await self._http.post("api/broadcast", json={"messages": list(messages)})

@@ -85,9 +85,9 @@ class SupabaseIdentity:
         self._kept: OrderedDict[bytes, SharedRead[_Verified]] = OrderedDict()
 
     async def identify(self, token: str) -> Caller:
-        """Tell whose token this is, as it was at most 30 s ago.
+        """Return whose token this is, as it was at most 30 s ago.
 
-        Raises: Unauthenticated for whatever is no valid token of a user, BackendError when nobody could tell.
+        Raises: Unauthenticated for whatever is no valid token of a user, BackendError when it could not be verified.
         """
         if not token.isascii() or not 0 < len(token) <= _TOKEN_CHARS:
             raise Unauthenticated("The token is none.")

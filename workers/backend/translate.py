@@ -69,7 +69,7 @@ def _sqlstate(response: httpx.Response) -> str | None:
     except ValueError:
         return None
     code = body.get("code") if isinstance(body, dict) else None
-    # PostgREST's own refusals of a token are told by the status alone.
+    # PostgREST's own refusals of a token are known by the status alone.
     is_sqlstate = isinstance(code, str) and _CODE.fullmatch(code) and not code.startswith("PGRST3")
     return code if is_sqlstate else None
 
@@ -115,5 +115,5 @@ def refusal(what: str, code: str, message: str) -> errors.BackendError:
         return errors.BackendUnavailable(f"{what}: {code} {message}")
     if code == "PGRST202":  # it goes on to propose another function, whose name looks like this one's
         message = "the database has no such function"
-    told = " ".join(part for part in (code, message) if part)
-    return errors.BackendRejected(" ".join(part for part in (f"{what}: {told}.", _REMEDIES.get(code)) if part))
+    refused = " ".join(part for part in (code, message) if part)
+    return errors.BackendRejected(" ".join(part for part in (f"{what}: {refused}.", _REMEDIES.get(code)) if part))

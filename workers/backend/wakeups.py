@@ -81,7 +81,7 @@ class RealtimeWakeups:
         look(None)  # what was inserted while nobody listened
         await subscription.wait_until_fed(self._settings.subscribe_timeout)
         self.state = WakeupState.LIVE
-        check_leases()  # the heartbeat tells of it
+        check_leases()  # renews at once, so that the heartbeat shows the new state
         log.info("realtime.subscribed")
 
     async def _stay_live(self, subscription: "_Subscription") -> None:
@@ -91,11 +91,11 @@ class RealtimeWakeups:
             # After a missing echo there is no time to lose.
             if await subscription.wait_for_fault(timedelta(0) if missed else self._settings.echo_every):
                 return
-            missed = 0 if await subscription.echo(_echo_patience(self._settings.echo_every)) else missed + 1
+            missed = 0 if await subscription.echo(_echo_timeout(self._settings.echo_every)) else missed + 1
         subscription.fault_reason = f"{missed} echoes missing"
 
 
-def _echo_patience(interval: timedelta) -> timedelta:
+def _echo_timeout(interval: timedelta) -> timedelta:
     return min(interval, timedelta(seconds=5))
 
 
@@ -183,14 +183,14 @@ class _Subscription:
             self._fail("the listener is dead")
         return self._fault.is_set()
 
-    async def echo(self, patience: timedelta) -> bool:
-        """Broadcast a nonce to oneself; tell whether it came back. Heartbeat replies never reach a callback."""
+    async def echo(self, within: timedelta) -> bool:
+        """Broadcast a nonce to oneself; return whether it came back. Heartbeat replies never reach a callback."""
         if self._channel is None:
             return False
         self._nonce = uuid4().hex
         self._echoed = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(patience.total_seconds()):
+            async with asyncio.timeout(within.total_seconds()):
                 await self._channel.send_broadcast("echo", {"nonce": self._nonce})
                 await self._echoed
         except TimeoutError:
@@ -211,7 +211,7 @@ class _Subscription:
         self._fed_or_fault.set()
 
     def _is_listening(self) -> bool:
-        # The library tells nobody that its listener died; its task is the only witness.
+        # The library reports to nobody that its listener died; its task is the only witness.
         task = self._client._listen_task  # noqa: SLF001
         return task is not None and not task.done() and self._channel is not None and self._channel.is_joined
 

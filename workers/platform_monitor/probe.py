@@ -1,4 +1,4 @@
-"""One look at a site: as cheap as the site allows, bounded in time and size, and only where it was told to look.
+"""One look at a site: as cheap as the site allows, bounded in time and size, and only at the sites that are configured.
 
 A redirect is followed only to a site that is configured itself, by the same scheme and port: a site that was taken
 over can therefore not make a worker call an address inside its own network.
@@ -23,7 +23,6 @@ _REDIRECTS: Final = 3
 Origin = tuple[str, str, int | None]
 
 _FAULTS: Final = {
-    outbound.Fault.TIMED_OUT: f"Le site n'a pas répondu en {DEADLINE.total_seconds():g} secondes.",
     outbound.Fault.UNREACHABLE: "Le site est injoignable.",
     outbound.Fault.INTERRUPTED: "Le site a coupé la connexion.",
 }
@@ -36,10 +35,13 @@ class SiteProbe:
     Cost: one request per site, more where HEAD is not answered well or a redirect is followed; no body is read.
     """
 
-    def __init__(self, http: httpx.AsyncClient, sites: Mapping[str, str], *, clock: Clock) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, sites: Mapping[str, str], *, clock: Clock, deadline: timedelta = DEADLINE
+    ) -> None:
         self._http = http
         self._sites = sites
         self._clock = clock
+        self._deadline = deadline
         self._origins = frozenset(origin for url in sites.values() for origin in _origins(httpx.URL(url)))
 
     @property
@@ -56,13 +58,13 @@ class SiteProbe:
     async def _check(self, key: str, url: str) -> SiteCheck:
         status_code = response_ms = None
         try:
-            async with asyncio.timeout(DEADLINE.total_seconds()):
+            async with asyncio.timeout(self._deadline.total_seconds()):
                 status_code, response_ms = await self._ask(url)
             status, reason = _judge(status_code, response_ms)
         except TimeoutError:
-            status, reason = "red", _FAULTS[outbound.Fault.TIMED_OUT]
+            status, reason = "red", self._explain(outbound.Fault.TIMED_OUT)
         except outbound.CallFailed as error:
-            status, reason = "red", _FAULTS.get(error.fault, _UNREADABLE)
+            status, reason = "red", self._explain(error.fault)
         return SiteCheck(
             platform_key=key,
             url=url,
@@ -72,6 +74,11 @@ class SiteProbe:
             reason=reason,
             checked_at=self._clock.now(),
         )
+
+    def _explain(self, fault: outbound.Fault) -> str:
+        if fault is outbound.Fault.TIMED_OUT:
+            return f"Le site n'a pas répondu en {self._deadline.total_seconds():g} secondes."
+        return _FAULTS.get(fault, _UNREADABLE)
 
     async def _ask(self, url: str) -> tuple[int, int]:
         """Follow the site to its answer; return the status and how long that answer took."""
@@ -100,7 +107,7 @@ class SiteProbe:
         return response if well else None
 
     async def _call(self, method: str, url: str) -> outbound.Response:
-        return await outbound.call(self._http, method, url, within=DEADLINE, max_bytes=0, follow_redirects=False)
+        return await outbound.call(self._http, method, url, within=self._deadline, max_bytes=0, follow_redirects=False)
 
     def _follow(self, url: str, response: outbound.Response) -> str | None:
         """Say where a redirect leads, if it is one that may be followed."""

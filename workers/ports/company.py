@@ -21,7 +21,9 @@ class FinanceSnapshot(FrozenModel):
     mrr: Decimal
     active_subscriptions: int
     churn_rate: Decimal = Field(description="Percent of the subscribers, over the thirty days that end there.")
-    figures: dict[str, JsonValue] | None = Field(default=None, description="All that was told, if it was measured.")
+    figures: dict[str, JsonValue] | None = Field(
+        default=None, description="All figures of that day, if it was measured."
+    )
 
 
 class FinanceHistory(Protocol):

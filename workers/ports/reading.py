@@ -113,7 +113,7 @@ class Source(Protocol):
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject; what of it could not be read comes back as a ``Gap``.
 
-        Raises: SourceError, BackendError where there is nothing at all to tell.
+        Raises: SourceError, BackendError where nothing at all could be read.
         """
 
 

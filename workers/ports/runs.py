@@ -37,7 +37,7 @@ class RunTicket(FrozenModel):
 
     @property
     def is_held(self) -> bool:
-        """Tell whether everything is paused, so that the run begins when somebody says so."""
+        """Return whether everything is paused, so that the run begins when somebody says so."""
         return self.reason.endswith(", paused")
 
 
@@ -58,7 +58,7 @@ class Acceptance(RunTicket):
 
 
 class EndedRun(FrozenModel):
-    """A run that has ended, as whoever waited for it is told."""
+    """A run that has ended, as it is published to whoever waited for it."""
 
     run_id: RunId
     run_type: str
@@ -87,7 +87,7 @@ class Launcher(Protocol):
 
 
 class Heartbeat(FrozenModel):
-    """What a worker tells of itself with each renewal."""
+    """What a worker reports of itself with each renewal."""
 
     version: str
     concurrency: int
@@ -105,7 +105,7 @@ class Rescue(FrozenModel):
 
     @property
     def did_nothing(self) -> bool:
-        """Tell whether all was well."""
+        """Return whether all was well."""
         return not (self.requeued or self.failed or self.adopted or self.dropped)
 
 
@@ -180,13 +180,13 @@ class RunStore(Protocol):
         """End an attempt. Raises: LeaseLost."""
 
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
-        """Renew leases and note that the worker lives."""
+        """Renew leases and record that the worker is alive."""
 
     async def leave(self) -> None:
-        """Note that the worker has stopped."""
+        """Record that the worker has stopped."""
 
     async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
-        """Hand runs back without counting an attempt, and note what they billed."""
+        """Hand runs back without counting an attempt, and record what they billed."""
 
     async def rescue(self) -> Rescue:
         """Put right what died or was changed by hand."""
@@ -203,7 +203,7 @@ class WakeupState(StrEnum):
 
 
 Look = Callable[[str | None], None]
-"""Told that work may wait: of the id of the row that was just inserted, or of nothing in particular."""
+"""Called when work may wait: with the id of the row that was just inserted, or with none."""
 
 
 class Wakeups(Protocol):
@@ -211,7 +211,7 @@ class Wakeups(Protocol):
 
     @property
     def state(self) -> WakeupState:
-        """Tell whether hints arrive."""
+        """Return whether hints arrive."""
 
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""

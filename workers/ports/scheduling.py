@@ -99,7 +99,7 @@ class DecisionStatus(StrEnum):
 
 
 class DecisionContext(FrozenModel):
-    """What one is told who asks to decide: the situation, or the decision that there is already."""
+    """The answer to whoever asks to decide: the situation, or the decision that there is already."""
 
     decision_id: int | None = None
     status: DecisionStatus = Field(validation_alias=AliasChoices("standing", "status"))

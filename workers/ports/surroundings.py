@@ -35,11 +35,11 @@ class Journal(Protocol):
     """Events of the business that the screens show, beside those that SQL writes with a run's state."""
 
     async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
-        """Write an event. A journal that cannot be written is told in the logs and stops nobody."""
+        """Write an event. A failure to write is logged and stops nobody."""
 
 
 class Announcement(FrozenModel):
-    """Something that the database wants said to the open pages: a constant."""
+    """A constant that the database has for the open pages."""
 
     key: str
     event: str
@@ -47,7 +47,7 @@ class Announcement(FrozenModel):
 
 
 class Announcer(Protocol):
-    """Tells the open pages what has happened. They are hints: a page that missed one shows the same a little later."""
+    """Notifies the open pages. These are hints: a page that missed one shows the same a little later."""
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
         """Take note of how an attempt has ended; waits for nobody."""
@@ -83,7 +83,7 @@ class Caller(FrozenModel):
 
 
 class Identity(Protocol):
-    """Tells who is calling."""
+    """Identifies callers."""
 
     async def identify(self, token: str) -> Caller:
-        """Verify a bearer token. Raises: Unauthenticated; BackendError when nobody could tell."""
+        """Verify a bearer token. Raises: Unauthenticated; BackendError when it could not be verified."""
