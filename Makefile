@@ -63,7 +63,7 @@ docs: setup ## Write docs/database.md again from the catalogue
 	$(BIN)/python -m devstack.describe
 
 .PHONY: bench
-bench: setup ## Measure what docs/benchmarks.md tells
+bench: setup ## Measure the figures of docs/benchmarks.md
 	$(BIN)/python -m bench
 
 .PHONY: lock

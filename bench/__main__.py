@@ -16,7 +16,7 @@ from bench.scenarios import SCENARIOS
 
 def main() -> int:
     """Run the scenarios named on the command line, or all."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what docs/benchmarks.md tells.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the figures of docs/benchmarks.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of: {', '.join(SCENARIOS)}")
     names = parser.parse_args().names or list(SCENARIOS)
     if unknown := set(names) - set(SCENARIOS):

@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from bench.figures import Figure, percentile, tell_ms
+from bench.figures import Figure, format_ms, percentile
 from bench.rig import open_rig
 
 _BRIEFS: Final = 12
@@ -36,9 +36,9 @@ async def collecting() -> list[Figure]:
     return [
         Figure(
             "collecting for the daily brief: 7 platforms, 22 calls of vendors",
-            f"{over:+.1f} % over the slowest call; {tell_ms(took)}",
+            f"{over:+.1f} % over the slowest call; {format_ms(took)}",
             "≤ +20 %",
-            f"one call alone: {tell_ms(alone)}; the first brief opens its connections",
+            f"one call alone: {format_ms(alone)}; the first brief opens its connections",
         )
     ]
 

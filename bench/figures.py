@@ -20,7 +20,7 @@ def percentile(samples: Sequence[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-def tell_ms(samples: Sequence[float]) -> str:
-    """Tell p50, p95 and the maximum of samples in seconds, as milliseconds."""
+def format_ms(samples: Sequence[float]) -> str:
+    """Format p50, p95 and the maximum of samples in seconds, as milliseconds."""
     p50, p95, worst = (1000 * percentile(samples, share) for share in (0.5, 0.95, 1.0))
     return f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, max {worst:.1f} ms (n = {len(samples)})"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from bench.figures import Figure, tell_ms
+from bench.figures import Figure, format_ms
 from bench.rig import Rig, open_rig
 
 _ROWS = int(os.environ.get("BENCH_LOGS", "5000000"))
@@ -40,18 +40,18 @@ async def retention() -> list[Figure]:
     return [
         Figure(
             f"purge of {_EXPIRED:,} of {_ROWS:,} logs",
-            f"each batch {tell_ms(batches)}",
+            f"each batch {format_ms(batches)}",
             "≤ 1 s each",
             f"2000 rows each, committed; {calls} call(s) of the procedure took {took:.0f} s for the rest",
         ),
-        Figure("writing a log meanwhile", tell_ms(waits), "≤ 100 ms", "100 a second"),
+        Figure("writing a log meanwhile", format_ms(waits), "≤ 100 ms", "100 a second"),
         Figure(
             "table and indexes before → after the purge and as many new logs",
             f"{before:.0f} → {after:.0f} MB",
             "bounded",
             "autovacuum at 2 %",
         ),
-        Figure(f"viewer's list, {len(_FILTERS)} filters, {_ROWS:,} logs", tell_ms(viewing), "-"),
+        Figure(f"viewer's list, {len(_FILTERS)} filters, {_ROWS:,} logs", format_ms(viewing), "-"),
     ]
 
 

@@ -32,7 +32,7 @@ PATIENCE = timedelta(minutes=5)
 
 
 class Rig:
-    """A running HQ, and how to look at it."""
+    """A running HQ, and how to query it."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack = stack
@@ -56,7 +56,7 @@ class Rig:
         return float(value)
 
     def queue_runs(self, count: int, run_type: str = "CODE_REVIEW") -> None:
-        """Ask for so many runs at once."""
+        """Request so many runs at once."""
         self.rows(
             "select count(r.run_id) from generate_series(1, %s) as n, lateral (select run_id from "
             "public.request_hq_run(%s, 'emotionscare', jsonb_build_object('n', n), p_force => true)) as r",
@@ -83,7 +83,7 @@ class Rig:
         return self._processes[-1]
 
     async def start_service(self, **settings: str) -> "tuple[Popen[bytes], str]":
-        """Start a worker with its HTTP face; return it and its address."""
+        """Start a worker with its HTTP API; return it and its address."""
         log = self.log_of(len(self._processes) + 1)
         given = {"HTTP_HOST": "127.0.0.1", "PORT": "0"} | settings
         process = start_worker(self.stack, log, given, command="serve")
@@ -104,7 +104,7 @@ class Rig:
         return [self.stack.mint_token(sub=str(row["user_id"])) for row in rows]
 
     def lift_limits(self, platforms: int) -> None:
-        """Let everybody ask as often as they like, about so many platforms more."""
+        """Lift the limit of requests per person, and add so many platforms."""
         (limit,) = self.rows("select pg_get_functiondef('hq.check_request_limit'::regproc) as text")
         lifted = str(limit["text"]).replace("30 <=", "1000000 <=")
         if lifted == limit["text"]:
@@ -117,7 +117,7 @@ class Rig:
         )
 
     def close(self) -> None:
-        """End what was started: a worker that is left behind would look for its stack for ever."""
+        """Stop what was started: a worker that is left behind would try to reach its stack for ever."""
         for process in self._processes:
             process.kill()
             process.wait()
@@ -144,10 +144,10 @@ def open_rig(*, tuning: Tuning | None = None) -> Iterator[Rig]:
 
 
 @contextlib.asynccontextmanager
-async def open_loop(
+async def open_worker(
     rig: Rig, execute: RunExecutor, *, settings: WorkerSettings, wakeups: Wakeups | None = None
 ) -> AsyncIterator[Worker]:
-    """Run the worker's loop in this process with another executor, until the block ends."""
+    """Run a worker in this process with another executor, until the block ends."""
     clock = SystemClock()
     stop = asyncio.Event()
     async with (

@@ -12,10 +12,10 @@ from typing import Any, Final
 import aiohttp
 
 from bench.collecting import collecting
-from bench.figures import Figure, percentile, tell_ms
+from bench.figures import Figure, format_ms, percentile
 from bench.kills import kill_storm
 from bench.retention import retention
-from bench.rig import memory_mb, open_loop, open_rig
+from bench.rig import memory_mb, open_rig, open_worker
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
 from shared.runs import Claim, Outcome, RunStatus, Settlement, StepRecord
@@ -70,7 +70,7 @@ async def noop_throughput() -> list[Figure]:
             rig.empty()
             rig.queue_runs(_NOOP_RUNS)
             started = time.monotonic()
-            async with open_loop(rig, _no_op, settings=WorkerSettings(concurrency=32), wakeups=Silence()):
+            async with open_worker(rig, _no_op, settings=WorkerSettings(concurrency=32), wakeups=Silence()):
                 await rig.until("select (count(*) = 0)::int from hq.run_queue")
             rates.append(_NOOP_RUNS / (time.monotonic() - started))
         completed = rig.number("select count(*) from hq.runs where status = 'completed'")
@@ -98,11 +98,11 @@ async def whole_run() -> list[Figure]:
     return [
         Figure(
             "claimed → settled, model of 0 ms, no external source (claim, platforms, model, settle)",
-            tell_ms([span["working"] for span in spans]),
+            format_ms([span["working"] for span in spans]),
             "p50 ≤ 12 ms for the whole answer by HTTP",
             "one caller; the stack polls its WAL every 50 ms, so the next line adds up to that",
         ),
-        Figure("row inserted → settled, the same runs", tell_ms([span["whole"] for span in spans]), "-"),
+        Figure("row inserted → settled, the same runs", format_ms([span["whole"] for span in spans]), "-"),
     ]
 
 
@@ -116,14 +116,14 @@ async def wakeup() -> list[Figure]:
             return await _no_op(claim, meter)
 
         wakeups = Silence()
-        async with open_loop(rig, note, settings=WorkerSettings(sweep_every=timedelta(hours=1)), wakeups=wakeups):
+        async with open_worker(rig, note, settings=WorkerSettings(sweep_every=timedelta(hours=1)), wakeups=wakeups):
             await asyncio.sleep(0.5)
             for number in range(1, 201):
                 rig.rows("insert into hq.runs (run_type) values ('CODE_REVIEW') returning id")
                 wakeups.hear()
                 while len(samples) < number:
                     await asyncio.sleep(0.001)
-    return [Figure("event received → claimed", tell_ms(samples), "p50 ≤ 10 ms", "one claim RPC through the gateway")]
+    return [Figure("event received → claimed", format_ms(samples), "p50 ≤ 10 ms", "one claim RPC through the gateway")]
 
 
 async def pickup_degraded() -> list[Figure]:
@@ -140,7 +140,7 @@ async def pickup_degraded() -> list[Figure]:
             row["wait"]
             for row in rig.rows("select extract(epoch from started_at - created_at)::float as wait from hq.runs")
         ]
-    return [Figure("row inserted → claimed, Realtime dead", tell_ms(waits), "≤ 5 s", "sweep of 3.5 s ± 15 %")]
+    return [Figure("row inserted → claimed, Realtime dead", format_ms(waits), "≤ 5 s", "sweep of 3.5 s ± 15 %")]
 
 
 async def memory_waiting() -> list[Figure]:
@@ -165,7 +165,7 @@ async def memory_waiting() -> list[Figure]:
             f"{waiting:.0f} MiB (idle {idle:.0f}, after {peak:.0f})",
             "≤ 200 MB",
         ),
-        Figure("the same runs, over the model's 20 s", tell_ms([t - 20 for t in took]), "no added latency"),
+        Figure("the same runs, over the model's 20 s", format_ms([t - 20 for t in took]), "no added latency"),
     ]
 
 
@@ -181,7 +181,7 @@ async def rescue() -> list[Figure]:
             rig.queue_runs(8, "REVENUE_FORECAST")
             await rig.until("select (count(*) = 8)::int from hq.run_queue where worker_id is not null")
             heir = rig.start_worker()
-            await asyncio.sleep(12)  # at least one renewal: the lease's age is then as in life
+            await asyncio.sleep(12)  # at least one renewal: the lease's age is then as in production
             killed = datetime.now(UTC)
             victim.send_signal(signal.SIGKILL)
             victim.wait()
@@ -259,7 +259,7 @@ async def http() -> list[Figure]:
             figures.append(
                 Figure(
                     f"executive-run by HTTP, {callers} caller(s), model of 0 ms, no external source",
-                    f"{settled / elapsed:.0f}/s, {tell_ms(took)}",
+                    f"{settled / elapsed:.0f}/s, {format_ms(took)}",
                     target,
                     f"{settled:.0f} distinct runs settled; callers, gateway and database on the same machine",
                 )

@@ -68,7 +68,7 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]
         except (ConfigurationError, psycopg.Error) as error:
             raise ServiceError(
                 f"the database in {stack.data_dir} cannot be brought up to date ({str(error).splitlines()[0]}). "
-                "If another version of this project made it, remove that folder and start anew."
+                "If another version of this project made it, remove that folder and start again."
             ) from error
         with serve_functions(stack, port=settle_port(worker_port)) as served:
             yield stack, served
@@ -89,7 +89,7 @@ def print_addresses(console: Console, stack: Stack, served: Served | None) -> No
         else "none; `emocare dev --dist DIR` serves a built one",
         "owner's login": f"{OWNER_EMAIL} / {OWNER_PASSWORD}",
         "functions": f"{functions}, served by "
-        + ("the relay" if served else f"whoever listens at http://{HOST}:{stack.functions_port}"),
+        + ("the relay" if served else f"what listens at http://{HOST}:{stack.functions_port}"),
         "worker": f"{served.url}/healthz" if served else None,
         "vendors": stack.vendors_url,
         "logs": stack.data_dir / "logs",
@@ -116,18 +116,18 @@ def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
 
 
 def watch(console: Console, served: Served | None, stopping: threading.Event) -> None:
-    """Wait until told to stop; say it if the worker or the relay dies meanwhile."""
-    remedies = {WORKER: "`emocare serve` in the other terminal replaces it", RELAY: "start anew"}
+    """Wait until a signal ends it; print a line if the worker or the relay dies meanwhile."""
+    remedies = {WORKER: "`emocare serve` in the other terminal replaces it", RELAY: "start again"}
     while not stopping.wait(_WATCH_SECONDS):
         if served is None:
             continue
         for name in served.find_dead():
-            told = f"[red]The {name} died[/]: {escape(str(served.log_of(name)))} says why; {remedies[name]}."
-            console.print(told, soft_wrap=True, highlight=False)
+            line = f"[red]The {name} died[/]: {escape(str(served.log_of(name)))} says why; {remedies[name]}."
+            console.print(line, soft_wrap=True, highlight=False)
 
 
 def main() -> int:
-    """Start, say where everything is, and stop at Ctrl-C."""
+    """Start, print where everything is, and stop at Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m devstack", description="Supabase on this machine.")
     parser.add_argument("--variant", choices=get_args(Variant), default="head", help="which HQ schema")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the one address; the next three are taken too")

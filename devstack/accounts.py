@@ -72,7 +72,7 @@ class Accounts:
     async def rotate(self, token: str) -> tuple[Row, str]:
         """Exchange a refresh token for the next one of its session.
 
-        Whoever comes again with the token before the current one never got the answer (the page was reloaded, the
+        A client that uses the token before the current one again never got the answer (the page was reloaded, the
         line was cut): it gets the current one. Raises: AuthError; an older token costs the whole session.
         """
         following = secrets.token_urlsafe(12)

@@ -80,11 +80,11 @@ class Auth:
         )
 
     async def health(self, _request: Request) -> Response:
-        """Say that we are there."""
+        """Answer that Auth is up."""
         return JSONResponse({"version": "devstack", "name": "GoTrue", "description": "Auth of the devstack"})
 
     async def settings(self, _request: Request) -> Response:
-        """Say what can be done here: e-mail and password, no sign-up."""
+        """Return what is enabled: e-mail and password, no sign-up."""
         return JSONResponse(
             {"external": {"email": True, "phone": False}, "disable_signup": True, "mailer_autoconfirm": True}
         )
@@ -174,7 +174,7 @@ class Auth:
         return claims, user
 
     async def user(self, request: Request) -> Response:
-        """Say whose token this is."""
+        """Return the user of the token."""
         _claims, user = await self._identify(request)
         return JSONResponse(render_user(user))
 
@@ -186,7 +186,7 @@ class Auth:
         return Response(status_code=204)
 
     async def recover(self, request: Request) -> Response:
-        """Promise a mail, whoever asks; there is none to send."""
+        """Answer as if a mail were sent; none is."""
         await _read_json(request)
         return JSONResponse({})
 
@@ -242,7 +242,7 @@ async def _answer_unrouted(_request: Request, error: Exception) -> Response:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(prog="devstack.auth")
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port

@@ -1,4 +1,4 @@
-"""One reader of the write-ahead log that tells every subscriber what it may know.
+"""One reader of the write-ahead log that sends every subscriber what it may see.
 
 It honours what the hosted service honours: the publication, the role's SELECT privilege per column, and row level
 security, asked in the subscriber's name for each inserted or updated row.
@@ -76,19 +76,19 @@ class ChangeFeed:
         self._wanted = asyncio.Event()
         self._ready = asyncio.Event()
         # Held while the log is read or a subscriber added, so that "committed after this position" is exact.
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._rights: dict[tuple[int, str], TableRights] = {}
         self._database: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
     async def subscribe(self, subscriber: Subscriber, bindings: list[Binding]) -> None:
-        """Let a subscriber hear of what commits from now on; one that hears already misses nothing.
+        """Send a subscriber what commits from now on; one that is subscribed already misses nothing.
 
         Raises: SubscriptionError, psycopg.OperationalError.
         """
         self._interested.add(subscriber)
         self._wanted.set()
         await self._ready.wait()
-        async with self._turn:
+        async with self._lock:
             if self._database is None:
                 raise psycopg.OperationalError("PostgreSQL is away")
             for binding in bindings:
@@ -108,7 +108,7 @@ class ChangeFeed:
             )
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Tell a subscriber nothing more."""
+        """Send a subscriber nothing more."""
         self._subscriptions.pop(subscriber, None)
         self._interested.discard(subscriber)
         if not self._interested:
@@ -141,13 +141,13 @@ class ChangeFeed:
         self._ready.set()
         try:
             while self._wanted.is_set():
-                async with self._turn:
+                async with self._lock:
                     found = False
                     for transaction in stream.read():
                         found = True
                         self._forget_rights(stream.decoder.new_relations)
                         await self._deliver(transaction)
-                # The pause is the hosted poller's; like it, go on at once while there is something to tell.
+                # The pause is the hosted poller's; like it, go on at once while there is something to send.
                 await asyncio.sleep(0 if found else self._poll_seconds)
         finally:
             self._ready.clear()
@@ -170,13 +170,13 @@ class ChangeFeed:
                     interested[subscription.subscriber.claims["role"]].append((subscription.subscriber, wanted))
             for role, listeners in interested.items():
                 try:
-                    await self._tell_role(transaction, change, role, listeners)
+                    await self._send_to_role(transaction, change, role, listeners)
                 except psycopg.OperationalError:
                     raise
                 except psycopg.Error as error:
                     _log.warning("an event of %s was dropped: %s", change.relation.table, error)
 
-    async def _tell_role(
+    async def _send_to_role(
         self,
         transaction: Transaction,
         change: Change,

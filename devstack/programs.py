@@ -28,7 +28,7 @@ class PostgresError(Exception):
 
 
 class PopenOptions(TypedDict, total=False):
-    """How `subprocess` is told who to be, where, and with which environment."""
+    """What `subprocess` is given: account, folder and environment."""
 
     cwd: str
     env: dict[str, str]

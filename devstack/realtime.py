@@ -1,7 +1,7 @@
 """Realtime, as far as this project uses it: channels over WebSocket, database changes, broadcasts.
 
-Two doors on the loopback interface: one for WebSockets, one for HTTP (REST broadcasts, health, and `/control`, which
-lets tests hurt the sockets: close, cut, refuse, freeze).
+Two ports on the loopback interface: one for WebSockets, one for HTTP (REST broadcasts, health, and `/control`, which
+lets tests break the sockets: close, cut, refuse, freeze).
 Run: `python -m devstack.realtime --port N --socket-port M`, settings in the environment (see `Settings`).
 """
 
@@ -109,7 +109,7 @@ class Realtime:
                 channel.send("broadcast", payload)
 
     def screen(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Let a socket in, or answer why not."""
+        """Accept a socket, or answer why not."""
         if time.monotonic() < self.refusing_until:
             self.statistics.sockets_refused += 1
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Realtime refuses sockets for a while\n")
@@ -251,7 +251,7 @@ class Channel(Subscriber):
         if self.topic == _TOPIC_PREFIX or not self.topic.startswith(_TOPIC_PREFIX):
             raise JoinError("TopicNameRequired: You must provide a topic name")
         if config.get("private"):
-            # Private channels stand on policies of realtime.messages, which this project does not use.
+            # Private channels depend on policies of realtime.messages, which this project does not use.
             raise JoinError(f"Unauthorized: You do not have permissions to read from this Channel topic: {self.name}")
         token = str(join.payload.get("access_token") or "sb_")
         self._claims = self._verify(socket.token if token.startswith("sb_") else token)
@@ -322,7 +322,7 @@ class Channel(Subscriber):
         )
 
     def start_subscribing(self) -> None:
-        """Subscribe to database changes, late, as the hosted service does, and say so."""
+        """Subscribe to database changes, late, as the hosted service does, and confirm it."""
         if self._subscribing is not None:
             self._subscribing.cancel()
         if self.asked:
@@ -352,12 +352,12 @@ class Channel(Subscriber):
         self.close()
 
     def close(self) -> None:
-        """End the membership and tell the client."""
+        """End the membership and notify the client."""
         self.end()
         self.say_closed()
 
     def say_closed(self) -> None:
-        """Tell the client that this membership, known by its join, has ended."""
+        """Notify the client that this membership, known by its join, has ended."""
         self._socket.send(Frame(self.topic, "phx_close", {}, self._join_ref, self._join_ref))
 
     def end(self) -> None:
@@ -373,7 +373,7 @@ class Channel(Subscriber):
 
 
 async def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(prog="devstack.realtime")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--socket-port", type=int, required=True)

@@ -1,4 +1,4 @@
-"""The HTTP door of Realtime: broadcasts by REST, and the handle by which tests hurt it."""
+"""The HTTP API of Realtime: broadcasts by REST, and the controls by which tests break it."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 def build_app(realtime: Realtime) -> Starlette:
     """Build the ASGI application around the running service."""
-    door = _Door(realtime)
+    api = _HttpApi(realtime)
     return Starlette(
         routes=[
-            Route("/health", door.report, methods=["GET"]),
-            Route("/members", door.count_members, methods=["GET"]),
-            Route("/control", door.control, methods=["POST"]),
-            Route("/api/broadcast", door.broadcast, methods=["POST"]),
-            Route("/api/broadcast/{topic}/events/{event}", door.broadcast_one, methods=["POST"]),
+            Route("/health", api.report, methods=["GET"]),
+            Route("/members", api.count_members, methods=["GET"]),
+            Route("/control", api.control, methods=["POST"]),
+            Route("/api/broadcast", api.broadcast, methods=["POST"]),
+            Route("/api/broadcast/{topic}/events/{event}", api.broadcast_one, methods=["POST"]),
         ]
     )
 
 
-class _Door:
+class _HttpApi:
     def __init__(self, realtime: Realtime) -> None:
         self._realtime = realtime
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def report(self, _request: Request) -> Response:
-        """Tell how many are here, and what has happened so far."""
+        """Return how many are connected, and what has happened so far."""
         channels = sum(len(socket.channels) for socket in self._realtime.sockets)
         now = {"sockets_open": len(self._realtime.sockets), "channels": channels}
         return JSONResponse(asdict(self._realtime.statistics) | now)
 
     async def count_members(self, _request: Request) -> Response:
-        """Tell how many are on each topic."""
+        """Return how many are on each topic."""
         return JSONResponse({topic: len(members) for topic, members in self._realtime.topics.items() if members})
 
     async def broadcast(self, request: Request) -> Response:

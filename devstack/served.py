@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORKER = "worker"
 RELAY = "functions"
 
-# Shorter than the patience of who stops the children, so that a running report is handed back and not lost.
+# Shorter than what the stack allows its children for stopping, so that a running report is handed back and not lost.
 _GRACE_SECONDS = 3
 
 
@@ -32,7 +32,7 @@ class Served:
 
     def __init__(self, processes: Processes, *, port: int, log_dir: Path) -> None:
         self._processes = processes
-        self._mourned: set[str] = set()
+        self._reported: set[str] = set()
         self._log_dir = log_dir
         self.port = port
         self.url = f"http://{HOST}:{port}/functions/v1"
@@ -42,11 +42,11 @@ class Served:
         return self._log_dir / f"{name}.log"
 
     def find_dead(self) -> list[str]:
-        """Name what died since the last time."""
+        """Return the names of those that died since the last call."""
         dead = [name for name in (WORKER, RELAY) if not self._processes.is_running(name)]
-        news = [name for name in dead if name not in self._mourned]
-        self._mourned.update(news)
-        return news
+        found = [name for name in dead if name not in self._reported]
+        self._reported.update(found)
+        return found
 
 
 @contextlib.contextmanager

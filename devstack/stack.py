@@ -51,7 +51,7 @@ class Tuning:
 
 
 class RealtimeControl:
-    """The handle by which tests hurt Realtime."""
+    """The controls by which tests break Realtime."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://{HOST}:{port}"
@@ -61,7 +61,7 @@ class RealtimeControl:
         self._order(action="close", code=code)
 
     def cut_sockets(self) -> None:
-        """Cut every socket without a word."""
+        """Cut every socket without a closing handshake."""
         self._order(action="cut")
 
     def refuse_sockets(self, seconds: float) -> None:
@@ -133,7 +133,7 @@ class Stack:
 
         Without `data_dir` nothing outlives the stack. With `cluster`, its `database` is used as it is.
         A taken port is replaced by the next free one; None means any. Nothing listens on `functions_port` yet:
-        whoever serves the functions will. `dist` is a built frontend, served at the same address.
+        the server of the functions will. `dist` is a built frontend, served at the same address.
         Raises: ServiceError, PostgresError.
         """
         if dist is not None and not (dist := dist.resolve()).joinpath("index.html").is_file():

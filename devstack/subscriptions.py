@@ -1,4 +1,4 @@
-"""What a channel asked to hear about, and what its role may see of it."""
+"""What a channel subscribed to, and what its role may see of it."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ class Binding:
         )
 
     def describe(self) -> str:
-        """Say what was asked for, as the hosted service does in its refusals."""
+        """Describe what was asked for, as the hosted service does in its refusals."""
         return f"event: {self.event}, schema: {self.schema}, table: {self.table}, filter: {self.asked.get('filter')}"
 
 
 def number_of(asked: dict[str, Any]) -> int:
-    """Number an entry of a join; never 0, which the JavaScript client takes for no number."""
+    """Number an entry of a join; never 0, which the JavaScript client treats as no number."""
     return zlib.crc32(json.dumps(asked, sort_keys=True).encode()) | 1
 
 
@@ -142,7 +142,7 @@ class Subscriber(Protocol):
 
 @dataclass(slots=True)
 class Subscription:
-    """A channel that hears of changes committed after a position of the log."""
+    """A channel that receives the changes committed after a position of the log."""
 
     subscriber: Subscriber
     bindings: list[Binding]
@@ -175,7 +175,7 @@ class TableRights:
 
     @property
     def refusal(self) -> str | None:
-        """Why the role may not hear of a row's content, in the words of the hosted service."""
+        """Why the role may not receive a row's content, in the words of the hosted service."""
         if self.columns and not self.keys:
             return "Error 400: Bad Request, no primary key"
         if not self.columns or not all(column.is_readable for column in self.columns if column.is_key):
@@ -204,7 +204,7 @@ def render_change(change: Change, rights: TableRights, select: Collection[str] |
     if change.kind != "DELETE":
         data["record"] = render_row(change.new, names)
     if change.kind != "INSERT":
-        # Nobody can ask a policy about a row that is gone, so only its key may be told.
+        # Nobody can ask a policy about a row that is gone, so only its key may be sent.
         only_keys = change.kind == "DELETE" and rights.has_row_security
         data["old_record"] = render_row(change.old, [name for name in names if not only_keys or name in rights.keys])
     return data
@@ -214,7 +214,7 @@ _transformer = Transformer()
 
 
 def read_value(type_oid: int, raw: bytes | None) -> Any:  # noqa: ANN401 - any type a column can have
-    """Turn what PostgreSQL printed into what JSON holds of it."""
+    """Convert what PostgreSQL printed to JSON."""
     if raw is None:
         return None
     return _to_json(_transformer.get_loader(type_oid, pq.Format.TEXT).load(raw))

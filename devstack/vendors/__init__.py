@@ -1,8 +1,9 @@
-"""Stand-ins for the vendors (model, GitHub, Perplexity, Firecrawl), speaking their wire formats on this machine.
+"""Stand-ins for the vendors (model, GitHub, Perplexity, Firecrawl, Stripe, the platforms' sites) on this machine.
 
-``python -m devstack.vendors --port 8900`` serves them all; the workers' own clients run unchanged against it, only
-their base URLs differ. What a vendor answers follows from the request alone, so that demonstrations and tests see
-the same thing every time; how it misbehaves is scripted, one step per call, over ``/_script``.
+They speak the vendors' wire formats: ``python -m devstack.vendors --port 8900`` serves them all, and the workers' own
+clients run unchanged against it, with other base URLs. What a vendor answers follows from the request alone, so that
+demonstrations and tests see the same thing every time; how it misbehaves is scripted, one step per request, over
+``/_script``.
 """
 
 from types import TracebackType
@@ -12,7 +13,7 @@ import httpx
 
 
 class VendorsClient:
-    """Scripts the stand-ins and looks at what they received."""
+    """Scripts the stand-ins and reads what they received."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -21,7 +22,7 @@ class VendorsClient:
     async def script(
         self, vendor: str, *steps: dict[str, Any], repeat: bool = False, default_delay_ms: int | None = None
     ) -> None:
-        """Say how the vendor's next calls go, one step per call, then back to normal; ``repeat`` starts over."""
+        """Script the vendor's next requests, one step each, then back to normal; ``repeat`` starts over."""
         plan = {"vendor": vendor, "steps": steps, "repeat": repeat, "default_delay_ms": default_delay_ms}
         (await self._http.post("/_script", json=plan)).raise_for_status()
 

@@ -1,4 +1,4 @@
-"""``python -m devstack.vendors``: serve the stand-ins on this machine until told to stop."""
+"""``python -m devstack.vendors``: serve the stand-ins on this machine until a signal ends it."""
 
 import argparse
 import socket
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 async def _serve(port: int, default_delay_ms: int) -> None:
-    # asyncio only switches Nagle's delay off (40 ms a call) on a socket that names its protocol.
+    # asyncio only switches Nagle's delay off (40 ms a request) on a socket that names its protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
@@ -35,7 +35,7 @@ async def _serve(port: int, default_delay_ms: int) -> None:
         log_level="critical",
         timeout_graceful_shutdown=1,
     )
-    # The socket listens already: whoever reads this line may call.
+    # The socket listens already: who reads this line may send requests.
     print(f"vendors ready on http://{HOST}:{listener.getsockname()[1]}", flush=True)
     await uvicorn.Server(config).serve(sockets=[listener])
 

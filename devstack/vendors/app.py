@@ -1,4 +1,4 @@
-"""The one server of all stand-ins: routes a call to its vendor, and misbehaves as scripted."""
+"""The one server of all stand-ins: routes a request to its vendor, and misbehaves as scripted."""
 
 import asyncio
 import json
@@ -7,18 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
+from starlette import requests, responses
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from devstack.vendors import firecrawl, github, openai, perplexity, sites, stripe
-from devstack.vendors.stage import Call, Plan, Reply, Stage, Step
+from devstack.vendors.stage import Plan, Request, Response, Stage, Step
 
-Handler = Callable[[Call, Step], Reply]
-VENDORS: Mapping[str, tuple[Handler, Callable[[int], Reply]]] = {
+Handler = Callable[[Request, Step], Response]
+VENDORS: Mapping[str, tuple[Handler, Callable[[int], Response]]] = {
     "openai": (openai.answer, openai.error),
     "github": (github.answer, github.error),
     "perplexity": (perplexity.answer, perplexity.error),
@@ -38,7 +37,7 @@ class OpenProtocol(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-class CutResponse(Response):
+class CutResponse(responses.Response):
     """Promises a whole body, sends half of it and hangs up; sends nothing at all when the body is empty."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,35 +55,35 @@ def make_app(default_delay_ms: int = 0) -> Starlette:
     """Make the server's application."""
     stage = Stage(default_delay_ms)
 
-    async def script(request: Request) -> Response:
+    async def script(incoming: requests.Request) -> responses.Response:
         try:
-            stage.follow(Plan.model_validate_json(await request.body()))
+            stage.follow(Plan.model_validate_json(await incoming.body()))
         except ValidationError as error:
-            return JSONResponse({"error": str(error)}, 422)
-        return Response(status_code=204)
+            return responses.JSONResponse({"error": str(error)}, 422)
+        return responses.Response(status_code=204)
 
-    async def calls(request: Request) -> Response:
-        query = request.query_params
+    async def calls(incoming: requests.Request) -> responses.Response:
+        query = incoming.query_params
         calls, aborted = int(query.get("calls", "0")), int(query.get("aborted", "0"))
         try:
             count, received = await stage.look(query["vendor"], calls=calls, aborted=aborted)
         except TimeoutError:
-            return JSONResponse({"error": "that many calls did not come"}, 504)
-        return JSONResponse({"count": count, "calls": [asdict(call) for call in received]})
+            return responses.JSONResponse({"error": "that many calls did not come"}, 504)
+        return responses.JSONResponse({"count": count, "calls": [asdict(request) for request in received]})
 
-    async def reset(_: Request) -> Response:
+    async def reset(_: requests.Request) -> responses.Response:
         stage.reset()
-        return Response(status_code=204)
+        return responses.Response(status_code=204)
 
-    async def perform(request: Request) -> Response:
-        vendor = request.path_params["vendor"]
+    async def perform(incoming: requests.Request) -> responses.Response:
+        vendor = incoming.path_params["vendor"]
         if vendor not in VENDORS:
-            return JSONResponse({"error": f"no vendor is called {vendor}"}, 404)
-        return await _perform(stage, vendor, request)
+            return responses.JSONResponse({"error": f"no vendor is called {vendor}"}, 404)
+        return await _perform(stage, vendor, incoming)
 
     return Starlette(
         routes=[
-            Route("/_health", lambda _: Response(status_code=204)),
+            Route("/_health", lambda _: responses.Response(status_code=204)),
             Route("/_script", script, methods=["POST"]),
             Route("/_calls", calls),
             Route("/_reset", reset, methods=["POST"]),
@@ -93,49 +92,49 @@ def make_app(default_delay_ms: int = 0) -> Starlette:
     )
 
 
-async def _perform(stage: Stage, vendor: str, request: Request) -> Response:
-    call = await _receive(request)
-    await stage.record(vendor, call)
-    step = stage.next_step(vendor, call)
+async def _perform(stage: Stage, vendor: str, incoming: requests.Request) -> responses.Response:
+    request = await _receive(incoming)
+    await stage.record(vendor, request)
+    step = stage.next_step(vendor, request)
     delay_ms = stage.default_delay_ms if step.delay_ms is None else step.delay_ms
-    if delay_ms and await _waits_in_vain(request.receive, delay_ms / 1000):
-        call.aborted = True
+    if delay_ms and await _waits_in_vain(incoming.receive, delay_ms / 1000):
+        request.aborted = True
         await stage.announce()
-        return Response(status_code=499)
+        return responses.Response(status_code=499)
     if step.close:
         return CutResponse()
-    reply = _follow(step, vendor, call)
-    call.status = reply.status
-    content = b"" if reply.body is None else json.dumps(reply.body, ensure_ascii=False).encode()
+    response = _follow(step, vendor, request)
+    request.status = response.status
+    content = b"" if response.body is None else json.dumps(response.body, ensure_ascii=False).encode()
     if step.malformed:
         content = content[: len(content) // 2]
-    kind = CutResponse if step.cut else Response
-    return kind(content, reply.status, reply.headers, media_type="application/json")
+    kind = CutResponse if step.cut else responses.Response
+    return kind(content, response.status, response.headers, media_type="application/json")
 
 
-def _follow(step: Step, vendor: str, call: Call) -> Reply:
-    """Make the reply: the vendor's usual one, where the step does not say otherwise."""
+def _follow(step: Step, vendor: str, request: Request) -> Response:
+    """Make the response: the vendor's usual one, where the step does not say otherwise."""
     answer, error = VENDORS[vendor]
-    reply = answer(call, step) if step.status in {None, 200} else error(step.status or 500)
-    if isinstance(reply.body, dict):
-        reply.body |= step.merge
+    response = answer(request, step) if step.status in {None, 200} else error(step.status or 500)
+    if isinstance(response.body, dict):
+        response.body |= step.merge
     if step.body is not None:
-        reply.body = step.body
-    return Reply(step.status or reply.status, reply.body, reply.headers | step.headers)
+        response.body = step.body
+    return Response(step.status or response.status, response.body, response.headers | step.headers)
 
 
-async def _receive(request: Request) -> Call:
-    raw = await request.body()
+async def _receive(incoming: requests.Request) -> Request:
+    raw = await incoming.body()
     try:
         body: Any = json.loads(raw) if raw else None
     except ValueError:
         body = raw.decode(errors="replace")
-    bearer = request.headers.get("authorization", "")
-    return Call(
-        method=request.method,
-        path="/" + request.path_params["path"],
-        query=dict(request.query_params),
-        headers={name: value for name, value in request.headers.items() if name not in _SECRET_HEADERS},
+    bearer = incoming.headers.get("authorization", "")
+    return Request(
+        method=incoming.method,
+        path="/" + incoming.path_params["path"],
+        query=dict(incoming.query_params),
+        headers={name: value for name, value in incoming.headers.items() if name not in _SECRET_HEADERS},
         authorized=bearer.lower().startswith(("bearer ", "token ")) and len(bearer.split()) > 1,
         body=body,
     )

@@ -1,4 +1,4 @@
-"""The autopilot's choice, made from the question alone: the same question has always the same answer."""
+"""The autopilot's choice, made from the question alone: the same question always has the same answer."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _FAVOURITE = "PLATFORM_STATUS_REVIEW"
 
 
 def is_decision(system: str) -> bool:
-    """Tell whether the autopilot is asking."""
+    """Return whether the autopilot is asking."""
     return _MARK in system
 
 

@@ -3,7 +3,7 @@
 import zlib
 from urllib.parse import urlsplit
 
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 _PATHS = ("/v1/scrape", "/v2/scrape")
 _ERRORS = {
@@ -15,14 +15,14 @@ _ERRORS = {
 }
 
 
-def answer(call: Call, step: Step) -> Reply:
-    """Answer a call as Firecrawl would."""
-    if call.path not in _PATHS:
+def answer(request: Request, step: Step) -> Response:
+    """Answer a request as Firecrawl would."""
+    if request.path not in _PATHS:
         return error(404)
-    if not call.authorized:
+    if not request.authorized:
         return error(401)
-    page = call.body.get("url") if isinstance(call.body, dict) else None
-    if not isinstance(page, str) or "markdown" not in call.body.get("formats", ()):
+    page = request.body.get("url") if isinstance(request.body, dict) else None
+    if not isinstance(page, str) or "markdown" not in request.body.get("formats", ()):
         return error(400)
     host = urlsplit(page).hostname or ""
     price = zlib.crc32(page.encode()) % 40 + 5
@@ -38,9 +38,9 @@ def answer(call: Call, step: Step) -> Reply:
         "statusCode": 200,
         "creditsUsed": 1,
     }
-    return Reply(200, {"success": True, "data": {"markdown": text, "metadata": metadata}})
+    return Response(200, {"success": True, "data": {"markdown": text, "metadata": metadata}})
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Say no in Firecrawl's words."""
-    return Reply(status, {"success": False, "error": _ERRORS.get(status, "Internal Server Error")})
+    return Response(status, {"success": False, "error": _ERRORS.get(status, "Internal Server Error")})

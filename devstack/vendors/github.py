@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,18 +57,18 @@ _CHANGES = (
 )
 
 
-def answer(call: Call, step: Step) -> Reply:
-    """Answer a call as GitHub would."""
+def answer(request: Request, step: Step) -> Response:
+    """Answer a request as GitHub would."""
     del step
-    if not call.authorized:
+    if not request.authorized:
         return error(401)
-    reply = _search(call) if call.path == "/search/issues" else _read(call)
-    tag = f'W/"{hashlib.sha256(json.dumps(reply.body).encode()).hexdigest()}"'
-    if call.headers.get("if-none-match") == tag:
-        reply = Reply(304, None)
-    is_search = call.path.startswith("/search")
+    response = _search(request) if request.path == "/search/issues" else _read(request)
+    tag = f'W/"{hashlib.sha256(json.dumps(response.body).encode()).hexdigest()}"'
+    if request.headers.get("if-none-match") == tag:
+        response = Response(304, None)
+    is_search = request.path.startswith("/search")
     limit = _SEARCH_LIMIT if is_search else _LIMIT
-    reply.headers |= {
+    response.headers |= {
         "etag": tag,
         "x-ratelimit-limit": str(limit),
         "x-ratelimit-remaining": str(limit - 1),
@@ -76,54 +76,54 @@ def answer(call: Call, step: Step) -> Reply:
         "x-ratelimit-reset": str(int(time.time()) + (60 if is_search else 3_600)),
         "x-ratelimit-resource": "search" if is_search else "core",
     }
-    return reply
+    return response
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Say no in GitHub's words."""
     words = {401: "Bad credentials", 403: "Forbidden", 404: "Not Found", 429: "API rate limit exceeded"}
     message = words.get(status, "Server Error")
-    return Reply(
+    return Response(
         status, {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
     )
 
 
-def _read(call: Call) -> Reply:
-    route = _ROUTE.fullmatch(call.path)
+def _read(request: Request) -> Response:
+    route = _ROUTE.fullmatch(request.path)
     if route is None or route["repository"] not in REPOSITORIES:
         return error(404)
     repository = route["repository"]
-    routes: dict[str | None, Callable[[], Reply]] = {
-        None: lambda: Reply(200, _describe(repository)),
-        "issues": lambda: _page(call, _open_work(repository, _today()), cursor=True),
-        "pulls": lambda: _page(call, _pulls(repository), cursor=False),
-        "commits": lambda: _page(call, _commits(repository), cursor=False),
-        "actions/runs": lambda: _runs(call, repository),
-        "dependabot/alerts": lambda: _alerts(call, repository),
-        "releases/latest": lambda: error(404) if repository == _UNRELEASED else Reply(200, _release(repository)),
+    routes: dict[str | None, Callable[[], Response]] = {
+        None: lambda: Response(200, _describe(repository)),
+        "issues": lambda: _page(request, _open_work(repository, _today()), cursor=True),
+        "pulls": lambda: _page(request, _pulls(repository), cursor=False),
+        "commits": lambda: _page(request, _commits(repository), cursor=False),
+        "actions/runs": lambda: _runs(request, repository),
+        "dependabot/alerts": lambda: _alerts(request, repository),
+        "releases/latest": lambda: error(404) if repository == _UNRELEASED else Response(200, _release(repository)),
     }
     handler = routes.get(route["what"])
     return handler() if handler else error(404)
 
 
-def _search(call: Call) -> Reply:
-    words = call.query.get("q", "").split()
+def _search(request: Request) -> Response:
+    words = request.query.get("q", "").split()
     repository = next((word.removeprefix("repo:") for word in words if word.startswith("repo:")), "")
     if repository not in REPOSITORIES:
-        return Reply(422, {"message": "Validation Failed", "status": "422"})
+        return Response(422, {"message": "Validation Failed", "status": "422"})
     found = _open_work(repository, _today())
     if "is:pr" in words:
         found = _pulls(repository)
     elif "is:issue" in words:
         found = [item for item in found if "pull_request" not in item]
-    size = int(call.query.get("per_page", "30"))
-    return Reply(200, {"total_count": len(found), "incomplete_results": False, "items": found[:size]})
+    size = int(request.query.get("per_page", "30"))
+    return Response(200, {"total_count": len(found), "incomplete_results": False, "items": found[:size]})
 
 
-def _page(call: Call, items: list[dict[str, Any]], *, cursor: bool) -> Reply:
-    size, page = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
+def _page(request: Request, items: list[dict[str, Any]], *, cursor: bool) -> Response:
+    size, page = int(request.query.get("per_page", "30")), int(request.query.get("page", "1"))
     last = max(1, -(-len(items) // size))
-    home = f"https://api.github.com{call.path}?per_page={size}"
+    home = f"https://api.github.com{request.path}?per_page={size}"
     links = []
     if page < last:
         after = f"&after=Y3Vyc29yOg{page}" if cursor else ""
@@ -131,7 +131,7 @@ def _page(call: Call, items: list[dict[str, Any]], *, cursor: bool) -> Reply:
         if not cursor:
             links.append(f'<{home}&page={last}>; rel="last"')
     headers = {"link": ", ".join(links)} if links else {}
-    return Reply(200, items[(page - 1) * size : page * size], headers)
+    return Response(200, items[(page - 1) * size : page * size], headers)
 
 
 def _today() -> datetime:
@@ -194,7 +194,7 @@ def _release(repository: str) -> dict[str, Any]:
     return {"tag_name": tag, "name": tag, "draft": False, "prerelease": False, "published_at": published}
 
 
-def _runs(call: Call, repository: str) -> Reply:
+def _runs(request: Request, repository: str) -> Response:
     draw = _draw(repository + "/runs")
     runs = []
     for place in range(48):
@@ -213,14 +213,14 @@ def _runs(call: Call, repository: str) -> Reply:
                 "updated_at": _stamp(started + timedelta(seconds=draw.randint(80, 600))),
             }
         )
-    page = _page(call, runs, cursor=False)
-    return Reply(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
+    page = _page(request, runs, cursor=False)
+    return Response(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
 
 
-def _alerts(call: Call, repository: str) -> Reply:
+def _alerts(request: Request, repository: str) -> Response:
     """Answer with the open alerts, by cursor; as there, 403 where they are switched off."""
     if repository == _WITHOUT_ALERTS:
-        return Reply(403, {"message": "Dependabot alerts are disabled for this repository.", "status": "403"})
+        return Response(403, {"message": "Dependabot alerts are disabled for this repository.", "status": "403"})
     draw = _draw(repository + "/alerts")
     alerts = []
     for place in range(130 if repository == _BUSY else draw.randint(0, 5)):
@@ -241,9 +241,9 @@ def _alerts(call: Call, repository: str) -> Reply:
                 "created_at": _stamp(_today() - timedelta(days=place)),
             }
         )
-    size, begin = int(call.query.get("per_page", "30")), int(call.query.get("after", "0"))
-    following = f'<https://api.github.com{call.path}?per_page={size}&after={begin + size}>; rel="next"'
-    return Reply(200, alerts[begin : begin + size], {"link": following} if begin + size < len(alerts) else {})
+    size, begin = int(request.query.get("per_page", "30")), int(request.query.get("after", "0"))
+    following = f'<https://api.github.com{request.path}?per_page={size}&after={begin + size}>; rel="next"'
+    return Response(200, alerts[begin : begin + size], {"link": following} if begin + size < len(alerts) else {})
 
 
 def _describe(repository: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from devstack.vendors.decision import is_decision, write_decision
 from devstack.vendors.report import write_report
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 _CHARS_PER_TOKEN = 4
 _DOLLARS_PER_TOKEN = {"in": 1.25e-6, "out": 10e-6}
@@ -19,24 +19,24 @@ _ERRORS = {
 }
 
 
-def answer(call: Call, step: Step) -> Reply:
-    """Answer a call as the gateway would."""
-    if call.path != "/v1/chat/completions":
+def answer(request: Request, step: Step) -> Response:
+    """Answer a request as the gateway would."""
+    if request.path != "/v1/chat/completions":
         return error(404)
-    if not call.authorized:
+    if not request.authorized:
         return error(401)
-    question = call.body if isinstance(call.body, dict) else {}
+    question = request.body if isinstance(request.body, dict) else {}
     messages = question.get("messages")
-    if not call.model or not isinstance(messages, list) or not messages:
+    if not request.model or not isinstance(messages, list) or not messages:
         return error(400)
-    return Reply(200, _complete(call.model, messages, step))
+    return Response(200, _complete(request.model, messages, step))
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Say no in the gateway's words."""
     usual = ("server_error", "upstream_failure", "The provider failed.")
     kind, code, message = _ERRORS.get(status, usual)
-    return Reply(status, {"error": {"message": message, "type": kind, "code": code}})
+    return Response(status, {"error": {"message": message, "type": kind, "code": code}})
 
 
 def _complete(model: str, messages: list[Any], step: Step) -> dict[str, Any]:

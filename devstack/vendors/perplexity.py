@@ -4,7 +4,7 @@ import time
 import zlib
 from typing import Any
 
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 _CHARS_PER_TOKEN = 4
 _DOLLARS_PER_TOKEN = {"in": 3e-6, "out": 15e-6}
@@ -17,23 +17,23 @@ _ERRORS = {
 }
 
 
-def answer(call: Call, step: Step) -> Reply:
-    """Answer a call as Perplexity would."""
-    if call.path != "/chat/completions":
+def answer(request: Request, step: Step) -> Response:
+    """Answer a request as Perplexity would."""
+    if request.path != "/chat/completions":
         return error(404)
-    if not call.authorized:
+    if not request.authorized:
         return error(401)
-    question = call.body if isinstance(call.body, dict) else {}
+    question = request.body if isinstance(request.body, dict) else {}
     messages = question.get("messages")
-    if not call.model or not isinstance(messages, list) or not messages:
+    if not request.model or not isinstance(messages, list) or not messages:
         return error(400)
-    return Reply(200, _complete(call.model, str(messages[-1]["content"]), str(messages), step))
+    return Response(200, _complete(request.model, str(messages[-1]["content"]), str(messages), step))
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Say no in Perplexity's words."""
     kind, message = _ERRORS.get(status, ("internal_error", "Something failed."))
-    return Reply(status, {"error": {"message": message, "type": kind, "code": status}})
+    return Response(status, {"error": {"message": message, "type": kind, "code": status}})
 
 
 def _complete(model: str, query: str, spoken: str, step: Step) -> dict[str, Any]:

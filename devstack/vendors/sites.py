@@ -1,14 +1,14 @@
 """The stand-in of the platforms' own sites: ``/sites/KEY`` answers 200 to HEAD and GET, or what is scripted."""
 
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 
-def answer(call: Call, step: Step) -> Reply:
+def answer(request: Request, step: Step) -> Response:
     """Answer as a site that is well."""
-    del call, step
-    return Reply(200, {"site": "ok"})
+    del request, step
+    return Response(200, {"site": "ok"})
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Answer with another status than 200."""
-    return Reply(status, {"site": "error"})
+    return Response(status, {"site": "error"})

@@ -8,17 +8,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_KEPT_CALLS = 1_000
+_KEPT_REQUESTS = 1_000
 _WAIT_SECONDS = 10
 
 
 class Step(BaseModel):
-    """How one call goes; what it leaves out goes as usual."""
+    """How one request is answered; what it leaves out is as usual."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    match: str = Field("", description="Only for a call whose path or model holds this; others pass by.")
-    method: str = Field("", description="Only for a call of this method.")
+    match: str = Field("", description="Only for a request whose path or model contains this.")
+    method: str = Field("", description="Only for a request of this method.")
     delay_ms: int | None = Field(None, ge=0, description="Instead of the default delay.")
     status: int | None = Field(None, ge=200, le=599)
     headers: dict[str, str] = Field(default_factory=dict)
@@ -44,7 +44,7 @@ class Plan(BaseModel):
 
 
 @dataclass
-class Reply:
+class Response:
     """What a vendor usually answers. A body of None is sent as no body."""
 
     status: int
@@ -53,8 +53,8 @@ class Reply:
 
 
 @dataclass
-class Call:
-    """One call that was received. Keys and tokens are not kept, only whether there was one."""
+class Request:
+    """One request that was received. Keys and tokens are not kept, only whether there was one."""
 
     method: str
     path: str
@@ -67,12 +67,12 @@ class Call:
 
     @property
     def model(self) -> str:
-        """Return the model that the call asks, if it asks one."""
+        """Return the model that the request asks, if it asks one."""
         return str(self.body.get("model", "")) if isinstance(self.body, dict) else ""
 
 
 class Stage:
-    """Scripts and received calls of all vendors.
+    """Scripts and received requests of all vendors.
 
     Concurrency: one event loop.
     """
@@ -81,7 +81,7 @@ class Stage:
         self._usual_delay_ms = default_delay_ms
         self.default_delay_ms = default_delay_ms
         self._scripts: dict[str, tuple[deque[Step], bool]] = {}
-        self._calls: dict[str, deque[Call]] = {}
+        self._received: dict[str, deque[Request]] = {}
         self._counts: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 
@@ -89,7 +89,7 @@ class Stage:
         """Forget everything."""
         self.default_delay_ms = self._usual_delay_ms
         self._scripts.clear()
-        self._calls.clear()
+        self._received.clear()
         self._counts.clear()
 
     def follow(self, plan: Plan) -> None:
@@ -99,35 +99,35 @@ class Stage:
         if plan.default_delay_ms is not None:
             self.default_delay_ms = plan.default_delay_ms
 
-    def next_step(self, vendor: str, call: Call) -> Step:
-        """Take the first step that is meant for this call, or the one that changes nothing."""
+    def next_step(self, vendor: str, request: Request) -> Step:
+        """Take the first step that is meant for this request, or the one that changes nothing."""
         steps, repeat = self._scripts.get(vendor, (deque(), False))
         for step in steps:
-            if step.method in {"", call.method} and (step.match in call.path or step.match in call.model):
+            if step.method in {"", request.method} and (step.match in request.path or step.match in request.model):
                 steps.remove(step)
                 if repeat:
                     steps.append(step)
                 return step
         return Step.model_construct(match="", method="", headers={}, merge={})
 
-    async def record(self, vendor: str, call: Call) -> None:
-        """Keep a call; the oldest go when there are very many."""
+    async def record(self, vendor: str, request: Request) -> None:
+        """Keep a request; beyond a thousand the oldest go."""
         self._counts[vendor] += 1
-        self._calls.setdefault(vendor, deque(maxlen=_KEPT_CALLS)).append(call)
+        self._received.setdefault(vendor, deque(maxlen=_KEPT_REQUESTS)).append(request)
         await self.announce()
 
     async def announce(self) -> None:
-        """Wake whoever waits for a call, or for its end."""
+        """Wake those who wait for a request, or for its end."""
         async with self._changed:
             self._changed.notify_all()
 
-    async def look(self, vendor: str, *, calls: int, aborted: int) -> tuple[int, list[Call]]:
-        """Return how many calls came and the latest of them, once there are as many as asked for."""
+    async def look(self, vendor: str, *, calls: int, aborted: int) -> tuple[int, list[Request]]:
+        """Return how many requests came and the latest of them, once there are as many as asked for."""
 
         def enough() -> bool:
-            kept = self._calls.get(vendor, ())
-            return self._counts[vendor] >= calls and sum(call.aborted for call in kept) >= aborted
+            kept = self._received.get(vendor, ())
+            return self._counts[vendor] >= calls and sum(request.aborted for request in kept) >= aborted
 
         async with asyncio.timeout(_WAIT_SECONDS), self._changed:
             await self._changed.wait_for(enough)
-        return self._counts[vendor], list(self._calls.get(vendor, ()))
+        return self._counts[vendor], list(self._received.get(vendor, ()))

@@ -9,7 +9,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from devstack.vendors.stage import Call, Reply, Step
+from devstack.vendors.stage import Request, Response, Step
 
 Json = dict[str, Any]
 
@@ -59,19 +59,19 @@ PRICES: dict[str, Json] = {
 }
 
 
-def answer(call: Call, step: Step) -> Reply:
-    """Answer a call as Stripe would."""
+def answer(request: Request, step: Step) -> Response:
+    """Answer a request as Stripe would."""
     del step
-    if not call.authorized:
+    if not request.authorized:
         return error(401)
-    what, _, one = call.path.removeprefix("/v1/").partition("/")
+    what, _, one = request.path.removeprefix("/v1/").partition("/")
     if one:
-        return _retrieve(what, one, call)
+        return _retrieve(what, one, request)
     rows = {"subscriptions": _subscriptions_for, "customers": _customers_for, "balance_transactions": _balance_for}
-    return _page(rows[what](call), call) if what in rows else error(404)
+    return _page(rows[what](request), request) if what in rows else error(404)
 
 
-def error(status: int) -> Reply:
+def error(status: int) -> Response:
     """Say no in Stripe's words."""
     kind = "invalid_request_error" if status < 500 else "api_error"
     words = {
@@ -81,51 +81,51 @@ def error(status: int) -> Reply:
         429: "Too many requests.",
     }
     headers = {"request-id": "req_standin"}
-    return Reply(status, {"error": {"type": kind, "message": words.get(status, "Something went wrong.")}}, headers)
+    return Response(status, {"error": {"type": kind, "message": words.get(status, "Something went wrong.")}}, headers)
 
 
-def _retrieve(what: str, one: str, call: Call) -> Reply:
+def _retrieve(what: str, one: str, request: Request) -> Response:
     if what == "coupons" and one in COUPONS:
-        return Reply(200, {"id": one, "object": "coupon", "valid": True, **COUPONS[one]})
+        return Response(200, {"id": one, "object": "coupon", "valid": True, **COUPONS[one]})
     if what == "prices" and one in PRICES:
         is_tiered = PRICES[one]["billing_scheme"] == "tiered"
-        return Reply(200, PRICES[one] | ({"tiers": TIERS} if is_tiered and "tiers" in _expanded(call) else {}))
+        return Response(200, PRICES[one] | ({"tiers": TIERS} if is_tiered and "tiers" in _expanded(request) else {}))
     return error(404)
 
 
-def _page(rows: list[Json], call: Call) -> Reply:
-    size = int(call.query.get("limit", "10"))
-    after = call.query.get("starting_after")
+def _page(rows: list[Json], request: Request) -> Response:
+    size = int(request.query.get("limit", "10"))
+    after = request.query.get("starting_after")
     place = next((number for number, row in enumerate(rows, 1) if row["id"] == after), 0)
     page = rows[place : place + size]
-    body = {"object": "list", "url": call.path, "has_more": place + size < len(rows), "data": page}
-    return Reply(200, body, {"request-id": "req_standin"})
+    body = {"object": "list", "url": request.path, "has_more": place + size < len(rows), "data": page}
+    return Response(200, body, {"request-id": "req_standin"})
 
 
-def _expanded(call: Call) -> set[str]:
-    return {value for name, value in call.query.items() if name.startswith("expand")}
+def _expanded(request: Request) -> set[str]:
+    return {value for name, value in request.query.items() if name.startswith("expand")}
 
 
-def _since(rows: list[Json], call: Call) -> list[Json]:
-    since = int(call.query.get("created[gte]", "0"))
+def _since(rows: list[Json], request: Request) -> list[Json]:
+    since = int(request.query.get("created[gte]", "0"))
     return [row for row in rows if row["created"] >= since]
 
 
-def _subscriptions_for(call: Call) -> list[Json]:
+def _subscriptions_for(request: Request) -> list[Json]:
     rows = subscriptions(_today())
-    if call.query.get("status") != "all":
+    if request.query.get("status") != "all":
         rows = [row for row in rows if row["status"] != "canceled"]
-    if "data.discounts" not in _expanded(call):
+    if "data.discounts" not in _expanded(request):
         rows = [row | {"discounts": [each["id"] for each in row["discounts"]]} for row in rows]
     return rows
 
 
-def _customers_for(call: Call) -> list[Json]:
-    return _since(customers(_today()), call)
+def _customers_for(request: Request) -> list[Json]:
+    return _since(customers(_today()), request)
 
 
-def _balance_for(call: Call) -> list[Json]:
-    return _since(transactions(_today()), call)
+def _balance_for(request: Request) -> list[Json]:
+    return _since(transactions(_today()), request)
 
 
 def _today() -> int:
