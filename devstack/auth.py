@@ -1,8 +1,8 @@
 """Auth, as far as this project uses it: passwords, rotating refresh tokens, who is this, and the public keys.
 
 It speaks the wire of the hosted service (GoTrue) to the official clients; accounts live in `auth.users`.
-Run: `python -m devstack.auth --port N`; DEVSTACK_DATA, DEVSTACK_AUTH_DATABASE_URL, DEVSTACK_URL and
-AUTH_TOKEN_SECONDS come from the environment.
+Run: `python -m devstack.auth --port N`; DEVSTACK_DATA, DEVSTACK_AUTH_DATABASE_URL, DEVSTACK_URL,
+AUTH_TOKEN_SECONDS and AUTH_SIGN_UP (1 lets anybody create an account) come from the environment.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _VERSION_HEADER: Final = "x-supabase-api-version"
 _FIRST_VERSION_WITH_CODES: Final = "2024-01-01"
+_PASSWORD_CHARS: Final = 6
 
 
 def render_user(user: Row) -> Row:
@@ -57,8 +58,11 @@ def render_user(user: Row) -> Row:
 class Auth:
     """The endpoints."""
 
-    def __init__(self, keys: Keys, accounts: Accounts, url: str, token_seconds: int) -> None:
+    def __init__(
+        self, keys: Keys, accounts: Accounts, url: str, token_seconds: int, *, allows_sign_up: bool = False
+    ) -> None:
         self._keys = keys
+        self._allows_sign_up = allows_sign_up
         self._accounts = accounts
         self._issuer = f"{url}/auth/v1"
         self._token_seconds = token_seconds
@@ -71,6 +75,7 @@ class Auth:
                 Route("/settings", self.settings, methods=["GET"]),
                 Route("/.well-known/jwks.json", self.jwks, methods=["GET"]),
                 Route("/token", self.token, methods=["POST"]),
+                Route("/signup", self.sign_up, methods=["POST"]),
                 Route("/user", self.user, methods=["GET"]),
                 Route("/logout", self.logout, methods=["POST"]),
                 Route("/recover", self.recover, methods=["POST"]),
@@ -84,10 +89,25 @@ class Auth:
         return JSONResponse({"version": "devstack", "name": "GoTrue", "description": "Auth of the devstack"})
 
     async def settings(self, _request: Request) -> Response:
-        """Return what is enabled: e-mail and password, no sign-up."""
-        return JSONResponse(
-            {"external": {"email": True, "phone": False}, "disable_signup": True, "mailer_autoconfirm": True}
-        )
+        """Return what is enabled: e-mail and password, and sign-up where it is allowed."""
+        settings = {"disable_signup": not self._allows_sign_up, "mailer_autoconfirm": True}
+        return JSONResponse({"external": {"email": True, "phone": False}, **settings})
+
+    async def sign_up(self, request: Request) -> Response:
+        """Create an account that is confirmed at once, and sign it in, where the project allows it."""
+        if not self._allows_sign_up:
+            raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
+        body = await _read_json(request)
+        email, password = str(body.get("email") or "").strip().lower(), body.get("password")
+        if "@" not in email or not isinstance(password, str):
+            raise AuthError(400, "validation_failed", "Signup requires a valid email and password")
+        if len(password) < _PASSWORD_CHARS:
+            raise AuthError(422, "weak_password", f"Password should be at least {_PASSWORD_CHARS} characters.")
+        app_data = {"provider": "email", "providers": ["email"]}
+        user = await self._accounts.create_user(email, password, app_data, body.get("data") or {})
+        if user is None:
+            raise AuthError(422, "user_already_exists", "User already registered")
+        return JSONResponse(await self._sign_in(email, password))
 
     async def jwks(self, _request: Request) -> Response:
         """Publish the key that verifies our tokens."""
@@ -114,7 +134,7 @@ class Auth:
         # The hash takes tens of milliseconds, which the loop should not spend.
         if user is None or not await asyncio.to_thread(check_password, password, user["encrypted_password"]):
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
-        if user["banned_until"] is not None and user["banned_until"].timestamp() > time.time():
+        if _is_banned(user):
             raise AuthError(400, "user_banned", "User is banned")
         if user["email_confirmed_at"] is None:
             raise AuthError(400, "email_not_confirmed", "Email not confirmed")
@@ -168,6 +188,8 @@ class Auth:
         user = await self._accounts.find_user("id", claims["sub"])
         if user is None:
             raise AuthError(403, "user_not_found", "User from sub claim in JWT does not exist")
+        if _is_banned(user):
+            raise AuthError(403, "user_banned", "User is banned")
         session_id = claims.get("session_id")
         if session_id is not None and not await self._accounts.has_session(session_id):
             raise AuthError(403, "session_not_found", "Session from session_id claim in JWT does not exist")
@@ -215,6 +237,10 @@ async def _read_json(request: Request) -> Row:
     return body
 
 
+def _is_banned(user: Row) -> bool:
+    return user["banned_until"] is not None and user["banned_until"].timestamp() > time.time()
+
+
 def _is_uuid(text: object) -> bool:
     try:
         uuid.UUID(str(text))
@@ -251,6 +277,7 @@ def main() -> None:
         Accounts(os.environ["DEVSTACK_AUTH_DATABASE_URL"]),
         os.environ["DEVSTACK_URL"],
         int(os.environ.get("AUTH_TOKEN_SECONDS", "3600")),
+        allows_sign_up=os.environ.get("AUTH_SIGN_UP") == "1",
     )
     uvicorn.run(auth.build_app(), host=HOST, port=port, log_level="warning", lifespan="off", timeout_keep_alive=75)
 

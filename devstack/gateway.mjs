@@ -3,9 +3,14 @@
  * the functions, answers preflights, checks the API key and exchanges new-style keys for the role's token.
  *
  * Configuration: one JSON object, in the environment variable GATEWAY or as the only argument:
- *   { port, upstreams: { rest, auth, realtime, socket, functions }, keys: { "<api key>": "<token>" }, dist }
+ *   { port, upstreams: { rest, auth, realtime, socket, functions }, keys: { "<api key>": "<token>" }, dist, control }
  * An upstream is "host:port"; `socket` is the WebSocket side of Realtime; `dist`, if given, is the folder of a built
  * frontend, which every other path is answered from. Standard library only.
+ *
+ * A test changes its ways by POST to /_control, with the word `control` in the header x-control:
+ *   { legacyKeys, bearerKeys, faults: [{ path, status, body, type }] }
+ * `legacyKeys: false` refuses the JWT keys, as a project does that has disabled them; `bearerKeys: false` refuses
+ * a key sb_… as a bearer token; a fault answers every path that begins so.
  */
 import http from 'node:http'
 import net from 'node:net'
@@ -21,11 +26,15 @@ const agent = new http.Agent({ keepAlive: true, maxFreeSockets: 512, scheduling:
 /** `keyed`: refuses callers without an API key. `opaque`: headers, CORS and path are the upstream's own business. */
 const routes = [
   { prefix: '/rest/v1', name: 'rest', keyed: true },
-  { prefix: '/auth/v1', name: 'auth' },
+  { prefix: '/auth/v1', name: 'auth', keyed: true },
   { prefix: '/realtime/v1', name: 'realtime', keyed: true },
   { prefix: '/functions/v1', name: 'functions', opaque: true },
 ].map((route) => ({ ...route, upstream: address(config.upstreams[route.name]) }))
 const socketUpstream = address(config.upstreams.socket)
+
+/** Addresses of Auth that a link in a mail, another provider or a verifier of tokens opens, which have no key. */
+const PUBLIC_AUTH = /^\/auth\/v1\/(verify|callback|authorize|sso\/saml\/(acs|metadata)|\.well-known\/[a-z.-]+)(\?|$)/
+const ways = { legacyKeys: true, bearerKeys: true, faults: [] }
 
 const CORS = {
   'access-control-allow-origin': '*',
@@ -59,19 +68,56 @@ function innerPath(route, url) {
 /**
  * Put the role's token where the caller put an API key. Changes `headers`; returns the refusal, if any.
  */
-function exchangeKeys(route, headers, queryKey) {
+function exchangeKeys(route, headers, queryKey, url) {
   if (route.opaque) return null
   const key = headers.apikey ?? queryKey
   const token = keys.get(key)
   if (token === undefined) {
-    if (!route.keyed) return null
+    if (!route.keyed || PUBLIC_AUTH.test(url)) return null
     return key
       ? { message: 'Invalid API key', hint: 'Double check your Supabase `anon` or `service_role` API key.' }
       : { message: 'No API key found in request', hint: 'No `apikey` request header or url param was found.' }
   }
+  const refusal = refuseKey(key, headers)
+  if (refusal) return refusal
+  // Auth needs no role of a legacy key: who sends no bearer token there is answered that it has none.
+  if (route.name === 'auth' && token === key) return null
   if (headers.apikey !== undefined) headers.apikey = token
   if (!headers.authorization || headers.authorization === `Bearer ${key}`) headers.authorization = `Bearer ${token}`
   return null
+}
+
+/** Refuse a known key for what it is, where it is, or who sends it. */
+function refuseKey(key, headers) {
+  if (!key.startsWith('sb_') && !ways.legacyKeys) {
+    return {
+      message: 'Legacy API keys are disabled',
+      hint: 'Your legacy API keys (anon, service_role) were disabled. Re-enable them, or use the new API keys.',
+    }
+  }
+  // Only browsers say what they are and where a request comes from; the others could, and do not.
+  if (key.startsWith('sb_secret_') && (headers['sec-fetch-mode'] || /^Mozilla\//.test(headers['user-agent'] ?? ''))) {
+    return {
+      message: 'Forbidden use of secret API key in browser',
+      hint: 'Secret API keys can only be used in a protected environment and should never be used in a browser.',
+    }
+  }
+  if (!ways.bearerKeys && /^Bearer sb_/i.test(headers.authorization ?? '')) {
+    return { message: 'Invalid JWT', hint: 'An API key of the new kind belongs in the header `apikey` alone.' }
+  }
+  return null
+}
+
+function findFault(url) {
+  return ways.faults.find(({ path }) => url.startsWith(path))
+}
+
+async function changeWays(req, res) {
+  if (!config.control || req.headers['x-control'] !== config.control) return answer(res, 404, { message: 'not found' })
+  let text = ''
+  for await (const chunk of req) text += chunk
+  Object.assign(ways, JSON.parse(text))
+  return answer(res, 200, ways)
 }
 
 function answer(res, status, body, headers = {}) {
@@ -106,7 +152,7 @@ function isPreflight(req) {
 function forward(route, req, res) {
   const headers = { ...req.headers }
   delete headers.connection
-  const refusal = exchangeKeys(route, headers, null)
+  const refusal = exchangeKeys(route, headers, null, req.url)
   if (refusal) return answer(res, 401, refusal)
   const outgoing = http.request({
     ...route.upstream, agent, method: req.method, path: innerPath(route, req.url), headers,
@@ -123,7 +169,13 @@ function forward(route, req, res) {
 }
 
 const server = http.createServer((req, res) => {
+  if (req.url === '/_control') return changeWays(req, res)
   const route = findRoute(req.url)
+  const fault = findFault(req.url)
+  if (fault && !isPreflight(req)) {
+    res.writeHead(fault.status, { ...CORS, 'content-type': fault.type, 'content-length': Buffer.byteLength(fault.body) })
+    return res.end(fault.body)
+  }
   if (!route && config.dist) return servePage(config.dist, req, res)
   if (isPreflight(req) && !(route?.opaque && route.upstream)) return answerPreflight(req, res)
   if (!route) return answer(res, 404, { message: 'no Route matched with those values', hint: NO_PAGE })
@@ -137,16 +189,18 @@ server.on('upgrade', (req, client, head) => {
   const refuse = (status, body) => {
     const text = JSON.stringify(body)
     client.end(
-      `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\ncontent-type: application/json\r\n` +
+      `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'Unknown'}\r\ncontent-type: application/json\r\n` +
         `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
     )
   }
   const route = findRoute(req.url)
+  const fault = findFault(req.url)
+  if (fault) return refuse(fault.status, fault.body)
   if (route?.name !== 'realtime') return refuse(404, { message: 'no Route matched with those values' })
   const url = new URL(req.url, 'http://gateway')
   const headers = { ...req.headers }
   const key = headers.apikey ?? url.searchParams.get('apikey')
-  const refusal = exchangeKeys(route, headers, key)
+  const refusal = exchangeKeys(route, headers, key, req.url)
   if (refusal) return refuse(401, refusal)
   url.searchParams.set('apikey', keys.get(key))
 

@@ -23,6 +23,7 @@ import psycopg
 
 from devstack import postgrest
 from devstack.baseline import Variant, apply_baseline
+from devstack.controls import GatewayControl, RealtimeControl
 from devstack.cron import Ticker, install_stand_in
 from devstack.keys import Keys
 from devstack.ports import Ports
@@ -43,45 +44,12 @@ _log = logging.getLogger("devstack")
 
 @dataclass(frozen=True)
 class Tuning:
-    """What tests make shorter than it is in the hosted service."""
+    """What tests make shorter than it is in the hosted service, and which switches of a project they turn."""
 
     token_seconds: int = 3600
+    sign_up: bool = False
     subscribe_delay: tuple[float, float] = (1.0, 3.0)
     poll_seconds: float = 0.05
-
-
-class RealtimeControl:
-    """The controls by which tests break Realtime."""
-
-    def __init__(self, port: int) -> None:
-        self._url = f"http://{HOST}:{port}"
-
-    def close_sockets(self, code: int) -> None:
-        """Close every socket in good order, with this code (1000, 1001, 1011)."""
-        self._order(action="close", code=code)
-
-    def cut_sockets(self) -> None:
-        """Cut every socket without a closing handshake."""
-        self._order(action="cut")
-
-    def refuse_sockets(self, seconds: float) -> None:
-        """Refuse new sockets for a while; 0 ends it."""
-        self._order(action="refuse", seconds=seconds)
-
-    def freeze_sockets(self, seconds: float) -> None:
-        """Let every open socket hang for a while: neither read nor written nor closed."""
-        self._order(action="freeze", seconds=seconds)
-
-    def statistics(self) -> dict[str, int]:
-        """Count sockets, joins, channels, heartbeats, broadcasts and changes sent."""
-        return dict(httpx.get(f"{self._url}/health").json())
-
-    def members(self) -> dict[str, int]:
-        """Count who is on each topic."""
-        return dict(httpx.get(f"{self._url}/members").json())
-
-    def _order(self, **order: str | float) -> None:
-        httpx.post(f"{self._url}/control", json=order).raise_for_status()
 
 
 class Stack:
@@ -104,6 +72,7 @@ class Stack:
         self.url = f"http://{HOST}:{ports.gateway}"
         self.functions_port = ports.functions
         self.realtime = RealtimeControl(ports.realtime)
+        self.gateway = GatewayControl(self.url)
         self.vendors_url: str | None = None
         self._keys = Keys.open(data_dir)
         self._ports = ports
@@ -284,6 +253,7 @@ class Stack:
             "DEVSTACK_AUTH_DATABASE_URL": self.cluster.dsn(self.database, "supabase_auth_admin"),
             "DEVSTACK_URL": self.url,
             "AUTH_TOKEN_SECONDS": str(self._tuning.token_seconds),
+            "AUTH_SIGN_UP": "1" if self._tuning.sign_up else "0",
         }
         self._launch_module("auth", ["--port", str(self._ports.auth)], environment)
 
@@ -325,6 +295,7 @@ class Stack:
             "upstreams": {name: f"{HOST}:{port}" for name, port in upstreams.items()},
             "keys": self._keys.gateway_keys,
             "dist": str(self.dist) if self.dist else None,
+            "control": self.gateway.word,
         }
         node = shutil.which("node")
         if node is None:

@@ -69,7 +69,9 @@ async def test_a_client_of_the_first_api_version_gets_its_older_error_shape(
     stack: Stack, http: httpx.AsyncClient
 ) -> None:
     answer = await http.post(
-        f"{stack.url}/auth/v1/token?grant_type=password", json={"email": OWNER_EMAIL, "password": "wrong"}
+        f"{stack.url}/auth/v1/token?grant_type=password",
+        json={"email": OWNER_EMAIL, "password": "wrong"},
+        headers={"apikey": stack.anon_key},
     )
 
     assert answer.json() == {"code": 400, "error_code": "invalid_credentials", "msg": "Invalid login credentials"}
@@ -77,7 +79,8 @@ async def test_a_client_of_the_first_api_version_gets_its_older_error_shape(
 
 @pytest.mark.parametrize("body", ["nonsense", "[]", "{}", '{"email": 1, "password": {}}'])
 async def test_a_malformed_sign_in_is_refused_politely(stack: Stack, http: httpx.AsyncClient, body: str) -> None:
-    answer = await http.post(f"{stack.url}/auth/v1/token?grant_type=password", content=body)
+    url = f"{stack.url}/auth/v1/token?grant_type=password"
+    answer = await http.post(url, content=body, headers={"apikey": stack.anon_key})
 
     assert answer.status_code == 400
     assert answer.json()["error_code"] in {"bad_json", "validation_failed"}
@@ -224,7 +227,7 @@ async def test_who_is_this_is_answered_only_for_a_users_token(
     stack: Stack, http: httpx.AsyncClient, header: str, status: int, code: str
 ) -> None:
     stranger = stack.mint_token(sub="00000000-0000-4000-8000-000000000000")
-    headers = {"authorization": header.format(anon=stack.anon_key, stranger=stranger)}
+    headers = {"apikey": stack.anon_key, "authorization": header.format(anon=stack.anon_key, stranger=stranger)}
 
     answer = await http.get(f"{stack.url}/auth/v1/user", headers=headers)
 
@@ -254,6 +257,35 @@ async def test_a_banned_user_cannot_sign_in(open_stack: OpenStack, connect: Conn
             await client.auth.sign_in_with_password(CREDENTIALS)  # type: ignore[arg-type]
 
 
+async def test_a_user_who_is_banned_meanwhile_is_refused_by_auth_and_not_by_postgrest(
+    open_stack: OpenStack, http: httpx.AsyncClient
+) -> None:
+    with open_stack() as stack:
+        headers = {"apikey": stack.anon_key, "authorization": f"Bearer {stack.sign_in()}"}
+        execute(stack, "update auth.users set banned_until = now() + interval '1 hour'")
+
+        user = await http.get(f"{stack.url}/auth/v1/user", headers=headers)
+        rows = await http.get(f"{stack.url}/rest/v1/user_roles?select=role", headers=headers)
+
+    assert (user.status_code, user.json()["error_code"], rows.status_code) == (403, "user_banned", 200)
+
+
+async def test_whoever_wants_creates_an_account_where_the_project_allows_it(
+    open_stack: OpenStack, connect: Connect, stack: Stack
+) -> None:
+    wanted: Any = {"email": "Quelquun@emocare.test", "password": "un-mot-de-passe"}
+    with pytest.raises(AuthApiError, match="Signups not allowed"):
+        await (await connect(stack)).auth.sign_up(wanted)
+
+    with open_stack(tuning=Tuning(sign_up=True)) as open_project:
+        client = await connect(open_project)
+        created = await client.auth.sign_up(wanted)
+        assert created.session is not None
+        assert (await client.auth.get_user()).user.email == "quelquun@emocare.test"
+        with pytest.raises(AuthApiError, match="already registered"):
+            await (await connect(open_project)).auth.sign_up(wanted)
+
+
 @pytest.mark.parametrize("email", [VIEWER_EMAIL, "nobody@emocare.test"])
 async def test_a_forgotten_password_is_answered_alike_for_known_and_unknown_people(
     stack: Stack, connect: Connect, email: str
@@ -263,7 +295,7 @@ async def test_a_forgotten_password_is_answered_alike_for_known_and_unknown_peop
 
 async def test_health_and_settings_are_public(stack: Stack, http: httpx.AsyncClient) -> None:
     health = await http.get(f"{stack.url}/auth/v1/health", headers={"apikey": stack.anon_key})
-    settings = await http.get(f"{stack.url}/auth/v1/settings")
+    settings = await http.get(f"{stack.url}/auth/v1/settings", headers={"apikey": stack.anon_key})
 
     assert (health.status_code, health.json()["name"]) == (200, "GoTrue")
     assert settings.json()["external"]["email"] is True

@@ -116,7 +116,7 @@ def test_nothing_beside_the_folder_is_served(stack: Stack, path: str) -> None:
 
 
 def test_the_services_are_at_the_same_address(stack: Stack) -> None:
-    assert ask(stack, "/auth/v1/health")[0] == 200
+    assert ask(stack, "/auth/v1/.well-known/jwks.json")[0] == 200
     assert ask(stack, "/rest/v1/user_roles")[0] == 401
     assert ask(stack, "/functions/v1/executive-run", "POST")[0] == 503
 

@@ -240,7 +240,8 @@ def test_a_folder_from_an_earlier_start_keeps_its_keys_and_its_rows(folder: Path
             kept = connection.execute("select to_regclass('public.kept') is not null").fetchone()
         assert kept == (True,)
         assert (second.anon_key, second.secret_key) == keys
-        assert httpx.get(f"{second.url}/auth/v1/user", headers={"authorization": f"Bearer {token}"}).status_code == 200
+        headers = {"apikey": second.anon_key, "authorization": f"Bearer {token}"}
+        assert httpx.get(f"{second.url}/auth/v1/user", headers=headers).status_code == 200
 
     with pytest.raises(ServiceError, match="holds the schema `head`, not `seed`"):
         Stack.start(data_dir=folder, variant="seed", port=None)
