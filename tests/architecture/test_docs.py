@@ -71,6 +71,15 @@ def test_every_table_view_and_function_in_a_page_is_in_our_sql_or_the_hosts() ->
     assert offenders == []
 
 
+def test_every_class_that_the_glossary_names_is_in_the_code() -> None:
+    folders = ("shared", "workers", "devstack")
+    code = "\n".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    named = re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*\b", " ".join(_CODE.findall(PAGES["docs/glossary.md"])))
+
+    assert len(named) > 10
+    assert [name for name in named if f"class {name}" not in code] == []
+
+
 def test_the_tree_in_the_architecture_is_the_tree() -> None:
     tree, layers = _blocks(ARCHITECTURE, "text")
     folders = [line.split()[0] for line in tree.splitlines()]
