@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import workers.bootstrap
+import workers.bootstrap.parts
 from workers import cli
 from workers.backend.runs import SupabaseRunStore
 from workers.gateway.chat import ChatGateway
@@ -56,7 +56,7 @@ def main() -> None:
     for name in ("claim", "read_platforms", "checkpoint", "settle"):
         setattr(SupabaseRunStore, name, mortal(name, getattr(SupabaseRunStore, name)))
     ChatGateway.ask = mortal("ask", ChatGateway.ask)  # type: ignore[method-assign]
-    workers.bootstrap.collect_all = mortal("collect", workers.bootstrap.collect_all)  # type: ignore[assignment]
+    workers.bootstrap.parts.collect_all = mortal("collect", workers.bootstrap.parts.collect_all)  # type: ignore[assignment]
     cli.main()
 
 

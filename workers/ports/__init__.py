@@ -1,4 +1,4 @@
-"""What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap.py``)."""
+"""What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap``)."""
 
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
 from workers.ports.model import Answer, Gateway, Message, Meter, Usage

@@ -1,0 +1,165 @@
+"""A worker and what it is made of, opened and closed by one stack."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import httpx
+from supabase import AsyncClient
+
+from shared.findings import Collected
+from workers import outbound
+from workers.ai_scheduler.launch import Autopilot
+from workers.backend.announcements import open_announcer
+from workers.backend.client import open_client
+from workers.backend.decisions import SupabaseDecisions
+from workers.backend.inspection import SupabaseInspection
+from workers.backend.journal import SupabaseJournal
+from workers.backend.plan import SupabasePlan
+from workers.backend.reader import SupabaseReader
+from workers.backend.runs import SupabaseRunStore
+from workers.backend.wakeups import RealtimeWakeups
+from workers.backend.watching import SupabaseFinanceHistory, SupabasePeriodicLeases, SupabaseSiteLog
+from workers.bootstrap.schema_check import await_schema_state, refuse_older_schema
+from workers.executive_run.execute import ExecutiveRun
+from workers.finance.revenue import RevenueService
+from workers.finance.stripe import StripeReader
+from workers.gateway.chat import ChatGateway
+from workers.platform_monitor.probe import SiteProbe
+from workers.platform_monitor.watch import SiteWatch
+from workers.ports import Clock, Collect, Source, Subject
+from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
+from workers.runtime.worker import Worker
+from workers.settings import Settings
+from workers.sources import collect_all
+from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
+from workers.sources.firecrawl import FirecrawlSource
+from workers.sources.github import GithubSource
+from workers.sources.github_actions import GithubActionsSource
+from workers.sources.github_alerts import GithubAlertsSource
+from workers.sources.github_api import GithubApi
+from workers.sources.perplexity import PerplexitySource
+from workers.sources.platforms import PlatformsSource
+from workers.sources.stripe import StripeSource
+
+# A lease ends before the same worker, whose periods are jittered, asks for the next one.
+_LEASE_SHARE: Final = 0.8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A worker in pieces, for whoever builds more on them."""
+
+    clock: Clock
+    client: AsyncClient
+    store: SupabaseRunStore
+    gateway: ChatGateway
+    wakeups: RealtimeWakeups
+    autopilot: Autopilot
+    worker: Worker
+    revenue: RevenueService
+    watch: SiteWatch
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
+    """Open everything a worker needs. Raises: ConfigurationError."""
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(open_client(settings.supabase))
+        refuse_older_schema(await await_schema_state(SupabaseInspection(client), clock))
+        http = await stack.enter_async_context(outbound.open_http())
+        posting = await stack.enter_async_context(
+            outbound.open_http(outbound.open_post_transport(max_connections=None))
+        )
+        announcer = await stack.enter_async_context(
+            open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
+        )
+        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock)
+        gateway = ChatGateway(posting, settings.gateway, clock=clock)
+        wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
+        accounts = StripeReader(http, settings.stripe, clock=clock)
+        revenue = RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
+        sites = {key: str(url) for key, url in settings.platforms.urls.items()}
+        watch = SiteWatch(SiteProbe(http, sites, clock=clock), SupabaseSiteLog(client), clock=clock)
+        collect = _open_collection(settings, client, http, posting, revenue, clock)
+        autopilot = Autopilot(
+            decisions=SupabaseDecisions(client, clock=clock), gateway=gateway, clock=clock, settings=settings.autopilot
+        )
+        leases = SupabasePeriodicLeases(client, worker_id=worker_id)
+        worker = Worker(
+            store=store,
+            execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
+            wakeups=wakeups,
+            announcer=announcer,
+            clock=clock,
+            settings=settings.worker,
+            worker_id=worker_id,
+            periodic_tasks=[
+                look_at_plan(SupabasePlan(client), every=settings.worker.plan_every),
+                purge_in_batches(SupabaseJournal(client).purge, pause=settings.worker.sweep_every, clock=clock),
+                PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
+                *_leased_tasks(settings, leases, revenue, watch),
+            ],
+        )
+        yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch)
+
+
+def _open_collection(
+    settings: Settings,
+    client: AsyncClient,
+    http: httpx.AsyncClient,
+    posting: httpx.AsyncClient,
+    revenue: RevenueService,
+    clock: Clock,
+) -> Collect:
+    """Return what asks the sources that a run type names."""
+    reader = SupabaseReader(client)
+    github = GithubApi(http, settings.github, clock=clock)
+    sources: tuple[Source, ...] = (
+        PlatformsSource(clock=clock),
+        GithubSource(github, clock=clock),
+        GithubActionsSource(github, clock=clock),
+        GithubAlertsSource(github, clock=clock),
+        PerplexitySource(posting, settings.perplexity, eur_per_usd=settings.gateway.eur_per_usd, clock=clock),
+        FirecrawlSource(posting, settings.firecrawl, clock=clock),
+        CatalogueSource(reader, allowed=settings.database.audit_catalogue, clock=clock),
+        RunHistorySource(reader, clock=clock),
+        OpenMattersSource(reader, clock=clock),
+        StripeSource(revenue),
+    )
+
+    async def collect(subject: Subject) -> Collected:
+        return await collect_all(
+            sources,
+            subject,
+            names_wanted=subject.run_type.sources,
+            timeout=settings.worker.source_timeout,
+            clock=clock,
+        )
+
+    return collect
+
+
+def _leased_tasks(
+    settings: Settings, leases: SupabasePeriodicLeases, revenue: RevenueService, watch: SiteWatch
+) -> list[PeriodicTask]:
+    """Return what one of all the workers does periodically: the one that gets the task's lease."""
+
+    def leased(name: str, every: timedelta, do: Callable[[], Awaitable[None]]) -> PeriodicTask:
+        async def do_with_lease() -> None:
+            if await leases.take(name, every * _LEASE_SHARE):
+                await do()
+
+        return PeriodicTask(name, every, do_with_lease)
+
+    tasks = [leased("platform-checks", settings.platforms.check_every, watch.patrol)]
+    if revenue.configured:
+        every = settings.stripe.read_every
+        tasks.append(leased("finance-reading", every, lambda: revenue.keep_history(every / 4)))
+    return tasks

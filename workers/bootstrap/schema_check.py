@@ -1,0 +1,55 @@
+"""Whether the database is the one that this version needs."""
+
+import random
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from shared.backoff import draw_delay
+from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
+from workers.backend.inspection import SchemaState, SupabaseInspection
+from workers.ports import Clock
+from workers.schema.migrations import read_files
+
+log = structlog.get_logger(__name__)
+
+_RETRY_BASE: Final = timedelta(seconds=1)
+_RETRY_CAP: Final = timedelta(seconds=5)
+
+
+async def await_schema_state(inspection: SupabaseInspection, clock: Clock) -> SchemaState:
+    """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again."""
+    rng = random.Random()  # noqa: S311 - jitter, not a secret
+    failures = 0
+    while True:
+        try:
+            return await inspection.read_schema()
+        except BackendRejected as error:
+            raise ConfigurationError(str(error)) from error
+        except BackendUnavailable as error:
+            log.warning("backend.failed", call="get_hq_schema_state", error_code=error.code, error_message=str(error))
+        failures += 1
+        await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
+
+
+def refuse_older_schema(state: SchemaState) -> None:
+    """Refuse a database that lacks something, and log what differs. Raises: ConfigurationError."""
+    differing = find_differences(state)
+    if differing:
+        log.warning("schema.differs", names=differing, remedy="emocare migrate")
+
+
+def find_differences(state: SchemaState) -> list[str]:
+    """Return the names of what is defined otherwise in the database than here.
+
+    Raises: ConfigurationError where something is missing, naming the command that brings it up to date.
+    """
+    files = read_files()
+    known = state.migrations | state.functions
+    missing = [f.name for f in files if f.name not in known]
+    if missing:
+        raise ConfigurationError(
+            f"The database lacks {', '.join(missing)}. Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
+        )
+    return [f.name for f in files if known[f.name] != f.sha256]
