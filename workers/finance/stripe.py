@@ -22,6 +22,7 @@ from workers import outbound
 from workers.finance.figures import month_start
 from workers.finance.shapes import Accounts, Coupon, Tier
 from workers.finance.wire import Raw, coupon_ids, make_coupon, make_subscription, slim, tiered_price_ids
+from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
 from workers.settings import StripeSettings
 
@@ -32,7 +33,6 @@ _CALL_DEADLINE: Final = timedelta(seconds=10)
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 _MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are held in memory while they are valued
 _PARALLEL: Final = 4
-_UNKNOWN_HOLD: Final = timedelta(minutes=1)
 
 # What customers paid, what went back to them, what their banks took back. Fees, payouts and transfers are none of it.
 _REVENUE: Final = frozenset(
@@ -89,7 +89,7 @@ class StripeReader:
 
     def __init__(self, http: httpx.AsyncClient, settings: StripeSettings, *, clock: Clock) -> None:
         self._clock = clock
-        self._held_until: datetime | None = None
+        self._hold = RateLimitHold(clock)
         self._places = asyncio.Semaphore(_PARALLEL)
         self._client = None if settings.key is None else _open_client(http, settings, settings.key, clock)
 
@@ -109,11 +109,10 @@ class StripeReader:
                 sentence="Stripe n'est pas configuré : la clé STRIPE_SECRET_KEY manque. "
                 "Renseignez-la pour afficher les chiffres réels.",
             )
-        now = self._clock.now()
-        if self._held_until is not None and now < self._held_until:
-            raise _limited(self._held_until)
+        if (end := self._hold.find_end()) is not None:
+            raise _limited(end)
         with self._translated():
-            return await self._read(self._client.v1, now)
+            return await self._read(self._client.v1, self._clock.now())
 
     async def _read(self, api: Any, now: datetime) -> Accounts:  # noqa: ANN401 - the library's services
         async with asyncio.TaskGroup() as group:
@@ -170,10 +169,8 @@ class StripeReader:
 
     def _translate(self, error: Exception) -> Exception:
         if isinstance(error, stripe.RateLimitError):
-            now = self._clock.now()
-            wait = outbound.parse_retry_after(error.headers or {}, now)
-            self._held_until = now + (_UNKNOWN_HOLD if wait is None else wait)
-            return _limited(self._held_until)
+            wait = outbound.parse_retry_after(error.headers or {}, self._clock.now())
+            return _limited(self._hold.hold_for(wait))
         if isinstance(error, stripe.StripeError):
             kind, sentence = next(ERRORS[known] for known in type(error).__mro__ if known in ERRORS)
             return kind(f"Stripe answered {error.http_status}: {type(error).__name__}", sentence=sentence)

@@ -18,6 +18,7 @@ from shared.errors import SourceError, SourceNotConfigured, SourceRejected, Sour
 from shared.findings import Collected, Finding
 from shared.wording import clean_line, say_hour
 from workers import outbound
+from workers.outbound.rate_limit import EVERYTHING, UNKNOWN_WAIT, RateLimitHold
 from workers.ports import Clock, Platform, Subject
 from workers.settings import GithubSettings
 from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
@@ -26,8 +27,6 @@ _PARALLEL: Final = 40  # one report on all platforms: nothing waits for another 
 _KEPT_ANSWERS: Final = 256
 _KEPT_BODY_BYTES: Final = 256 * 1024
 _CALL_DEADLINE: Final = timedelta(seconds=6)  # three in a row end before the source's own deadline
-_UNKNOWN_HOLD: Final = timedelta(minutes=1)  # what GitHub asks for when it names no end to its limit
-_EVERYTHING: Final = "everything"
 _REPOSITORY: Final = re.compile(
     r"(?:(?:https?://|git@)?(?:www\.)?github\.com[/:])?"
     r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[/?#].*)?"
@@ -67,7 +66,7 @@ class GithubApi:
         self._settings = settings
         self._clock = clock
         self._places = asyncio.Semaphore(_PARALLEL)
-        self._held: dict[str, datetime] = {}
+        self._hold = RateLimitHold(clock)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def collect(self, source: str, subject: Subject, read: Callable[[str, str], Awaitable[Finding]]) -> Collected:
@@ -135,9 +134,8 @@ class GithubApi:
         return kept.value, kept.paging
 
     async def _call(self, path: str, params: Mapping[str, str], tag: str | None) -> outbound.Response:
-        now = self._clock.now()
-        end = max(self._held.get(covered, now) for covered in (_EVERYTHING, _resource(path)))
-        if now < end:
+        end = self._hold.find_end(_resource(path))
+        if end is not None:
             raise _limited(end)
         assert self._settings.token is not None
         headers = {
@@ -164,7 +162,7 @@ class GithubApi:
             ) from error
         if response.status < httpx.codes.BAD_REQUEST and response.headers.get("x-ratelimit-remaining") == "0":
             # The last call that was free: the next one would be refused, and counted against us.
-            self._held[_resource(path)] = _read_reset(response, self._clock.now())
+            self._hold.hold_until(_read_reset(response, self._clock.now()), _resource(path))
         return response
 
     def _keep(self, key: str, kept: _Kept) -> None:
@@ -177,8 +175,7 @@ class GithubApi:
         covered, end = _read_limit(path, response, self._clock.now())
         if end is None:
             return _refusal(response.status, refused)
-        self._held[covered] = end
-        return _limited(end)
+        return _limited(self._hold.hold_until(end, covered))
 
 
 def _parse(shape: TypeAdapter[_T], response: outbound.Response) -> _T:
@@ -230,21 +227,21 @@ def _read_limit(path: str, response: outbound.Response, now: datetime) -> tuple[
     A plain 403 is a refusal; it is a limit when nothing remains, when it says to wait, or says so in words.
     """
     if response.status not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
-        return _EVERYTHING, None
+        return EVERYTHING, None
     wait = outbound.parse_retry_after(response.headers, now)
     if wait is not None:
-        return _EVERYTHING, now + wait
+        return EVERYTHING, now + wait
     if response.headers.get("x-ratelimit-remaining") == "0":
         return _resource(path), _read_reset(response, now)
     spoken = response.status == httpx.codes.TOO_MANY_REQUESTS or b"rate limit" in response.body.lower()
-    return _EVERYTHING, now + _UNKNOWN_HOLD if spoken else None
+    return EVERYTHING, now + UNKNOWN_WAIT if spoken else None
 
 
 def _read_reset(response: outbound.Response, now: datetime) -> datetime:
     try:
         reset = datetime.fromtimestamp(int(response.headers["x-ratelimit-reset"]), tz=UTC)
     except (KeyError, ValueError, OverflowError, OSError):
-        return now + _UNKNOWN_HOLD
+        return now + UNKNOWN_WAIT
     return min(max(reset, now), now + outbound.RETRY_AFTER_CAP)
 
 

@@ -13,10 +13,9 @@ from pydantic import HttpUrl, JsonValue, SecretStr
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.wording import say_hour
 from workers import outbound
+from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
 from workers.sources.gaps import SourceTimedOut
-
-_UNKNOWN_HOLD: Final = timedelta(minutes=1)
 
 
 class Vendor:
@@ -41,7 +40,7 @@ class Vendor:
         self._key = key
         self._variable = variable
         self._clock = clock
-        self._held_until: datetime | None = None
+        self._hold = RateLimitHold(clock)
 
     def require_key(self) -> SecretStr:
         """Return the key. Raises: SourceNotConfigured naming the variable that is missing."""
@@ -61,9 +60,8 @@ class Vendor:
         Raises: SourceNotConfigured, SourceUnavailable (worth retrying later), SourceRejected.
         """
         key = self.require_key()
-        now = self._clock.now()
-        if self._held_until is not None and now < self._held_until:
-            raise self._limited(self._held_until)
+        if (end := self._hold.find_end()) is not None:
+            raise self._limited(end)
         try:
             reply = await outbound.call(
                 self._http,
@@ -79,9 +77,8 @@ class Vendor:
         except outbound.CallFailed as error:
             raise self._explain(error) from error
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
-            now = self._clock.now()
-            self._held_until = now + (outbound.parse_retry_after(reply.headers, now) or _UNKNOWN_HOLD)
-            raise self._limited(self._held_until)
+            wait = outbound.parse_retry_after(reply.headers, self._clock.now())
+            raise self._limited(self._hold.hold_for(wait or None))  # a wait of nothing says nothing
         raise self._refusal(reply.status)
 
     def unreadable(self, message: str) -> SourceUnavailable:
