@@ -1,21 +1,15 @@
-"""How we say things: foreign text made harmless to read, days and hours as French readers write them."""
+"""Foreign text made harmless to read: bounded, stripped of what one cannot see, and fenced."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Final
 
-from shared.registry import DATA_TAG, TIME_ZONE
+from shared.prompts.system import DATA_TAG
 
 CUT_NOTE: Final = "\n[… coupé : texte trop long]"
 """What a text that was cut ends with."""
 
-_DAYS: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-_MONTHS: Final = (
-    "janvier", "février", "mars", "avril", "mai", "juin",
-    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-)  # fmt: skip
 _MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
 _LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
 # What one cannot see although Unicode counts it among letters and marks: fillers, joiners, variation selectors. The
@@ -54,7 +48,7 @@ def shorten(text: str, max_chars: int) -> str:
     return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
 
 
-def say_list(title: str, items: Iterable[str]) -> list[str]:
+def format_list(title: str, items: Iterable[str]) -> list[str]:
     """Return the lines of a list under its title, or one that says there is nothing in it."""
     lines = [f"  - {item}" for item in items]
     return [f"{title} :", *lines] if lines else [f"{title} : aucun élément"]
@@ -67,27 +61,6 @@ def fence(title: str, text: str, nonce: str) -> str:
     # What takes its place is not in it, so that the ends of a removal cannot join to make another.
     inside = f"Source : {clean_line(title, 200)}\n{text}".replace(nonce, "…")
     return f"<{tag}>\n{inside}\n</{tag}>"
-
-
-def say_day(moment: datetime) -> str:
-    """Return « 3 novembre 2026 », by the calendar of Paris."""
-    local = moment.astimezone(TIME_ZONE)
-    return f"{_day_of_month(local)} {_MONTHS[local.month - 1]} {local.year}"
-
-
-def say_hour(moment: datetime) -> str:
-    """Return « 14 h 05 (heure de Paris) »."""
-    local = moment.astimezone(TIME_ZONE)
-    return f"{local.hour} h {local.minute:02d} (heure de Paris)"
-
-
-def say_moment(moment: datetime) -> str:
-    """Return « mardi 3 novembre 2026 à 14 h 05 (heure de Paris) »."""
-    return f"{_DAYS[moment.astimezone(TIME_ZONE).weekday()]} {say_day(moment)} à {say_hour(moment)}"
-
-
-def _day_of_month(local: datetime) -> str:
-    return "1er" if local.day == 1 else str(local.day)
 
 
 def _drop_invisible(text: str) -> str:

@@ -25,7 +25,7 @@ def render_system_prompt(run_type: RunType) -> str:
     outline = (*run_type.sections, _CLOSING)
     return _template().substitute(
         agent=run_type.agent.name,
-        role=run_type.agent.role,
+        title=run_type.agent.title,
         label=run_type.label,
         purpose=run_type.purpose,
         steps="\n".join(f"{number}. {step}" for number, step in enumerate(run_type.steps, start=1)),

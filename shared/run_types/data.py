@@ -13,7 +13,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CDO Agent", emoji="📊", role="Directeur Data")
+AGENT: Final = Agent(name="CDO Agent", emoji="📊", role="Directeur Data", title="le directeur des données")
 
 ENTRIES: Final = (
     RunType(

@@ -14,7 +14,9 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="DPO Agent", emoji="🛡️", role="Délégué Protection Données")
+AGENT: Final = Agent(
+    name="DPO Agent", emoji="🛡️", role="Délégué Protection Données", title="le délégué à la protection des données"
+)
 
 ENTRIES: Final = (
     RunType(
@@ -56,8 +58,8 @@ ENTRIES: Final = (
         search=Search(
             recency=Recency.MONTH,
             query="Quelles mesures de sécurité, quelle documentation et quelles preuves la CNIL attend-elle "
-            "aujourd'hui lors d'un contrôle chez un éditeur de services numériques de santé (hébergement, sous- "
-            "traitants, durées, droits des personnes), et quels manquements ont été sanctionnés récemment ?",
+            "aujourd'hui lors d'un contrôle chez un éditeur de services numériques de santé (hébergement, "
+            "sous-traitants, durées, droits des personnes), et quels manquements ont été sanctionnés récemment ?",
         ),
         steps=("Inventaire traitements", "Audit mesures", "Vérification droits", "Rapport"),
         purpose="Il audite la protection des données personnelles, des mesures prises aux preuves.",

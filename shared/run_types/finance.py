@@ -12,7 +12,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CFO Agent", emoji="💰", role="Directeur Financier")
+AGENT: Final = Agent(name="CFO Agent", emoji="💰", role="Directeur Financier", title="le directeur financier")
 
 ENTRIES: Final = (
     RunType(

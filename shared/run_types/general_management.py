@@ -17,7 +17,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CEO Agent", emoji="👔", role="Directeur Général")
+AGENT: Final = Agent(name="CEO Agent", emoji="👔", role="Directeur Général", title="le directeur général")
 
 ENTRIES: Final = (
     RunType(

@@ -13,7 +13,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CGO Agent", emoji="📈", role="Directeur Croissance")
+AGENT: Final = Agent(name="CGO Agent", emoji="📈", role="Directeur Croissance", title="le directeur de la croissance")
 
 ENTRIES: Final = (
     RunType(

@@ -20,7 +20,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CMO Agent", emoji="📣", role="Directeur Marketing")
+AGENT: Final = Agent(name="CMO Agent", emoji="📣", role="Directeur Marketing", title="le directeur du marketing")
 
 ENTRIES: Final = (
     RunType(
@@ -61,8 +61,8 @@ ENTRIES: Final = (
             recency=Recency.MONTH,
             query="Qu'est-ce qui a changé récemment dans le classement des moteurs de recherche (mises à jour de "
             "Google, réponses générées par IA, exigences de qualité pour les sujets de santé), et quelles "
-            "pratiques techniques et éditoriales sont recommandées aux sites francophones de santé et de bien- "
-            "être ?",
+            "pratiques techniques et éditoriales sont recommandées aux sites francophones de santé et de "
+            "bien-être ?",
         ),
         pages=PageSet.OWN_SITES,
         steps=("Audit technique", "Analyse contenu", "Analyse backlinks", "Recommandations"),

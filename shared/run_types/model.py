@@ -137,6 +137,7 @@ class Agent(Part):
     name: str
     emoji: str
     role: str = Field(description="French job title, as a screen shows it.")
+    title: str = Field(description="The same within a French sentence, with its article.")
 
 
 class Section(Part):

@@ -11,7 +11,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="COO Agent", emoji="📋", role="Directeur Opérations")
+AGENT: Final = Agent(name="COO Agent", emoji="📋", role="Directeur Opérations", title="le directeur des opérations")
 
 ENTRIES: Final = (
     RunType(

@@ -11,7 +11,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CPO Agent", emoji="🗺️", role="Directeur Produit")
+AGENT: Final = Agent(name="CPO Agent", emoji="🗺️", role="Directeur Produit", title="le directeur des produits")
 
 ENTRIES: Final = (
     RunType(

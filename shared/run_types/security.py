@@ -18,7 +18,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CISO Agent", emoji="🔒", role="Directeur Sécurité")
+AGENT: Final = Agent(name="CISO Agent", emoji="🔒", role="Directeur Sécurité", title="le directeur de la sécurité")
 
 ENTRIES: Final = (
     RunType(

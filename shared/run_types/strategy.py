@@ -19,7 +19,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CSO Agent", emoji="🎯", role="Directeur Stratégie")
+AGENT: Final = Agent(name="CSO Agent", emoji="🎯", role="Directeur Stratégie", title="le directeur de la stratégie")
 
 ENTRIES: Final = (
     RunType(

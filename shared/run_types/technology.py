@@ -20,7 +20,7 @@ from shared.run_types.model import (
     outline,
 )
 
-AGENT: Final = Agent(name="CTO Agent", emoji="⚙️", role="Directeur Technique")
+AGENT: Final = Agent(name="CTO Agent", emoji="⚙️", role="Directeur Technique", title="le directeur technique")
 
 ENTRIES: Final = (
     RunType(

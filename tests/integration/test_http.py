@@ -35,7 +35,7 @@ async def test_a_launched_run_answers_its_report(hq: Hq, owner: str) -> None:
     assert set(body) == REPORT_FIELDS | {"platform_key"}
     assert body["success"] is True
     assert body["executive_summary"].startswith("## Statut général")
-    assert body["data_sources"] == ["Base HQ", "GitHub API", "Lovable AI Gateway"]
+    assert body["data_sources"] == ["Base du QG", "GitHub API", "Lovable AI Gateway"]
     run = hq.run(UUID(body["run_id"]))
     assert (run["status"], run["owner_requested"]) == ("completed", True)
     assert run["executive_summary"] == body["executive_summary"]

@@ -36,7 +36,7 @@ async def test_a_requested_brief_becomes_a_report_that_the_president_reads(
         assert run["started_at"] < run["completed_at"]
         appendix = run["detailed_appendix"]
         assert appendix["model_used"] == "google/gemini-2.5-pro"
-        assert appendix["data_sources"] == ["Base HQ", "GitHub API", "Lovable AI Gateway"]
+        assert appendix["data_sources"] == ["Base du QG", "GitHub API", "Lovable AI Gateway"]
         assert appendix["fallback_used"] is False
         story = [line for line in reversed(logs) if line["run_id"] == str(run_id)]
         assert [line["message"] for line in story] == ["run.started", "run.completed"]
@@ -77,7 +77,7 @@ async def test_a_source_that_cannot_be_read_is_named_and_its_data_are_not_invent
 
     assert run["status"] == "completed"
     assert "GitHub" in run["executive_summary"].partition("Données manquantes")[2]
-    assert run["detailed_appendix"]["data_sources"] == ["Base HQ", "Lovable AI Gateway"]
+    assert run["detailed_appendix"]["data_sources"] == ["Base du QG", "Lovable AI Gateway"]
     assert hq.rows("select from hq.run_evidence where run_id = %s and evidence_type = 'gap'", run_id)
     (call,) = await hq.vendors.calls("openai")
     question = call["body"]["messages"][1]["content"]

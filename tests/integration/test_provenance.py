@@ -11,8 +11,8 @@ from support.hq import Hq
 from shared.registry import RUN_TYPES, RunType, SourceName
 
 LABELS = {
-    SourceName.PLATFORMS: "Base HQ",
-    SourceName.OPEN_MATTERS: "Base HQ",
+    SourceName.PLATFORMS: "Base du QG",
+    SourceName.OPEN_MATTERS: "Base du QG",
     SourceName.GITHUB: "GitHub API",
     SourceName.GITHUB_ACTIONS: "GitHub Actions",
     SourceName.GITHUB_ALERTS: "GitHub Dependabot",
@@ -26,9 +26,9 @@ LABELS = {
 MARKS = {
     SourceName.PLATFORMS: "disponibilité enregistrée",
     SourceName.OPEN_MATTERS: "Publier la 2.1 (risque élevé)",
-    SourceName.GITHUB: "laeticiamng/nearvity : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)",
-    SourceName.GITHUB_ACTIONS: "48 exécution(s) de pipeline enregistrée(s)",
-    SourceName.GITHUB_ALERTS: "130 alerte(s) de dépendance ouverte(s)",
+    SourceName.GITHUB: "laeticiamng/nearvity : 4 tickets ouverts, 3 pull requests ouvertes",
+    SourceName.GITHUB_ACTIONS: "48 exécutions de pipeline enregistrées",
+    SourceName.GITHUB_ALERTS: "130 alertes de dépendance ouvertes",
     SourceName.FIRECRAWL: "EUR par mois",
     SourceName.DATABASE_CATALOGUE: "hq.runs : RLS active",
     SourceName.RUN_HISTORY: "30 derniers jours",

@@ -7,8 +7,9 @@ import pytest
 from pydantic import JsonValue
 
 from shared.findings import Collected, Finding, Gap, GapReason
+from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, find_run_type
-from shared.wording import clean_text, say_moment
+from shared.wording import clean_text
 from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, FINDING_CHARS, compose
 from workers.ports import Platform
 
@@ -54,13 +55,13 @@ def test_the_system_message_is_the_run_types_and_holds_nothing_that_was_collecte
 
 
 def test_each_finding_stands_in_a_fence_of_its_own_with_its_source() -> None:
-    question = ask(finding("trois tickets", url="https://github.com/x/y"), finding("deux", label="Base HQ"))
+    question = ask(finding("trois tickets", url="https://github.com/x/y"), finding("deux", label="Base du QG"))
 
     fence = (
         f"<donnees-{NONCE}>\nSource : GitHub · EmotionsCare (https://github.com/x/y)\ntrois tickets\n</donnees-{NONCE}>"
     )
     assert fence in question
-    assert f"<donnees-{NONCE}>\nSource : Base HQ\ndeux\n</donnees-{NONCE}>" in question
+    assert f"<donnees-{NONCE}>\nSource : Base du QG\ndeux\n</donnees-{NONCE}>" in question
 
 
 def test_a_datum_that_knows_the_word_of_the_fence_still_cannot_close_it() -> None:
@@ -97,9 +98,10 @@ def test_an_empty_context_is_not_mentioned(nothing: JsonValue) -> None:
 
 
 def test_the_moment_is_told_in_french_by_the_clock_of_paris() -> None:
-    assert say_moment(NOW) == "dimanche 22 novembre 2026 à 17 h 05 (heure de Paris)"
+    assert format_moment(NOW) == "dimanche 22 novembre 2026 à 17 h 05 (heure de Paris)"
     assert (
-        say_moment(datetime(2026, 6, 30, 23, 30, tzinfo=UTC)) == "mercredi 1er juillet 2026 à 1 h 30 (heure de Paris)"
+        format_moment(datetime(2026, 6, 30, 23, 30, tzinfo=UTC))
+        == "mercredi 1er juillet 2026 à 1 h 30 (heure de Paris)"
     )
 
 

@@ -68,7 +68,7 @@ async def test_the_catalogue_tells_what_is_most_exposed_first(clock: FakeClock) 
     (finding,) = (await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)).findings
 
     head, first, second, third, doors = finding.text.splitlines()
-    assert head == "3 table(s), dont 1 sans RLS ; 1 fonction(s) appelable(s) sans connexion (anon)"
+    assert head == "3 tables, dont 1 sans RLS ; 1 fonction appelable sans connexion (anon)"
     assert first == "- hq.bare : RLS INACTIVE ; politiques : aucune ; droits accordés à : anon"
     assert second.startswith("- hq.mute : RLS active ; politiques : aucune")
     assert third.startswith("- hq.safe")
@@ -82,7 +82,7 @@ async def test_a_large_catalogue_takes_several_findings(clock: FakeClock) -> Non
     findings = (await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)).findings
 
     assert 1 < len(findings) <= 6
-    assert findings[0].label == f"Base HQ · catalogue (1/{len(findings)})"
+    assert findings[0].label == f"Base du QG · catalogue (1/{len(findings)})"
     assert all(len(finding.text) <= SOURCE_TEXT_CHARS for finding in findings)
 
 
@@ -112,8 +112,8 @@ async def test_the_history_tells_agents_ends_durations_and_costs(clock: FakeCloc
 
     (finding,) = collected.findings
     head, first, second = finding.text.splitlines()
-    assert "8 exécution(s) (4 sur la période précédente), 6 réussie(s), 2 en échec, coût 0,2469 EUR" in head
-    assert first.startswith("- Audit SEO (CMO Agent) : 4 exécution(s) ; période précédente : 2")
+    assert "8 exécutions (4 sur la période précédente), 6 réussies, 2 en échec, coût 0,2469 EUR" in head
+    assert first.startswith("- Audit SEO (CMO Agent) : 4 exécutions ; période précédente : 2")
     assert "durée moyenne 12,5 s, la plus longue 30,0 s ; échec le plus fréquent : gateway_rate_limited" in first
     assert second.startswith("- GONE (agent inconnu)")
     assert finding.data["runs"] == 8

@@ -65,8 +65,8 @@ class TestPipelines:
 
         assert finding.label == "GitHub Actions · nearvity"
         assert finding.url == f"https://github.com/{QUIET}/actions"
-        assert "812 exécution(s) de pipeline enregistrée(s), 5 dernière(s) lue(s)" in finding.text
-        assert "1 réussie(s), 2 en échec, 1 en cours, 0 annulée(s)" in finding.text
+        assert "812 exécutions de pipeline enregistrées, 5 dernières lues" in finding.text
+        assert "1 réussie, 2 en échec, 1 en cours, 0 annulée" in finding.text
         assert "Durée moyenne : 1 min 45 s" in finding.text
         assert "CI ## Ordre (main, push) : hors délai, mardi 3 novembre 2026 à 9 h 00" in finding.text
         assert "brand_new" in finding.text
@@ -77,7 +77,7 @@ class TestPipelines:
 
         (finding,) = (await actions.collect(subject(QUIET))).findings
 
-        assert "0 exécution(s) de pipeline" in finding.text
+        assert "0 exécution de pipeline enregistrée" in finding.text
         assert finding.data["mean_seconds"] is None
 
     @pytest.mark.parametrize("status", [403, 404])
@@ -110,7 +110,7 @@ class TestAlerts:
 
         (finding,) = (await alerts.collect(subject(BUSY))).findings
 
-        assert "au moins 300 alerte(s)" in finding.text
+        assert "au moins 300 alertes" in finding.text
         assert finding.data["complete"] is False
         assert len(await vendors.calls("github")) == 3
 

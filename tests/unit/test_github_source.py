@@ -77,7 +77,7 @@ async def test_a_repository_is_read_with_three_requests(source: Source, vendors:
     assert finding.data["latest_release"] == "v2.8.0"
     assert isinstance(finding.data["last_commit_at"], str)
     assert datetime.fromisoformat(finding.data["last_commit_at"]).tzinfo is not None
-    assert f"{QUIET} : 4 ticket(s) ouvert(s), 3 pull request(s) ouverte(s)" in finding.text
+    assert f"{QUIET} : 4 tickets ouverts, 3 pull requests ouvertes" in finding.text
     assert "Dernière version : v2.8.0, publiée le " in finding.text
     parts = ("/commits", "/issues", "/releases/latest")
     assert await paths(vendors) == [f"/repos/{QUIET}{part}" for part in parts]

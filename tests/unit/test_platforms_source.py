@@ -30,7 +30,7 @@ async def test_each_platform_is_one_line_with_what_is_known(clock: FakeClock) ->
 
     (finding,) = (await collect(clock, full, bare)).findings
 
-    assert finding.label == "Base HQ · plateformes"
+    assert finding.label == "Base du QG · plateformes"
     first, second = finding.text.splitlines()
     assert first == (
         "- EmotionsCare [emotionscare] : statut orange (Latence élevée) ; disponibilité enregistrée 99,50 % ; "

@@ -1,5 +1,6 @@
 """The registry says what the screens and the old functions have always said, and cannot be bent."""
 
+import json
 import pkgutil
 import re
 import unicodedata
@@ -336,7 +337,7 @@ def test_whatever_is_planned_may_be_started_by_the_schedule() -> None:
 def test_a_prompt_names_the_agent_the_mission_and_every_part_in_order(entry: RunType) -> None:
     prompt = render_system_prompt(entry)
 
-    assert prompt.startswith(f"Vous êtes {entry.agent.name}, {entry.agent.role} ")
+    assert prompt.startswith(f"Vous êtes {entry.agent.title} ({entry.agent.name}) au QG d'EMOTIONSCARE. ")
     assert f"« {entry.label} »" in prompt
     assert entry.purpose in prompt
     parts = re.findall(r"^\d+\. \*\*(.+)\*\* — (.+)\.$", prompt, re.MULTILINE)
@@ -370,6 +371,13 @@ def test_a_report_has_no_two_parts_of_one_name(entry: RunType) -> None:
 @pytest.mark.parametrize("key", sorted(_SENSITIVE))
 def test_a_sensitive_report_says_that_it_carries_nothing_out(key: str) -> None:
     assert re.search(r"il (ne|n'\w+) .*?(rien|aucune?)", RUN_TYPES[key].purpose)
+
+
+@every_run_type
+def test_no_word_of_an_entry_is_broken_by_the_end_of_a_line(entry: RunType) -> None:
+    text = json.dumps(entry.facts(), ensure_ascii=False)
+
+    assert re.findall(r"\w- \w+| {2}", text) == []
 
 
 @every_run_type

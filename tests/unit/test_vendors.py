@@ -224,12 +224,12 @@ class TestReport:
     )
     def test_it_quotes_the_data_figures_first_and_names_the_gaps(self, fences: tuple[str, str]) -> None:
         begin, end = fences
-        data = f"{begin}\n- une remarque\n- 42 ticket(s) ouvert(s)\n{end}"
+        data = f"{begin}\n- une remarque\n- 42 tickets ouverts\n{end}"
         gaps = "Données manquantes :\n- Stripe : la clé manque."
 
         report = write_report("# Plan du rapport\n\n1. **Synthèse** — le tout.", f"Bonjour\n\n{data}\n\n{gaps}")
 
-        assert report.index("42 ticket(s)") < report.index("une remarque")
+        assert report.index("42 tickets") < report.index("une remarque")
         assert report.endswith("## Données manquantes\n\n- Stripe : la clé manque.")
         assert "Bonjour" not in report
 

@@ -14,9 +14,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import GatewayError
+from shared.french import format_moment
 from shared.registry import DATA_TAG, ModelTier
 from shared.sanitise import sanitise
-from shared.wording import clean_line, clean_text, fence, say_moment
+from shared.wording import clean_line, clean_text, fence
 from workers.ports import Decision, DecisionContext, Gateway, Message, Meter, Signal
 
 log = structlog.get_logger(__name__)
@@ -96,7 +97,7 @@ def compose_question(context: DecisionContext, *, now: datetime, nonce: str) -> 
     done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in context.done or ()) or "rien"
     signals = "\n".join(map(_render_signal, context.signals or ()))
     parts = [
-        f"Nous sommes le {say_moment(now)}.",
+        f"Nous sommes le {format_moment(now)}.",
         f"Lancé par le plan dans l'heure : {done}.",
         _render_budget(context),
         f"Types que tu peux ajouter :\n{allowed}",

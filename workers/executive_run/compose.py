@@ -13,8 +13,9 @@ from typing import Final
 from pydantic import JsonValue
 
 from shared.findings import Collected, Finding, Gap
+from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, RunType, render_system_prompt
-from shared.wording import CUT_NOTE, clean_line, clean_text, fence, say_moment
+from shared.wording import CUT_NOTE, clean_line, clean_text, fence
 from workers.ports import Message, Platform
 
 FINDING_CHARS: Final = 6_000
@@ -37,7 +38,7 @@ def compose(
     Units: ``nonce`` is the random word of this run's fences; it must be unknown to whoever wrote the data.
     """
     parts = [
-        f"Nous sommes le {say_moment(now)}.",
+        f"Nous sommes le {format_moment(now)}.",
         _render_scope(platforms, whole_company=whole_company),
         f"Rapport demandé : {run_type.label}.",
         *_render_findings(collected.findings, nonce),

@@ -25,14 +25,14 @@ log = structlog.get_logger(__name__)
 
 # How the screens name what was read.
 _SOURCE_LABELS: Final = {
-    SourceName.PLATFORMS: "Base HQ",
+    SourceName.PLATFORMS: "Base du QG",
     SourceName.GITHUB: "GitHub API",
     SourceName.GITHUB_ACTIONS: "GitHub Actions",
     SourceName.GITHUB_ALERTS: "GitHub Dependabot",
     SourceName.PERPLEXITY: "Perplexity AI",
     SourceName.FIRECRAWL: "Firecrawl",
     SourceName.STRIPE: "Stripe",
-    SourceName.OPEN_MATTERS: "Base HQ",
+    SourceName.OPEN_MATTERS: "Base du QG",
     SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
     SourceName.RUN_HISTORY: "Historique des exécutions",
 }

@@ -17,7 +17,7 @@ import stripe
 from pydantic import SecretStr, ValidationError
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
-from shared.wording import say_hour
+from shared.french import format_hour
 from workers import outbound
 from workers.finance.figures import month_start
 from workers.finance.shapes import Accounts, Coupon, Tier
@@ -275,5 +275,5 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
 def _limited(end: datetime) -> SourceUnavailable:
     return SourceUnavailable(
         f"Stripe's limit is reached until {end.isoformat()}",
-        sentence=f"La limite d'appels de Stripe est atteinte ; nouvelle lecture après {say_hour(end)}.",
+        sentence=f"La limite d'appels de Stripe est atteinte ; nouvelle lecture après {format_hour(end)}.",
     )

@@ -9,9 +9,10 @@ from typing import Final
 
 from shared.errors import SourceNotConfigured
 from shared.findings import Collected, Finding, GapReason
+from shared.french import format_count, format_moment, format_money, format_number
 from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
-from shared.wording import clean_line, say_list, say_moment, shorten
+from shared.wording import clean_line, format_list, shorten
 from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
 from workers.sources.gaps import label_of, only_gap
 
@@ -43,16 +44,18 @@ class CatalogueSource:
         entries = await self._reader.read_catalogue()
         tables = sorted((e for e in entries if e.kind == "table"), key=_exposure, reverse=True)
         functions = [f"{e.schema_name}.{e.object_name}" for e in entries if e.kind == "function"]
-        exposed = f"{len(functions)} fonction(s) appelable(s) sans connexion (anon)"
+        exposed = format_count(len(functions), "fonction appelable", "fonctions appelables")
+        counted = format_count(len(tables), "table", "tables")
+        without_rls = sum(not table.row_security for table in tables)
         lines = [
-            f"{len(tables)} table(s), dont {sum(not t.row_security for t in tables)} sans RLS ; {exposed}",
+            f"{counted}, dont {without_rls} sans RLS ; {exposed} sans connexion (anon)",
             *map(_describe_table, tables),
             "Fonctions appelables par anon : " + (", ".join(map(clean_line, functions)) or "aucune"),
         ]
         parts = list(_split(lines))[:_MOST_PARTS]
         data = {
             "tables": len(tables),
-            "without_row_security": sum(not table.row_security for table in tables),
+            "without_row_security": without_rls,
             "without_policy": sum(table.row_security is True and not table.policies for table in tables),
             "functions_open_to_anon": len(functions),
         }
@@ -91,9 +94,10 @@ class RunHistorySource:
         runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
         completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
         before = sum(line.runs_before for line in history)
-        ends = f"{completed} réussie(s), {failed} en échec, coût {_say_eur(cost)}"
+        succeeded = format_count(completed, "réussie", "réussies")
+        ends = f"{succeeded}, {failed} en échec, coût {_format_cost(cost)}"
         lines = [
-            f"{_HISTORY_DAYS} derniers jours : {runs} exécution(s) ({before} sur la période précédente), {ends}",
+            f"{_HISTORY_DAYS} derniers jours : {_count_runs(runs)} ({before} sur la période précédente), {ends}",
             *map(_describe_history, history),
         ]
         finding = Finding(
@@ -132,7 +136,7 @@ class OpenMattersSource:
         lines = [
             line
             for kind, (title, describe) in _MATTERS.items()
-            for line in say_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
+            for line in format_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
         ]
         finding = Finding(
             source=self.name,
@@ -145,7 +149,7 @@ class OpenMattersSource:
 
 
 def _exposure(table: CatalogueEntry) -> tuple[bool, bool, int]:
-    """Rank by what a stranger could reach."""
+    """Rank by what an untrusted caller could reach."""
     return not table.row_security, bool(table.open_to), not table.policies
 
 
@@ -161,35 +165,40 @@ def _describe_table(table: CatalogueEntry) -> str:
 def _describe_history(line: TypeHistory) -> str:
     entry = RUN_TYPES.get(line.run_type)
     agent = entry.agent.name if entry else "agent inconnu"
+    succeeded = format_count(line.completed, "réussie", "réussies")
+    cancelled = format_count(line.cancelled, "annulée", "annulées")
     took = ""
     if line.mean_ms is not None and line.longest_ms is not None:
-        took = f"durée moyenne {line.mean_ms / 1000:.1f} s, la plus longue {line.longest_ms / 1000:.1f} s"
+        mean, longest = (format_number(ms / 1000, 1) for ms in (line.mean_ms, line.longest_ms))
+        took = f"durée moyenne {mean} s, la plus longue {longest} s"
     parts = [
-        f"- {clean_line(label_of_run_type(line.run_type), 80)} ({agent}) : {line.runs} exécution(s)",
+        f"- {clean_line(label_of_run_type(line.run_type), 80)} ({agent}) : {_count_runs(line.runs)}",
         f"période précédente : {line.runs_before}",
-        f"{line.completed} réussie(s), {line.failed} en échec, {line.cancelled} annulée(s)",
-        took.replace(".", ","),
+        f"{succeeded}, {line.failed} en échec, {cancelled}",
+        took,
         f"échec le plus fréquent : {clean_line(line.usual_error, 60)}" if line.usual_error else "",
-        f"coût {_say_eur(line.cost_eur)}",
+        f"coût {_format_cost(line.cost_eur)}",
     ]
     return " ; ".join(filter(None, parts))
 
 
 def _describe_action(matter: OpenMatter) -> str:
     level = _LEVELS.get(matter.level or "", clean_line(matter.level or "inconnu", 20))
-    return f"{clean_line(matter.title)} (risque {level}), depuis le {say_moment(matter.since)}"
+    return f"{clean_line(matter.title)} (risque {level}), depuis le {format_moment(matter.since)}"
 
 
 def _describe_incident(matter: OpenMatter) -> str:
     level = _LEVELS.get(matter.level or "", clean_line(matter.level or "inconnue", 20))
     state = _STATES.get(matter.detail or "", clean_line(matter.detail or "?", 30))
     platform = clean_line(matter.platform_key or "?", 60)
-    return f"[{platform}] {clean_line(matter.title)} : gravité {level}, {state}, depuis le {say_moment(matter.since)}"
+    return (
+        f"[{platform}] {clean_line(matter.title)} : gravité {level}, {state}, depuis le {format_moment(matter.since)}"
+    )
 
 
 def _describe_failure(matter: OpenMatter) -> str:
     platform = f" [{clean_line(matter.platform_key, 60)}]" if matter.platform_key else ""
-    return f"{clean_line(matter.title)}{platform}, {say_moment(matter.since)} : {clean_line(matter.detail or '?')}"
+    return f"{clean_line(matter.title)}{platform}, {format_moment(matter.since)} : {clean_line(matter.detail or '?')}"
 
 
 _MATTERS: Final = {
@@ -212,5 +221,10 @@ def _split(lines: Iterable[str]) -> Iterable[str]:
     yield part
 
 
-def _say_eur(amount: Decimal) -> str:
-    return f"{amount:.4f} EUR".replace(".", ",")
+def _count_runs(number: int) -> str:
+    return format_count(number, "exécution", "exécutions")
+
+
+def _format_cost(amount: Decimal) -> str:
+    """Return a cost of the model, whose calls cost less than a cent."""
+    return format_money(amount, "EUR", 4)

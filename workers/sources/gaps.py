@@ -7,16 +7,16 @@ from shared.findings import Collected, Gap, GapReason
 from shared.registry import SourceName
 
 LABELS: Final = {
-    SourceName.PLATFORMS: "Base HQ · plateformes",
+    SourceName.PLATFORMS: "Base du QG · plateformes",
     SourceName.GITHUB: "GitHub",
     SourceName.GITHUB_ACTIONS: "GitHub Actions",
     SourceName.GITHUB_ALERTS: "GitHub · alertes",
     SourceName.PERPLEXITY: "Perplexity · veille",
     SourceName.FIRECRAWL: "Firecrawl · pages web",
     SourceName.STRIPE: "Stripe · revenus",
-    SourceName.OPEN_MATTERS: "Base HQ · affaires en cours",
-    SourceName.DATABASE_CATALOGUE: "Base HQ · catalogue",
-    SourceName.RUN_HISTORY: "Base HQ · historique des exécutions",
+    SourceName.OPEN_MATTERS: "Base du QG · affaires en cours",
+    SourceName.DATABASE_CATALOGUE: "Base du QG · catalogue",
+    SourceName.RUN_HISTORY: "Base du QG · historique des exécutions",
 }
 """The French name of each source, for its gaps."""
 

@@ -12,8 +12,9 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, JsonValue, TypeAdapter
 
 from shared.findings import Collected, Finding
+from shared.french import format_count, format_day
 from shared.registry import SourceName
-from shared.wording import clean_line, say_day, say_list, shorten
+from shared.wording import clean_line, format_list, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -109,11 +110,11 @@ class GithubSource:
         if len(work) >= _PAGE:
             open_issues, open_pulls = await self._count(repository)
         lines = [
-            f"{repository} : {open_issues} ticket(s) ouvert(s), {open_pulls} pull request(s) ouverte(s)",
+            f"{repository} : {_describe_totals(open_issues, open_pulls)}",
             _describe_release(release),
-            *say_list("Derniers commits", map(_describe_commit, commits[:_SHOWN])),
-            *say_list("Tickets les plus récents", map(_describe_issue, issues[:_SHOWN])),
-            *say_list("Pull requests les plus récentes", map(_describe_issue, pulls[:_SHOWN])),
+            *format_list("Derniers commits", map(_describe_commit, commits[:_SHOWN])),
+            *format_list("Tickets les plus récents", map(_describe_issue, issues[:_SHOWN])),
+            *format_list("Pull requests les plus récentes", map(_describe_pull, pulls[:_SHOWN])),
         ]
         return Finding(
             source=self.name,
@@ -146,18 +147,29 @@ class GithubSource:
 def _describe_release(release: _Release | None) -> str:
     if release is None:
         return "Dernière version : aucune publiée"
-    day = f", publiée le {say_day(release.published_at)}" if release.published_at else ""
+    day = f", publiée le {format_day(release.published_at)}" if release.published_at else ""
     return f"Dernière version : {clean_line(release.tag_name)}{day}"
 
 
 def _describe_commit(commit: _Commit) -> str:
-    day = f" ({say_day(commit.committed_at)})" if commit.committed_at else ""
+    day = f" ({format_day(commit.committed_at)})" if commit.committed_at else ""
     title, _, _ = commit.commit.message.partition("\n")
     return f"{clean_line(title)}{day}"
 
 
+def _describe_totals(issues: int, pulls: int) -> str:
+    return (
+        f"{format_count(issues, 'ticket ouvert', 'tickets ouverts')}, "
+        f"{format_count(pulls, 'pull request ouverte', 'pull requests ouvertes')}"
+    )
+
+
 def _describe_issue(issue: _Issue) -> str:
-    return f"#{issue.number} {clean_line(issue.title)} (ouvert le {say_day(issue.created_at)})"
+    return f"#{issue.number} {clean_line(issue.title)} (ouvert le {format_day(issue.created_at)})"
+
+
+def _describe_pull(pull: _Issue) -> str:
+    return f"#{pull.number} {clean_line(pull.title)} (ouverte le {format_day(pull.created_at)})"
 
 
 def _isoformat(moment: datetime | None) -> str | None:

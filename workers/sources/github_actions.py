@@ -7,8 +7,9 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
 from shared.findings import Collected, Finding
+from shared.french import format_count, format_duration, format_moment
 from shared.registry import SourceName
-from shared.wording import clean_line, say_moment, shorten
+from shared.wording import clean_line, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -82,13 +83,15 @@ class GithubActionsSource:
         outcomes = Counter(run.conclusion for run in runs)
         failed = [run for run in ended if run.conclusion in _FAILED]
         took = sum((run.took for run in ended), timedelta(0)) / len(ended) if ended else None
-        known = f"{page.total_count} exécution(s) de pipeline enregistrée(s)"
-        ends = f"{outcomes['success']} réussie(s), {len(failed)} en échec"
-        others = f"{outcomes[None]} en cours, {outcomes['cancelled']} annulée(s)"
+        known = format_count(
+            page.total_count, "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées"
+        )
+        succeeded = format_count(outcomes["success"], "réussie", "réussies")
+        cancelled = format_count(outcomes["cancelled"], "annulée", "annulées")
         lines = [
-            f"{repository} : {known}, {len(runs)} dernière(s) lue(s)",
-            f"Sur celles-ci : {ends}, {others}",
-            f"Durée moyenne : {_say_duration(took)}" if took is not None else "",
+            f"{repository} : {known}, {format_count(len(runs), 'dernière lue', 'dernières lues')}",
+            f"Sur celles-ci : {succeeded}, {len(failed)} en échec, {outcomes[None]} en cours, {cancelled}",
+            f"Durée moyenne : {format_duration(took)}" if took is not None else "",
             *(["Les plus récentes :"] if runs else []),
             *(f"  - {_describe(run)}" for run in runs[:_SHOWN]),
             *(["Derniers échecs :"] if failed else []),
@@ -117,11 +120,6 @@ def _describe(run: _Run) -> str:
     branch = clean_line(run.head_branch or "?", 60)
     outcome = _OUTCOMES.get(run.conclusion) or clean_line(run.conclusion or "", 30)
     return (
-        f"{name} ({branch}, {clean_line(run.event, 30)}) : {outcome}, {say_moment(run.started_at)}, "
-        f"durée {_say_duration(run.took)}"
+        f"{name} ({branch}, {clean_line(run.event, 30)}) : {outcome}, {format_moment(run.started_at)}, "
+        f"durée {format_duration(run.took)}"
     )
-
-
-def _say_duration(took: timedelta) -> str:
-    minutes, seconds = divmod(round(took.total_seconds()), 60)
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

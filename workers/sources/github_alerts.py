@@ -6,8 +6,9 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from shared.findings import Collected, Finding
+from shared.french import format_count, format_day
 from shared.registry import SourceName
-from shared.wording import clean_line, say_day, shorten
+from shared.wording import clean_line, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -58,7 +59,7 @@ class GithubAlertsSource:
     """Reads the open dependency alerts of each repository, the gravest first.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: one request per repository and hundred alerts, three at most; what is beyond is told as « au moins ».
+    Cost: one request per repository and hundred alerts, three at most; what is beyond is counted as « au moins ».
     Source: GitHub REST v3, /repos/{owner}/{name}/dependabot/alerts.
     """
 
@@ -77,10 +78,13 @@ class GithubAlertsSource:
         ranks = {severity: rank for rank, severity in enumerate(_SEVERITIES)}
         alerts.sort(key=lambda alert: ranks.get(alert.advisory.severity, len(ranks)))
         counts = Counter(alert.advisory.severity for alert in alerts)
-        told = ", ".join(f"{counts[severity]} {french}(s)" for severity, french in _SEVERITIES.items())
+        by_severity = ", ".join(
+            format_count(counts[severity], french, f"{french}s") for severity, french in _SEVERITIES.items()
+        )
+        found = format_count(len(alerts), "alerte de dépendance ouverte", "alertes de dépendance ouvertes")
         least = "" if complete else "au moins "
         lines = [
-            f"{repository} : {least}{len(alerts)} alerte(s) de dépendance ouverte(s) ({told})",
+            f"{repository} : {least}{found} ({by_severity})",
             *(f"  - {_describe(alert)}" for alert in alerts[:_SHOWN]),
         ]
         return Finding(
@@ -119,5 +123,5 @@ def _describe(alert: _Alert) -> str:
         f"gravité {_SEVERITIES.get(alert.advisory.severity, clean_line(alert.advisory.severity, 20))} : "
         f"{clean_line(package.name, 80)} ({clean_line(package.ecosystem, 20)}), "
         f"{clean_line(alert.advisory.ghsa_id, 30)} — {clean_line(alert.advisory.summary, 120)} ; {remedy}, "
-        f"ouverte le {say_day(alert.created_at)}"
+        f"ouverte le {format_day(alert.created_at)}"
     )

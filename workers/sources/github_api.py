@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.findings import Collected, Finding
-from shared.wording import clean_line, say_hour
+from shared.french import format_hour
+from shared.wording import clean_line
 from workers import outbound
 from workers.outbound.rate_limit import EVERYTHING, UNKNOWN_WAIT, RateLimitHold
 from workers.ports import Clock, Platform, Subject
@@ -246,7 +247,7 @@ def _read_reset(response: outbound.Response, now: datetime) -> datetime:
 
 
 def _limited(end: datetime) -> SourceUnavailable:
-    sentence = f"GitHub limite nos appels. Ces données reviendront à {say_hour(end)} ; relancez ensuite."
+    sentence = f"GitHub limite nos appels. Ces données reviendront à {format_hour(end)} ; relancez ensuite."
     return SourceUnavailable(f"GitHub's limit holds until {end.isoformat()}", sentence=sentence)
 
 

@@ -27,8 +27,8 @@ _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
 _SYSTEM: Final = (
-    "Tu es documentaliste. Réponds en français par des faits vérifiables, datés, chacun avec sa source ; "
-    "dis ce que tu n'as pas trouvé. Ni conseil, ni introduction."
+    "Vous êtes documentaliste. Répondez en français par des faits vérifiables, datés, chacun avec sa source ; "
+    "dites ce que vous n'avez pas trouvé. Ni conseil, ni introduction."
 )
 # Of sonar-pro, list, November 2026: the tokens, and the request by how much the search read.
 _PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))
@@ -146,7 +146,7 @@ def _read_fee(body: JsonValue) -> Decimal:
 
 
 def _read_citations(answer: _Answer) -> dict[str, str]:
-    """Return each cited address once, in order, with the line that tells it."""
+    """Return each cited address once, in order, with the line that describes it."""
     cited: dict[str, str] = {}
     results = answer.search_results or [_Result(url=url) for url in answer.citations or []]
     for result in results:
@@ -158,7 +158,7 @@ def _read_citations(answer: _Answer) -> dict[str, str]:
 
 
 def is_web_address(text: str) -> bool:
-    """Tell whether a stranger's text is the address of a page, whole and nothing else."""
+    """Return whether a foreign text is the address of a page, whole and nothing else."""
     if len(text) > _ADDRESS_CHARS or not text.isascii() or not text.isprintable() or set(text) & set(' <>"`\\'):
         return False
     try:

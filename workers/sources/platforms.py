@@ -1,11 +1,13 @@
-"""The managed platforms as the HQ database knows them: read with the run, told here in French."""
+"""The managed platforms as the HQ database knows them: read with the run, described here in French."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Final
 
 from shared.findings import Collected, Finding, GapReason
+from shared.french import format_day, format_percent
 from shared.registry import SourceName
-from shared.wording import clean_line, say_day, shorten
+from shared.wording import clean_line, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
 from workers.sources.gaps import label_of, only_gap
 
@@ -14,7 +16,7 @@ _MAX_REASON_CHARS: Final = 150
 
 
 class PlatformsSource:
-    """Tells the state of the subject's platforms.
+    """Describes the state of the subject's platforms.
 
     Cost: none; the rows come with the subject.
     """
@@ -27,7 +29,7 @@ class PlatformsSource:
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
         if not subject.platforms:
-            sentence = "La base HQ ne contient aucune plateforme pour cette demande."
+            sentence = "La base du QG ne contient aucune plateforme pour cette demande."
             return only_gap(self.name, GapReason.EMPTY, sentence)
         states = Counter(platform.status for platform in subject.platforms)
         finding = Finding(
@@ -46,8 +48,14 @@ def _describe(platform: Platform) -> str:
     uptime = platform.uptime_percent
     parts = [
         f"- {clean_line(platform.name)} [{clean_line(platform.key)}] : statut {status}{reason}",
-        f"disponibilité enregistrée {uptime:f} %".replace(".", ",") if uptime is not None else "",
-        f"dernière version le {say_day(platform.last_release_at)}" if platform.last_release_at else "",
+        f"disponibilité enregistrée {format_percent(uptime, _decimals(uptime))}" if uptime is not None else "",
+        f"dernière version le {format_day(platform.last_release_at)}" if platform.last_release_at else "",
         clean_line(platform.description, _MAX_REASON_CHARS) if platform.description else "",
     ]
     return " ; ".join(filter(None, parts))
+
+
+def _decimals(number: Decimal) -> int:
+    """Count the decimals that are recorded: a report rounds no availability up to 100."""
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

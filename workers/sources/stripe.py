@@ -1,11 +1,19 @@
 """The company's earnings in a report: the figures that the finance screens show, and what they leave out."""
 
-from decimal import Decimal
 from typing import Final
 
 from shared.findings import Collected, Finding, Gap, GapReason
+from shared.french import (
+    format_change,
+    format_count,
+    format_moment,
+    format_money,
+    format_number,
+    format_percent,
+    pluralize,
+)
 from shared.registry import SourceName
-from shared.wording import clean_line, say_moment, shorten
+from shared.wording import clean_line, shorten
 from workers.finance.figures import Figures, Plan
 from workers.finance.revenue import RevenueReading, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject
@@ -63,13 +71,16 @@ def _left_out(told: RevenueReading, label: str) -> list[Gap]:
     figures = told.figures
     gaps = []
     if told.why_old is not None:
-        old = f"{told.why_old.sentence} Les chiffres du rapport datent du {say_moment(figures.read_at)}."
+        old = f"{told.why_old.sentence} Les chiffres du rapport datent du {format_moment(figures.read_at)}."
         gap = describe_gap(told.why_old, source=SourceName.STRIPE, label=label)
         gaps.append(gap.model_copy(update={"sentence": old}))
     if figures.not_computable:
+        uncounted = format_count(
+            figures.not_computable, "abonnement actif n'est pas compté", "abonnements actifs ne sont pas comptés"
+        )
         sentence = (
-            f"{figures.not_computable} abonnement(s) actif(s) ne sont pas comptés dans le revenu récurrent : "
-            "leur montant ne se lit pas chez Stripe (prix à paliers, remise ou devise illisible)."
+            f"{uncounted} dans le revenu récurrent : "
+            "le montant ne se lit pas chez Stripe (prix à paliers, remise ou devise illisible)."
         )
         gaps.append(Gap(source=SourceName.STRIPE, label=label, reason=GapReason.UNAVAILABLE, sentence=sentence))
     return gaps
@@ -78,29 +89,35 @@ def _left_out(told: RevenueReading, label: str) -> list[Gap]:
 def _describe(figures: Figures) -> list[str]:
     currency = figures.currency
     return [
-        f"Chiffres de toute l'entreprise lus chez Stripe le {say_moment(figures.read_at)}, en {currency.upper()}.",
+        f"Chiffres de toute l'entreprise lus chez Stripe le {format_moment(figures.read_at)}, en {currency.upper()}.",
         (
-            f"- Revenu récurrent mensuel (MRR) : {_money(figures.mrr, currency)}, "
-            f"{_signed(figures.mrr_change_percent)} % en 30 jours ; "
-            f"dont {_money(figures.mrr_past_due, currency)} en retard de paiement."
+            f"- Revenu récurrent mensuel (MRR) : {format_money(figures.mrr, currency)}, "
+            f"{format_change(figures.mrr_change_percent, 2)} % en 30 jours ; "
+            f"dont {format_money(figures.mrr_past_due, currency)} en retard de paiement."
         ),
         (
-            f"- Abonnements actifs : {figures.active_subscriptions} "
-            f"({_signed(figures.active_subscriptions_change)} en 30 jours) ; en essai : {figures.trialing}."
+            f"- Abonnements actifs : {format_number(figures.active_subscriptions)} "
+            f"({format_change(figures.active_subscriptions_change)} en 30 jours) ; "
+            f"en essai : {format_number(figures.trialing)}."
         ),
         (
-            f"- Attrition des abonnés sur 30 jours : {_figure(figures.churn_rate)} % "
-            f"({_signed(figures.churn_rate_change)} point(s) par rapport aux 30 jours précédents)."
+            f"- Attrition des abonnés sur 30 jours : {format_percent(figures.churn_rate, 2)} "
+            f"({format_change(figures.churn_rate_change, 2)} "
+            f"{pluralize(figures.churn_rate_change, 'point', 'points')} par rapport aux 30 jours précédents)."
         ),
-        f"- Clients : {figures.customers}, dont {figures.new_customers_this_month} nouveaux ce mois-ci.",
         (
-            f"- Encaissements nets de remboursements : {_money(figures.revenue_this_month, currency)} ce mois-ci "
-            f"(mois en cours), {_money(figures.revenue_last_month, currency)} le mois dernier."
+            f"- Clients : {format_number(figures.customers)}, "
+            f"dont {format_count(figures.new_customers_this_month, 'nouveau', 'nouveaux')} ce mois-ci."
+        ),
+        (
+            f"- Encaissements nets de remboursements : {format_money(figures.revenue_this_month, currency)} ce mois-ci "
+            f"(mois en cours), {format_money(figures.revenue_last_month, currency)} le mois dernier."
         ),
         *(
-            f"- À part, en {other.currency.upper()} (jamais additionné) : MRR {_money(other.mrr, other.currency)}, "
-            f"encaissé {_money(other.revenue_this_month, other.currency)} ce mois-ci, "
-            f"{_money(other.revenue_last_month, other.currency)} le mois dernier."
+            f"- À part, en {other.currency.upper()} (jamais additionné) : "
+            f"MRR {format_money(other.mrr, other.currency)}, "
+            f"encaissé {format_money(other.revenue_this_month, other.currency)} ce mois-ci, "
+            f"{format_money(other.revenue_last_month, other.currency)} le mois dernier."
             for other in figures.other_currencies
         ),
         "Prix en vigueur, par nombre d'abonnements :",
@@ -110,20 +127,7 @@ def _describe(figures: Figures) -> list[str]:
 
 def _describe_plan(plan: Plan) -> str:
     one, many = _PERIODS[plan.interval]
-    every = f"par {one}" if plan.interval_count == 1 else f"pour {plan.interval_count} {many}"
-    price = "prix à paliers" if plan.amount is None else _money(plan.amount, plan.currency)
+    every = f"par {one}" if plan.interval_count == 1 else f"pour {format_count(plan.interval_count, one, many)}"
+    price = "prix à paliers" if plan.amount is None else format_money(plan.amount, plan.currency)
     name = f"{clean_line(plan.name, 80)} : " if plan.name else ""
-    return f"- {name}{price} {every} — {plan.subscriptions} abonnement(s)"
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    return f"{_figure(amount)} {currency.upper()}"
-
-
-def _figure(amount: Decimal) -> str:
-    return f"{amount:,.2f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace(".", ",")
-
-
-def _signed(amount: Decimal | int) -> str:
-    text = _figure(amount) if isinstance(amount, Decimal) else str(amount)
-    return f"+{text}" if amount > 0 else text
+    return f"- {name}{price} {every} — {format_count(plan.subscriptions, 'abonnement', 'abonnements')}"

@@ -11,7 +11,7 @@ import httpx
 from pydantic import HttpUrl, JsonValue, SecretStr
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
-from shared.wording import say_hour
+from shared.french import format_hour
 from workers import outbound
 from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
@@ -94,7 +94,7 @@ class Vendor:
         return (SourceTimedOut if late else SourceUnavailable)(str(error), sentence=sentence)
 
     def _limited(self, end: datetime) -> SourceUnavailable:
-        sentence = f"{self.name} limite nos appels. Ces données reviendront à {say_hour(end)} ; relancez ensuite."
+        sentence = f"{self.name} limite nos appels. Ces données reviendront à {format_hour(end)} ; relancez ensuite."
         return SourceUnavailable(f"{self.name}'s limit holds until {end.isoformat()}", sentence=sentence)
 
     def _refusal(self, status: int) -> SourceError:

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from shared.errors import SourceError
-from shared.wording import say_moment
+from shared.french import format_moment
 from workers.finance.figures import Figures
 from workers.finance.revenue import RevenueReading
 
@@ -35,7 +35,7 @@ def render(told: RevenueReading) -> dict[str, JsonValue]:
         },
     }
     if told.why_old is not None:
-        body["notice"] = f"{told.why_old.sentence} Derniers chiffres connus : {say_moment(figures.read_at)}."
+        body["notice"] = f"{told.why_old.sentence} Derniers chiffres connus : {format_moment(figures.read_at)}."
     return body
 
 
