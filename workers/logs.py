@@ -12,7 +12,7 @@ import structlog
 
 from workers.settings import LogSettings
 
-# E-mail addresses, tokens, keys of vendors, bearer headers, passwords in URLs. Strangers choose what is read here
+# E-mail addresses, tokens, keys of vendors, bearer headers, passwords in URLs. Anybody may choose what is read here
 # (a path, an error's text), so time is proportional to length: no character is tried again from every start before it.
 _SECRETS: Final = re.compile(
     r"""

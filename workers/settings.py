@@ -87,7 +87,7 @@ def _pair(value: object) -> object:
 
 
 def _watchable(sites: dict[str, HttpUrl]) -> dict[str, HttpUrl]:
-    """Take HTTPS only, and this machine's own addresses, for a stack on a desk."""
+    """Take HTTPS only, and this machine's own addresses, for a stack on a developer's machine."""
     if not sites:
         raise ValueError("give at least one site")
     for key, url in sites.items():
@@ -137,7 +137,7 @@ class WorkerSettings(_Block):
     sweep_every: Seconds = Field(
         timedelta(seconds=3.5),
         alias="SWEEP_SECONDS",
-        description="Look for work without being told, jittered.",
+        description="Look for work without a hint, jittered.",
     )
     plan_every: Seconds = Field(
         timedelta(seconds=30),
@@ -253,7 +253,7 @@ class FirecrawlSettings(_Block):
 
 
 class DatabaseSourceSettings(_Block):
-    """What reports may tell of the database itself."""
+    """What reports may say of the database itself."""
 
     audit_catalogue: bool = Field(
         default=True,
@@ -273,7 +273,9 @@ class StripeSettings(_Block):
         description="Reading all accounts while somebody waits; the reading for the history may take longer.",
     )
     fresh: Seconds = Field(
-        timedelta(minutes=5), alias="STRIPE_FRESH_SECONDS", description="Figures so old are told without reading again."
+        timedelta(minutes=5),
+        alias="STRIPE_FRESH_SECONDS",
+        description="Figures this old are shown as they are.",
     )
     read_every: Seconds = Field(
         timedelta(hours=1),
@@ -294,7 +296,7 @@ class PlatformSettings(_Block):
 
 
 class HttpSettings(_Block):
-    """The HTTP face (`emocare serve`)."""
+    """The HTTP API (`emocare serve`)."""
 
     host: str = Field("0.0.0.0", alias="HTTP_HOST", description="Address to listen on.")  # noqa: S104 - in a container
     port: int = Field(8080, ge=0, le=65535, alias="PORT", description="Port to listen on; 0 takes a free one.")

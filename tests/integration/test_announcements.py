@@ -1,4 +1,4 @@
-"""What anybody with the page's key hears on the public channel: these very words, and nothing of a run but its type."""
+"""What anybody with the page's key receives on the public channel: these words, and nothing of a run but its type."""
 
 import asyncio
 import signal

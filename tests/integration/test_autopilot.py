@@ -29,7 +29,7 @@ def owner(hq: Hq) -> str:
 
 
 def configure(hq: Hq, **fields: object) -> None:
-    """Save the autopilot's settings; switched on unless told otherwise."""
+    """Save the autopilot's settings; switched on by default."""
     value = {"enabled": True, "allowedRunTypes": LISTED, "maxDailyAutonomousRuns": 20} | fields
     hq.rows("update hq.system_config set value = %s where key = 'autopilot' returning 1", Jsonb(value))
 
@@ -159,8 +159,8 @@ async def test_without_the_model_the_rules_decide(hq: Hq, owner: str) -> None:
     body = await decide(service, owner)
 
     assert body["executed"] == []
-    (told,) = journal(hq)
-    assert (told["decided_by"], told["skipped"][0]) == ("rules", "modèle: sans réponse (gateway_unavailable)")
+    (entry,) = journal(hq)
+    assert (entry["decided_by"], entry["skipped"][0]) == ("rules", "modèle : sans réponse (gateway_unavailable)")
 
 
 async def test_a_process_that_dies_while_it_decides_neither_loses_nor_doubles_a_launch(hq: Hq, owner: str) -> None:
@@ -210,8 +210,8 @@ async def test_a_worker_decides_by_itself_where_the_switch_is_on(hq: Hq) -> None
 
     assert run["owner_requested"] is False
     assert len(worker.events("autopilot.decided") + other.events("autopilot.decided")) == 1
-    (told,) = journal(hq)
-    assert (told["jobs_to_run"], told["decided_by"]) == ([REVIEW], "model")
+    (entry,) = journal(hq)
+    assert (entry["jobs_to_run"], entry["decided_by"]) == ([REVIEW], "model")
 
 
 async def test_where_the_switch_is_off_a_worker_leaves_no_trace(hq: Hq) -> None:

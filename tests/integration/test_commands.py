@@ -30,10 +30,10 @@ def emocare(hq: Hq) -> Any:
 async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any) -> None:
     await hq.worker()
 
-    told = emocare("run", "PLATFORM_STATUS_REVIEW", "--platform", "nearvity", "--wait")
-    assert "completed" in told
-    assert "Rapport du modèle" in told
-    assert "GitHub API" in told
+    printed = emocare("run", "PLATFORM_STATUS_REVIEW", "--platform", "nearvity", "--wait")
+    assert "completed" in printed
+    assert "Rapport du modèle" in printed
+    assert "GitHub API" in printed
 
     run = json.loads(emocare("run", "PLATFORM_STATUS_REVIEW", "--context", '{"a": 1}', "--wait", "--json"))
     assert (run["status"], len(run["steps"])) == ("completed", 4)
@@ -50,10 +50,10 @@ def test_a_database_that_gives_up_is_not_called_unreachable(hq: Hq, emocare: Any
     database, role = hq.one("select current_database() as database, current_user as role").values()
     hq.database.run(f'alter role "{role}" in database "{database}" set statement_timeout = 1')
 
-    told = emocare("migrate", code=69)
+    printed = emocare("migrate", code=69)
 
-    assert "57014" in told
-    assert "--database-url" not in told
+    assert "57014" in printed
+    assert "--database-url" not in printed
 
 
 def test_who_asks_during_a_pause_is_told_what_ends_it(hq: Hq, emocare: Any) -> None:
@@ -77,11 +77,11 @@ def test_who_waits_for_a_run_that_does_not_start_is_told_where_to_look(hq: Hq) -
     ) as waiting:
         assert waiting.stderr is not None
         try:
-            told = waiting.stderr.readline()
+            printed = waiting.stderr.readline()
         finally:
             waiting.kill()
 
-    assert "select * from hq.queue" in told
+    assert "select * from hq.queue" in printed
 
 
 async def test_a_run_that_fails_makes_the_command_fail(hq: Hq, emocare: Any) -> None:
@@ -92,9 +92,9 @@ async def test_a_run_that_fails_makes_the_command_fail(hq: Hq, emocare: Any) -> 
 
 
 def test_what_sql_refuses_is_told_in_its_words(emocare: Any) -> None:
-    told = emocare("run", "seo_audits", code=2)
-    assert "« seo_audits » n'existe pas" in told
-    assert "Did you mean SEO_AUDIT? `emocare registry list`" in told
+    printed = emocare("run", "seo_audits", code=2)
+    assert "« seo_audits » n'existe pas" in printed
+    assert "Did you mean SEO_AUDIT? `emocare registry list`" in printed
     assert "« atlantis » n'est pas connue" in emocare("run", "SEO_AUDIT", "--platform", "atlantis", code=2)
     assert "introuvable" in emocare("show", "00000000-0000-4000-8000-00000000ffff", code=2)
 
@@ -123,11 +123,11 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
 def test_the_doctor_names_what_is_defined_otherwise_and_says_so_in_its_answer_alone(hq: Hq, emocare: Any) -> None:
     hq.rows("update hq.worker_migrations set sha256 = 'older' where name = 'claim_hq_runs' returning 1")
 
-    told = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}["our schema"]
+    printed = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}["our schema"]
 
-    assert told["state"] == "amber"
-    assert told["detail"].startswith("claim_hq_runs: ")
-    assert "emocare migrate" in told["detail"]
+    assert printed["state"] == "amber"
+    assert printed["detail"].startswith("claim_hq_runs: ")
+    assert "emocare migrate" in printed["detail"]
 
 
 def test_the_doctor_sees_an_auth_that_is_away(hq: Hq, emocare: Any) -> None:
@@ -145,11 +145,11 @@ def test_a_purge_that_the_host_put_back_is_seen_by_the_doctor_and_replaced_by_a_
     hq.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
 
     checks = {check["name"]: check for check in json.loads(emocare("doctor", "--json", code=1))}
-    told = emocare("migrate")
+    printed = emocare("migrate")
 
     assert checks["cron job purge-old-hq-logs"]["state"] == "red"
     assert "select hq.purge_old_logs()" in checks["cron job purge-old-hq-logs"]["detail"]
-    assert "select hq.purge_old_logs()" in told
+    assert "select hq.purge_old_logs()" in printed
     checks = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}
     assert checks["cron job purge-old-hq-logs"]["state"] == "green"
 

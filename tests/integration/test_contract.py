@@ -67,7 +67,7 @@ def assert_shape(value: Any, shape: Any, path: str = "body") -> None:
         assert value == shape, path
 
 
-class Door(StrEnum):
+class Entry(StrEnum):
     """By which way a case comes in."""
 
     WORKERS = "straight to the workers"
@@ -95,9 +95,9 @@ class Case:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        told = json.loads(path.read_text())
-        assert told.pop("why") == path.stem.replace("-", " ")
-        return cls(function=path.parent.name, name=path.stem, **told)
+        stated = json.loads(path.read_text())
+        assert stated.pop("why") == path.stem.replace("-", " ")
+        return cls(function=path.parent.name, name=path.stem, **stated)
 
     @property
     def content(self) -> bytes:
@@ -108,8 +108,8 @@ class Case:
     @property
     def is_for_a_screen(self) -> bool:
         """Whether the relay makes it a 200 for a page."""
-        told = self.request.get("body")
-        action = told.get("action") if isinstance(told, dict) else None
+        stated = self.request.get("body")
+        action = stated.get("action") if isinstance(stated, dict) else None
         heard = HEARD.get(self.function, set())
         is_heard = self.function == "executive-run" or action in heard
         is_told = self.response["status"] == 202 or self.response["status"] >= 400
@@ -199,12 +199,12 @@ def _by_what_they_need(cases: Iterable[Case]) -> list[list[Case]]:
     return [list(group) for _, group in groupby(sorted(cases, key=needs), key=needs)]
 
 
-WAYS = [(name, door) for name in FUNCTIONS_WITH_CASES for door in (Door if name in RELAYED else (Door.WORKERS,))]
+WAYS = [(name, entry) for name in FUNCTIONS_WITH_CASES for entry in (Entry if name in RELAYED else (Entry.WORKERS,))]
 
 
-@pytest.mark.parametrize(("name", "door"), WAYS, ids=lambda way: way.name.lower() if isinstance(way, Door) else way)
+@pytest.mark.parametrize(("name", "entry"), WAYS, ids=lambda way: way.name.lower() if isinstance(way, Entry) else way)
 async def test_every_recorded_case_is_answered_as_recorded(
-    hq: Hq, relay: Callable[[str], str], name: str, door: Door
+    hq: Hq, relay: Callable[[str], str], name: str, entry: Entry
 ) -> None:
     """A caller who is no page gets through the relay what it would get without; a page gets what it can read."""
     tokens = {
@@ -217,7 +217,7 @@ async def test_every_recorded_case_is_answered_as_recorded(
     }
     for cases in _by_what_they_need(case for case in CASES if case.function == name):
         service = await hq.service(**USUAL | cases[0].settings)
-        url = service.url if door is Door.WORKERS else relay(service.url)
+        url = service.url if entry is Entry.WORKERS else relay(service.url)
         for case in cases:
             # Cases that launch runs are recorded each on an HQ of its own.
             hq.rows("with gone as (delete from hq.runs returning 1) select 1 from gone")
@@ -226,13 +226,13 @@ async def test_every_recorded_case_is_answered_as_recorded(
                 await hq.vendors.script(case.vendor, case.given, repeat=True)
             token = tokens[case.request["caller"]]
             headers = case.request.get("headers", {}) | ({"authorization": f"Bearer {token}"} if token else {})
-            if door is Door.PAGE:
+            if entry is Entry.PAGE:
                 headers["origin"] = ORIGIN
             async with under(hq, case), httpx.AsyncClient(timeout=30) as http:
                 answer = await http.request(
                     case.request["method"], f"{url}/{name}", content=case.content, headers=headers
                 )
-            if door is Door.PAGE and case.is_for_a_screen:
+            if entry is Entry.PAGE and case.is_for_a_screen:
                 assert_heard(answer, case)
             else:
                 assert_as_recorded(answer, case)
@@ -257,12 +257,12 @@ def assert_heard(answer: httpx.Response, case: Case) -> None:
     """A page's screen is handed a sentence, and the real status only beside it."""
     expected = case.response
     assert (answer.status_code, answer.headers["x-relay-status"]) == (200, str(expected["status"])), case.name
-    told = {"success": False, "error": "string", "http_status": expected["status"]}
+    stated = {"success": False, "error": "string", "http_status": expected["status"]}
     if expected["status"] == 202:
-        told |= {"error_code": "=run_accepted", "run_id": "uuid", "run_type": "string"}
+        stated |= {"error_code": "=run_accepted", "run_id": "uuid", "run_type": "string"}
     else:
-        told |= {"error_code": expected["body"]["error_code"]}
-    assert_shape(answer.json(), told, case.name)
+        stated |= {"error_code": expected["body"]["error_code"]}
+    assert_shape(answer.json(), stated, case.name)
 
 
 async def test_every_function_has_cases_and_every_case_a_function(hq: Hq) -> None:

@@ -72,7 +72,7 @@ async def test_attempts_come_to_an_end_and_every_one_is_billed(hq: Hq) -> None:
 
 
 async def test_an_answer_that_the_database_cannot_hold_is_kept_all_the_same(hq: Hq) -> None:
-    """PostgreSQL's text has no NUL; strangers' texts, and so a model's answer, may. A report is shown without."""
+    """PostgreSQL's text has no NUL; untrusted texts, and so a model's answer, may. A report is shown without."""
     await hq.worker()
     body = {"choices": [{"message": {"content": "## Synthèse\n\navant\x00après"}, "finish_reason": "stop"}]}
     await hq.vendors.script("openai", {"body": body})

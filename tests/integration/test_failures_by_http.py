@@ -79,7 +79,7 @@ async def test_a_database_that_stays_away_is_a_run_in_the_background(hq: Hq) -> 
 
 
 async def test_sessions_that_are_ended_mid_request_leave_nothing_begun(hq: Hq) -> None:
-    """Whatever the database was doing for us, asking, claiming, settling: it is told as an answer, or it goes on."""
+    """Whatever the database was doing, accepting, claiming, settling: the caller is answered, or the run goes on."""
     service = await hq.service(RUN_WAIT_SECONDS=10, WORKER_CONCURRENCY=4)
     owner = hq.stack.sign_in()
     platforms = [row["key"] for row in hq.rows("select key from hq.platforms")]

@@ -1,4 +1,4 @@
-"""The HTTP face with everything real: what a screen asks is launched, waited for, and answered as it always was."""
+"""The HTTP API with everything real: what a screen asks is launched, waited for, and answered as it always was."""
 
 import asyncio
 import signal
@@ -254,7 +254,7 @@ async def test_a_stopping_service_answers_whoever_waits(hq: Hq, owner: str) -> N
     assert await service.worker.exit_code() == 0
 
 
-async def test_a_run_that_outlives_the_grace_is_handed_back_and_its_caller_told(hq: Hq, owner: str) -> None:
+async def test_a_run_that_outlives_the_grace_is_handed_back_and_its_caller_answered(hq: Hq, owner: str) -> None:
     service = await hq.service(SHUTDOWN_GRACE_SECONDS=0.3)
     await hq.vendors.script("openai", default_delay_ms=20_000)
     waiting = asyncio.create_task(service.post("executive-run", {"run_type": RUN_TYPE}, token=owner))
@@ -268,7 +268,7 @@ async def test_a_run_that_outlives_the_grace_is_handed_back_and_its_caller_told(
     assert hq.run(run["id"])["status"] == "pending"
 
 
-async def test_a_port_that_is_taken_is_told_as_a_fault_of_the_settings(hq: Hq) -> None:
+async def test_a_port_that_is_taken_is_reported_as_a_fault_of_the_settings(hq: Hq) -> None:
     service = await hq.service()
     port = httpx.URL(service.url).port
 

@@ -96,6 +96,25 @@ NOBODYS: dict[str, Callable[[Hq], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("the service key", "Cet appel porte une clé de service"),
+        ("the secret key", "Cet appel porte une clé de service"),
+        ("the anon key", "Votre session a expiré"),
+        ("expired", "Votre session a expiré"),
+        ("nothing readable", "Votre session a expiré"),
+    ],
+)
+async def test_a_service_key_is_refused_with_a_sentence_of_its_own(
+    hq: Hq, identity: SupabaseIdentity, what: str, sentence: str
+) -> None:
+    with pytest.raises(Unauthenticated) as refused:
+        await identity.identify(NOBODYS[what](hq) if what in NOBODYS else "a.e30.c")
+
+    assert refused.value.sentence.startswith(sentence)
+
+
 @pytest.mark.parametrize("what", NOBODYS)
 async def test_what_is_no_users_token_is_nobodys(hq: Hq, identity: SupabaseIdentity, what: str) -> None:
     token = NOBODYS[what](hq)

@@ -1,4 +1,4 @@
-"""What strangers write changes nothing but the data: no tool, no target, no secret, no way out of the fence.
+"""What untrusted parties write changes nothing but the data: no tool, no target, no secret, no way out of the fence.
 
 A model may believe anything it reads; so what is tested is what it could do with its belief, which is to write a
 report, and what it is shown, which is never a secret.

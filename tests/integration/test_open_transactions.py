@@ -7,7 +7,7 @@ from support.hq import Hq
 # The first two hold up a checkpoint, the last a settlement.
 @pytest.mark.parametrize("held", ["hq.runs", "hq.run_queue", "hq.run_requests"])
 async def test_a_row_that_is_held_holds_up_no_other_run(hq: Hq, held: str) -> None:
-    # Leases as in production: a worker insists on a write for four of them, longer than this row is held.
+    # Leases as in production: a worker retries a write for four of them, longer than this row is held.
     await hq.worker(LEASE_SECONDS=30, LEASE_RENEW_SECONDS=10)
     await hq.vendors.script("openai", {"delay_ms": 700}, repeat=True)
     asked = [hq.ask() for _ in range(6)]

@@ -14,78 +14,80 @@ REFUSED_KEY = {"status": 401, "body": {"error": {"message": "invalid api key"}}}
 
 
 @pytest.fixture(params=["seed_hq", "head_hq"])
-async def desk(request: pytest.FixtureRequest, clone: Callable[[str], Database], tmp_path: Path) -> AsyncIterator[Hq]:
-    """Sit down in front of the editor, on each schema of the host in turn; one worker lives."""
+async def console(
+    request: pytest.FixtureRequest, clone: Callable[[str], Database], tmp_path: Path
+) -> AsyncIterator[Hq]:
+    """Sit down in front of the editor, on each schema of the host; one worker lives."""
     async with open_hq(clone(str(request.param)), tmp_path) as hq:
         await hq.worker()
         yield hq
 
 
-def _launch(desk: Hq) -> UUID:
-    run_id: UUID = desk.one(f"select * from hq.request_run{REPORT}")["run_id"]
+def _launch(console: Hq) -> UUID:
+    run_id: UUID = console.one(f"select * from hq.request_run{REPORT}")["run_id"]
     return run_id
 
 
-async def _ended(desk: Hq, run_id: UUID, how: str) -> list[str]:
-    """Wait for the end that the timeline tells, and return the story."""
-    await desk.until("select from hq.timeline(%s) where quoi = 'fin' and detail like %s", run_id, f"{how}%")
-    return [line["quoi"] for line in desk.rows("select * from hq.timeline(%s)", run_id)]
+async def _ended(console: Hq, run_id: UUID, how: str) -> list[str]:
+    """Wait for the end in the timeline, and return its events."""
+    await console.until("select from hq.timeline(%s) where quoi = 'fin' and detail like %s", run_id, f"{how}%")
+    return [line["quoi"] for line in console.rows("select * from hq.timeline(%s)", run_id)]
 
 
-def _health(desk: Hq, check: str) -> str:
-    state: str = desk.one("select etat from hq.health where controle = %s", check)["etat"]
+def _health(console: Hq, check: str) -> str:
+    state: str = console.one("select etat from hq.health where controle = %s", check)["etat"]
     return state
 
 
-async def test_launching_observing_and_reading_the_costs(desk: Hq) -> None:
-    await desk.until("select from hq.workers where etat = 'vivant' and charge like '0/%%'")
-    assert _health(desk, "Ouvriers") == "green"
+async def test_launching_observing_and_reading_the_costs(console: Hq) -> None:
+    await console.until("select from hq.workers where etat = 'vivant' and charge like '0/%%'")
+    assert _health(console, "Ouvriers") == "green"
 
-    run_id = _launch(desk)
-    story = await _ended(desk, run_id, "completed")
+    run_id = _launch(console)
+    story = await _ended(console, run_id, "completed")
 
     assert story[0] == "demande"
     assert story[-1] == "fin"
     assert {"prise", "étape", "coût", "rapport"} <= set(story)
-    assert desk.rows("select * from hq.queue") == []
-    (cost,) = desk.rows("select * from hq.costs_by_platform")
+    assert console.rows("select * from hq.queue") == []
+    (cost,) = console.rows("select * from hq.costs_by_platform")
     assert (cost["plateforme"], cost["executions"]) == ("emotionscare", 1)
     assert cost["cout_eur"] > 0
 
 
-async def test_pausing_and_resuming(desk: Hq) -> None:
-    desk.one("select hq.pause_runs('travaux')")
-    run_id = _launch(desk)
-    waiting = desk.one("select * from hq.queue")
-    paused = _health(desk, "Pause")
-    desk.one("select hq.resume_runs()")
+async def test_pausing_and_resuming(console: Hq) -> None:
+    console.one("select hq.pause_runs('travaux')")
+    run_id = _launch(console)
+    waiting = console.one("select * from hq.queue")
+    paused = _health(console, "Pause")
+    console.one("select hq.resume_runs()")
 
     assert (waiting["execution"], waiting["etat"], paused) == (run_id, "en pause", "amber")
-    await _ended(desk, run_id, "completed")
-    assert _health(desk, "Pause") == "green"
+    await _ended(console, run_id, "completed")
+    assert _health(console, "Pause") == "green"
 
 
-async def test_cancelling_what_the_model_is_busy_with(desk: Hq) -> None:
-    await desk.vendors.script("openai", {"delay_ms": 30_000})
-    run_id = _launch(desk)
-    await desk.vendors.wait_for("openai", calls=1)
-    assert desk.one("select etat from hq.queue") == {"etat": "en cours"}
+async def test_cancelling_what_the_model_is_busy_with(console: Hq) -> None:
+    await console.vendors.script("openai", {"delay_ms": 30_000})
+    run_id = _launch(console)
+    await console.vendors.wait_for("openai", calls=1)
+    assert console.one("select etat from hq.queue") == {"etat": "en cours"}
 
-    said = desk.one("select hq.cancel_run(%s) as said", run_id)["said"]
+    said = console.one("select hq.cancel_run(%s) as said", run_id)["said"]
 
     assert said == "L'exécution est annulée."
-    assert "annulation" in await _ended(desk, run_id, "cancelled")
-    assert desk.rows("select * from hq.queue") == []
-    await desk.vendors.wait_for("openai", aborted=1)
+    assert "annulation" in await _ended(console, run_id, "cancelled")
+    assert console.rows("select * from hq.queue") == []
+    await console.vendors.wait_for("openai", aborted=1)
 
 
-async def test_finding_the_cause_of_a_failure_mending_it_and_trying_again(desk: Hq) -> None:
-    keeps_letters = desk.one("select to_regclass('hq.runs_dlq') is not null as there")["there"]
-    await desk.vendors.script("openai", REFUSED_KEY, repeat=True)
-    run_id = _launch(desk)
+async def test_finding_the_cause_of_a_failure_mending_it_and_trying_again(console: Hq) -> None:
+    keeps_letters = console.one("select to_regclass('hq.runs_dlq') is not null as there")["there"]
+    await console.vendors.script("openai", REFUSED_KEY, repeat=True)
+    run_id = _launch(console)
 
-    (failure,) = await desk.until("select * from hq.failures")
-    story = desk.rows("select * from hq.timeline(%s)", run_id)
+    (failure,) = await console.until("select * from hq.failures")
+    story = console.rows("select * from hq.timeline(%s)", run_id)
 
     assert (failure["execution"], failure["code"], failure["plateforme"]) == (
         run_id,
@@ -95,17 +97,17 @@ async def test_finding_the_cause_of_a_failure_mending_it_and_trying_again(desk: 
     assert "LOVABLE_API_KEY" in failure["que_faire"]
     assert "401" in failure["cause_technique"]
     assert any(line["quoi"] == "échec" and "gateway_rejected" in line["detail"] for line in story)
-    assert [_health(desk, check) for check in ("Échecs", "Lettres mortes")] == [
+    assert [_health(console, check) for check in ("Échecs", "Lettres mortes")] == [
         "amber",
         "amber" if keeps_letters else "green",
     ]
 
-    await desk.vendors.reset()
-    retried: dict[str, Any] = desk.one("select * from hq.retry_run(%s)", run_id)
+    await console.vendors.reset()
+    retried: dict[str, Any] = console.one("select * from hq.retry_run(%s)", run_id)
     assert retried["created"]
-    await _ended(desk, retried["run_id"], "completed")
-    assert desk.one("select relance from hq.failures")["relance"] == "completed"
-    assert _health(desk, "Lettres mortes") == "green"
+    await _ended(console, retried["run_id"], "completed")
+    assert console.one("select relance from hq.failures")["relance"] == "completed"
+    assert _health(console, "Lettres mortes") == "green"
     if keeps_letters:
-        letter = desk.one("select * from hq.runs_dlq")
+        letter = console.one("select * from hq.runs_dlq")
         assert (letter["original_run_id"], letter["status"], letter["attempts"]) == (run_id, "recovered", 1)

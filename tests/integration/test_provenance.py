@@ -91,8 +91,8 @@ async def test_every_report_holds_its_data_and_tells_exactly_where_they_came_fro
         evidence = evidence_of(hq, run["id"])
         read = {row["evidence_type"] for row in evidence} - {"gap"}
         assert read == set(run_type.sources), run_type.key
-        told = dict.fromkeys(LABELS[source] for source in run_type.sources)
-        assert run["detailed_appendix"]["data_sources"] == [*told, "Lovable AI Gateway"], run_type.key
+        labels = dict.fromkeys(LABELS[source] for source in run_type.sources)
+        assert run["detailed_appendix"]["data_sources"] == [*labels, "Lovable AI Gateway"], run_type.key
 
 
 @pytest.mark.parametrize(

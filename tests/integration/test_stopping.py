@@ -1,4 +1,4 @@
-"""A worker that is told to stop finishes what it can, hands the rest back, and exits 0."""
+"""A worker that gets SIGTERM finishes what it can, hands the rest back, and exits 0."""
 
 import asyncio
 import signal

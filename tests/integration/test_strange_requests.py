@@ -22,13 +22,13 @@ async def _say(
         writer.write(f"{head}\nconnection: {connection}\n\n".replace("\n", "\r\n").encode("latin-1") + body)
         async with asyncio.timeout(10):
             status_line, _, _ = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
-            told = await reader.read() if connection == "close" else await reader.readuntil(b"}")
+            answer = await reader.read() if connection == "close" else await reader.readuntil(b"}")
     except (asyncio.IncompleteReadError, ConnectionError):
         return 0, None
     finally:
         writer.close()
     try:
-        return int(status_line.split()[1]), json.loads(told)
+        return int(status_line.split()[1]), json.loads(answer)
     except ValueError:
         return int(status_line.split()[1]), None
 

@@ -1,4 +1,4 @@
-"""Laws of the circuit breaker, against a plain model: a list of what happened, judged anew at each step."""
+"""Laws of the circuit breaker, against a plain model: a list of what happened, judged again at each step."""
 
 from datetime import timedelta
 

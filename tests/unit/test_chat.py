@@ -123,12 +123,12 @@ async def test_the_question_is_sent_in_the_vendors_format(make_gateway: MakeGate
 async def test_a_429_is_waited_for_as_long_as_it_says(
     make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, form: str
 ) -> None:
-    told = {
+    seen = {
         "seconds": {"retry-after": "3"},
         "milliseconds": {"retry-after-ms": "3000"},
         "date": {"retry-after": format_datetime(clock.now() + timedelta(seconds=3), usegmt=True)},
     }
-    await vendors.script("openai", {"status": 429, "headers": told[form]})
+    await vendors.script("openai", {"status": 429, "headers": seen[form]})
 
     answer = await ask(make_gateway())
 
@@ -361,16 +361,16 @@ async def test_a_cancelled_question_hangs_up_at_once(make_gateway: MakeGateway, 
 
 async def test_neither_key_nor_prompt_is_ever_told(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
     echo = {"error": {"message": f"{KEY} CANARI", "code": "CANARI tickets", "type": KEY}}
-    told: list[object] = []
+    seen: list[object] = []
     for step in ({"status": 401, "body": echo}, {"status": 500, "body": echo}, {"malformed": True}):
         await vendors.script("openai", step, repeat=True)
         with capture_logs() as logs:
             error = await fail(make_gateway())
-        told += [logs, str(error), error.sentence, repr(error), repr(error.__cause__), repr(error.__context__)]
+        seen += [logs, str(error), error.sentence, repr(error), repr(error.__cause__), repr(error.__context__)]
 
-    assert KEY not in repr(told)
-    assert "CANARI" not in repr(told)
-    assert "model.retried" in repr(told)
+    assert KEY not in repr(seen)
+    assert "CANARI" not in repr(seen)
+    assert "model.retried" in repr(seen)
 
 
 class TestBreaker:

@@ -1,4 +1,4 @@
-"""The question of a run: what it says, in which order, and what it does to text that strangers wrote."""
+"""The question of a run: what it says, in which order, and what it does to text that untrusted parties wrote."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

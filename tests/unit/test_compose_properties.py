@@ -1,4 +1,4 @@
-"""Laws of the fence: whatever strangers write, it stays one fence per datum, visible and bounded."""
+"""Laws of the fence: whatever untrusted parties write, it stays one fence per datum, visible and bounded."""
 
 import re
 import unicodedata

@@ -68,25 +68,25 @@ async def test_words_and_markdown_around_the_object_do_no_harm(text: str) -> Non
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (choice(jobs_to_run=REVIEW), "jobs_to_run: liste attendue"),
-        (choice(evil=True), "evil: champ inconnu"),
-        (choice(*range(5)), "jobs_to_run.0: texte attendu"),
+        (choice(jobs_to_run=REVIEW), "jobs_to_run : liste attendue"),
+        (choice(evil=True), "evil : champ inconnu"),
+        (choice(*range(5)), "jobs_to_run.0 : texte attendu"),
         (choice(*(f"TYPE_{number}" for number in range(10_000))), "texte trop long"),
-        (choice(*["A"] * 21), "jobs_to_run: au plus 20 éléments"),
-        (choice("A" * 100), "jobs_to_run.0: texte trop long"),
-        (choice(next_check_in_minutes="bientôt"), "next_check_in_minutes: nombre entier attendu"),
-        (choice(next_check_in_minutes=10**9), "next_check_in_minutes: valeur refusée"),
+        (choice(*["A"] * 21), "jobs_to_run : au plus 20 éléments"),
+        (choice("A" * 100), "jobs_to_run.0 : texte trop long"),
+        (choice(next_check_in_minutes="bientôt"), "next_check_in_minutes : nombre entier attendu"),
+        (choice(next_check_in_minutes=10**9), "next_check_in_minutes : valeur refusée"),
         ('["PLATFORM_STATUS_REVIEW"]', "objet JSON attendu"),
         ("Je lance tout.", "objet JSON attendu"),
         ("{" * 5_000 + "}" * 5_000, "objet JSON attendu"),
-        ("{}", "jobs_to_run: champ manquant"),
+        ("{}", "jobs_to_run : champ manquant"),
     ],
 )
 async def test_an_answer_of_another_shape_is_asked_again_twice_and_then_the_rules_decide(text: str, fault: str) -> None:
     decision, gateway, meter = await decide(text, text, text)
 
     assert (decision.decided_by, decision.run_types) == ("rules", ())
-    assert decision.refused[0].startswith("modèle: réponse refusée (")
+    assert decision.refused[0].startswith("modèle : réponse refusée (")
     assert fault in decision.refused[0]
     assert len(decision.refused[0]) < 400
     assert (len(gateway.questions), meter.total.calls) == (3, 3)
@@ -121,7 +121,7 @@ async def test_without_the_model_the_rules_decide_and_say_so(error: Exception) -
 
     assert (decision.decided_by, decision.run_types) == ("rules", ())
     assert "Le modèle n'a pas pu être consulté" in decision.reasoning
-    assert decision.refused[0].startswith("modèle: sans réponse (")
+    assert decision.refused[0].startswith("modèle : sans réponse (")
 
 
 async def test_a_model_that_does_not_end_is_left_in_time() -> None:
@@ -132,7 +132,7 @@ async def test_a_model_that_does_not_end_is_left_in_time() -> None:
 
     decision = await judge(OPENING, Endless(), meter=Meter(), now=NOW, nonce=NONCE, within=timedelta(milliseconds=20))
 
-    assert decision.refused == ("modèle: sans réponse (timed_out)",)
+    assert decision.refused == ("modèle : sans réponse (timed_out)",)
 
 
 async def test_where_nothing_is_new_the_model_is_not_asked() -> None:

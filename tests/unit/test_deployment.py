@@ -1,4 +1,4 @@
-"""What the platform is told about the workers agrees with what they are."""
+"""What the platform's configuration says of the workers agrees with what they are."""
 
 import json
 import tomllib

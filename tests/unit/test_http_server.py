@@ -36,7 +36,7 @@ class _Caller:
 
     async def say(self, pieces: Iterable[bytes], *, once_answered: bytes = b"") -> bytes:
         """Say these, one after the other, and return all that is answered until the server hangs up."""
-        told = b""
+        answer = b""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             for piece in pieces:
@@ -44,9 +44,9 @@ class _Caller:
                 await writer.drain()
             async with asyncio.timeout(10):
                 if once_answered:
-                    told = await reader.readuntil(b"heard")
+                    answer = await reader.readuntil(b"heard")
                     writer.write(once_answered)
-                return told + await reader.read()
+                return answer + await reader.read()
         except ConnectionError:
             return b""
         finally:
@@ -117,10 +117,10 @@ _LARGE = {
 
 @pytest.mark.parametrize("what", _LARGE)
 async def test_a_head_without_end_is_refused_before_it_ends(caller: _Caller, what: str) -> None:
-    told = await caller.say(_LARGE[what])
+    answer = await caller.say(_LARGE[what])
 
-    assert told == b"" or told.startswith(b"HTTP/1.1 400 "), told
-    assert b"heard" not in told
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b"heard" not in answer
 
 
 async def test_a_large_body_is_no_head(caller: _Caller) -> None:

@@ -1,4 +1,4 @@
-"""Whoever waits for a run hears of its end, wherever it was executed; the worker takes no more than it can do."""
+"""Whoever waits for a run learns of its end, wherever it was executed; the worker takes no more than it can do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ class Wakeups:
         await asyncio.Event().wait()
 
 
-class Hall:
+class Setup:
     """A launcher before a worker whose runs end when a test says so."""
 
     def __init__(self, *, concurrency: int = 2, wait: float = 5, look_up_every: float = 2, grace: float = 0.1) -> None:
@@ -86,218 +86,218 @@ class Hall:
 
 
 @asynccontextmanager
-async def running(hall: Hall) -> AsyncIterator[None]:
-    task = asyncio.create_task(hall.worker.run(hall.stop))
+async def running(setup: Setup) -> AsyncIterator[None]:
+    task = asyncio.create_task(setup.worker.run(setup.stop))
     try:
         async with asyncio.timeout(10):
             yield
     finally:
-        hall.stop.set()
+        setup.stop.set()
         await task
 
 
-async def test_the_end_of_a_run_executed_here_is_told_without_asking_the_database() -> None:
-    hall = Hall()
+async def test_the_end_of_a_run_executed_here_is_reported_without_asking_the_database() -> None:
+    setup = Setup()
     claim = make_claim("CODE_REVIEW", platform_key="nearvity")
-    hall.accept(claim)
-    hall.may_end.set()
+    setup.accept(claim)
+    setup.may_end.set()
 
-    async with running(hall):
-        launch = await hall.launcher.launch(REQUEST)
+    async with running(setup):
+        launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is not None
     assert (launch.ended.run_id, launch.ended.platform_key) == (claim.run_id, "nearvity")
     assert (launch.ended.status, launch.ended.summary) == (RunStatus.COMPLETED, "## Rapport")
-    assert hall.store.requests == [(REQUEST, True)]
+    assert setup.store.requests == [(REQUEST, True)]
 
 
-async def test_the_hint_of_a_request_that_was_taken_at_once_is_no_news() -> None:
-    hall = Hall()
+async def test_the_hint_of_a_request_that_was_taken_at_once_causes_no_look() -> None:
+    setup = Setup()
     claim = make_claim("CODE_REVIEW")
-    hall.accept(claim)
-    hall.may_end.set()
+    setup.accept(claim)
+    setup.may_end.set()
 
-    async with running(hall):
-        await hall.launcher.launch(REQUEST)
+    async with running(setup):
+        await setup.launcher.launch(REQUEST)
         await asyncio.sleep(0.1)  # what the end of a run makes the loop look for
-        looks = len(hall.store.slots)
-        hall.wakeups.look(str(claim.run_id))
+        looks = len(setup.store.slots)
+        setup.wakeups.look(str(claim.run_id))
         await asyncio.sleep(0.1)
-        assert len(hall.store.slots) == looks
-        hall.wakeups.look(str(make_claim().run_id))
+        assert len(setup.store.slots) == looks
+        setup.wakeups.look(str(make_claim().run_id))
         await asyncio.sleep(0.1)
-        assert len(hall.store.slots) == looks + 1
+        assert len(setup.store.slots) == looks + 1
 
 
 async def test_nobody_waits_through_a_pause() -> None:
-    hall = Hall(wait=60)
-    held = hall.accept(status=RunStatus.PENDING, reason="created, paused")
+    setup = Setup(wait=60)
+    held = setup.accept(status=RunStatus.PENDING, reason="created, paused")
 
-    async with running(hall):
-        launch = await hall.launcher.launch(REQUEST)
+    async with running(setup):
+        launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is None
     assert (launch.ticket.run_id, launch.ticket.status) == (held.run_id, RunStatus.PENDING)
 
 
 async def test_a_run_that_has_ended_already_is_looked_up_at_once() -> None:
-    hall = Hall()
-    hall.end(hall.accept(status=RunStatus.FAILED))
+    setup = Setup()
+    setup.end(setup.accept(status=RunStatus.FAILED))
 
-    launch = await hall.launcher.launch(REQUEST)
+    launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is not None
     assert launch.ended.summary == "Raté."
 
 
 async def test_a_run_executed_elsewhere_is_looked_up_until_it_ends() -> None:
-    hall = Hall(look_up_every=0.02)
-    acceptance = hall.accept()
+    setup = Setup(look_up_every=0.02)
+    acceptance = setup.accept()
 
-    waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
+    waiting = asyncio.create_task(setup.launcher.launch(REQUEST))
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    hall.end(acceptance)
+    setup.end(acceptance)
 
-    assert (await waiting).ended == hall.store.ended[acceptance.run_id]
+    assert (await waiting).ended == setup.store.ended[acceptance.run_id]
 
 
 async def test_a_database_that_is_away_while_one_waits_is_asked_again() -> None:
-    hall = Hall(look_up_every=0.02)
-    acceptance = hall.accept()
-    hall.store.faults["read_ended"] = lambda: fail_with(BackendUnavailable())
+    setup = Setup(look_up_every=0.02)
+    acceptance = setup.accept()
+    setup.store.faults["read_ended"] = lambda: fail_with(BackendUnavailable())
 
-    waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
+    waiting = asyncio.create_task(setup.launcher.launch(REQUEST))
     await asyncio.sleep(0.05)
-    hall.end(acceptance)
-    hall.store.faults.clear()
+    setup.end(acceptance)
+    setup.store.faults.clear()
 
     assert (await waiting).ended is not None
 
 
 async def test_nobody_waits_for_ever() -> None:
-    hall = Hall(wait=0.05)
-    hall.accept(make_claim("CODE_REVIEW"))
+    setup = Setup(wait=0.05)
+    setup.accept(make_claim("CODE_REVIEW"))
 
-    async with running(hall):
-        launch = await hall.launcher.launch(REQUEST)
+    async with running(setup):
+        launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is None
     assert launch.ticket.status is RunStatus.RUNNING
 
 
 @pytest.mark.parametrize("status", [RunStatus.PENDING, RunStatus.RUNNING])
-async def test_a_run_that_waited_is_told_as_it_is_when_its_caller_leaves(status: RunStatus) -> None:
-    hall = Hall(wait=0.05)
-    acceptance = hall.accept(status=RunStatus.PENDING)
-    hall.store.statuses[acceptance.run_id] = status
+async def test_the_status_of_a_run_that_waited_is_current_when_its_caller_leaves(status: RunStatus) -> None:
+    setup = Setup(wait=0.05)
+    acceptance = setup.accept(status=RunStatus.PENDING)
+    setup.store.statuses[acceptance.run_id] = status
 
-    launch = await hall.launcher.launch(REQUEST)
+    launch = await setup.launcher.launch(REQUEST)
 
     assert (launch.ended, launch.ticket.status) == (None, status)
 
 
-async def test_a_run_that_waited_is_told_as_accepted_where_the_database_is_away() -> None:
-    hall = Hall(wait=0.05)
-    hall.accept(status=RunStatus.PENDING)
-    hall.store.faults["read_status"] = lambda: fail_with(BackendUnavailable())
+async def test_a_run_that_waited_is_reported_as_accepted_where_the_database_is_away() -> None:
+    setup = Setup(wait=0.05)
+    setup.accept(status=RunStatus.PENDING)
+    setup.store.faults["read_status"] = lambda: fail_with(BackendUnavailable())
 
-    launch = await hall.launcher.launch(REQUEST)
+    launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ticket.status is RunStatus.PENDING
 
 
-async def test_a_desk_that_closes_lets_everybody_go() -> None:
-    hall = Hall()
-    hall.accept(make_claim("CODE_REVIEW"))
-    hall.accept()
+async def test_a_launcher_that_closes_lets_everybody_go() -> None:
+    setup = Setup()
+    setup.accept(make_claim("CODE_REVIEW"))
+    setup.accept()
 
-    async with running(hall):
-        waiting = asyncio.create_task(hall.launcher.launch(REQUEST))
+    async with running(setup):
+        waiting = asyncio.create_task(setup.launcher.launch(REQUEST))
         await asyncio.sleep(0.01)
-        hall.launcher.close()
+        setup.launcher.close()
         assert (await waiting).ended is None
-        assert (await hall.launcher.launch(REQUEST)).ended is None
+        assert (await setup.launcher.launch(REQUEST)).ended is None
 
 
 async def test_a_refusal_reaches_whoever_asked_and_leaves_the_place_free() -> None:
-    hall = Hall(concurrency=1)
-    hall.store.faults["accept"] = lambda: fail_with(RateLimited())
+    setup = Setup(concurrency=1)
+    setup.store.faults["accept"] = lambda: fail_with(RateLimited())
     with pytest.raises(RateLimited):
-        await hall.launcher.launch(REQUEST)
-    hall.store.faults.clear()
-    hall.accept(make_claim("CODE_REVIEW"))
-    hall.may_end.set()
+        await setup.launcher.launch(REQUEST)
+    setup.store.faults.clear()
+    setup.accept(make_claim("CODE_REVIEW"))
+    setup.may_end.set()
 
-    async with running(hall):
-        assert (await hall.launcher.launch(REQUEST)).ended is not None
-    assert hall.store.requests[-1][1] is True
+    async with running(setup):
+        assert (await setup.launcher.launch(REQUEST)).ended is not None
+    assert setup.store.requests[-1][1] is True
 
 
 async def test_requests_on_their_way_do_not_take_more_places_than_there_are() -> None:
-    hall = Hall(concurrency=2, wait=0.05)
+    setup = Setup(concurrency=2, wait=0.05)
     for _ in range(5):
-        hall.accept()
+        setup.accept()
 
-    await asyncio.gather(*(hall.launcher.launch(REQUEST) for _ in range(5)))
+    await asyncio.gather(*(setup.launcher.launch(REQUEST) for _ in range(5)))
 
-    assert [claim for _, claim in hall.store.requests] == [True, True, False, False, False]
+    assert [claim for _, claim in setup.store.requests] == [True, True, False, False, False]
 
 
 async def test_a_limited_type_is_not_taken_beyond_its_own_places() -> None:
-    hall = Hall(concurrency=8, wait=0.05)
+    setup = Setup(concurrency=8, wait=0.05)
     for _ in range(3):
-        hall.accept()
+        setup.accept()
 
-    await asyncio.gather(*(hall.worker.request(REQUEST.model_copy(update={"run_type": LIMITED})) for _ in range(3)))
+    await asyncio.gather(*(setup.worker.submit(REQUEST.model_copy(update={"run_type": LIMITED})) for _ in range(3)))
 
-    assert [claim for _, claim in hall.store.requests] == [True, True, False]
+    assert [claim for _, claim in setup.store.requests] == [True, True, False]
 
 
 async def test_a_run_whose_claim_arrives_while_the_worker_stops_is_still_executed_within_the_grace() -> None:
     """The database shows the run as running before the worker has read the answer that says so."""
-    hall = Hall(grace=5)
-    hall.accept(make_claim("CODE_REVIEW"))
-    hall.may_end.set()
+    setup = Setup(grace=5)
+    setup.accept(make_claim("CODE_REVIEW"))
+    setup.may_end.set()
 
     async def stop_meanwhile() -> None:
-        hall.stop.set()
-        while not hall.worker._closing:  # noqa: ASYNC110 - no event says it
+        setup.stop.set()
+        while not setup.worker._closing:  # noqa: ASYNC110 - no event says it
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.02)
 
-    async with running(hall):
-        hall.store.faults["accept"] = stop_meanwhile
-        launch = await hall.launcher.launch(REQUEST)
+    async with running(setup):
+        setup.store.faults["accept"] = stop_meanwhile
+        launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is not None
-    assert hall.store.released == []
+    assert setup.store.released == []
 
 
 async def test_a_claim_that_arrives_after_the_grace_is_handed_back() -> None:
-    hall = Hall()
+    setup = Setup()
     claim = make_claim("CODE_REVIEW")
-    hall.accept(claim)
+    setup.accept(claim)
 
     async def stop_meanwhile() -> None:
-        hall.stop.set()
-        while not hall.worker._closed:  # noqa: ASYNC110 - no event says it
+        setup.stop.set()
+        while not setup.worker._closed:  # noqa: ASYNC110 - no event says it
             await asyncio.sleep(0.01)
 
-    async with running(hall):
-        hall.store.faults["accept"] = stop_meanwhile
-        await hall.worker.request(REQUEST)
+    async with running(setup):
+        setup.store.faults["accept"] = stop_meanwhile
+        await setup.worker.submit(REQUEST)
 
-    assert [lease for lease, _ in hall.store.released] == [claim]
-    assert not hall.worker.executes(claim.run_id)
+    assert [lease for lease, _ in setup.store.released] == [claim]
+    assert not setup.worker.executes(claim.run_id)
 
 
 async def test_a_stopping_worker_asks_for_others() -> None:
-    hall = Hall()
-    async with running(hall):
-        hall.stop.set()
-    hall.accept()
+    setup = Setup()
+    async with running(setup):
+        setup.stop.set()
+    setup.accept()
 
-    await hall.worker.request(REQUEST)
+    await setup.worker.submit(REQUEST)
 
-    assert hall.store.requests == [(REQUEST, False)]
+    assert setup.store.requests == [(REQUEST, False)]

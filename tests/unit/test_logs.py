@@ -82,9 +82,9 @@ def test_a_secret_in_a_traceback_is_redacted(capsys: pytest.CaptureFixture[str],
         except ValueError:
             log.exception("run.crashed")
 
-    told = capsys.readouterr().out
-    assert "ValueError: invalid literal" in told
-    assert SECRET not in told
+    logged = capsys.readouterr().out
+    assert "ValueError: invalid literal" in logged
+    assert SECRET not in logged
 
 
 def test_an_object_is_printed_as_text_and_redacted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,10 +90,10 @@ def test_the_value_of_a_key_is_gone_whatever_its_shape_and_however_it_is_echoed(
 
     for key in keys:
         for echoed in (key, json.dumps({"error": key}), quote(key, safe=""), repr(key.encode())):
-            told = redact_text(f"{before}{echoed}{after}")
-            assert key not in told.replace(REDACTED, " ")
-            assert quote(key, safe="") not in told.replace(REDACTED, " ")
-            assert json.dumps(key)[1:-1] not in told.replace(REDACTED, " ")
+            redacted = redact_text(f"{before}{echoed}{after}")
+            assert key not in redacted.replace(REDACTED, " ")
+            assert quote(key, safe="") not in redacted.replace(REDACTED, " ")
+            assert json.dumps(key)[1:-1] not in redacted.replace(REDACTED, " ")
 
 
 def test_a_vendors_error_that_echoes_our_key_is_told_without_it() -> None:
@@ -103,12 +103,12 @@ def test_a_vendors_error_that_echoes_our_key_is_told_without_it() -> None:
     answer = httpx.Response(401, json={"error": {"message": f"Incorrect API key provided: {key}."}}, request=request)
     error = ValueError(f"refused: {answer.text}")
 
-    told = json.dumps(
+    redacted = json.dumps(
         redact({"error_message": str(error), "error": error, "body": answer.content, "all": [answer.text]})
     )
 
-    assert key not in told
-    assert "Incorrect API key provided: [redacted]." in told
+    assert key not in redacted
+    assert "Incorrect API key provided: [redacted]." in redacted
 
 
 def test_a_value_too_short_to_be_a_key_tears_no_hole_into_words() -> None:

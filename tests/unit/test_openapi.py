@@ -1,4 +1,4 @@
-"""The description of the HTTP face is written from what answers there: nothing to keep in step by hand."""
+"""The description of the HTTP API is written from what answers there: nothing to keep in step by hand."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_others_can_read_the_document(document: dict[str, Any]) -> None:
 async def test_the_document_is_for_anybody_who_asks(document: dict[str, Any], method: str, status: int) -> None:
     app = build_app(ADDRESSES, origins=frozenset({"https://page.example"}), clock=SystemClock(), document=document)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://workers") as http:
-        told = await http.request(method, "/openapi.json", headers={"origin": "https://elsewhere.example"})
+        answer = await http.request(method, "/openapi.json", headers={"origin": "https://elsewhere.example"})
 
-    assert (told.status_code, told.headers["access-control-allow-origin"]) == (status, "*")
-    assert status != 200 or method == "OPTIONS" or told.json() == document
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+    assert status != 200 or method == "OPTIONS" or answer.json() == document

@@ -1,4 +1,4 @@
-"""Laws of reading what strangers send."""
+"""Laws of reading what untrusted parties send."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime

@@ -1,4 +1,4 @@
-"""What a worker also does: each chore tells what it did, and leaves room for everybody else."""
+"""What a worker does periodically: each task logs what it did, and leaves room for everybody else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ class FiringPlan:
 
 
 async def test_the_slots_that_a_look_at_the_plan_decides_are_told() -> None:
-    chore = look_at_plan(FiringPlan(), every=timedelta(seconds=30))
+    task = look_at_plan(FiringPlan(), every=timedelta(seconds=30))
 
     with structlog.testing.capture_logs() as logs:
-        await chore.do()
+        await task.do()
 
-    (told,) = logs
-    assert chore.every == timedelta(seconds=30)
-    assert (told["event"], told["job_key"], told["outcome"]) == ("plan.slot_decided", "daily_brief", "fired")
+    (logged,) = logs
+    assert task.every == timedelta(seconds=30)
+    assert (logged["event"], logged["job_key"], logged["outcome"]) == ("plan.slot_decided", "daily_brief", "fired")
 
 
 async def test_old_logs_are_purged_batch_by_batch_while_there_are_more() -> None:

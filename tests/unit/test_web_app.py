@@ -1,4 +1,4 @@
-"""The HTTP face without a network: whatever comes in, a JSON answer goes out, with CORS and a request id."""
+"""The HTTP API without a network: whatever comes in, a JSON answer goes out, with CORS and a request id."""
 
 import json
 from collections.abc import AsyncIterator
@@ -39,13 +39,13 @@ def client(*origins: str) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def face() -> AsyncIterator[httpx.AsyncClient]:
+async def api() -> AsyncIterator[httpx.AsyncClient]:
     async with client() as opened:
         yield opened
 
 
-async def test_a_body_comes_in_and_an_answer_goes_out(face: httpx.AsyncClient) -> None:
-    answer = await face.post("/echo", json={"a": "é"})
+async def test_a_body_comes_in_and_an_answer_goes_out(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/echo", json={"a": "é"})
 
     assert (answer.status_code, answer.json()) == (200, {"body": {"a": "é"}})
     assert answer.headers["content-type"] == "application/json"
@@ -59,56 +59,56 @@ async def test_a_body_comes_in_and_an_answer_goes_out(face: httpx.AsyncClient) -
     ],
     ids=range(12),
 )  # fmt: skip
-async def test_what_is_no_json_object_is_a_bad_request(face: httpx.AsyncClient, body: bytes) -> None:
-    answer = await face.post("/echo", content=body)
+async def test_what_is_no_json_object_is_a_bad_request(api: httpx.AsyncClient, body: bytes) -> None:
+    answer = await api.post("/echo", content=body)
 
     assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_request")
     assert answer.json()["success"] is False
 
 
-async def test_no_body_is_an_empty_one(face: httpx.AsyncClient) -> None:
-    assert (await face.post("/echo")).json() == {"body": {}}
+async def test_no_body_is_an_empty_one(api: httpx.AsyncClient) -> None:
+    assert (await api.post("/echo")).json() == {"body": {}}
 
 
-async def test_a_text_that_utf8_cannot_hold_does_not_break_the_answer(face: httpx.AsyncClient) -> None:
-    answer = await face.post("/echo", content=rb'{"raise": "caller", "key": "\ud800"}')
+async def test_a_text_that_utf8_cannot_hold_does_not_break_the_answer(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/echo", content=rb'{"raise": "caller", "key": "\ud800"}')
 
     assert answer.status_code == 400
     assert "« ? »" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_over_the_limit_is_refused(face: httpx.AsyncClient, declared: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_body_over_the_limit_is_refused(api: httpx.AsyncClient, declared: bool) -> None:  # noqa: FBT001 - a parameter
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(BODY_BYTES // 1024 + 1):
             yield b" " * 1024
 
     content: Any = b" " * (BODY_BYTES + 1) if declared else pieces()
-    answer = await face.post("/echo", content=content)
+    answer = await api.post("/echo", content=content)
 
     assert (answer.status_code, answer.json()["error_code"]) == (413, "body_too_large")
-    assert (await face.post("/echo", content=b" " * BODY_BYTES)).status_code == 200
+    assert (await api.post("/echo", content=b" " * BODY_BYTES)).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "BREW"])
-async def test_another_method_is_refused_and_the_right_one_named(face: httpx.AsyncClient, method: str) -> None:
-    answer = await face.request(method, "/echo")
+async def test_another_method_is_refused_and_the_right_one_named(api: httpx.AsyncClient, method: str) -> None:
+    answer = await api.request(method, "/echo")
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/echo/", "/echo/more", "/%00", "/ECHO", "/../v2"])
-async def test_another_address_is_not_found(face: httpx.AsyncClient, path: str) -> None:
-    answer = await face.post(path)
+async def test_another_address_is_not_found(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.post(path)
 
     assert (answer.status_code, answer.json()["error_code"]) == (404, "unknown_route")
     assert answer.headers["x-request-id"]
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_what_breaks_tells_nothing_of_itself(face: httpx.AsyncClient) -> None:
+async def test_a_crash_reveals_nothing_of_itself(api: httpx.AsyncClient) -> None:
     with structlog.testing.capture_logs() as logs:
-        answer = await face.post("/echo", json={"raise": "us"})
+        answer = await api.post("/echo", json={"raise": "us"})
 
     assert (answer.status_code, answer.json()["error_code"]) == (500, "workers_error")
     assert "hunter2" not in answer.text
@@ -116,15 +116,15 @@ async def test_what_breaks_tells_nothing_of_itself(face: httpx.AsyncClient) -> N
     assert any(line["event"] == "http.crashed" and line.get("exc_info") for line in logs)
 
 
-async def test_who_asks_too_often_is_told_when_to_come_back(face: httpx.AsyncClient) -> None:
-    answer = await face.post("/echo", json={"raise": "limit"})
+async def test_who_asks_too_often_learns_when_to_come_back(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/echo", json={"raise": "limit"})
 
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["retryAfter"]) == (429, "60", 60)
 
 
-async def test_a_request_keeps_its_id_in_answer_and_logs(face: httpx.AsyncClient) -> None:
+async def test_a_request_keeps_its_id_in_answer_and_logs(api: httpx.AsyncClient) -> None:
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
-        answer = await face.post("/echo", headers={"x-request-id": "req-1.a:b"})
+        answer = await api.post("/echo", headers={"x-request-id": "req-1.a:b"})
 
     assert answer.headers["x-request-id"] == "req-1.a:b"
     assert {(line["event"], line["request_id"]) for line in logs} == {
@@ -133,9 +133,9 @@ async def test_a_request_keeps_its_id_in_answer_and_logs(face: httpx.AsyncClient
     }
 
 
-async def test_of_a_path_that_anybody_makes_up_only_the_beginning_is_logged(face: httpx.AsyncClient) -> None:
+async def test_of_a_path_that_anybody_makes_up_only_the_beginning_is_logged(api: httpx.AsyncClient) -> None:
     with structlog.testing.capture_logs() as logs:
-        await face.get("/" + 50_000 * "x")
+        await api.get("/" + 50_000 * "x")
 
     (line,) = logs
     assert len(line["path"]) == 200
@@ -143,8 +143,8 @@ async def test_of_a_path_that_anybody_makes_up_only_the_beginning_is_logged(face
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "a\tb", '"}', "é".encode()])
-async def test_an_id_that_could_disturb_a_log_is_replaced(face: httpx.AsyncClient, given: Any) -> None:
-    first, second = [await face.post("/echo", headers={"x-request-id": given}) for _ in range(2)]
+async def test_an_id_that_could_disturb_a_log_is_replaced(api: httpx.AsyncClient, given: Any) -> None:
+    first, second = [await api.post("/echo", headers={"x-request-id": given}) for _ in range(2)]
 
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert first.headers["x-request-id"].isalnum()
@@ -152,8 +152,8 @@ async def test_an_id_that_could_disturb_a_log_is_replaced(face: httpx.AsyncClien
 
 @pytest.mark.parametrize("path", ["/echo", "/open"])
 async def test_a_preflight_is_answered(path: str) -> None:
-    async with client(PAGE) as face:
-        answer = await face.options(path, headers={"origin": PAGE, "access-control-request-method": "POST"})
+    async with client(PAGE) as api:
+        answer = await api.options(path, headers={"origin": PAGE, "access-control-request-method": "POST"})
 
     assert answer.status_code == 200
     assert "OPTIONS" in answer.headers["access-control-allow-methods"]
@@ -165,10 +165,10 @@ async def test_a_preflight_is_answered(path: str) -> None:
     [(PAGE, PAGE), ("http://localhost:8080", "http://localhost:8080"), ("https://evil.example", None), (None, None)],
 )
 async def test_each_allowed_origin_is_answered_by_its_own_name(origin: str | None, allowed: str | None) -> None:
-    async with client(PAGE, "http://localhost:8080") as face:
+    async with client(PAGE, "http://localhost:8080") as api:
         answers = [
-            await face.post("/echo", headers={"origin": origin} if origin else {}),
-            await face.post("/nothing", headers={"origin": origin} if origin else {}),
+            await api.post("/echo", headers={"origin": origin} if origin else {}),
+            await api.post("/nothing", headers={"origin": origin} if origin else {}),
         ]
 
     for answer in answers:
@@ -177,8 +177,8 @@ async def test_each_allowed_origin_is_answered_by_its_own_name(origin: str | Non
 
 
 async def test_what_is_public_may_be_read_by_any_page() -> None:
-    async with client(PAGE) as face:
-        answer = await face.get("/open", headers={"origin": "https://status.example"})
+    async with client(PAGE) as api:
+        answer = await api.get("/open", headers={"origin": "https://status.example"})
 
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "vary" not in answer.headers

@@ -1,4 +1,4 @@
-"""The loop against a store that misbehaves: leases are kept, losses are noticed, nothing ends it but its stop."""
+"""The worker against a store that misbehaves: leases are kept, losses are noticed, nothing ends it but its stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -93,7 +93,7 @@ async def running(
     periodic_tasks: Sequence[PeriodicTask] = (),
     **settings: float,
 ) -> AsyncIterator[asyncio.Event]:
-    """Run a worker while the test looks on; it must stop by itself when told to."""
+    """Run a worker while the test looks on; it must stop by itself after the stop event."""
     worker = Worker(
         store=store,
         execute=execute,
@@ -465,8 +465,8 @@ async def test_a_worker_that_stops_begins_no_chore_while_its_runs_end(store: Fak
         finally:
             ended.append(len(work.stopped))
 
-    chore = PeriodicTask("tidy", timedelta(milliseconds=5), do)
-    async with running(store, work, periodic_tasks=[chore]) as stop:
+    task = PeriodicTask("tidy", timedelta(milliseconds=5), do)
+    async with running(store, work, periodic_tasks=[task]) as stop:
         await until(lambda: begun and work.begun)
         stop.set()
 

@@ -80,7 +80,7 @@ def render_state(job: PlannedJob, last_runs: Mapping[str, LastRun]) -> dict[str,
 
 
 def is_due(job: PlannedJob, last: LastRun | None) -> bool:
-    """Tell whether the job's hour is now and nothing has ended since it began."""
+    """Return whether the job's hour is now and nothing has ended since it began."""
     return job.due_since is not None and (last is None or last.completed_at < job.due_since)
 
 
@@ -121,8 +121,8 @@ def _render_launched(job: str, ended: EndedRun | None) -> dict[str, JsonValue]:
 def _render_executed(job: str, status: RunStatus, summary: str | None) -> dict[str, JsonValue]:
     if status in {RunStatus.FAILED, RunStatus.CANCELLED}:
         return {"job": job, "success": False, "error": shorten(summary or "", _SUMMARY_CHARS)}
-    told = (summary or "") if status is RunStatus.COMPLETED else describe_progress(status)
-    return {"job": job, "success": True, "summary": shorten(told, _SUMMARY_CHARS)}
+    text = (summary or "") if status is RunStatus.COMPLETED else describe_progress(status)
+    return {"job": job, "success": True, "summary": shorten(text, _SUMMARY_CHARS)}
 
 
 def _render_last(last: LastRun | None) -> dict[str, JsonValue] | None:

@@ -110,7 +110,7 @@ class AiSchedulerEndpoint(_Jobs):
                 raise refuse_action(other)
 
     async def _decide(self) -> Response:
-        """Decide, or tell of the decision that there is; wait a little for what was launched."""
+        """Decide, or return the decision that there is; wait a little for what was launched."""
         decided = await self._autopilot.decide()
         run_ids = [run_id for _, run_id in decided.launched]
         ends = await asyncio.gather(*(self._launcher.follow(run_id, within=self._wait) for run_id in run_ids))
@@ -167,4 +167,4 @@ def _asks_to_trigger(request: Request) -> bool:
     try:
         return read_object(request).get("action") == "cron_trigger"
     except InvalidRequest:
-        return False  # an owner is told; a stranger only learns that he is one
+        return False  # an owner learns what is wrong; an untrusted caller only that it is one

@@ -41,7 +41,7 @@ _EARLY: Final = 0.8
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision as its caller is told. ``launched`` and ``done`` are empty for whom it was not made."""
+    """A decision as its caller gets it. ``launched`` and ``done`` are empty for callers for whom it was not made."""
 
     reasoning: str
     next_check_in_minutes: int

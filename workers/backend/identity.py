@@ -5,7 +5,9 @@ where it was signed with the shared secret. The client is one of its own, that n
 ``sign_in`` and ``auth`` write the headers with which everybody's calls are made.
 """
 
+import base64
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +30,9 @@ from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
 
 OWNER_ROLE: Final = "owner"
+_SERVICE_KEY: Final = (
+    "Cet appel porte une clé de service au lieu d'une session. Connectez-vous, puis relancez avec votre session."
+)
 
 # A role that was taken away, or a session that was ended, is still honoured for so long.
 _KEPT_FOR: Final = timedelta(seconds=30)
@@ -132,6 +137,8 @@ class SupabaseIdentity:
         except (httpx.TransportError, AuthRetryableError) as error:
             raise BackendUnavailable(f"get_claims: Auth did not answer ({type(error).__name__}).") from error
         except Exception as error:
+            if _is_service_key(token):
+                raise Unauthenticated("A service key came instead of a user's token.", sentence=_SERVICE_KEY) from error
             # A token is written by whoever calls: whatever it makes the libraries raise, it is not valid.
             raise Unauthenticated(f"get_claims: {type(error).__name__}.") from error
 
@@ -139,3 +146,15 @@ class SupabaseIdentity:
         with translated("has_role"):
             answer = await self._service.rpc("has_role", {"_user_id": str(user_id), "_role": OWNER_ROLE}).execute()
         return answer.data is True
+
+
+def _is_service_key(token: str) -> bool:
+    """Return whether a refused token says that it is a service key; it is not verified, and only words the refusal."""
+    if token.startswith("sb_secret_"):
+        return True
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return False
+    return isinstance(claims, dict) and claims.get("role") == "service_role" and "sub" not in claims

@@ -30,7 +30,7 @@ def read_request(body: dict[str, JsonValue]) -> ExecutiveRunRequest:
 
 def render_report(run: EndedRun) -> dict[str, JsonValue]:
     """Render a completed run."""
-    told = run.appendix
+    appendix = run.appendix
     entry = RUN_TYPES.get(run.run_type)
     return {
         "success": True,
@@ -39,10 +39,10 @@ def render_report(run: EndedRun) -> dict[str, JsonValue]:
         **({} if run.platform_key is None else {"platform_key": run.platform_key}),
         "executive_summary": run.summary,
         "steps": list(entry.steps) if entry else [],
-        "model_used": told.get("model_used", ""),
-        "fallback_used": told.get("fallback_used") is True,
-        "breaker_state": told.get("breaker_state", "CLOSED"),
-        "data_sources": told.get("data_sources", []),
+        "model_used": appendix.get("model_used", ""),
+        "fallback_used": appendix.get("fallback_used") is True,
+        "breaker_state": appendix.get("breaker_state", "CLOSED"),
+        "data_sources": appendix.get("data_sources", []),
         "completed_at": run.completed_at.isoformat(),
     }
 

@@ -41,7 +41,7 @@ class ExecutiveRunEndpoint:
         return render_failure(launch.ended)
 
     async def _log_unknown(self, wanted: OwnerRequest) -> None:
-        """Tell of a type that a screen offers and the registry lacks: somebody must add it, or take it away."""
+        """Log a type that a screen offers and the registry lacks: somebody must add it, or take it away."""
         await self._journal.write(
             "warn",
             "executive-run",

@@ -16,7 +16,7 @@ from shared.registry import RunType, SourceName, Trigger, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
 from shared.sanitise import sanitise
 from workers.executive_run.compose import compose
-from workers.executive_run.steps import Step, StepBook
+from workers.executive_run.steps import Step, StepRecorder
 from workers.logs import redact_text
 from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
@@ -42,7 +42,7 @@ _MODEL_LABEL: Final = "Lovable AI Gateway"
 # Some services ask for a day. Until it has ended, the run answers for every later request of its kind: tomorrow's
 # brief must not be swallowed by today's.
 _LONGEST_WAIT: Final = timedelta(hours=1)
-# A person who waits is told within her patience, and asks again herself. Where nobody does, the first pause is for a
+# A person gets an answer while she still waits, and asks again herself. Where nobody waits, the first pause is for a
 # hiccup and the second for an outage, which takes minutes: by default a quarter of a minute, then up to four.
 _PROMPT_GROWTH: Final = 2.0
 _PATIENT_GROWTH: Final = 16.0
@@ -66,21 +66,21 @@ class ExecutiveRun:
 
         Raises: LeaseLost when another worker owns the run now.
         """
-        book = StepBook(claim, store=self._store, clock=self._clock, meter=meter)
+        steps = StepRecorder(claim, store=self._store, clock=self._clock, meter=meter)
         try:
             async with asyncio.timeout(self._settings.run_timeout.total_seconds()):
-                return await self._report(claim, book, meter)
+                return await self._report(claim, steps, meter)
         except LeaseLost:
             raise
         except WorkersError as error:
-            return self._end_badly(claim, book, error)
+            return self._end_badly(claim, steps, error)
         except TimeoutError:
-            return self._end_badly(claim, book, RunTimedOut())
+            return self._end_badly(claim, steps, RunTimedOut())
         except Exception as error:
             log.exception("run.crashed", run_id=str(claim.run_id))
-            return self._end_badly(claim, book, RunCrashed(f"{type(error).__name__} in a worker."))
+            return self._end_badly(claim, steps, RunCrashed(f"{type(error).__name__} in a worker."))
 
-    async def _report(self, claim: Claim, book: StepBook, meter: Meter) -> Settlement:
+    async def _report(self, claim: Claim, steps: StepRecorder, meter: Meter) -> Settlement:
         run_type = find_run_type(claim.run_type)
         platforms = (
             await self._store.read_platforms(claim.platform_key)
@@ -88,7 +88,7 @@ class ExecutiveRun:
             else _PLATFORMS.validate_python(claim.platforms)
         )
         subject = Subject(run_type=run_type, platforms=platforms, platform_key=claim.platform_key, meter=meter)
-        collected = await book.do(Step.COLLECT, Collected, lambda: self._collect(subject))
+        collected = await steps.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()
         messages = compose(
@@ -100,16 +100,16 @@ class ExecutiveRun:
             now=composing,
             nonce=secrets.token_hex(8),
         )
-        book.note(Step.COMPOSE, composing)
+        steps.note(Step.COMPOSE, composing)
 
-        answer = await book.do(Step.ASK, Answer, lambda: self._gateway.ask(run_type.tier, messages, meter=meter))
+        answer = await steps.do(Step.ASK, Answer, lambda: self._gateway.ask(run_type.tier, messages, meter=meter))
 
-        book.note(Step.SETTLE, self._clock.now())
+        steps.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
             summary=sanitise(answer.text, collected.findings),
             appendix=self._appendix(claim, run_type, collected, answer, meter),
-            steps=book.unwritten(),
+            steps=steps.unwritten(),
             evidence=_evidence(collected),
         )
 
@@ -129,7 +129,7 @@ class ExecutiveRun:
             "tokens_out": meter.total.tokens_out,
         }
 
-    def _end_badly(self, claim: Claim, book: StepBook, error: WorkersError) -> Settlement:
+    def _end_badly(self, claim: Claim, steps: StepRecorder, error: WorkersError) -> Settlement:
         # What the backend refuses in the middle of a run may be a restart that answers oddly: attempts bound it anyway.
         again = (error.retryable or isinstance(error, BackendError)) and claim.attempt < claim.max_attempts
         log.warning(
@@ -149,7 +149,7 @@ class ExecutiveRun:
                 "trigger": claim.trigger,
                 "max_attempts": claim.max_attempts,
             },
-            steps=book.unwritten(),
+            steps=steps.unwritten(),
             retry_in=self._retry_delay(claim, error),
         )
 
@@ -176,7 +176,7 @@ def _sources_read(collected: Collected) -> list[str]:
 
 
 def _evidence(collected: Collected) -> tuple[EvidenceRecord, ...]:
-    """Turn what was told, and what was not, into rows of evidence."""
+    """Render what the sources gave, and what they could not, as rows of evidence."""
     findings = (
         EvidenceRecord(
             evidence_type=finding.source,

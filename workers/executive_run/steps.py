@@ -36,7 +36,7 @@ class Step(Enum):
         return list(Step).index(self) + 1
 
 
-class StepBook:
+class StepRecorder:
     """Runs steps, remembers what was done before this attempt, keeps what is still to be written."""
 
     def __init__(self, claim: Claim, *, store: RunStore, clock: Clock, meter: Meter) -> None:
@@ -82,7 +82,7 @@ class StepBook:
         try:
             return shape.model_validate(output)
         except ValidationError:
-            return None  # written by another version of this programme: the step is done again
+            return None  # written by another version of this program: the step is done again
 
     def _record(self, step: Step, status: RunStatus, started: datetime, output: BaseModel | None = None) -> StepRecord:
         name, description = step.value

@@ -59,7 +59,7 @@ class _Question:
     prompt_chars: int
     models: list[str]  # still worth asking, the preferred one first
     calls_left: int
-    share_left: int  # calls before the other model has its turn
+    share_left: int  # calls before the other model is asked
     waiting_left: timedelta
     max_tokens: int
     failures: int = 0

@@ -96,7 +96,7 @@ class CallFailed(UpstreamError):
 
     @property
     def is_outage(self) -> bool:
-        """Tell whether the other side, or the way to it, is at fault."""
+        """Return whether the other side, or the way to it, is at fault."""
         return self.fault in {Fault.TIMED_OUT, Fault.UNREACHABLE, Fault.INTERRUPTED}
 
 
@@ -224,10 +224,10 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | 
     fields = httpx.Headers(headers)
     delay = _parse_number(fields.get("retry-after-ms"), timedelta(milliseconds=1))
     if delay is None:
-        told = fields.get("retry-after")
-        delay = _parse_number(told, timedelta(seconds=1))
+        stated = fields.get("retry-after")
+        delay = _parse_number(stated, timedelta(seconds=1))
         if delay is None:
-            delay = _parse_date(told, now)
+            delay = _parse_date(stated, now)
     return None if delay is None else max(timedelta(0), min(delay, RETRY_AFTER_CAP))
 
 
@@ -267,7 +267,7 @@ async def _read(response: httpx.Response, max_bytes: int) -> Response:
 
 
 def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
-    """Return what turns a chunk into at most so many bytes: a few of them may unfold to gigabytes.
+    """Return what decodes a chunk into at most so many bytes: a few of them may unfold to gigabytes.
 
     Raises: httpx.DecodingError for a coding that was not asked for, as two of them on one another.
     """
@@ -287,9 +287,9 @@ def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
 
 
 def _name(error: BaseException) -> Fault:
-    # The transport calls every lost connection a slow one; what it translated tells more.
-    told = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientConnectionError) else error
-    return next(FAULTS[known] for known in type(told).__mro__ if known in FAULTS)
+    # The transport calls every lost connection a slow one; what it translated says more.
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientConnectionError) else error
+    return next(FAULTS[known] for known in type(cause).__mro__ if known in FAULTS)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""Ask for a run and wait for its end: the worker of this process says first, the database is the net beneath."""
+"""Ask for a run and wait for its end: this process's worker reports it first, the database is the fallback."""
 
 import asyncio
 from datetime import timedelta
@@ -42,13 +42,13 @@ class RunLauncher:
 
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
-        ticket = await self._worker.request(request)
+        ticket = await self._worker.submit(request)
         if ticket.is_held:
             return Launch(ticket=ticket, ended=None)  # nobody knows how long
         with self._worker.waiters.subscribe(ticket.run_id) as ending:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None
             ended = ended or await self._await_end(ticket.run_id, ending, self._wait)
-        if ended is None and ticket.status is RunStatus.PENDING and not await self._still_waits(ticket.run_id):
+        if ended is None and ticket.status is RunStatus.PENDING and not await self._is_still_pending(ticket.run_id):
             ticket = ticket.model_copy(update={"status": RunStatus.RUNNING})
         return Launch(ticket=ticket, ended=ended)
 
@@ -76,8 +76,8 @@ class RunLauncher:
             self._waited_for.discard(ending)
         return None
 
-    async def _still_waits(self, run_id: RunId) -> bool:
-        """Tell whether a run that had not begun when it was asked for has not begun yet, as far as anybody can tell."""
+    async def _is_still_pending(self, run_id: RunId) -> bool:
+        """Return whether a run that was pending when it was accepted is pending still, as far as is known."""
         if self._worker.executes(run_id):
             return False
         try:

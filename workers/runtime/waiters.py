@@ -1,4 +1,4 @@
-"""Who waits in this process for the end of a run, and is told of it by the worker that ends it."""
+"""Whoever waits in this process for the end of a run is notified by the worker that ends it."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class RunWaiters:
                 del self._waiting[run_id]
 
     def publish(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
-        """Tell of an attempt's end, if it is the run's."""
+        """Notify whoever waits of an attempt's end, if it ends the run."""
         if not status.is_final:
             return
         ended = EndedRun(

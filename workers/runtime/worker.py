@@ -52,9 +52,9 @@ class _Execution:
     claim: Claim
     task: "asyncio.Task[None]" = field(init=False)
     meter: Meter = field(default_factory=Meter)
-    # From then on the settlement itself tells whether the lease was still held.
+    # From then on the settlement itself shows whether the lease was still held.
     settling: bool = False
-    # Set before the task is cancelled, so that its end is told for what it was.
+    # Set before the task is cancelled, so that its end is logged as what it was.
     dropped_as: LeaseState | None = None
 
 
@@ -99,7 +99,7 @@ class Worker:
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop, then finish what can be finished in the grace period and hand back the rest."""
+        """Work until the stop event is set, then finish what the grace period allows and hand back the rest."""
         log.info("worker.started", worker_id=self._worker_id, concurrency=self._settings.concurrency)
         background = [
             asyncio.create_task(self._wakeups.watch(look=self._hear, check_leases=self._beat.set), name="wakeups"),
@@ -116,9 +116,9 @@ class Worker:
         await self._answer("leave", self._leave())
         log.info("worker.stopped", worker_id=self._worker_id)
 
-    # ── Somebody waits for a run ─────────────────────────────────────────────────────────────
+    # ── Requests from callers that wait ─────────────────────────────────────────────────────────────
 
-    async def request(self, request: OwnerRequest) -> RunTicket:
+    async def submit(self, request: OwnerRequest) -> RunTicket:
         """Ask for a run, and execute it here where there is room. Raises: CallerError, BackendError."""
         run_type = request.run_type
         room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
@@ -135,7 +135,7 @@ class Worker:
         return RunTicket.model_validate(accepted, from_attributes=True)
 
     def executes(self, run_id: RunId) -> bool:
-        """Tell whether the run is being executed here: then nobody else knows more."""
+        """Return whether the run is being executed here, where its end is known first."""
         return run_id in self._running
 
     @contextlib.contextmanager
@@ -205,7 +205,7 @@ class Worker:
             self._look.set()  # a type's own limit may have hidden others; when full, the next run that ends looks again
 
     async def _answer(self, call: str, answer: Awaitable[T]) -> T | None:
-        """Await an answer of the backend whose absence must not end the worker: it is told, and asked for again."""
+        """Await an answer of the backend whose absence must not end the worker: it is logged, and asked for again."""
         try:
             return await answer
         except (BackendError, TimeoutError) as error:
@@ -308,7 +308,7 @@ class Worker:
                 self._drop(execution, state)
 
     def _beat_period(self) -> timedelta:
-        # Without Realtime nobody tells of a cancellation: while something runs, ask more often.
+        # Without Realtime nothing announces a cancellation: while something runs, ask more often.
         blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
         period = self._settings.cancel_poll if blind else self._settings.renew_every
         return min(period, self._settings.renew_every)

@@ -1,4 +1,4 @@
-"""The HTTP face: routes, CORS, a request id, size limits, and every error as a status with a French sentence."""
+"""The HTTP API: routes, CORS, a request id, size limits, and every error as a status with a French sentence."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def build_app(
     clock: Clock,
     document: Mapping[str, JsonValue] | None = None,
 ) -> ASGIApp:
-    """Build the application; the document tells what it answers, to anybody who asks for ``/openapi.json``."""
+    """Build the application; ``/openapi.json`` answers anybody with the document."""
     if document is not None:
         answer = Response(document)
 
@@ -153,16 +153,16 @@ class _Middleware:
         started = self._clock.monotonic()
         status = 0
 
-        async def send_dressed(message: Message) -> None:
+        async def send_decorated(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                dressed = MutableHeaders(scope=message)
-                dressed.update({"x-request-id": request_id} | cors)
+                decorated = MutableHeaders(scope=message)
+                decorated.update({"x-request-id": request_id} | cors)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_dressed)
+            await self._app(scope, receive, send_decorated)
             log.info(
                 "http.answered",
                 method=scope["method"],

@@ -1,6 +1,6 @@
 """An HTTP call as an endpoint sees it, and what it answers: no framework, no socket.
 
-Endpoints raise the errors of ``shared.errors``; ``asgi`` turns them into a status and a French sentence.
+Endpoints raise the errors of ``shared.errors``; ``app`` renders them as a status and a French sentence.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ _STILL_RUNNING: Final = (
 )
 
 _BEARER: Final = "bearer "
-# Statuses that say whose turn it is: to pay, to wait, to try again. Whatever else went wrong in a run is ours.
-_TELLING: Final = frozenset({402, 429, 503})
+# Statuses that the caller can act upon: by paying, waiting or trying again. Whatever else went wrong is our fault.
+_ACTIONABLE: Final = frozenset({402, 429, 503})
 _CANCELLED: Final = 409
 _OURS: Final = 500
 _CANCELLED_SENTENCE: Final = "L'exécution a été annulée avant la fin. Relancez-la si le rapport reste utile."
@@ -61,14 +61,14 @@ class Endpoint(Protocol):
 
 
 def render_wait(ticket: RunTicket) -> dict[str, JsonValue]:
-    """Tell how far a run is that nobody waits for any longer, and in a sentence for the reader."""
+    """Render how far a run is that nobody waits for any longer, with a sentence for the reader."""
     if ticket.is_held:
         return {"status": ticket.status.value, "paused": True, "executive_summary": _HELD}
     return {"status": ticket.status.value, "executive_summary": describe_progress(ticket.status)}
 
 
 def describe_progress(status: RunStatus) -> str:
-    """Tell in a sentence how far a run is."""
+    """Describe in a French sentence how far a run is."""
     return _RECORDED if status is RunStatus.PENDING else _STILL_RUNNING
 
 
@@ -90,14 +90,14 @@ def render_failure(run: EndedRun) -> Response:
     if run.status is RunStatus.CANCELLED:
         body |= {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
         return Response(body, _CANCELLED)
-    told = run.appendix.get("http_status")
-    status = told if isinstance(told, int) and told in _TELLING else _OURS
+    stored = run.appendix.get("http_status")
+    status = stored if isinstance(stored, int) and stored in _ACTIONABLE else _OURS
     body |= {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
     return Response(body, status)
 
 
 async def identify(identity: Identity, request: Request) -> Caller:
-    """Tell who is calling. Raises: Unauthenticated, BackendError."""
+    """Return who is calling. Raises: Unauthenticated, BackendError."""
     header = request.headers.get("authorization", "")
     if not header.lower().startswith(_BEARER):
         raise Unauthenticated("No bearer token came with the request.")
@@ -105,7 +105,7 @@ async def identify(identity: Identity, request: Request) -> Caller:
 
 
 async def identify_owner(identity: Identity, request: Request) -> Caller:
-    """Tell which owner is calling. Raises: Unauthenticated, Forbidden, BackendError."""
+    """Return the owner who is calling. Raises: Unauthenticated, Forbidden, BackendError."""
     caller = await identify(identity, request)
     if not caller.is_owner:
         raise Forbidden("The caller's role is not owner.")
@@ -130,7 +130,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def is_same_secret(given: str, expected: str) -> bool:
-    """Compare in a time that tells nothing, not even a length."""
+    """Compare in constant time, which reveals nothing, not even a length."""
     return hmac.compare_digest(
         *(hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, expected))
     )

@@ -1,4 +1,4 @@
-"""How we are: what the settings page shows of our keys, and what whoever watches over us asks every minute."""
+"""The state of the service: which keys are set, for the settings page, and the health check for monitoring."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ from workers.web.exchange import Request, Response, identify
 
 # However many ask, the database is asked once in so many seconds.
 _KEPT_FOR: Final = timedelta(seconds=2)
-_PATIENCE_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS: Final = 5.0
 _LATE_SECONDS: Final = 60
 _DEGRADED: Final = 503
 
@@ -35,9 +35,9 @@ class ApiStatusEndpoint:
 
 
 class HealthEndpoint:
-    """`GET /functions/v1/healthz`: public, so it tells states and never reasons.
+    """`GET /functions/v1/healthz`: public, so it shows states and never reasons.
 
-    Realtime is told and not judged: without it workers look by themselves every few seconds.
+    Realtime is reported but never makes the answer 503: without it workers look by themselves every few seconds.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class HealthEndpoint:
     async def _read_database(self) -> dict[str, JsonValue]:
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 queue = await self._read_queue()
         except (BackendError, TimeoutError):
             return {"database": {"ok": False, "detail": "unreachable"}, "queue": {"ok": False, "detail": "unknown"}}

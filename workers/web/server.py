@@ -31,8 +31,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     whole_within_seconds = 30.0
 
-    _unheard = 0
-    _patience: asyncio.TimerHandle | None = None
+    _head_bytes_read = 0
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -47,9 +47,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request; refuse one that is all head."""
         self._wait()
-        self._unheard += len(data)
+        self._head_bytes_read += len(data)
         super().data_received(data)
-        if self._unheard > _HEAD_BYTES and not self.transport.is_closing():
+        if self._head_bytes_read > _HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
 
     def on_message_begin(self) -> None:
@@ -59,34 +59,34 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hear what the request is."""
-        self._unheard = 0
+        self._head_bytes_read = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hear a piece of the body."""
-        self._unheard = 0
+        self._head_bytes_read = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Hear the end of the request."""
-        self._unheard = 0
+        self._head_bytes_read = 0
         self._stop_waiting()
         super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer as if nobody had asked for another protocol: which a stranger may do, as often as he likes."""
+        """Answer as if nobody had asked for another protocol: which anybody may do, as often as they like."""
 
     def _wait(self) -> None:
-        if self._patience is None:
-            self._patience = self.loop.call_later(self.whole_within_seconds, self._give_up)
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.whole_within_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def _give_up(self) -> None:
-        self._patience = None
+        self._deadline = None
         if self.pipeline:  # an earlier request is being answered, and nothing is read meanwhile
             self._wait()
             return
@@ -106,10 +106,10 @@ class _Server(uvicorn.Server):
 async def serve(
     app: ASGIApp, worker: Worker, launcher: RunLauncher, settings: HttpSettings, stop: asyncio.Event
 ) -> None:
-    """Listen and work until told to stop.
+    """Listen and work until the stop event is set.
 
-    Then: no new connection, running work finishes or is handed back, each ended run answers who waits for it, whoever
-    still waits is told that the run goes on.
+    Then: no new connection, running work finishes or is handed back, each ended run answers whoever waits for it, and
+    whoever still waits gets the answer that the run goes on.
     Raises: ConfigurationError when the port cannot be had.
     """
     listening = _listen(settings)
