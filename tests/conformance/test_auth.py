@@ -286,11 +286,18 @@ async def test_whoever_wants_creates_an_account_where_the_project_allows_it(
             await (await connect(open_project)).auth.sign_up(wanted)
 
 
-@pytest.mark.parametrize("email", [VIEWER_EMAIL, "nobody@emocare.test"])
 async def test_a_forgotten_password_is_answered_alike_for_known_and_unknown_people(
-    stack: Stack, connect: Connect, email: str
+    stack: Stack, connect: Connect, http: httpx.AsyncClient
 ) -> None:
-    await (await connect(stack)).auth.reset_password_for_email(email)
+    known, unknown = [
+        await http.post(f"{stack.url}/auth/v1/recover", headers={"apikey": stack.anon_key}, json={"email": email})
+        for email in (VIEWER_EMAIL, "nobody@emocare.test")
+    ]
+
+    assert (known.status_code, known.json()) == (200, {})
+    assert (unknown.status_code, unknown.content) == (known.status_code, known.content)
+    # The official client reads the answer as a success.
+    await (await connect(stack)).auth.reset_password_for_email("nobody@emocare.test")
 
 
 async def test_health_and_settings_are_public(stack: Stack, http: httpx.AsyncClient) -> None:
