@@ -25,9 +25,16 @@ def _is_self(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-@pytest.mark.parametrize("path", sorted(WORKERS.rglob("*.py")), ids=lambda path: str(path.relative_to(WORKERS)))
-def test_no_module_writes_a_session_on_a_client(path: Path) -> None:
-    assert list(_sessions_written(ast.parse(path.read_text()))) == []
+def test_no_module_writes_a_session_on_a_client() -> None:
+    modules = sorted(WORKERS.rglob("*.py"))
+    offenders = [
+        (str(path.relative_to(WORKERS)), written)
+        for path in modules
+        for written in _sessions_written(ast.parse(path.read_text()))
+    ]
+
+    assert len(modules) > 50
+    assert offenders == []
 
 
 @pytest.mark.parametrize(
