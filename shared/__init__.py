@@ -1,1 +1,1 @@
-"""The vocabulary that every part of the programme shares; it needs the standard library and pydantic only."""
+"""The vocabulary that every part of the program shares; it needs the standard library, pydantic and babel only."""

@@ -172,7 +172,7 @@ class UpstreamError(WorkersError):
 
 
 class SourceError(UpstreamError):
-    """A source of data told nothing; the run goes on without it."""
+    """A source of data returned nothing; the run goes on without it."""
 
     code = "source"
 

@@ -1,4 +1,4 @@
-"""What a source of data told, and what it could not tell.
+"""What a source of data returned, and what it could not read.
 
 A report is honest when every datum has a source and every missing datum is named.
 So a source returns values, not exceptions: a ``Finding`` for what was read, a ``Gap`` for what was not.
@@ -23,7 +23,7 @@ class GapReason(StrEnum):
 
 
 class Finding(FrozenModel):
-    """Something that a source told, as it goes into the prompt and into ``hq.run_evidence``."""
+    """Something that a source returned, as it goes into the prompt and into ``hq.run_evidence``."""
 
     source: str = Field(description="Registry name of the source, for instance 'github'.")
     label: str = Field(description="French provenance label, for instance 'GitHub · EmotionsCare'.")
@@ -34,7 +34,7 @@ class Finding(FrozenModel):
 
 
 class Gap(FrozenModel):
-    """Something that a source was asked for and could not tell."""
+    """Something that a source was asked for and could not read."""
 
     source: str
     label: str
@@ -43,7 +43,7 @@ class Gap(FrozenModel):
 
 
 class Collected(FrozenModel):
-    """Everything that one source, or all of them, told."""
+    """Everything that one source, or all of them, returned."""
 
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()

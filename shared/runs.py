@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing more will happen to the run by itself."""
+        """Whether nothing more will happen to the run by itself."""
         return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
@@ -76,7 +76,7 @@ class StepRecord(FrozenModel):
 
 
 class EvidenceRecord(FrozenModel):
-    """What a source told, as it is kept in ``hq.run_evidence``."""
+    """What a source returned, as it is kept in ``hq.run_evidence``."""
 
     evidence_type: str
     data: dict[str, JsonValue]

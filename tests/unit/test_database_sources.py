@@ -1,4 +1,4 @@
-"""What the database tells of itself, told in French; and what becomes of a database that does not answer."""
+"""What the database knows of itself, described in French; and what becomes of a database that does not answer."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -14,13 +14,13 @@ def days(count: int) -> datetime:
     return NOW - timedelta(days=count)
 
 
-def summarise(*subscriptions: Subscription, **more: object) -> Figures:
+def compute_figures(*subscriptions: Subscription, **more: object) -> Figures:
     return tell_of(make_accounts(*subscriptions, **more))
 
 
 def tell_of(accounts: Accounts) -> Figures:
     report = RevenueReport(accounts)
-    return report.summarise(report.reconstruct(day_of(NOW) - WINDOW))
+    return report.compute_figures(report.reconstruct(day_of(NOW) - WINDOW))
 
 
 def dollars(amount: str = "1000") -> Subscription:
@@ -28,21 +28,21 @@ def dollars(amount: str = "1000") -> Subscription:
 
 
 def test_late_payers_count_and_are_told_apart_and_nobody_else_counts() -> None:
-    told = summarise(*(make_subscription(status=status) for status in (
+    figures = compute_figures(*(make_subscription(status=status) for status in (
         "active", "past_due", "trialing", "unpaid", "paused", "incomplete", "incomplete_expired", "canceled",
     )))  # fmt: skip
 
-    assert (told.mrr, told.mrr_past_due) == (Decimal("20.00"), Decimal("10.00"))
-    assert (told.active_subscriptions, told.trialing) == (2, 1)
+    assert (figures.mrr, figures.mrr_past_due) == (Decimal("20.00"), Decimal("10.00"))
+    assert (figures.active_subscriptions, figures.trialing) == (2, 1)
 
 
 def test_currencies_are_told_side_by_side_and_never_added() -> None:
-    told = summarise(
+    figures = compute_figures(
         make_subscription(), dollars(), dollars(), revenue_this_month={"eur": 1500, "gbp": 900}, revenue_last_month={}
     )
 
-    assert (told.currency, told.mrr, told.revenue_this_month) == ("eur", Decimal("10.00"), Decimal("15.00"))
-    assert [(other.currency, other.mrr, other.revenue_this_month) for other in told.other_currencies] == [
+    assert (figures.currency, figures.mrr, figures.revenue_this_month) == ("eur", Decimal("10.00"), Decimal("15.00"))
+    assert [(other.currency, other.mrr, other.revenue_this_month) for other in figures.other_currencies] == [
         ("gbp", Decimal("0.00"), Decimal("9.00")),
         ("usd", Decimal("20.00"), Decimal("0.00")),
     ]
@@ -51,34 +51,34 @@ def test_currencies_are_told_side_by_side_and_never_added() -> None:
 def test_without_euros_the_main_currency_is_the_one_of_most_subscriptions() -> None:
     yen = make_subscription(make_item(make_price("900000", currency="jpy")))
 
-    assert summarise(dollars(), dollars(), yen).currency == "usd"
-    assert summarise(revenue_this_month={"usd": 100}).currency == "usd"
-    assert summarise().currency == "eur"
+    assert compute_figures(dollars(), dollars(), yen).currency == "usd"
+    assert compute_figures(revenue_this_month={"usd": 100}).currency == "usd"
+    assert compute_figures().currency == "eur"
 
 
 def test_what_cannot_be_valued_is_counted_and_named() -> None:
-    told = summarise(make_subscription(), make_subscription(make_item(make_price(None))))
+    figures = compute_figures(make_subscription(), make_subscription(make_item(make_price(None))))
 
-    assert (told.mrr, told.active_subscriptions, told.not_computable) == (Decimal("10.00"), 2, 1)
+    assert (figures.mrr, figures.active_subscriptions, figures.not_computable) == (Decimal("10.00"), 2, 1)
 
 
 def test_changes_are_against_thirty_days_ago() -> None:
-    told = summarise(
+    figures = compute_figures(
         make_subscription(make_item(make_price("8000")), started_at=days(90)),
         make_subscription(make_item(make_price("4000")), started_at=days(10)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(40)),
         make_subscription(make_item(make_price("2000")), status="canceled", started_at=days(90), ended_at=days(5)),
     )
 
-    assert told.mrr == Decimal("120.00")
-    assert told.mrr_change_percent == Decimal("20.00")
-    assert told.active_subscriptions_change == 0
+    assert figures.mrr == Decimal("120.00")
+    assert figures.mrr_change_percent == Decimal("20.00")
+    assert figures.active_subscriptions_change == 0
 
 
 def test_growth_from_nothing_is_told_as_nothing() -> None:
-    told = summarise(make_subscription(started_at=days(3)))
+    figures = compute_figures(make_subscription(started_at=days(3)))
 
-    assert (told.mrr_change_percent, told.active_subscriptions_change) == (Decimal(0), 1)
+    assert (figures.mrr_change_percent, figures.active_subscriptions_change) == (Decimal(0), 1)
 
 
 def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> None:
@@ -87,15 +87,15 @@ def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> No
         active_subscriptions=3, churn_rate=Decimal("1.50"),
     )  # fmt: skip
 
-    told = RevenueReport(make_accounts(make_subscription())).summarise(measured)
+    figures = RevenueReport(make_accounts(make_subscription())).compute_figures(measured)
 
-    assert (told.mrr_change_percent, told.active_subscriptions_change, told.churn_rate_change) == (
+    assert (figures.mrr_change_percent, figures.active_subscriptions_change, figures.churn_rate_change) == (
         Decimal("100.00"), -2, Decimal("-1.50"),
     )  # fmt: skip
 
 
 def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
-    told = summarise(
+    figures = compute_figures(
         *(make_subscription(started_at=days(90)) for _ in range(7)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(10)),
         make_subscription(started_at=days(20)),
@@ -103,46 +103,48 @@ def test_churn_is_who_left_of_those_there_before_and_those_who_came() -> None:
         make_subscription(status="canceled", started_at=days(200), ended_at=days(50)),
     )
 
-    assert told.churn_rate == Decimal("20.00")
-    assert told.churn_rate_change == Decimal("8.89")  # thirty days ago, one of nine had left
+    assert figures.churn_rate == Decimal("20.00")
+    assert figures.churn_rate_change == Decimal("8.89")  # thirty days ago, one of nine had left
 
 
 def test_the_thirty_days_hold_their_end_and_not_their_beginning() -> None:
     there = [make_subscription(started_at=days(90)) for _ in range(3)]
 
-    assert summarise(*there, make_subscription(status="canceled", ended_at=NOW)).churn_rate == Decimal("25.00")
-    assert summarise(*there, make_subscription(status="canceled", ended_at=days(30))).churn_rate == Decimal("0.00")
+    assert compute_figures(*there, make_subscription(status="canceled", ended_at=NOW)).churn_rate == Decimal("25.00")
+    assert compute_figures(*there, make_subscription(status="canceled", ended_at=days(30))).churn_rate == Decimal(
+        "0.00"
+    )
 
 
 def test_who_only_changed_subscriptions_did_not_leave() -> None:
-    told = summarise(
+    figures = compute_figures(
         make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(10)),
         make_subscription(customer="a", started_at=days(10)),
         make_subscription(customer="b", status="canceled", started_at=days(90), ended_at=days(10)),
         make_subscription(customer="b", started_at=days(50)),
     )
 
-    assert told.churn_rate == Decimal("0.00")
+    assert figures.churn_rate == Decimal("0.00")
 
 
 def test_who_left_twice_left_twice() -> None:
-    told = summarise(
+    figures = compute_figures(
         make_subscription(customer="a", status="canceled", started_at=days(90), ended_at=days(20)),
         make_subscription(customer="a", status="canceled", started_at=days(15), ended_at=days(5)),
     )
 
-    assert told.churn_rate == Decimal("100.00")  # twice, of one who was there and one who came back
+    assert figures.churn_rate == Decimal("100.00")  # twice, of one who was there and one who came back
 
 
 def test_a_trial_that_ended_without_paying_and_a_free_plan_are_nobodys_leaving() -> None:
     free = make_discount("100")
-    told = summarise(
+    figures = compute_figures(
         make_subscription(started_at=days(90)),
         make_subscription(status="canceled", started_at=days(20), trial_end=days(6), ended_at=days(6)),
         make_subscription(status="canceled", started_at=days(90), ended_at=days(6), discounts=(free,)),
     )
 
-    assert told.churn_rate == Decimal("0.00")
+    assert figures.churn_rate == Decimal("0.00")
 
 
 def test_a_past_day_knows_what_paid_at_its_end() -> None:
@@ -157,10 +159,10 @@ def test_a_past_day_knows_what_paid_at_its_end() -> None:
         make_subscription(trial_end=end + timedelta(days=2)),
     )
 
-    told = RevenueReport(accounts).reconstruct(day)
+    figures = RevenueReport(accounts).reconstruct(day)
 
-    assert (told.taken_at, told.measured, told.figures) == (end, False, None)
-    assert (told.active_subscriptions, told.mrr) == (2, Decimal("20.00"))
+    assert (figures.taken_at, figures.measured, figures.figures) == (end, False, None)
+    assert (figures.active_subscriptions, figures.mrr) == (2, Decimal("20.00"))
 
 
 def test_days_and_months_are_those_of_paris() -> None:

@@ -1,4 +1,4 @@
-"""Web pages against the stand-in: which are read, what is told of them, what is missing."""
+"""Web pages against the stand-in: which are read, what is reported of them, what is missing."""
 
 import asyncio
 

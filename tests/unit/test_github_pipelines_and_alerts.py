@@ -1,4 +1,4 @@
-"""Pipelines and dependency alerts of the repositories: what is told, and which permission is missing."""
+"""Pipelines and dependency alerts of the repositories: what is reported, and which permission is missing."""
 
 from typing import Any
 

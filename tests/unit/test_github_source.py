@@ -264,7 +264,7 @@ class TestLimits:
     async def test_the_last_free_call_holds_back_the_next(
         self, source: Source, vendors: VendorsClient, clock: FakeClock
     ) -> None:
-        """The answer is good and is told; the next call would be refused and counted against us."""
+        """The answer is good and is returned; the next call would be refused and counted against us."""
         reset = str(round((clock.now() + timedelta(minutes=5)).timestamp()))
         spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
         await vendors.script("github", *[{"headers": spent}] * 3)

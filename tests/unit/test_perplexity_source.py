@@ -1,4 +1,4 @@
-"""Searches of the web against the stand-in: what goes out, what is told, what it cost, what is missing."""
+"""Searches of the web against the stand-in: what goes out, what is reported, what it cost, what is missing."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -178,11 +178,11 @@ async def test_without_a_key_nothing_is_asked(
 class TestAfterALimit:
     """The vendor said when to come back: nobody knocks before."""
 
-    @pytest.mark.parametrize("told", ["600", "Sun, 22 Nov 2026 10:10:00 GMT"])
+    @pytest.mark.parametrize("wait", ["600", "Sun, 22 Nov 2026 10:10:00 GMT"])
     async def test_the_end_is_told_and_kept(
-        self, source: PerplexitySource, vendors: VendorsClient, clock: FakeClock, told: str
+        self, source: PerplexitySource, vendors: VendorsClient, clock: FakeClock, wait: str
     ) -> None:
-        await vendors.script("perplexity", {"status": 429, "headers": {"retry-after": told}})
+        await vendors.script("perplexity", {"status": 429, "headers": {"retry-after": wait}})
 
         first, second = await miss(source, subject()), await miss(source, subject())
 

@@ -1,4 +1,4 @@
-"""The platforms of the database, told in French."""
+"""The platforms of the database, described in French."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""When the figures are read again, when they are told as they are, and what is told when Stripe is silent."""
+"""When the figures are read again, when they are returned as they are, and what is returned when Stripe is silent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -76,10 +76,10 @@ async def test_fresh_figures_are_told_without_reading_again(
 
 
 async def test_many_who_ask_at_once_share_one_reading(revenue: RevenueService, vendors: VendorsClient) -> None:
-    told = await asyncio.gather(*(revenue.read() for _ in range(20)))
+    current = await asyncio.gather(*(revenue.read() for _ in range(20)))
 
     assert await readings(vendors) == 1
-    assert len({each.figures.model_dump_json() for each in told}) == 1
+    assert len({each.figures.model_dump_json() for each in current}) == 1
 
 
 async def test_the_first_reading_fills_sixty_days_and_today(revenue: RevenueService, shelf: Shelf) -> None:
@@ -110,10 +110,10 @@ async def test_silent_stripe_costs_the_freshness_and_not_the_figures(
     clock.advance(timedelta(hours=3))
     await vendors.script("stripe", {"status": 503}, repeat=True)
 
-    told = await revenue.read()
+    current = await revenue.read()
 
-    assert told.figures == first
-    assert told.why_old is not None
+    assert current.figures == first
+    assert current.stale_because is not None
 
 
 async def test_the_last_good_figures_are_anybodys(
@@ -123,12 +123,12 @@ async def test_the_last_good_figures_are_anybodys(
     first = (await open_revenue(vendors, http, clock, shelf).read()).figures
     await vendors.script("stripe", {"status": 503}, repeat=True)
 
-    told = await open_revenue(vendors, http, clock, shelf).read()
+    current = await open_revenue(vendors, http, clock, shelf).read()
 
-    assert told.figures == first
+    assert current.figures == first
 
 
-async def test_figures_that_are_too_old_are_not_told(
+async def test_figures_that_are_too_old_are_not_returned(
     revenue: RevenueService, vendors: VendorsClient, clock: FakeClock
 ) -> None:
     await revenue.read()
@@ -167,7 +167,7 @@ async def test_accounts_that_take_too_long_are_given_up(
     await vendors.wait_for("stripe", aborted=3)
 
 
-async def test_without_a_database_the_figures_are_still_told(revenue: RevenueService, shelf: Shelf) -> None:
+async def test_without_a_database_the_figures_are_still_returned(revenue: RevenueService, shelf: Shelf) -> None:
     shelf.is_away = True
 
     assert (await revenue.read()).figures.customers == 140

@@ -11,7 +11,7 @@ from support.stripe import NOW
 
 from shared.errors import SourceNotConfigured, SourceUnavailable
 from workers.finance.figures import Figures, OtherCurrency
-from workers.finance.revenue import RevenueReading
+from workers.finance.revenue import DatedFigures
 from workers.stripe_kpis.contract import refuse, render
 
 FIELDS = {
@@ -36,7 +36,7 @@ def test_every_field_is_a_finite_number_or_a_text(mrr: Decimal, change: Decimal,
         mrr=mrr, mrr_change_percent=change, revenue_this_month=revenue, active_subscriptions_change=count
     )
 
-    kpis = json.loads(json.dumps(render(RevenueReading(figures)), allow_nan=False))["kpis"]
+    kpis = json.loads(json.dumps(render(DatedFigures(figures)), allow_nan=False))["kpis"]
 
     assert set(kpis) == FIELDS
     assert all(math.isfinite(kpis[name]) for name in FIELDS - {"currency", "lastUpdated"})
@@ -44,7 +44,7 @@ def test_every_field_is_a_finite_number_or_a_text(mrr: Decimal, change: Decimal,
 
 
 def test_minus_nothing_is_nothing() -> None:
-    body: Any = render(RevenueReading(make_figures(mrr_change_percent=Decimal("-0.00"))))
+    body: Any = render(DatedFigures(make_figures(mrr_change_percent=Decimal("-0.00"))))
 
     assert str(body["kpis"]["mrrChange"]) == "0.0"
 
@@ -52,7 +52,7 @@ def test_minus_nothing_is_nothing() -> None:
 def test_old_figures_say_so_with_their_own_date() -> None:
     why = SourceUnavailable("503", sentence="Stripe ne répond pas.")
 
-    body = render(RevenueReading(make_figures(), why))
+    body = render(DatedFigures(make_figures(), why))
 
     assert body["stale"] is True
     assert body["notice"] == (
@@ -65,7 +65,7 @@ def test_what_is_beside_the_main_currency_is_told_beside_it() -> None:
         currency="usd", mrr=Decimal("39.00"), revenue_this_month=Decimal(1), revenue_last_month=Decimal(2)
     )
 
-    body: Any = render(RevenueReading(make_figures(other_currencies=(other,), not_computable=2, trialing=3)))
+    body: Any = render(DatedFigures(make_figures(other_currencies=(other,), not_computable=2, trialing=3)))
 
     assert body["details"] == {
         "mrrPastDue": 0.0,

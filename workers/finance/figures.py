@@ -1,4 +1,4 @@
-"""From Stripe's accounts to the figures that are told: pure, exact, each with the rule it follows beside it."""
+"""From Stripe's accounts to the figures that are shown: pure, exact, each with the rule it follows beside it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class OtherCurrency(FrozenModel):
-    """What comes in another currency than the main one: told beside it, never added."""
+    """What comes in another currency than the main one: shown beside it, never added."""
 
     currency: str
     mrr: Decimal
@@ -47,7 +47,7 @@ class Plan(FrozenModel):
 
 
 class Figures(FrozenModel):
-    """What the company earns, as it is told. Money in ``currency``; changes against thirty days ago."""
+    """What the company earns. Money in ``currency``; changes against thirty days ago."""
 
     read_at: AwareDatetime
     currency: str
@@ -84,8 +84,8 @@ class RevenueReport:
         self._now = accounts.read_at
         self._values: dict[str, Fraction | None] = {each.id: self._value(each) for each in accounts.subscriptions}
 
-    def summarise(self, before: FinanceSnapshot) -> Figures:
-        """Tell every figure, compared with what was known of a day before."""
+    def compute_figures(self, before: FinanceSnapshot) -> Figures:
+        """Compute every figure, compared with what was known of a day before."""
         currency = self.currency
         mrr = self._mrr(currency, self._paying)
         active = len(self._paying)
@@ -106,8 +106,8 @@ class RevenueReport:
             new_customers_this_month=self._accounts.new_customers,
             revenue_this_month=to_major(self._accounts.revenue_this_month.get(currency, 0), currency),
             revenue_last_month=to_major(self._accounts.revenue_last_month.get(currency, 0), currency),
-            other_currencies=tuple(self._summarise_currency(other) for other in sorted(self._currencies - {currency})),
-            plans=self._summarise_plans(),
+            other_currencies=tuple(self._compute_currency(other) for other in sorted(self._currencies - {currency})),
+            plans=self._rank_plans(),
             not_computable=sum(self._values[each.id] is None for each in self._paying),
             trialing=sum(each.status == "trialing" for each in self._accounts.subscriptions),
         )
@@ -141,11 +141,11 @@ class RevenueReport:
 
     @cached_property
     def _currencies(self) -> set[str]:
-        told = self._accounts.revenue_this_month.keys() | self._accounts.revenue_last_month.keys()
-        return {each.currency for each in self._paying if self._values[each.id]} | told
+        received = self._accounts.revenue_this_month.keys() | self._accounts.revenue_last_month.keys()
+        return {each.currency for each in self._paying if self._values[each.id]} | received
 
     def _value(self, subscription: Subscription) -> Fraction | None:
-        """Value a subscription as of now, or of the moment before it ended; None: it cannot be told."""
+        """Value a subscription as of now, or of the moment before it ended; None: it cannot be computed."""
         ended = subscription.ended_at
         try:
             return value_subscription(subscription, self._now if ended is None else ended - timedelta(seconds=1))
@@ -156,7 +156,7 @@ class RevenueReport:
         values = (self._values[each.id] or Fraction(0) for each in subscriptions if each.currency == currency)
         return to_major(sum(values, Fraction(0)), currency)
 
-    def _summarise_currency(self, currency: str) -> OtherCurrency:
+    def _compute_currency(self, currency: str) -> OtherCurrency:
         return OtherCurrency(
             currency=currency,
             mrr=self._mrr(currency, self._paying),
@@ -164,8 +164,8 @@ class RevenueReport:
             revenue_last_month=to_major(self._accounts.revenue_last_month.get(currency, 0), currency),
         )
 
-    def _summarise_plans(self) -> tuple[Plan, ...]:
-        """Tell the prices that most subscriptions hold."""
+    def _rank_plans(self) -> tuple[Plan, ...]:
+        """Return the prices that most subscriptions hold, most held first."""
         held = Counter(price for each in self._paying for price in {item.price for item in each.items})
         return tuple(
             Plan(

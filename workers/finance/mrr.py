@@ -2,7 +2,7 @@
 
 The rules are those that Stripe publishes for its own figure, where it publishes one: all items, each with its own
 interval; metered prices bring nothing in advance; discounts count while they run, those for a single invoice never do.
-Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is told:
+Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is written:
 so the sum does not depend on the order, on the pages it came in, or on how a year divides by twelve.
 """
 
@@ -32,7 +32,7 @@ _DECIMALS: Final[Mapping[str, int]] = {
 
 
 class NotComputableError(ValueError):
-    """The value of a subscription cannot be told from what Stripe says; it must be named, not counted as nothing."""
+    """The value of a subscription cannot be computed from what Stripe returns; it must be named, not taken as 0."""
 
 
 def to_major(minor: Fraction | int, currency: str) -> Decimal:
@@ -70,7 +70,7 @@ def _value_item(item: Item, currency: str, at: datetime) -> Fraction:
         return Fraction(0)
     if item.price.currency != currency:
         raise NotComputableError("the price is in another currency than the subscription")
-    # One is what Stripe takes where no quantity is told.
+    # One is what Stripe takes where no quantity is given.
     value = monthly(_price(item.price, 1 if item.quantity is None else item.quantity), recurring)
     for discount in _running(item.discounts, at):
         if _applies(discount.coupon, item.price):

@@ -25,11 +25,11 @@ _PAUSE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class RevenueReading:
+class DatedFigures:
     """Figures, and why they are not of this moment, if they are not."""
 
     figures: Figures
-    why_old: SourceError | None = None
+    stale_because: SourceError | None = None
 
 
 class RevenueService:
@@ -50,21 +50,21 @@ class RevenueService:
 
     @property
     def configured(self) -> bool:
-        """Tell whether there is anything to read."""
+        """Whether there is anything to read."""
         return self._reader.configured
 
-    async def read(self) -> RevenueReading:
-        """Tell the figures: at most so old as the settings say, or the last good ones if Stripe does not answer.
+    async def read(self) -> DatedFigures:
+        """Return the figures: at most as old as the settings allow, or the last good ones if Stripe does not answer.
 
-        Raises: SourceError when there are none to tell.
+        Raises: SourceError when there are none.
         """
         try:
-            return RevenueReading(await self._shared.get(lambda: self._read(self._settings.timeout)))
+            return DatedFigures(await self._shared.get(lambda: self._read(self._settings.timeout)))
         except SourceError as error:
             return await self._read_last(error)
 
     async def keep_history(self, within: timedelta) -> None:
-        """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only told."""
+        """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only logged."""
         began = self._clock.monotonic()
         try:
             self._shared.keep(await self._read(within), as_of=began)
@@ -112,8 +112,8 @@ class RevenueService:
             log.warning("finance.history_unread", error_code=error.code, error_message=str(error))
             return ()
 
-    async def _read_last(self, error: SourceError) -> RevenueReading:
-        """Tell the last good figures, this process's or another's, unless they are too old. Raises: SourceError."""
+    async def _read_last(self, error: SourceError) -> DatedFigures:
+        """Return the last good figures, this process's or another's, unless they are too old. Raises: SourceError."""
         log.warning("finance.unread", error_code=error.code, error_message=str(error))
         now = self._clock.now()
         if isinstance(error, SourceNotConfigured):
@@ -122,7 +122,7 @@ class RevenueService:
         candidates = [each for each in (self._latest, *kept) if each is not None and now - each.read_at < KEPT]
         if not candidates:
             raise error
-        return RevenueReading(max(candidates, key=lambda each: each.read_at), error)
+        return DatedFigures(max(candidates, key=lambda each: each.read_at), error)
 
 
 def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
@@ -133,5 +133,5 @@ def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Fi
     found = [report.reconstruct(day) for day in missing_days(known, today)]
     before = (known | {each.day: each for each in found})[today - WINDOW]
     if before.currency != report.currency:
-        before = report.reconstruct(before.day)  # the same day, in the currency that is told
-    return report.summarise(before), found
+        before = report.reconstruct(before.day)  # the same day, in today's currency
+    return report.compute_figures(before), found

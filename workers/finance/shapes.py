@@ -94,13 +94,13 @@ class Subscription(FrozenModel):
 
     @property
     def pays(self) -> bool:
-        """Tell whether it brings money now, late payers included."""
+        """Whether it brings money now, late payers included."""
         return self.status in {"active", "past_due"}
 
     def paid_at(self, moment: datetime) -> bool:
-        """Tell whether it brought money at a moment of the past, as far as Stripe still knows.
+        """Return whether it brought money at a moment of the past, as far as Stripe still knows.
 
-        When a subscription fell to unpaid or paused is not told, so those never count, nor do those never paid.
+        When a subscription fell to unpaid or paused is not known, so those never count, nor do those never paid.
         """
         if not (self.pays or (self.status == "canceled" and self.ended_at is not None)):
             return False
@@ -108,7 +108,7 @@ class Subscription(FrozenModel):
 
 
 class Accounts(FrozenModel):
-    """Everything that one look at Stripe told; sums of money in the smallest unit, by currency."""
+    """Everything that one reading of Stripe returned; sums of money in the smallest unit, by currency."""
 
     read_at: AwareDatetime
     subscriptions: tuple[Subscription, ...]

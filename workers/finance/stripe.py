@@ -95,7 +95,7 @@ class StripeReader:
 
     @property
     def configured(self) -> bool:
-        """Tell whether there is a key."""
+        """Whether there is a key."""
         return self._client is not None
 
     async def read(self) -> Accounts:

@@ -1,4 +1,4 @@
-"""Why a source told nothing: from our errors to a ``Gap``."""
+"""Why a source returned nothing: from our errors to a ``Gap``."""
 
 from typing import Final
 
@@ -47,5 +47,5 @@ def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
 
 
 def only_gap(source: str, reason: GapReason, sentence: str) -> Collected:
-    """Say why a whole source told nothing."""
+    """Return why a whole source has nothing to report."""
     return Collected(gaps=(Gap(source=source, label=label_of(source), reason=reason, sentence=sentence),))

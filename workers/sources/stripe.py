@@ -15,7 +15,7 @@ from shared.french import (
 from shared.registry import SourceName
 from shared.wording import clean_line, shorten
 from workers.finance.figures import Figures, Plan
-from workers.finance.revenue import RevenueReading, RevenueService
+from workers.finance.revenue import DatedFigures, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject
 from workers.sources.gaps import describe_gap, label_of
 
@@ -29,7 +29,7 @@ _URL: Final = "https://dashboard.stripe.com/billing/overview"
 
 
 class StripeSource:
-    """Tells the earnings.
+    """Describes the earnings.
 
     Shape: one Finding, or one Gap naming why there is none; more Gaps for what the figures leave out.
     Cost: none while the figures are fresh; else one reading, shared with the screens.
@@ -44,8 +44,8 @@ class StripeSource:
         """Read what the source knows; the earnings are the whole company's, whatever the platform."""
         del subject
         label = label_of(self.name)
-        told = await self._revenue.read()
-        figures = told.figures
+        current = await self._revenue.read()
+        figures = current.figures
         finding = Finding(
             source=self.name,
             label=label,
@@ -64,15 +64,15 @@ class StripeSource:
             url=_URL,
             read_at=figures.read_at,
         )
-        return Collected(findings=(finding,), gaps=tuple(_left_out(told, label)))
+        return Collected(findings=(finding,), gaps=tuple(_left_out(current, label)))
 
 
-def _left_out(told: RevenueReading, label: str) -> list[Gap]:
-    figures = told.figures
+def _left_out(current: DatedFigures, label: str) -> list[Gap]:
+    figures = current.figures
     gaps = []
-    if told.why_old is not None:
-        old = f"{told.why_old.sentence} Les chiffres du rapport datent du {format_moment(figures.read_at)}."
-        gap = describe_gap(told.why_old, source=SourceName.STRIPE, label=label)
+    if current.stale_because is not None:
+        old = f"{current.stale_because.sentence} Les chiffres du rapport datent du {format_moment(figures.read_at)}."
+        gap = describe_gap(current.stale_because, source=SourceName.STRIPE, label=label)
         gaps.append(gap.model_copy(update={"sentence": old}))
     if figures.not_computable:
         uncounted = format_count(

@@ -8,16 +8,16 @@ from pydantic import JsonValue
 from shared.errors import SourceError
 from shared.french import format_moment
 from workers.finance.figures import Figures
-from workers.finance.revenue import RevenueReading
+from workers.finance.revenue import DatedFigures
 
 
-def render(told: RevenueReading) -> dict[str, JsonValue]:
+def render(revenue: DatedFigures) -> dict[str, JsonValue]:
     """Render figures; beside the twelve fields, what they leave out and how old they are if they are."""
-    figures = told.figures
+    figures = revenue.figures
     body: dict[str, JsonValue] = {
         "success": True,
         "mock": False,
-        "stale": told.why_old is not None,
+        "stale": revenue.stale_because is not None,
         "kpis": _render_kpis(figures),
         "details": {
             "mrrPastDue": _number(figures.mrr_past_due),
@@ -34,8 +34,10 @@ def render(told: RevenueReading) -> dict[str, JsonValue]:
             ],
         },
     }
-    if told.why_old is not None:
-        body["notice"] = f"{told.why_old.sentence} Derniers chiffres connus : {format_moment(figures.read_at)}."
+    if revenue.stale_because is not None:
+        body["notice"] = (
+            f"{revenue.stale_because.sentence} Derniers chiffres connus : {format_moment(figures.read_at)}."
+        )
     return body
 
 
