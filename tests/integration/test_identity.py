@@ -17,6 +17,7 @@ from support.clock import FakeClock
 from support.database import OWNER, VIEWER
 from support.hq import Hq
 
+from devstack.controls import FAULTS
 from shared.errors import BackendUnavailable, Unauthenticated
 from workers.backend.client import open_client
 from workers.backend.identity import SupabaseIdentity, open_auth
@@ -78,6 +79,9 @@ NOBODYS: dict[str, Callable[[Hq], str]] = {
     "the service key": lambda hq: hq.stack.service_role_key,
     "the publishable key": lambda hq: hq.stack.publishable_key,
     "the secret key": lambda hq: hq.stack.secret_key,
+    "of another role": lambda hq: hq.stack.mint_token("anon", sub=str(OWNER)),
+    "of the service": lambda hq: hq.stack.mint_token("service_role", sub=str(OWNER)),
+    "not valid yet": lambda hq: hq.stack.mint_token(sub=str(OWNER), nbf=int(time.time()) + 3600),
     "expired": lambda hq: hq.stack.mint_token(sub=str(OWNER), expires_in=-1),
     "expired, shared secret": lambda hq: hq.stack.mint_token(sub=str(OWNER), expires_in=-1, legacy=True),
     "no subject": lambda hq: hq.stack.mint_token(),
@@ -229,3 +233,23 @@ async def test_while_auth_is_away_nobody_is_called_unauthenticated(
     for legacy in (False, True):
         with pytest.raises(BackendUnavailable):
             await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=legacy))
+
+
+@pytest.mark.parametrize("path", ["/auth/v1/user", "/auth/v1/.well-known/jwks.json"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_what_the_gateway_answers_in_auths_place_is_no_fault_of_the_token(hq: Hq, path: str, fault: str) -> None:
+    async with AsyncExitStack() as stack:
+        identity = await _open(stack, hq)
+        hq.stack.gateway.fail(path, FAULTS[fault])
+        with pytest.raises(BackendUnavailable):
+            await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=path.endswith("user")))
+    hq.stack.gateway.heal()
+
+
+async def test_a_strict_gateway_gets_the_newer_key_in_its_own_header_alone(hq: Hq) -> None:
+    hq.stack.gateway.refuse_legacy_keys()
+    hq.stack.gateway.refuse_bearer_keys()
+    async with AsyncExitStack() as stack:
+        identity = await _open(stack, hq, key=hq.stack.secret_key)
+        assert (await identity.identify(hq.stack.mint_token(sub=str(OWNER)))).is_owner
+    hq.stack.gateway.heal()

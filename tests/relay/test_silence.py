@@ -39,7 +39,7 @@ async def test_the_database_is_asked_as_the_caller_with_the_key_the_workers_were
     keys = {heard.headers["idempotency-key"] for heard in upstream.heard}
     (heard,) = supabase.heard
     assert heard.path == "/rest/v1/rpc/request_hq_run"
-    assert (heard.headers["authorization"], heard.headers["apikey"]) == ("Bearer hers", "the-anon-key")
+    assert (heard.headers["authorization"], heard.headers["apikey"]) == ("Bearer hers", "k")
     assert heard.fields == {
         "p_run_type": "CODE_REVIEW",
         "p_platform_key": "nearvity",
@@ -51,6 +51,24 @@ async def test_the_database_is_asked_as_the_caller_with_the_key_the_workers_were
     assert response.status_code == 202
     assert told.pop("executive_summary").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
     assert told == {"success": True, "status": "pending", "run_id": RUN_ID, "run_type": "CODE_REVIEW"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "the-anon-key"),
+        ({"SUPABASE_PUBLISHABLE_KEYS": '{"default": "sb_publishable_x"}'}, "sb_publishable_x"),
+        ({"SUPABASE_PUBLISHABLE_KEYS": "nonsense"}, "the-anon-key"),
+    ],
+)
+async def test_a_caller_without_a_key_is_asked_for_with_the_newest_of_the_platforms(
+    start_relay: StartRelay, supabase: ScriptedServer, settings: dict[str, str], key: str
+) -> None:
+    supabase.script(_accepted())
+
+    await start_relay(workers_url=NOBODY, **settings).post("executive-run", json=LAUNCH)
+
+    assert supabase.heard[0].headers["apikey"] == key
 
 
 @pytest.mark.parametrize("reply", [SILENCE, write(502, b""), write(200, b"{", content_length="9")])
@@ -120,6 +138,8 @@ async def test_a_run_that_is_kept_through_a_pause_is_told_as_that(
         (answer(400, {"code": "HQ006", "message": THEIR_WORDS}), 404, "not_found"),
         (answer(401, {"code": "PGRST301", "message": THEIR_WORDS}), 401, "unauthenticated"),
         (answer(403, {"code": "42501", "message": THEIR_WORDS}), 403, "forbidden"),
+        (answer(401, {"message": "Legacy API keys are disabled"}), 503, "workers_silent"),
+        (answer(403, {"message": THEIR_WORDS}), 503, "workers_silent"),
         (answer(404, {"code": "PGRST202", "message": THEIR_WORDS}), 503, "workers_silent"),
         (answer(503, {"code": "PGRST002", "message": THEIR_WORDS}), 503, "workers_silent"),
         (answer(200, []), 503, "workers_silent"),

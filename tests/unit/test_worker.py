@@ -230,12 +230,14 @@ async def test_what_an_abandoned_attempt_billed_is_told(store: FakeStore, work: 
     assert store.released == [(claim, BILL)]
 
 
-async def test_without_realtime_leases_are_checked_as_often_as_a_cancellation_needs(
-    store: FakeStore, work: Work
+@pytest.mark.parametrize("state", WakeupState)
+async def test_while_a_run_is_executed_leases_are_checked_as_often_as_a_cancellation_needs(
+    store: FakeStore, work: Work, state: WakeupState
 ) -> None:
+    """Also where Realtime is live: it can lose a change and report nothing."""
     store.claims = [[make_claim()]]
 
-    async with running(store, work, SilentWakeups(WakeupState.DEGRADED), LEASE_SECONDS=20, LEASE_RENEW_SECONDS=10):
+    async with running(store, work, SilentWakeups(state), LEASE_SECONDS=20, LEASE_RENEW_SECONDS=10):
         await until(lambda: sum(map(bool, store.renewals)) >= 3)
 
 

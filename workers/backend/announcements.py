@@ -19,6 +19,7 @@ from supabase import AsyncClient
 from shared.errors import BackendError
 from shared.registry import RUN_TYPES
 from shared.runs import RunStatus
+from workers.backend.client import key_headers
 from workers.backend.rpc import call
 from workers.backend.translate import refuse_bad_status, translated
 from workers.outbound import refuse_cookies
@@ -47,7 +48,7 @@ async def open_announcer(
     async with httpx.AsyncClient(
         cookies=refuse_cookies(),
         base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
-        headers={"apikey": key, "authorization": f"Bearer {key}"},
+        headers=key_headers(key),
         timeout=_TIMEOUT.total_seconds(),
         event_hooks={"response": [refuse_bad_status]},
     ) as http:

@@ -9,11 +9,11 @@ import base64
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import httpx
@@ -34,14 +34,27 @@ _SERVICE_KEY: Final = (
     "Cet appel porte une clé de service au lieu d'une session. Connectez-vous, puis relancez avec votre session."
 )
 
-# A role that was taken away, or a session that was ended, is still honoured for so long.
+# A role that was taken away is still honoured for so long. A ban or an ended session is noticed within that time for
+# tokens that Auth verifies; those verified here, with the project's public keys, live until they expire.
 _KEPT_FOR: Final = timedelta(seconds=30)
 _KEPT_AT_MOST: Final = 1024
 _TOKEN_CHARS: Final = 8192
 # A token that only the auth server can verify costs a call each: however many come, only so many ask at once.
 _CONNECTIONS: Final = httpx.Limits(max_connections=8)
-_BUSY: Final = 429
-_FIRST_FAULT: Final = 500
+# What Auth answers of a token that is nobody's, or no more.
+_TOKEN_FAULTS: Final = frozenset(
+    {
+        "bad_jwt",
+        "no_authorization",
+        "session_expired",
+        "session_not_found",
+        "user_banned",
+        "user_not_found",
+    }
+)
+_ROLE: Final = "authenticated"
+# PostgREST allows clocks to differ by so much.
+_SKEW_SECONDS: Final = 30
 
 
 @asynccontextmanager
@@ -66,9 +79,24 @@ async def open_auth(
 
 
 async def _refuse_outage(response: httpx.Response) -> None:
-    # The library would call some of these a fault of the token.
-    if response.status_code >= _FIRST_FAULT or response.status_code == _BUSY:
-        raise BackendUnavailable(f"Auth answered {response.status_code}.")
+    """Let pass what Auth itself answers: its keys, a user, or by its own codes that the token is bad.
+
+    The library would call anything else a fault of the token: a gateway's refusal of our key, a page, a pause.
+    """
+    await response.aread()
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        body = None
+    fields = body if isinstance(body, dict) else {}
+    if response.is_success and ("keys" in fields or "id" in fields):
+        return
+    # Its first API version names the reason in `error_code`, the newer one in `code`.
+    if not response.is_success and not _TOKEN_FAULTS.isdisjoint(
+        str(fields.get(name)) for name in ("code", "error_code")
+    ):
+        return
+    raise BackendUnavailable(f"Auth answered {response.status_code}, and not in its own words.")
 
 
 @dataclass(frozen=True)
@@ -126,11 +154,22 @@ class SupabaseIdentity:
         user_id, expires_at = await self._read_claims(token)
         return _Verified(Caller(user_id=user_id, is_owner=await self._is_owner(user_id)), expires_at)
 
+    def _check_claims(self, claims: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
+        """Refuse what PostgREST and Auth refuse in a token that the project signed. Raises: Unauthenticated."""
+        audience = claims.get("aud", _ROLE)
+        if claims.get("role") != _ROLE or _ROLE not in ([audience] if isinstance(audience, str) else audience):
+            raise Unauthenticated("The token is no signed-in user's.")
+        if float(claims.get("nbf", 0)) > self._clock.now().timestamp() + _SKEW_SECONDS:
+            raise Unauthenticated("The token is not valid yet.")
+        if "crit" in headers:
+            raise Unauthenticated("The token demands what nobody here understands.")
+
     async def _read_claims(self, token: str) -> tuple[UUID, float]:
         try:
             verified = await self._auth.get_claims(token)
             assert verified is not None  # that would be the answer to no token at all
             claims = verified["claims"]
+            self._check_claims(claims, verified["headers"])
             return UUID(claims["sub"]), float(claims["exp"])
         except BackendError:
             raise

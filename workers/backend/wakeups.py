@@ -23,13 +23,15 @@ from realtime import (
 )
 
 from shared.backoff import draw_delay
+from workers.backend.client import is_opaque
 from workers.ports import Clock, Look, WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
 
 log = structlog.get_logger(__name__)
 
 # Opening a socket and joining: a dead address must not hold a rebuild back for longer than this.
-_CONNECT_SECONDS = 4
+# Longer than the 5 s after which the hosted service answers a refused join: the answer holds the reason.
+_CONNECT_SECONDS = 8
 _CLOSE_SECONDS = 2
 
 
@@ -104,6 +106,8 @@ class _Subscription:
 
     def __init__(self, url: str, key: str, worker_id: str, clock: Clock) -> None:
         self._client = AsyncRealtimeClient(url, key, auto_reconnect=False, timeout=_CONNECT_SECONDS)
+        if is_opaque(key):
+            self._client.access_token = None  # the gateway puts the role's token where it found the key
         self._topic = f"hq-worker-{worker_id}-{uuid4().hex[:8]}"
         self._clock = clock
         self._channel: AsyncRealtimeChannel | None = None

@@ -25,7 +25,6 @@ from workers.ports import (
     RunTicket,
     Usage,
     Wakeups,
-    WakeupState,
 )
 from workers.runtime.periodic import PeriodicTask
 from workers.runtime.waiters import RunWaiters
@@ -199,7 +198,7 @@ class Worker:
         self._left_some = len(claims) == free
         for claim in claims:
             self._start(claim)
-        if claims and self._wakeups.state is not WakeupState.LIVE:
+        if claims:
             self._beat.set()  # from now on leases are checked often
         if claims and len(claims) < free:
             self._look.set()  # a type's own limit may have hidden others; when full, the next run that ends looks again
@@ -308,9 +307,8 @@ class Worker:
                 self._drop(execution, state)
 
     def _beat_period(self) -> timedelta:
-        # Without Realtime nothing announces a cancellation: while something runs, ask more often.
-        blind = self._wakeups.state is not WakeupState.LIVE and bool(self._running)
-        period = self._settings.cancel_poll if blind else self._settings.renew_every
+        # Realtime may lose a cancellation and say nothing of it: while something runs, ask often, whatever its state.
+        period = self._settings.cancel_poll if self._running else self._settings.renew_every
         return min(period, self._settings.renew_every)
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────

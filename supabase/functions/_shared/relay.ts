@@ -4,7 +4,7 @@
  * For browsers, failures become what a screen can show. When the workers are silent, a run is asked of the database.
  *
  * Secrets of the project: WORKERS_URL, ALLOWED_ORIGIN (a comma list; absent is any), RELAY_TIMEOUT_MS, RELAY_MIN_MS,
- * RELAY_ERRORS_AS_200. The platform itself sets SUPABASE_URL and SUPABASE_ANON_KEY.
+ * RELAY_ERRORS_AS_200. The platform itself sets SUPABASE_URL, SUPABASE_PUBLISHABLE_KEYS and SUPABASE_ANON_KEY.
  */
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -229,7 +229,7 @@ async function askDatabase(call: Call): Promise<Answer> {
       method: "POST",
       headers: {
         authorization: call.headers.get("authorization") ?? "",
-        apikey: Deno.env.get("SUPABASE_ANON_KEY") ?? "",
+        apikey: chooseKey(call),
         "content-type": "application/json",
       },
       body: JSON.stringify({
@@ -241,7 +241,9 @@ async function askDatabase(call: Call): Promise<Answer> {
       signal: AbortSignal.timeout(DATABASE_TIMEOUT_MS),
     });
     const told = await response.json();
-    if (!response.ok) return refuse(...(REFUSALS.get(told.code) ?? REFUSALS.get(response.status) ?? SILENT));
+    // Without a code it is not PostgREST that answers, but its gateway, of the key: no fault of the caller.
+    const byStatus = typeof told.code === "string" ? REFUSALS.get(response.status) : undefined;
+    if (!response.ok) return refuse(...(REFUSALS.get(told.code) ?? byStatus ?? SILENT));
     const [{ run_id, status, reason }] = told;
     const paused = /, paused$/.test(reason);
     const executive_summary = describeProgress(status, paused);
@@ -250,6 +252,16 @@ async function askDatabase(call: Call): Promise<Answer> {
     log("relay.database_silent", call);
     return refuse(...SILENT);
   }
+}
+
+/**
+ * The page's own key, which its project accepted a moment ago; else the platform's newer key; else the legacy one,
+ * which functions still find in their environment when the project has disabled it.
+ */
+function chooseKey(call: Call): string {
+  const publishable = parseFields(Deno.env.get("SUPABASE_PUBLISHABLE_KEYS") ?? "")["default"];
+  const known = typeof publishable === "string" ? publishable : Deno.env.get("SUPABASE_ANON_KEY");
+  return call.headers.get("apikey") || known || "";
 }
 
 /** Put an answer in the only form of which a screen shows more than that something failed: a 200 with `error`. */
