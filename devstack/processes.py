@@ -11,12 +11,17 @@ import http.client
 import random
 import socket
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
+
+from devstack import warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from devstack.warm import WarmProcess
 
 HOST = "127.0.0.1"
 
@@ -70,7 +75,7 @@ class Processes:
     def __init__(self, log_dir: Path) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self._log_dir = log_dir
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, subprocess.Popen[bytes] | WarmProcess] = {}
         self._guardian = subprocess.Popen(
             ["/bin/sh", "-c", "read -r _; kill -KILL 0"],
             stdin=subprocess.PIPE,
@@ -90,6 +95,16 @@ class Processes:
                 stderr=log,
                 process_group=self._guardian.pid,
             )
+
+    def start_module(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start a child that is a Python module of this project."""
+        child = warm.start(
+            module, arguments, environment, log=self._log_path(name).absolute(), group=self._guardian.pid
+        )
+        if child is None:
+            self.start(name, [sys.executable, "-m", module, *arguments], environment)
+        else:
+            self._children[name] = child
 
     def wait_until(self, name: str, is_ready: Callable[[], bool]) -> None:
         """Wait until a child does its work.

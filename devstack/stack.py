@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -311,8 +310,8 @@ class Stack:
         # Variables such as PGHOST of the person's own PostgreSQL would steer our connections.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         own = {"DEVSTACK_DATA": str(self.data_dir), "PYTHONPATH": str(_PROJECT)}
-        command = [sys.executable, "-m", f"devstack.{name}", *arguments]
-        self._processes.start(name, command, {**inherited, **own, **environment})
+        module = f"devstack.{name}.__main__" if name == "vendors" else f"devstack.{name}"
+        self._processes.start_module(name, module, arguments, {**inherited, **own, **environment})
 
 
 def _start_cluster(folder: Path, port: int | None, database: str, *, ephemeral: bool) -> PostgresCluster:

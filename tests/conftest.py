@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from support.database import Database, migrate
 
+from devstack import warm
 from devstack.baseline import apply_baseline
 from devstack.postgres import PostgresCluster
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=1000, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fork what tests start from one process that has imported it; the slow proofs start everything for real."""
+    if config.getoption("markexpr") == "not slow":
+        warm.enable()
+
 
 CloneFactory = Callable[[str], Database]
 

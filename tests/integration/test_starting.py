@@ -15,7 +15,7 @@ from workers.schema.migrations import SqlFile
 async def test_a_database_without_our_part_is_refused_with_the_command_that_brings_it(hq: Hq) -> None:
     hq.database.run("drop function public.get_hq_schema_state")
 
-    worker = hq.start_worker()
+    worker = hq.start_worker(fresh=True)
 
     assert await worker.exit_code() == 78
     assert "emocare migrate" in worker.tail()

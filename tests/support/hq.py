@@ -103,9 +103,11 @@ class Hq:
         }
         return own | {name: str(value) for name, value in (SHORT | settings).items()}
 
-    def start_worker(self, *, module: str = "workers", **settings: object) -> Worker:
+    def start_worker(self, *, module: str = "workers.cli", fresh: bool = False, **settings: object) -> Worker:
         """Start a worker and do not wait for it."""
-        worker = Worker(f"worker-{len(self.workers) + 1}", self.environment(**settings), self.folder, module=module)
+        worker = Worker(
+            f"worker-{len(self.workers) + 1}", self.environment(**settings), self.folder, module=module, fresh=fresh
+        )
         self.workers.append(worker)
         return worker
 

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from devstack import warm
 
 PROJECT = Path(__file__).parents[2]
 POLL_SECONDS = 0.02
@@ -24,15 +26,27 @@ class Worker:
     """One worker process."""
 
     def __init__(
-        self, name: str, environment: Mapping[str, str], folder: Path, *, module: str = "workers", command: str = "work"
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        module: str = "workers.cli",
+        command: str = "work",
+        fresh: bool = False,
     ) -> None:
+        """Start it; ``fresh``: in an interpreter of its own, also where others are forked (``devstack.warm``)."""
         self.name = name
         self._log = folder / f"{name}.log"
-        argv = [*_NEVER_ALONE, sys.executable, "-m", module, command]
+        # The folder holds no .env: what the worker knows comes from its environment.
+        forked = None if fresh else warm.start(module, [command], environment, log=self._log, folder=folder)
+        self._process = forked or self._start(["workers" if module == "workers.cli" else module, command], environment)
+
+    def _start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        argv = [*_NEVER_ALONE, sys.executable, "-m", *arguments]
         with self._log.open("ab") as log:
-            # The folder holds no .env: what the worker knows comes from its environment.
-            self._process = subprocess.Popen(
-                argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+            return subprocess.Popen(
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._log.parent
             )
 
     @property
