@@ -26,16 +26,6 @@ begin
       and not exists (select from hq.run_requests as own where own.run_id = r.id)
     for no key update of r skip locked
   loop
-    update hq.runs as r
-    set
-      status = 'failed',
-      completed_at = now(),
-      executive_summary = format(
-        'L''exécution est restée « en cours » pendant %s minutes sans que personne ne s''en occupe : elle a été close. Relancez-la si le rapport est encore utile.',
-        v_run.minutes
-      ),
-      detailed_appendix = jsonb_build_object('error_code', 'run_stuck', 'fallback_used', false, 'cost_estimate', 0)
-    where r.id = v_run.id;
     perform hq.write_log(
       'warn',
       'autopilot',
@@ -48,13 +38,22 @@ begin
       ),
       v_run.id
     );
-    perform hq.log_run('error', 'run.failed', v_run.id, jsonb_build_object(
-      'error_code', 'run_stuck',
-      'error_message', 'Left running by older code; nobody executes it.',
-      'duration_ms', hq.elapsed_ms(v_run.since),
-      'cost_estimate', 0
-    ));
-    perform hq.announce('run_failed:' || v_run.id, 'run_failed');
+    perform hq.end_run(
+      v_run.id,
+      'failed',
+      format(
+        'L''exécution est restée « en cours » pendant %s minutes sans que personne ne s''en occupe : elle a été close. '
+        'Relancez-la si le rapport est encore utile.',
+        v_run.minutes
+      ),
+      jsonb_build_object('error_code', 'run_stuck', 'fallback_used', false, 'cost_estimate', 0),
+      jsonb_build_object(
+        'error_code', 'run_stuck',
+        'error_message', 'Left running by older code; nobody executes it.',
+        'duration_ms', hq.elapsed_ms(v_run.since),
+        'cost_estimate', 0
+      )
+    );
     v_closed := v_closed + 1;
   end loop;
   return v_closed;

@@ -12,6 +12,7 @@ as $$
 declare
   v_queue hq.run_queue;
   v_extra jsonb;
+  v_measured jsonb;
 begin
   select q.* into v_queue from hq.run_queue as q where q.run_id = p_run_id;
   v_extra := jsonb_build_object(
@@ -22,36 +23,25 @@ begin
     'lease_token', v_queue.lease_token
   );
   if p_final then
-    update hq.runs as r
-    set
-      status = 'failed',
-      completed_at = clock_timestamp(),
-      executive_summary = format(
-        'L''exécution s''est interrompue %s fois sans pouvoir se terminer. Relancez-la ; si cela se reproduit, prévenez l''équipe technique.',
+    select jsonb_build_object('duration_ms', hq.elapsed_ms(r.started_at), 'cost_estimate', hq.run_cost(p_run_id))
+    into v_measured
+    from hq.runs as r
+    where r.id = p_run_id;
+    perform hq.end_run(
+      p_run_id,
+      'failed',
+      format(
+        'L''exécution s''est interrompue %s fois sans pouvoir se terminer. '
+        'Relancez-la ; si cela se reproduit, prévenez l''équipe technique.',
         v_queue.max_attempts
       ),
-      detailed_appendix = jsonb_build_object(
-        'error_code', 'lease_lost',
-        'attempt', v_queue.attempt + 1,
-        'fallback_used', false,
-        'duration_ms', hq.elapsed_ms(r.started_at),
-        'cost_estimate', (
-          select coalesce(round(sum(c.cost_eur), 6), 0) from hq.run_costs as c where c.run_id = p_run_id
-        )
-      )
-    where r.id = p_run_id
-    returning v_extra || jsonb_build_object(
-      'duration_ms', r.detailed_appendix -> 'duration_ms', 'cost_estimate', r.detailed_appendix -> 'cost_estimate'
-    ) into v_extra;
-    delete from hq.run_queue where run_id = p_run_id;
-    perform hq.log_run('error', 'run.failed', p_run_id, v_extra);
-    perform hq.announce(format('run_failed:%s:%s', p_run_id, v_queue.lease_token), 'run_failed');
-    perform hq.track_dead_letter(p_run_id, 'lease_lost');
+      v_measured || jsonb_build_object(
+        'error_code', 'lease_lost', 'attempt', v_queue.attempt + 1, 'fallback_used', false
+      ),
+      v_extra || v_measured
+    );
   else
-    update hq.runs set status = 'pending', started_at = null where id = p_run_id;
-    update hq.run_queue
-    set worker_id = null, leased_until = null, attempt = attempt + 1, run_at = now()
-    where run_id = p_run_id;
+    perform hq.requeue_run(p_run_id, now(), true);
     perform hq.log_run('warn', 'run.rescued', p_run_id, v_extra);
   end if;
 end

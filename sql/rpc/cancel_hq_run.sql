@@ -13,10 +13,11 @@ as $$
 declare
   v_caller text := hq.caller();
   v_status hq.run_status;
-  v_appendix jsonb;
+  v_started_at timestamptz;
+  v_measured jsonb;
 begin
   perform from hq.run_queue as q where q.run_id = p_run_id for update;
-  select r.status into v_status from hq.runs as r where r.id = p_run_id for no key update;
+  select r.status, r.started_at into v_status, v_started_at from hq.runs as r where r.id = p_run_id for no key update;
   if not found then
     raise exception using
       errcode = 'HQ006',
@@ -25,28 +26,16 @@ begin
   elsif v_status not in ('pending', 'running') then
     return v_status::text;
   end if;
-  update hq.runs as r
-  set
-    status = 'cancelled',
-    completed_at = clock_timestamp(),
-    executive_summary = 'Exécution annulée à votre demande. Rien ne reste à faire ; relancez-la quand vous le souhaitez.',
-    detailed_appendix = jsonb_build_object(
-      'error_code', 'cancelled',
-      'fallback_used', false,
-      'duration_ms', hq.elapsed_ms(r.started_at),
-      'cost_estimate', (
-        select coalesce(round(sum(c.cost_eur), 6), 0) from hq.run_costs as c where c.run_id = p_run_id
-      )
-    )
-  where r.id = p_run_id
-  returning r.detailed_appendix into v_appendix;
-  perform hq.log_run('info', 'run.cancelled', p_run_id, jsonb_build_object(
-    'cancelled_by', v_caller,
-    'duration_ms', v_appendix -> 'duration_ms',
-    'cost_estimate', v_appendix -> 'cost_estimate'
-  ));
-  delete from hq.run_queue where run_id = p_run_id;
-  perform hq.track_dead_letter(p_run_id);
+  v_measured := jsonb_build_object(
+    'duration_ms', hq.elapsed_ms(v_started_at), 'cost_estimate', hq.run_cost(p_run_id)
+  );
+  perform hq.end_run(
+    p_run_id,
+    'cancelled',
+    'Exécution annulée à votre demande. Il ne reste rien à faire ; relancez-la quand vous le souhaitez.',
+    v_measured || jsonb_build_object('error_code', 'cancelled', 'fallback_used', false),
+    v_measured || jsonb_build_object('cancelled_by', v_caller)
+  );
   return 'cancelled';
 end
 $$;

@@ -23,10 +23,7 @@ begin
     begin
       perform hq.record_cost(v_lease.run_id, v_lease.lease_token, v_lease.usage);
       continue when not hq.guard_lease(v_lease.run_id, v_lease.lease_token);
-      update hq.run_queue
-      set worker_id = null, leased_until = null, run_at = now()
-      where run_id = v_lease.run_id;
-      update hq.runs set status = 'pending', started_at = null where id = v_lease.run_id;
+      perform hq.requeue_run(v_lease.run_id, now(), false);
       perform hq.log_run('info', 'run.released', v_lease.run_id, jsonb_build_object(
         'lease_token', v_lease.lease_token
       ));

@@ -32,7 +32,7 @@ begin
     for update of q skip locked for no key update of r skip locked
   loop
     if v_row.status not in ('pending', 'running') then
-      -- Somebody ended the run in the table editor. Whoever ends it as failed has its failure told as any other.
+      -- Somebody ended the run in the table editor. Whoever ends it as failed has its failure logged as any other.
       if v_row.status = 'failed' then
         perform hq.log_run('error', 'run.failed', v_row.run_id, jsonb_build_object(
           'error_code', 'ended_by_hand',
@@ -40,9 +40,7 @@ begin
             select c.model from hq.run_costs as c where c.run_id = v_row.run_id order by c.lease_token desc limit 1
           ),
           'duration_ms', hq.elapsed_ms(v_row.started_at),
-          'cost_estimate', (
-            select coalesce(round(sum(c.cost_eur), 6), 0) from hq.run_costs as c where c.run_id = v_row.run_id
-          )
+          'cost_estimate', hq.run_cost(v_row.run_id)
         ));
       else
         perform hq.log_run('warn', 'run.dropped', v_row.run_id, jsonb_build_object('status', v_row.status));
@@ -52,10 +50,7 @@ begin
       dropped := dropped + 1;
     elsif v_row.status = 'pending' or v_row.worker_id is null then
       -- Somebody put it back to pending while it ran, or said it runs while nobody runs it.
-      update hq.run_queue set worker_id = null, leased_until = null, run_at = now()
-      where run_id = v_row.run_id;
-      update hq.runs set status = 'pending', started_at = null
-      where id = v_row.run_id and status = 'running';
+      perform hq.requeue_run(v_row.run_id, now(), false);
       requeued := requeued + 1;
     else
       v_final := v_row.attempt + 1 >= v_row.max_attempts;
