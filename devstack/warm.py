@@ -71,6 +71,11 @@ class WarmProcess:
         """Return the exit code, negative for the signal that ended it; None while it lives."""
         return self._process.exitcode
 
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, as ``poll`` returns it."""
+        return self.poll()
+
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises: subprocess.TimeoutExpired."""
         self._process.join(timeout)

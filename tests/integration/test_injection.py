@@ -142,6 +142,4 @@ async def test_a_report_shows_no_image_and_only_its_sources_links(hq: Hq) -> Non
 
     run = await hq.settled(hq.ask("PLATFORM_STATUS_REVIEW"))
 
-    assert run["executive_summary"] == (
-        "## Synthèse\n\n suite &lt;img src=(lien retiré) Voir https://github.com/laeticiamng/nearvity."
-    )
+    assert run["executive_summary"] == "## Synthèse\n\n suite  Voir https://github.com/laeticiamng/nearvity."

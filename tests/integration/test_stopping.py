@@ -77,7 +77,7 @@ async def test_a_stopping_worker_takes_no_more_work(hq: Hq) -> None:
 
 async def test_a_worker_that_stops_is_gone_from_the_list_and_one_that_dies_is_not(hq: Hq) -> None:
     stopped, died = await hq.worker(), await hq.worker()
-    assert len(hq.rows("select * from hq.workers")) == 2
+    await hq.until("select from hq.workers having count(*) = 2")  # each says so after it has begun
 
     died.signal(signal.SIGKILL)
     stopped.signal(signal.SIGTERM)
