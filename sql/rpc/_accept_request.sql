@@ -1,7 +1,8 @@
 -- Accept a request for a run: answer it with a run in flight or just ended, or make one.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end. The unique
 -- index on run_queue.dedupe_key decides between racing callers; a person's requests go one by one.
--- p_caller is what hq.caller() says, or 'owner' for whom the service vouches; p_requester is whose keys and limit count.
+-- p_caller is what hq.caller() says, or 'owner' for whom the service vouches;
+-- p_requester is whose keys and limit count.
 -- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large.
 create or replace function hq.accept_request(
   p_caller text,
@@ -68,8 +69,9 @@ begin
     v_is_ours := found;
 
     if not v_force and v_trigger <> 'retry' then
-      -- A browser may send the same request again after its answer was lost; who retries means a new run. Looked for with the place taken, not
-      -- before: a run that ends between the look and the taking would be seen by neither.
+      -- A browser may send the same request again after its answer was lost; who retries means a new run.
+      -- Looked for with the place taken, not before: a run that ends between the look and the taking would be seen
+      -- by neither.
       select q.run_id, r.status::text as status into v_found
       from hq.runs as r
       join hq.run_requests as q on q.run_id = r.id
@@ -137,4 +139,5 @@ begin
 end
 $$;
 revoke execute on function hq.accept_request from public, anon, authenticated;
-comment on function hq.accept_request is 'Accepte une demande d''exécution : la rattache à une exécution qui y répond, ou en crée une.';
+comment on function hq.accept_request is 'Accepte une demande d''exécution : '
+  'la rattache à une exécution qui y répond, ou en crée une.';

@@ -20,10 +20,14 @@ as $$
   ),
   wanted as (
     select
-      case when jsonb_typeof(value -> 'monthly_target_eur') = 'number' then (value ->> 'monthly_target_eur')::numeric end
-        as target,
-      case when jsonb_typeof(value -> 'alert_threshold_pct') = 'number' then (value ->> 'alert_threshold_pct')::numeric end
-        as threshold
+      case
+        when jsonb_typeof(value -> 'monthly_target_eur') = 'number'
+          then (value ->> 'monthly_target_eur')::numeric
+      end as target,
+      case
+        when jsonb_typeof(value -> 'alert_threshold_pct') = 'number'
+          then (value ->> 'alert_threshold_pct')::numeric
+      end as threshold
     from config
   ),
   budget as (
@@ -50,4 +54,5 @@ as $$
   select cost, target, threshold, pct, pct >= threshold, cost >= target from used
 $$;
 revoke execute on function hq.budget_state from public, anon, authenticated;
-comment on function hq.budget_state is 'Coût réel du mois (heure de Paris) face au budget : alerte au seuil, arrêt à 100 %.';
+comment on function hq.budget_state is 'Coût réel du mois (heure de Paris) face au budget : '
+  'alerte au seuil, arrêt à 100 %.';

@@ -21,11 +21,11 @@ as $$
 declare
   v_paris timestamp := now() at time zone 'Europe/Paris';
   v_skipped text[] := p_refused || array(
-    select format('%s: %s', t.key, r.reason)
+    select format('%s : %s', t.key, r.reason)
     from hq.read_autopilot_config() as c
     cross join unnest(c.allowed_run_types) as t (key)
     cross join lateral hq.refuse_addition(t.key) as r
-    where not t.key = any (p_jobs) and not format('%s: %s', t.key, r.reason) = any (p_refused)
+    where not t.key = any (p_jobs) and not format('%s : %s', t.key, r.reason) = any (p_refused)
     order by t.key
   );
   v_journalled boolean := p_jobs <> '{}' or p_refused <> '{}' or not exists (
@@ -75,4 +75,5 @@ begin
 end
 $$;
 revoke execute on function hq.close_decision from public, anon, authenticated;
-comment on function hq.close_decision is 'Écrit comment une décision s''est terminée, et la journalise si elle apprend quelque chose.';
+comment on function hq.close_decision is 'Écrit comment une décision s''est terminée, '
+  'et la journalise si elle apprend quelque chose.';

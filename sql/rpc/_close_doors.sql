@@ -35,4 +35,5 @@ begin
 end
 $$;
 revoke execute on function hq.close_doors from public, anon, authenticated;
-comment on function hq.close_doors is 'Ferme les portes de hq.closed_doors qui seraient ouvertes. Sans effet si tout est fermé.';
+comment on function hq.close_doors is 'Ferme les portes de hq.closed_doors qui seraient ouvertes. '
+  'Sans effet si tout est fermé.';

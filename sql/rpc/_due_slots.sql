@@ -30,4 +30,5 @@ as $$
     and slot.at <= p_to
 $$;
 revoke execute on function hq.due_slots from public, anon, authenticated;
-comment on function hq.due_slots is 'Créneaux des tâches actives dans l''intervalle ]p_from, p_to], à l''heure de Paris.';
+comment on function hq.due_slots is 'Créneaux des tâches actives dans l''intervalle ]p_from, p_to], '
+  'à l''heure de Paris.';

@@ -18,7 +18,8 @@ begin
         'warn', 'scheduler', 'logs.purge_refused',
         jsonb_build_object(
           'setting', (select left(c.value::text, 200) from hq.system_config as c where c.key = 'log_retention'),
-          'reason', 'Le réglage log_retention doit être {"days": n}, avec n entier, 1 au moins. Aucun journal n''est supprimé.'
+          'reason', 'Le réglage log_retention doit être {"days": n}, avec n entier, 1 au moins. '
+            'Aucun journal n''est supprimé.'
         ),
         null
       );

@@ -50,7 +50,10 @@ begin
     from (
       select
         missed.job_key,
-        array_agg(to_char(missed.slot_at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI') order by missed.slot_at) as slots,
+        array_agg(
+          to_char(missed.slot_at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI')
+          order by missed.slot_at
+        ) as slots,
         max(missed.reason) as reason
       from missed
       group by missed.job_key

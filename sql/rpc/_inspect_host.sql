@@ -1,6 +1,7 @@
--- Examine what the host leaves open or gets wrong: the doors that must be closed, and the known faults of its functions.
--- Read-only. The faults are told and not put right: the functions are the host's, and its next migration may bring the
--- cure. Each is recognised by what the function's text says, so a function that was rewritten is not accused.
+-- Examine what the host leaves open or gets wrong: access that must be closed (hq.closed_doors), and the known faults
+-- of its functions.
+-- Read-only. The faults are reported and not put right: the functions are the host's, and its next migration may bring
+-- the cure. Each is recognised by what the function's text says, so a function that was rewritten is not accused.
 -- Raises nothing.
 create or replace function hq.inspect_host()
 returns table (name text, state text, detail text)
@@ -13,7 +14,8 @@ as $$
     'closed doors',
     case when count(d.object) = 0 then 'green' else 'red' end,
     case
-      when count(d.object) = 0 then format('all closed (%s listed in hq.closed_doors)', (select count(*) from hq.closed_doors))
+      when count(d.object) = 0
+        then format('all closed (%s listed in hq.closed_doors)', (select count(*) from hq.closed_doors))
       else format('open: %s; run emocare migrate', string_agg(d.object, ', ' order by d.object))
     end
   from hq.find_open_doors() as d
@@ -26,11 +28,16 @@ as $$
     )
     select 'host ' || f.name, 'amber', f.fault
     from (
-      select h.name, 'counts the two halves of a second apart, which doubles the limit; windows over 1 h start again at each full hour' as fault
+      select
+        h.name,
+        'counts the two halves of a second apart, which doubles the limit; '
+        'windows over 1 h start again at each full hour' as fault
       from hosts as h
       where h.name = 'check_ip_rate_limit' and h.body ~* 'extract\s*\(\s*second'
       union all
-      select h.name, 'answers anybody about any user, also without a login: policies and screens call it, so it stays open'
+      select
+        h.name,
+        'answers anybody about any user, also without a login: policies and screens call it, so it stays open'
       from hosts as h
       where h.name in ('has_role', 'has_permission', 'get_user_permissions')
         and has_function_privilege('anon', h.oid, 'execute')
@@ -45,7 +52,12 @@ as $$
             and pg_catalog.pg_get_constraintdef(k.oid) like '%actor_type%''public''%'
         )
       union all
-      select 'studio functions', format('anon may execute %s: they were closed to anon but not to PUBLIC', string_agg(h.name, ', ' order by h.name))
+      select
+        'studio functions',
+        format(
+          'anon may execute %s: they were closed to anon but not to PUBLIC',
+          string_agg(h.name, ', ' order by h.name)
+        )
       from hosts as h
       where h.name like '%studio%' and has_function_privilege('anon', h.oid, 'execute')
       having count(*) > 0
@@ -53,10 +65,13 @@ as $$
       select
         h.name,
         'answers true without writing anything when the key does not exist'
-        || case when exists (select from hq.system_config as c where c.key = 'autopilot') then ''
-           else ': the autopilot switch of the page does nothing, because there is no key autopilot' end
+        || case
+          when exists (select from hq.system_config as c where c.key = 'autopilot') then ''
+          else ': the autopilot switch of the page does nothing, because there is no key autopilot'
+        end
       from hosts as h
-      where h.name = 'update_hq_system_config' and h.body !~* '\mfound\M|row_count|insert\s+into\s+hq\.system_config|on\s+conflict'
+      where h.name = 'update_hq_system_config'
+        and h.body !~* '\mfound\M|row_count|insert\s+into\s+hq\.system_config|on\s+conflict'
       union all
       select h.name, 'never counts failed runs in run_success_rate: trust hq.runs instead'
       from hosts as h

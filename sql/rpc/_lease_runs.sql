@@ -1,5 +1,6 @@
 -- Lease waiting runs, which the caller has chosen and locked, to one worker; say what each needs to be executed.
--- Part of the caller's transaction. A run that is not pending any more is leased and not answered: rescue puts it right.
+-- Part of the caller's transaction. A run that is not pending any more is leased and not returned: rescue puts it
+-- right.
 -- Raises nothing.
 create or replace function hq.lease_runs(p_worker_id text, p_lease_seconds numeric, p_run_ids uuid[])
 returns table (

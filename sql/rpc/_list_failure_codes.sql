@@ -21,8 +21,14 @@ as $$
       'gateway_answer_unusable', 'réponse vide ou tronquée',
       'relancer ; si cela se répète, prévenir l''équipe technique', true
     ),
-    ('gateway_rejected', 'clé, modèle ou format refusé', 'vérifier LOVABLE_API_KEY (emocare doctor), puis relancer', true),
-    ('lease_lost', 'l''ouvrier a disparu trois fois', 'regarder la mémoire et les redémarrages sur Fly.io, puis relancer', true),
+    (
+      'gateway_rejected', 'clé, modèle ou format refusé',
+      'vérifier LOVABLE_API_KEY (emocare doctor), puis relancer', true
+    ),
+    (
+      'lease_lost', 'l''ouvrier a disparu trois fois',
+      'regarder la mémoire et les redémarrages sur Fly.io, puis relancer', true
+    ),
     ('run_timed_out', 'plus de dix minutes', 'relancer ; si cela se répète, prévenir l''équipe technique', true),
     (
       'run_stuck', 'une ancienne fonction l''a laissée « en cours » plus de 15 minutes',
@@ -48,4 +54,5 @@ as $$
     ('cancelled', 'annulée', 'rien', false)
 $$;
 revoke execute on function hq.list_failure_codes from public, anon, authenticated;
-comment on function hq.list_failure_codes is 'Codes d''échec : ce qui s''est passé, que faire, et si la demande est gardée parmi les lettres mortes.';
+comment on function hq.list_failure_codes is 'Codes d''échec : '
+  'ce qui s''est passé, que faire, et si la demande est gardée parmi les lettres mortes.';

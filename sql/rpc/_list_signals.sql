@@ -1,6 +1,7 @@
 -- List what may call for a run beside the plan: runs that failed within a day and were not made good, red platforms,
 -- and planned reports whose latest slot was missed, or held back by a pause or the budget.
--- Read-only. Texts are foreign (an error, a platform's name): bounded here, and fenced by whoever puts them in a prompt.
+-- Read-only. Texts are foreign (an error, a platform's name): bounded here, and fenced by whoever puts them in a
+-- prompt.
 -- Raises nothing.
 create or replace function hq.list_signals()
 returns table (key text, kind text, subject text, detail text)
@@ -57,4 +58,5 @@ as $$
   )
 $$;
 revoke execute on function hq.list_signals from public, anon, authenticated;
-comment on function hq.list_signals is 'Ce qui peut justifier un ajout au plan : échecs, plateformes au rouge, revues en retard.';
+comment on function hq.list_signals is 'Ce qui peut justifier un ajout au plan : '
+  'échecs, plateformes au rouge, revues en retard.';

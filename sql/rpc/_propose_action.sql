@@ -1,4 +1,5 @@
--- Propose to the presidency the action that a sensitive run verified: one row of hq.actions, and the constant broadcast.
+-- Propose to the presidency the action that a sensitive run verified: one row of hq.actions, and the constant
+-- broadcast.
 -- Part of the settlement's transaction. At most one per run, however often the run is done again.
 -- Does nothing for a type that requires no approval. Nothing is ever executed by us: approve_hq_action records.
 -- Raises nothing.

@@ -40,4 +40,5 @@ begin
 end
 $$;
 revoke execute on procedure hq.purge_expired from public, anon, authenticated;
-comment on procedure hq.purge_expired is 'Supprime par lots ce qui a dépassé sa durée de conservation (tâche pg_cron purge-old-hq-logs).';
+comment on procedure hq.purge_expired is 'Supprime par lots ce qui a dépassé sa durée de conservation '
+  '(tâche pg_cron purge-old-hq-logs).';

@@ -42,7 +42,8 @@ begin
 
   if to_regclass('cron.job_run_details') is not null then
     begin
-      -- A job that was cut short never gets an end, and one that never began has no time at all: its number tells its age.
+      -- A job that was cut short never gets an end, and one that never began has no time at all: its number gives
+      -- its age.
       delete from cron.job_run_details
       where runid in (
         select d.runid
@@ -65,4 +66,5 @@ begin
 end
 $$;
 revoke execute on function hq.purge_rest from public, anon, authenticated;
-comment on function hq.purge_rest is 'Supprime un lot de ce qui vieillit hors des journaux : détails de pg_cron, contrôles, annonces, traces des ouvriers.';
+comment on function hq.purge_rest is 'Supprime un lot de ce qui vieillit hors des journaux : '
+  'détails de pg_cron, contrôles, annonces, traces des ouvriers.';

@@ -40,4 +40,5 @@ as $$
   from config
 $$;
 revoke execute on function hq.read_autopilot_config from public, anon, authenticated;
-comment on function hq.read_autopilot_config is 'Réglages de l''autopilote, lus dans les deux formes que les écrans écrivent.';
+comment on function hq.read_autopilot_config is 'Réglages de l''autopilote, '
+  'lus dans les deux formes que les écrans écrivent.';

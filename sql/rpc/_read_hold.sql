@@ -18,4 +18,5 @@ as $$
   end
 $$;
 revoke execute on function hq.read_hold from public, anon, authenticated;
-comment on function hq.read_hold is 'Ce qui retient le plan et l''autopilote : pause, bouton d''urgence ou budget épuisé.';
+comment on function hq.read_hold is 'Ce qui retient le plan et l''autopilote : '
+  'pause, bouton d''urgence ou budget épuisé.';

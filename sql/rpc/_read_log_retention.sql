@@ -20,4 +20,5 @@ as $$
   where c.key = 'log_retention'
 $$;
 revoke execute on function hq.read_log_retention from public, anon, authenticated;
-comment on function hq.read_log_retention is 'Durée de conservation des journaux, en jours ; null si le réglage est refusé.';
+comment on function hq.read_log_retention is 'Durée de conservation des journaux, en jours ; '
+  'null si le réglage est refusé.';

@@ -74,4 +74,5 @@ begin
 end
 $$;
 revoke execute on function hq.refuse_addition from public, anon, authenticated;
-comment on function hq.refuse_addition is 'Règles de l''autopilote : pourquoi un type ne peut pas être ajouté maintenant.';
+comment on function hq.refuse_addition is 'Règles de l''autopilote : '
+  'pourquoi un type ne peut pas être ajouté maintenant.';

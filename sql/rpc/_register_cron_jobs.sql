@@ -15,7 +15,8 @@ declare
   v_stands text;
 begin
   if to_regclass('cron.job') is null then
-    raise notice 'pg_cron is not enabled: workers rescue runs and fire the plan by themselves (emocare doctor reports it)';
+    raise notice 'pg_cron is not enabled: workers rescue runs and fire the plan by themselves '
+      '(emocare doctor reports it)';
     return false;
   end if;
   for v_job in select * from hq.list_cron_jobs() loop

@@ -19,4 +19,5 @@ as $$
   where latest.status = 'failed' and latest.ended_at > now() - interval '24 hours'
 $$;
 revoke execute on function hq.run_to_relaunch from public, anon, authenticated;
-comment on function hq.run_to_relaunch is 'Dernière exécution échouée (24 h), dont une relance sans contexte reprend la demande.';
+comment on function hq.run_to_relaunch is 'Dernière exécution échouée (24 h), '
+  'dont une relance sans contexte reprend la demande.';

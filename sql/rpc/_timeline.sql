@@ -36,7 +36,11 @@ begin
     union all
     select
       l.created_at,
-      case when l.message = 'run.started' then 1 when l.message in ('run.retried', 'run.completed', 'run.failed') then 4 else 2 end,
+      case
+        when l.message = 'run.started' then 1
+        when l.message in ('run.retried', 'run.completed', 'run.failed') then 4
+        else 2
+      end,
       case l.message
         when 'run.started' then 'prise'
         when 'run.retried' then 'essai manqué'
@@ -108,4 +112,5 @@ begin
 end
 $$;
 revoke execute on function hq.timeline from public, anon, authenticated;
-comment on function hq.timeline is 'L''histoire d''une exécution, dans l''ordre : demande, prises, étapes, essais, journaux, coûts, fin.';
+comment on function hq.timeline is 'L''histoire d''une exécution, dans l''ordre : '
+  'demande, prises, étapes, essais, journaux, coûts, fin.';

@@ -58,7 +58,9 @@ begin
       updated_at = now(),
       resolved_at = null
     where d.original_run_id = p_run_id and d.status <> 'pending';
-    insert into hq.runs_dlq (original_run_id, run_type, platform_key, payload, failure_reason, last_error, next_retry_at)
+    insert into hq.runs_dlq (
+      original_run_id, run_type, platform_key, payload, failure_reason, last_error, next_retry_at
+    )
     select
       p_run_id,
       v_run.run_type,
@@ -74,7 +76,11 @@ begin
   else
     update hq.runs_dlq as d
     set
-      status = case v_run.status when 'completed' then 'recovered' when 'cancelled' then 'pending' else 'in_progress' end,
+      status = case v_run.status
+        when 'completed' then 'recovered'
+        when 'cancelled' then 'pending'
+        else 'in_progress'
+      end,
       attempts = d.attempts + case v_run.status when 'completed' then 1 else 0 end,
       next_retry_at = v_never,
       updated_at = now(),
@@ -86,7 +92,11 @@ begin
 exception when integrity_constraint_violation or undefined_column or insufficient_privilege then
   -- The table is the host's: what it became must not undo the end of a run.
   perform hq.write_log(
-    'warn', 'scheduler', 'dlq.refused', jsonb_build_object('run_id', p_run_id, 'error_message', left(sqlerrm, 500)), p_run_id
+    'warn',
+    'scheduler',
+    'dlq.refused',
+    jsonb_build_object('run_id', p_run_id, 'error_message', left(sqlerrm, 500)),
+    p_run_id
   );
 end
 $$;

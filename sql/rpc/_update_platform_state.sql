@@ -69,8 +69,15 @@ begin
     p.key,
     'high',
     'Site injoignable : ' || p.name,
-    concat_ws(' ', 'Le site ne répond plus depuis le ' || to_char(v_first at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI')
-      || ' (heure de Paris).', v_latest.reason, 'Incident ouvert par la surveillance ; il sera clos au retour du site.')
+    concat_ws(
+      ' ',
+      format(
+        'Le site ne répond plus depuis le %s (heure de Paris).',
+        to_char(v_first at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI')
+      ),
+      v_latest.reason,
+      'Incident ouvert par la surveillance ; il sera clos au retour du site.'
+    )
   from hq.platforms as p
   where p.key = p_platform_key
   returning id into v_incident;
@@ -78,4 +85,5 @@ begin
 end
 $$;
 revoke execute on function hq.update_platform_state from public, anon, authenticated;
-comment on function hq.update_platform_state is 'Tire des contrôles l''état, la disponibilité et l''incident éventuel d''une plateforme.';
+comment on function hq.update_platform_state is 'Tire des contrôles l''état, '
+  'la disponibilité et l''incident éventuel d''une plateforme.';

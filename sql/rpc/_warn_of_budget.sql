@@ -40,4 +40,5 @@ begin
 end
 $$;
 revoke execute on function hq.warn_of_budget from public, anon, authenticated;
-comment on function hq.warn_of_budget is 'Avertit, une fois par jour, que le coût du mois a atteint le seuil d''alerte du budget.';
+comment on function hq.warn_of_budget is 'Avertit, une fois par jour, '
+  'que le coût du mois a atteint le seuil d''alerte du budget.';

@@ -38,7 +38,10 @@ begin
     v_run.detailed_appendix ->> 'model_used',
     substring(v_run.detailed_appendix ->> 'duration_ms' from '^\d{1,9}$')::integer,
     -- The words that the screens know.
-    coalesce((select q.trigger from hq.run_requests as q where q.run_id = p_run_id and q.trigger = 'manual'), 'scheduler')
+    coalesce(
+      (select q.trigger from hq.run_requests as q where q.run_id = p_run_id and q.trigger = 'manual'),
+      'scheduler'
+    )
   )
   on conflict (digest_date) do update set
     executive_summary = excluded.executive_summary,
@@ -53,4 +56,5 @@ exception when others then
 end
 $$;
 revoke execute on function hq.write_digest from public, anon, authenticated;
-comment on function hq.write_digest is 'Fait du rapport terminé le résumé du jour, si son type le prévoit et si la table existe.';
+comment on function hq.write_digest is 'Fait du rapport terminé le résumé du jour, '
+  'si son type le prévoit et si la table existe.';

@@ -24,4 +24,5 @@ exception when check_violation then
 end
 $$;
 revoke execute on function hq.write_log from public, anon, authenticated;
-comment on function hq.write_log is 'Écrit un journal structuré, avec une source de repli si le schéma refuse la source voulue.';
+comment on function hq.write_log is 'Écrit un journal structuré, '
+  'avec une source de repli si le schéma refuse la source voulue.';

@@ -98,4 +98,5 @@ end
 $$;
 revoke execute on function public.begin_hq_decision from public, anon, authenticated;
 grant execute on function public.begin_hq_decision to service_role;
-comment on function public.begin_hq_decision is 'Commence une décision de l''autopilote, une seule à la fois, ou rend celle qui existe.';
+comment on function public.begin_hq_decision is 'Commence une décision de l''autopilote, une seule à la fois, '
+  'ou rend celle qui existe.';

@@ -35,4 +35,5 @@ end
 $$;
 revoke execute on function public.checkpoint_hq_steps from public, anon, authenticated;
 grant execute on function public.checkpoint_hq_steps to service_role;
-comment on function public.checkpoint_hq_steps is 'Enregistre plusieurs étapes terminées d''un coup, chacune pour elle-même.';
+comment on function public.checkpoint_hq_steps is 'Enregistre plusieurs étapes terminées d''un coup, '
+  'chacune pour elle-même.';

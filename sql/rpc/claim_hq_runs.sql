@@ -1,4 +1,5 @@
--- Hand the first due runs to one worker, or none; none while runs are paused. p_type_slots bounds a type: {"SEO_AUDIT": 1}.
+-- Hand the first due runs to one worker, or none; none while runs are paused.
+-- p_type_slots bounds a type: {"SEO_AUDIT": 1}.
 -- Locks the rows it hands out, skips locked ones. Not idempotent: a lost answer is healed by rescue_hq_runs.
 -- Raises nothing.
 create or replace function public.claim_hq_runs(

@@ -12,4 +12,5 @@ as $$
 $$;
 revoke execute on function public.enqueue_due_hq_runs from public, anon, authenticated;
 grant execute on function public.enqueue_due_hq_runs to service_role;
-comment on function public.enqueue_due_hq_runs is 'Lance les créneaux dus du plan : chacun une seule fois, quel que soit le nombre d''appelants.';
+comment on function public.enqueue_due_hq_runs is 'Lance les créneaux dus du plan : '
+  'chacun une seule fois, quel que soit le nombre d''appelants.';

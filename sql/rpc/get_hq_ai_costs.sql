@@ -72,4 +72,5 @@ end
 $$;
 revoke execute on function public.get_hq_ai_costs from public, anon, authenticated;
 grant execute on function public.get_hq_ai_costs to authenticated, service_role;
-comment on function public.get_hq_ai_costs is 'Coût de l''IA sur un mois (heure de Paris) : total, par plateforme, par type et par modèle.';
+comment on function public.get_hq_ai_costs is 'Coût de l''IA sur un mois (heure de Paris) : '
+  'total, par plateforme, par type et par modèle.';

@@ -35,4 +35,5 @@ end
 $$;
 revoke execute on function public.get_hq_autopilot_journal from public, anon, authenticated;
 grant execute on function public.get_hq_autopilot_journal to authenticated, service_role;
-comment on function public.get_hq_autopilot_journal is 'Dernières décisions de l''autopilote, de la plus récente à la plus ancienne.';
+comment on function public.get_hq_autopilot_journal is 'Dernières décisions de l''autopilote, '
+  'de la plus récente à la plus ancienne.';

@@ -18,4 +18,5 @@ as $$
 $$;
 revoke execute on function public.get_hq_queue_state from public, anon, authenticated;
 grant execute on function public.get_hq_queue_state to service_role;
-comment on function public.get_hq_queue_state is 'État de la file : en attente, en cours, ancienneté de la première due.';
+comment on function public.get_hq_queue_state is 'État de la file : '
+  'en attente, en cours, ancienneté de la première due.';

@@ -10,11 +10,20 @@ security definer
 set search_path = ''
 as $$
   select
-    (select coalesce(jsonb_object_agg(m.name, m.sha256), '{}') from hq.worker_migrations as m where m.kind = 'migration'),
-    (select coalesce(jsonb_object_agg(m.name, m.sha256), '{}') from hq.worker_migrations as m where m.kind = 'function'),
+    (
+      select coalesce(jsonb_object_agg(m.name, m.sha256), '{}')
+      from hq.worker_migrations as m
+      where m.kind = 'migration'
+    ),
+    (
+      select coalesce(jsonb_object_agg(m.name, m.sha256), '{}')
+      from hq.worker_migrations as m
+      where m.kind = 'function'
+    ),
     (select min(t.registry_version) from hq.run_types as t),
     clock_timestamp()
 $$;
 revoke execute on function public.get_hq_schema_state from public, anon, authenticated;
 grant execute on function public.get_hq_schema_state to service_role;
-comment on function public.get_hq_schema_state is 'Version de notre schéma : migrations, fonctions, registre, heure du serveur.';
+comment on function public.get_hq_schema_state is 'Version de notre schéma : '
+  'migrations, fonctions, registre, heure du serveur.';

@@ -101,7 +101,8 @@ begin
     case when bool_and(i.indisvalid) then 'green' else 'amber' end,
     case
       when bool_and(i.indisvalid) then 'structured_logs_created'
-      else 'missing: the unfiltered list reads all logs; run emocare migrate, or the last statement of emocare sql, alone'
+      else 'missing: the unfiltered list reads all logs; '
+        'run emocare migrate, or the last statement of emocare sql, alone'
     end
   from pg_catalog.pg_index as i
   where i.indexrelid = to_regclass('hq.structured_logs_created');
@@ -110,7 +111,8 @@ begin
     'log retention',
     case when r.days is null then 'red' when m.late then 'amber' else 'green' end,
     case
-      when r.days is null then 'system_config.log_retention must be {"days": n}, n whole and at least 1: no log is purged'
+      when r.days is null
+        then 'system_config.log_retention must be {"days": n}, n whole and at least 1: no log is purged'
       else format('%s days, last purge %s', r.days, coalesce('at ' || m.done_at, 'never'))
     end
   from (select hq.read_log_retention() as days) as r

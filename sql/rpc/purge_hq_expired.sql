@@ -1,6 +1,6 @@
--- Purge one bounded batch where pg_cron has not purged for 26 hours: the workers' way to keep logs from growing for ever.
--- Answers how many logs went, and whether to come back soon. Locks the rows it deletes. Idempotent. Two workers at once:
--- one purges, the other is told that nothing is left for it.
+-- Purge one bounded batch where pg_cron has not purged for 26 hours: the workers' way to keep logs from growing for
+-- ever. Returns how many logs went, and whether to come back soon.
+-- Locks the rows it deletes. Idempotent. Two workers at once: one purges, for the other nothing is left.
 -- Raises nothing.
 create or replace function public.purge_hq_expired(p_limit integer default 2000)
 returns table (deleted integer, more boolean)
@@ -39,4 +39,5 @@ end
 $$;
 revoke execute on function public.purge_hq_expired from public, anon, authenticated;
 grant execute on function public.purge_hq_expired to service_role;
-comment on function public.purge_hq_expired is 'Purge un lot à la place de pg_cron, s''il ne l''a pas fait depuis 26 heures (appelée par les ouvriers).';
+comment on function public.purge_hq_expired is 'Purge un lot à la place de pg_cron, '
+  's''il ne l''a pas fait depuis 26 heures (appelée par les ouvriers).';

@@ -40,7 +40,13 @@ as $$
       select format(
         '%s (%s, %s)',
         p.polname,
-        case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+        case p.polcmd
+          when 'r' then 'select'
+          when 'a' then 'insert'
+          when 'w' then 'update'
+          when 'd' then 'delete'
+          else 'all'
+        end,
         (
           select string_agg(coalesce(r.rolname::text, 'public'), ' + ' order by r.rolname)
           from unnest(p.polroles) as held (role_oid)
@@ -73,4 +79,5 @@ as $$
 $$;
 revoke execute on function public.read_hq_catalogue from public, anon, authenticated;
 grant execute on function public.read_hq_catalogue to service_role;
-comment on function public.read_hq_catalogue is 'Catalogue des accès, pour l''audit : noms des tables, politiques et fonctions ouvertes, aucune donnée.';
+comment on function public.read_hq_catalogue is 'Catalogue des accès, pour l''audit : '
+  'noms des tables, politiques et fonctions ouvertes, aucune donnée.';

@@ -28,7 +28,13 @@ as $$
   )
   union all
   (
-    select 'failure', coalesce(t.label, r.run_type), left(r.executive_summary, 200), null, r.platform_key, r.completed_at
+    select
+      'failure',
+      coalesce(t.label, r.run_type),
+      left(r.executive_summary, 200),
+      null,
+      r.platform_key,
+      r.completed_at
     from hq.runs as r
     left join hq.run_types as t on t.key = r.run_type
     where r.status = 'failed' and r.completed_at between now() - interval '1 day' and now()
@@ -39,4 +45,5 @@ as $$
 $$;
 revoke execute on function public.read_hq_open_matters from public, anon, authenticated;
 grant execute on function public.read_hq_open_matters to service_role;
-comment on function public.read_hq_open_matters is 'Ce qui attend quelqu''un : actions à approuver, incidents en cours, échecs du jour.';
+comment on function public.read_hq_open_matters is 'Ce qui attend quelqu''un : '
+  'actions à approuver, incidents en cours, échecs du jour.';

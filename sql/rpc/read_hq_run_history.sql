@@ -65,4 +65,5 @@ as $$
 $$;
 revoke execute on function public.read_hq_run_history from public, anon, authenticated;
 grant execute on function public.read_hq_run_history to service_role;
-comment on function public.read_hq_run_history is 'Bilan des exécutions par type sur les derniers jours : issues, durées, coût.';
+comment on function public.read_hq_run_history is 'Bilan des exécutions par type sur les derniers jours : '
+  'issues, durées, coût.';

@@ -1,6 +1,6 @@
--- End a decision: launch what the rules still allow of p_run_types, through the one door, and journal it; all of it or
--- nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
--- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and answers
+-- End a decision: launch what the rules still allow of p_run_types, through hq.accept_request, and journal it; all of it
+-- or nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
+-- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and returns
 -- the same. Journals what launches or refuses something; a quiet decision at most once an hour.
 -- Raises nothing. recorded is false where the decision was somebody else's to make.
 create or replace function public.record_hq_decision(
@@ -58,7 +58,7 @@ begin
         end if;
       end if;
       if v_refusal.code is not null then
-        v_refused := v_refused || format('%s: %s', left(v_wanted, 80), v_refusal.reason);
+        v_refused := v_refused || format('%s : %s', left(v_wanted, 80), v_refusal.reason);
         if v_refusal.code = 'already_running' then
           perform hq.write_log('warn', 'autopilot', 'autopilot.skip_duplicate', jsonb_build_object(
             'job_key', coalesce((select min(j.key) from hq.scheduled_jobs as j where j.run_type = v_wanted), v_wanted),
@@ -83,4 +83,5 @@ end
 $$;
 revoke execute on function public.record_hq_decision from public, anon, authenticated;
 grant execute on function public.record_hq_decision to service_role;
-comment on function public.record_hq_decision is 'Termine une décision de l''autopilote : lance ce que les règles permettent et l''écrit au journal.';
+comment on function public.record_hq_decision is 'Termine une décision de l''autopilote : '
+  'lance ce que les règles permettent et l''écrit au journal.';

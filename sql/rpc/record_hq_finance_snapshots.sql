@@ -36,4 +36,5 @@ as $$
 $$;
 revoke execute on function public.record_hq_finance_snapshots from public, anon, authenticated;
 grant execute on function public.record_hq_finance_snapshots to service_role;
-comment on function public.record_hq_finance_snapshots is 'Garde les chiffres Stripe par jour ; un relevé remplace une reconstitution, jamais l''inverse.';
+comment on function public.record_hq_finance_snapshots is 'Garde les chiffres Stripe par jour ; '
+  'un relevé remplace une reconstitution, jamais l''inverse.';

@@ -32,4 +32,5 @@ end
 $$;
 revoke execute on function public.record_hq_platform_checks from public, anon, authenticated;
 grant execute on function public.record_hq_platform_checks to service_role;
-comment on function public.record_hq_platform_checks is 'Garde des contrôles de sites et en tire l''état, la disponibilité et les incidents des plateformes.';
+comment on function public.record_hq_platform_checks is 'Garde des contrôles de sites et en tire l''état, '
+  'la disponibilité et les incidents des plateformes.';

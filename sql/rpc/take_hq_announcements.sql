@@ -36,4 +36,5 @@ end
 $$;
 revoke execute on function public.take_hq_announcements from public, anon, authenticated;
 grant execute on function public.take_hq_announcements to service_role;
-comment on function public.take_hq_announcements is 'Confie à un ouvrier les annonces à diffuser, et note celles qui l''ont été.';
+comment on function public.take_hq_announcements is 'Confie à un ouvrier les annonces à diffuser, '
+  'et note celles qui l''ont été.';

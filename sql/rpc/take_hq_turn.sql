@@ -23,4 +23,5 @@ as $$
 $$;
 revoke execute on function public.take_hq_turn from public, anon, authenticated;
 grant execute on function public.take_hq_turn to service_role;
-comment on function public.take_hq_turn is 'Attribue un travail périodique au premier ouvrier qui le demande une fois dû.';
+comment on function public.take_hq_turn is 'Attribue un travail périodique au premier ouvrier '
+  'qui le demande une fois dû.';

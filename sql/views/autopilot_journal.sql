@@ -11,5 +11,6 @@ select
   d.run_ids as executions
 from hq.autopilot_decisions as d
 order by d.id desc;
-comment on view hq.autopilot_journal is 'Journal de l''autopilote, du plus récent au plus ancien : ce qui a été décidé, par qui, pourquoi, à quel coût.';
+comment on view hq.autopilot_journal is 'Journal de l''autopilote, du plus récent au plus ancien : '
+  'ce qui a été décidé, par qui, pourquoi, à quel coût.';
 revoke all on hq.autopilot_journal from public, anon, authenticated, service_role;

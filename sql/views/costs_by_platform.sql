@@ -10,5 +10,6 @@ select
 from hq.run_costs as c
 group by 1, 2
 order by 1 desc, 5 desc, 2;
-comment on view hq.costs_by_platform is 'Coût réel de l''IA par mois (heure de Paris) et par plateforme ; « (toutes) » : les rapports qui n''en visent aucune.';
+comment on view hq.costs_by_platform is 'Coût réel de l''IA par mois (heure de Paris) et par plateforme ; '
+  '« (toutes) » : les rapports qui n''en visent aucune.';
 revoke all on hq.costs_by_platform from public, anon, authenticated, service_role;

@@ -24,5 +24,6 @@ left join lateral (
 ) as retry on true
 where r.status = 'failed' and r.completed_at > now() - interval '24 hours'
 order by r.completed_at desc;
-comment on view hq.failures is 'Échecs des dernières 24 heures : la raison, que faire, et où en est la relance du même rapport (colonne relance).';
+comment on view hq.failures is 'Échecs des dernières 24 heures : '
+  'la raison, que faire, et où en est la relance du même rapport (colonne relance).';
 revoke all on hq.failures from public, anon, authenticated, service_role;

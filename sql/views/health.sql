@@ -1,53 +1,97 @@
 create or replace view hq.health with (security_invoker = true) as
+-- What emocare doctor examines, said to an operator.
 with sentences (pattern, controle, if_green, otherwise) as (
-  -- What emocare doctor examines, said to an operator.
   values
-    ('schema variant', 'Schéma de l''application', 'Le schéma est connu.', 'Le schéma n''est pas reconnu.'),
     (
-      'log source executive-run', 'Sources des journaux', 'Les journaux portent leur vraie source.',
+      'schema variant',
+      'Schéma de l''application',
+      'Le schéma est connu.',
+      'Le schéma n''est pas reconnu.'
+    ),
+    (
+      'log source executive-run',
+      'Sources des journaux',
+      'Les journaux portent leur vraie source.',
       'Ancien schéma : les journaux sont gardés sous la source edge_function.'
     ),
     (
-      'realtime publication', 'Publication Realtime', 'hq.runs est publiée.',
+      'realtime publication',
+      'Publication Realtime',
+      'hq.runs est publiée.',
       'hq.runs n''est pas publiée : les exécutions démarrent en 4 s au lieu d''un instant. Lancez emocare migrate.'
     ),
     (
-      'realtime grant %', 'Droits Realtime', 'Les événements de hq.runs parviennent à ce rôle.',
+      'realtime grant %',
+      'Droits Realtime',
+      'Les événements de hq.runs parviennent à ce rôle.',
       'Aucun événement de hq.runs ne parvient à ce rôle. Lancez emocare migrate.'
     ),
     (
-      'trigger on hq.runs', 'Déclencheur de hq.runs', 'Une ligne insérée à la main part aussitôt.',
+      'trigger on hq.runs',
+      'Déclencheur de hq.runs',
+      'Une ligne insérée à la main part aussitôt.',
       'Une ligne insérée à la main attend jusqu''à une minute. Lancez emocare migrate.'
     ),
-    ('function %', 'Fonctions des ouvriers', 'Elle est en place.', 'Elle manque ou n''est pas permise. Lancez emocare migrate.'),
-    ('run types', 'Types d''exécution', 'Le registre est en place.', 'Le registre est vide. Lancez emocare migrate.'),
     (
-      'workers', 'Ouvriers', 'Des ouvriers sont en vie.',
+      'function %',
+      'Fonctions des ouvriers',
+      'Elle est en place.',
+      'Elle manque ou n''est pas permise. Lancez emocare migrate.'
+    ),
+    (
+      'run types',
+      'Types d''exécution',
+      'Le registre est en place.',
+      'Le registre est vide. Lancez emocare migrate.'
+    ),
+    (
+      'workers',
+      'Ouvriers',
+      'Des ouvriers sont en vie.',
       'Aucun ouvrier n''a donné signe de vie depuis une minute : rien ne démarre. Regardez les machines sur Fly.io.'
     ),
     (
-      'oldest waiting run', 'File d''attente', 'Rien n''attend trop longtemps.',
+      'oldest waiting run',
+      'File d''attente',
+      'Rien n''attend trop longtemps.',
       'Une exécution attend depuis plus d''une minute : select * from hq.queue; dit pourquoi.'
     ),
     (
-      'index of the logs by date', 'Index des journaux', 'La liste des journaux est rapide.',
-      'Il manque : la liste des journaux est lente. Lancez emocare migrate ou, seule, la dernière instruction de emocare sql.'
+      'index of the logs by date',
+      'Index des journaux',
+      'La liste des journaux est rapide.',
+      'Il manque : la liste des journaux est lente. '
+      'Lancez emocare migrate ou, seule, la dernière instruction de emocare sql.'
     ),
     (
-      'log retention', 'Conservation des journaux', 'Les journaux expirés sont purgés.',
+      'log retention',
+      'Conservation des journaux',
+      'Les journaux expirés sont purgés.',
       'Rien n''est purgé : corrigez log_retention dans hq.system_config, ou lancez call hq.purge_expired();'
     ),
     (
-      'closed doors', 'Portes fermées', 'Ce qui doit être fermé l''est.',
+      'closed doors',
+      'Portes fermées',
+      'Ce qui doit être fermé l''est.',
       'L''application hôte a rouvert une porte. Lancez emocare migrate, qui la referme.'
     ),
-    ('plan', 'Plan des exécutions', 'Le plan est suivi.', 'Le plan est retenu (pause, bouton d''urgence, budget), échoue, ou n''est plus examiné : le détail le dit.'),
     (
-      'cron job %', 'Tâche pg_cron', 'Elle passe à l''heure.',
-      'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom : le détail le dit. emocare migrate la remet en place, sans la rallumer.'
+      'plan',
+      'Plan des exécutions',
+      'Le plan est suivi.',
+      'Le plan est retenu (pause, bouton d''urgence, budget), échoue, ou n''est plus examiné : le détail le dit.'
     ),
     (
-      'pg_cron', 'pg_cron', 'pg_cron est actif.',
+      'cron job %',
+      'Tâche pg_cron',
+      'Elle passe à l''heure.',
+      'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom : le détail le dit. '
+      'emocare migrate la remet en place, sans la rallumer.'
+    ),
+    (
+      'pg_cron',
+      'pg_cron',
+      'pg_cron est actif.',
       'pg_cron n''est pas activé : les ouvriers font son travail tant qu''il en vit un.'
     )
 ),
@@ -61,52 +105,55 @@ examined as (
     b.detail
   from public.inspect_hq_backend() as b
   left join sentences as s on b.name like s.pattern
-  -- The host's own faults are not an operator's to mend; the doctor tells them.
+  -- The host's own faults are not an operator's to mend; the doctor reports them.
   where b.name not like 'host %'
 ),
-ours (controle, etat, phrase, detail) as (
+-- What the doctor does not examine: how the work goes.
+realtime (controle, etat, phrase, detail) as (
   select
     'Realtime',
     case when count(*) filter (where w.realtime <> 'live') > 0 then 'amber' else 'green' end,
     case
       when count(*) filter (where w.realtime <> 'live') > 0
-        then 'Un ouvrier n''écoute plus en direct : ses exécutions démarrent en 4 s. Rien à faire, il se rebranche seul.'
+        then 'Un ouvrier n''écoute plus en direct : ses exécutions démarrent en 4 s. '
+          'Rien à faire, il se rebranche seul.'
       else 'Les ouvriers en vie écoutent en direct.'
     end,
     string_agg(w.worker_id || ' ' || w.realtime, ', ')
   from hq.worker_heartbeats as w
   where w.seen_at > now() - interval '1 minute'
-  union all
+),
+pause_setting as (
+  select
+    max(concat_ws(' · ', c.value ->> 'reason', c.value ->> 'since')) as detail,
+    bool_or(
+      c.value not in ('true', 'false')
+      and coalesce(c.value ->> 'paused', '') not in ('true', 'false')
+    ) as is_odd
+  from hq.system_config as c
+  where c.key = 'runs_paused'
+),
+pause (controle, etat, phrase, detail) as (
   select
     'Pause',
     case when hq.is_paused() or p.is_odd then 'amber' else 'green' end,
     case
-      when hq.is_paused() then 'Tout est en pause, rien ne démarre. Pour reprendre : select hq.resume_runs();'
-      when p.is_odd then 'Le réglage runs_paused est illisible : rien n''est en pause. Pour la demander : select hq.pause_runs(''motif'');'
+      when hq.is_paused()
+        then 'Tout est en pause, rien ne démarre. Pour reprendre : select hq.resume_runs();'
+      when p.is_odd
+        then 'Le réglage runs_paused est illisible : rien n''est en pause. '
+          'Pour la demander : select hq.pause_runs(''motif'');'
       else 'Rien n''est en pause.'
     end,
     p.detail
-  from (
-    select
-      max(concat_ws(' · ', c.value ->> 'reason', c.value ->> 'since')) as detail,
-      bool_or(c.value not in ('true', 'false') and coalesce(c.value ->> 'paused', '') not in ('true', 'false')) as is_odd
-    from hq.system_config as c
-    where c.key = 'runs_paused'
-  ) as p
-  union all
+  from pause_setting as p
+),
+budget_state as (
+  select b.* from hq.budget_state() as b
+),
+budget_setting as (
   select
-    'Budget IA',
-    case when b.is_exhausted then 'red' when b.is_warned or o.is_odd then 'amber' else 'green' end,
-    case
-      when b.is_exhausted then 'Le budget du mois est épuisé : le plan et l''autopilote ne lancent plus rien.'
-      when b.is_warned then 'Le seuil d''alerte du budget est atteint : select * from hq.costs_by_platform; dit où.'
-      when o.is_odd then 'Le réglage ai_budget est illisible : le budget appliqué est celui du détail. Corrigez-le dans hq.system_config.'
-      else 'Le budget du mois est tenu.'
-    end,
-    format('%s € sur %s € (%s %%)', round(b.month_cost_eur, 2), b.target_eur, b.pct_used)
-  from hq.budget_state() as b
-  cross join lateral (
-    select bool_or(
+    bool_or(
       jsonb_typeof(c.value) <> 'object'
       or c.value <> '{}' and not c.value ?| array['monthly_target_eur', 'alert_threshold_pct', 'alerts_enabled']
       or case jsonb_typeof(s.given)
@@ -114,46 +161,87 @@ ours (controle, etat, phrase, detail) as (
         else s.given is not null
       end
     ) as is_odd
-    from hq.system_config as c
-    cross join lateral (values
-      (c.value -> 'monthly_target_eur', b.target_eur), (c.value -> 'alert_threshold_pct', b.threshold_pct)
-    ) as s (given, applied)
-    where c.key = 'ai_budget'
-  ) as o
-  union all
+  from hq.system_config as c
+  cross join budget_state as b
+  cross join lateral (
+    values
+      (c.value -> 'monthly_target_eur', b.target_eur),
+      (c.value -> 'alert_threshold_pct', b.threshold_pct)
+  ) as s (given, applied)
+  where c.key = 'ai_budget'
+),
+budget (controle, etat, phrase, detail) as (
+  select
+    'Budget IA',
+    case
+      when b.is_exhausted then 'red'
+      when b.is_warned or o.is_odd then 'amber'
+      else 'green'
+    end,
+    case
+      when b.is_exhausted
+        then 'Le budget du mois est épuisé : le plan et l''autopilote ne lancent plus rien.'
+      when b.is_warned
+        then 'Le seuil d''alerte du budget est atteint : select * from hq.costs_by_platform; dit où.'
+      when o.is_odd
+        then 'Le réglage ai_budget est illisible : le budget appliqué est celui du détail. '
+          'Corrigez-le dans hq.system_config.'
+      else 'Le budget du mois est tenu.'
+    end,
+    format('%s € sur %s € (%s %%)', round(b.month_cost_eur, 2), b.target_eur, b.pct_used)
+  from budget_state as b
+  cross join budget_setting as o
+),
+breaker (controle, etat, phrase, detail) as (
   select
     'Disjoncteur',
     case when count(*) > 0 then 'amber' else 'green' end,
     case
-      when count(*) > 0 then 'Le service d''IA a été laissé au repos dans l''heure : ses pannes ont coûté des exécutions.'
-      else 'Rien ne dit qu''il se soit ouvert dans l''heure. Chaque ouvrier a le sien : GET /functions/v1/healthz le montre.'
+      when count(*) > 0
+        then 'Le service d''IA a été laissé au repos dans l''heure : ses pannes ont coûté des exécutions.'
+      else 'Rien ne dit qu''il se soit ouvert dans l''heure. '
+        'Chaque ouvrier a le sien : GET /functions/v1/healthz le montre.'
     end,
     format('breaker_open: %s', count(*))
   from hq.runs as r
-  where r.completed_at > now() - interval '1 hour' and r.detailed_appendix ->> 'error_code' = 'breaker_open'
-  union all
+  where r.completed_at > now() - interval '1 hour'
+    and r.detailed_appendix ->> 'error_code' = 'breaker_open'
+),
+failed (controle, etat, phrase, detail) as (
   select
     'Échecs',
     case when count(*) > 0 then 'amber' else 'green' end,
     case
-      when count(*) > 0 then 'Des exécutions ont échoué depuis 24 h : select * from hq.failures; dit pourquoi et que faire.'
+      when count(*) > 0
+        then 'Des exécutions ont échoué depuis 24 h : select * from hq.failures; dit pourquoi et que faire.'
       else 'Aucune exécution n''a échoué depuis 24 h.'
     end,
     count(*)::text
   from hq.failures
-  union all
+),
+dead_letters (controle, etat, phrase, detail) as (
   select
     'Lettres mortes',
     case when d.waiting > 0 then 'amber' else 'green' end,
     case
-      when d.waiting > 0 then 'Des demandes attendent qu''une personne les relance : select * from hq.retry_run(…);'
+      when d.waiting > 0
+        then 'Des demandes attendent qu''une personne les relance : select * from hq.retry_run(…);'
       else 'Aucune demande n''attend d''être relancée.'
     end,
     format('en attente %s, relancées %s', d.waiting, d.under_way)
   from hq.count_dead_letters() as d
 )
 select h.controle, h.etat, h.phrase, h.detail
-from (table examined union all table ours) as h
+from (
+  table examined
+  union all table realtime
+  union all table pause
+  union all table budget
+  union all table breaker
+  union all table failed
+  union all table dead_letters
+) as h
 order by array_position(array['red', 'amber', 'green'], h.etat), h.controle;
-comment on view hq.health is 'Un contrôle par ligne, le plus grave d''abord : green (bien), amber (marche moins bien), red (ne marche pas).';
+comment on view hq.health is 'Un contrôle par ligne, le plus grave d''abord : '
+  'green (bien), amber (marche moins bien), red (ne marche pas).';
 revoke all on hq.health from public, anon, authenticated, service_role;

@@ -9,5 +9,6 @@ select
   hq.paris_time(w.started_at) as demarre_le
 from hq.worker_heartbeats as w
 order by w.seen_at desc;
-comment on view hq.workers is 'Les ouvriers du dernier jour : qui vit, qui écoute Realtime en direct, sa charge, vu il y a combien de secondes.';
+comment on view hq.workers is 'Les ouvriers du dernier jour : '
+  'qui vit, qui écoute Realtime en direct, sa charge, vu il y a combien de secondes.';
 revoke all on hq.workers from public, anon, authenticated, service_role;

@@ -15,7 +15,7 @@ LISTED = [REVIEW, "CODE_REVIEW"]
 # What a model may write for the jobs, and what the journal must say of it.
 HOSTILE = {
     f'"{REVIEW}"': "jobs_to_run : liste attendue",
-    '["DEPLOY_TO_PRODUCTION"]': "DEPLOY_TO_PRODUCTION: réservé à une demande de la présidence",
+    '["DEPLOY_TO_PRODUCTION"]': "DEPLOY_TO_PRODUCTION : réservé à une demande de la présidence",
     '["SEO_AUDIT", "NO_SUCH_TYPE"]': "NO_SUCH_TYPE: type inconnu",
     f'["{REVIEW}"], "force": true': "force : champ inconnu",
     json.dumps([f"TYPE_{number}" for number in range(10_000)]): "texte trop long",

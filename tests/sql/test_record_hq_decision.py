@@ -97,7 +97,7 @@ def test_what_the_rules_refuse_is_not_launched_and_stands_in_the_journal(
     (line,) = journal_of(database)
     assert line["metadata"]["skipped"] == [
         "modèle: réponse refusée",
-        "DEPLOY_TO_PRODUCTION: réservé à une demande de la présidence",
+        "DEPLOY_TO_PRODUCTION : réservé à une demande de la présidence",
         "NO_SUCH_TYPE: type inconnu",
         "SEO_AUDIT: absent de la liste autorisée",
         f"{'x' * 80}: type inconnu",
@@ -161,7 +161,7 @@ def test_a_run_that_somebody_else_asks_for_at_the_last_moment_is_theirs(
 
     assert recorded["jobs_to_run"] == ["CODE_REVIEW"]
     assert len(recorded["run_ids"]) == 1
-    assert recorded["skipped"].count("PLATFORM_STATUS_REVIEW: déjà en cours") == 1
+    assert recorded["skipped"].count("PLATFORM_STATUS_REVIEW : déjà en cours") == 1
     (line,) = journal_of(database, "autopilot.skip_duplicate")
     assert (line["metadata"]["reason"], line["metadata"]["running_minutes"]) == ("already_running", 0)
 
