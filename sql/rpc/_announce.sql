@@ -1,4 +1,4 @@
--- Have the open pages told something, once per key: 'run_failed', 'approval_required' or 'budget_reached'.
+-- Announce something to the open pages, once per key: 'run_failed', 'approval_required' or 'budget_reached'.
 -- Anybody who has the page's public key can read, and forge, what is said there: so these are constants, and nothing of
 -- a run, a platform, a person or an amount. A worker says it within seconds, see take_hq_announcements.
 -- Part of the caller's transaction: what is announced is true, or was never announced. Idempotent by the key.

@@ -37,14 +37,14 @@ as $$
     from wanted
   ),
   month as (
-    select date_trunc('month', p_now at time zone 'Europe/Paris') as first_day
+    select date_trunc('month', p_now at time zone hq.paris_zone()) as first_day
   ),
   spent as (
     select coalesce(sum(c.cost_eur), 0) as cost
     from month
     left join hq.run_costs as c
-      on c.created_at >= month.first_day at time zone 'Europe/Paris'
-      and c.created_at < (month.first_day + interval '1 month') at time zone 'Europe/Paris'
+      on c.created_at >= month.first_day at time zone hq.paris_zone()
+      and c.created_at < (month.first_day + interval '1 month') at time zone hq.paris_zone()
   ),
   used as (
     select cost, target, threshold, case when target > 0 then round(100 * cost / target, 2) else 100 end as pct

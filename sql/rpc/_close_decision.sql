@@ -1,5 +1,5 @@
--- Write down how a decision ended, and journal it if it is news: it launched or refused something, or nothing quiet
--- was journalled within the hour. Forgets decisions older than 90 days.
+-- Record how a decision ended, and journal it if that is worth reading: it launched or refused something, or
+-- nothing quiet was journalled within the hour. Forgets decisions older than 90 days.
 -- Part of the caller's transaction, which holds the lock of decisions.
 -- Raises nothing.
 create or replace function hq.close_decision(
@@ -19,7 +19,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_paris timestamp := now() at time zone 'Europe/Paris';
+  v_paris timestamp := now() at time zone hq.paris_zone();
   v_skipped text[] := p_refused || array(
     select format('%s : %s', t.key, r.reason)
     from hq.read_autopilot_config() as c

@@ -18,7 +18,7 @@ begin
     select case
       when d.kind = 'table' then format('alter table %s enable row level security', d.object)
       else format('revoke execute on function %s from public, anon, authenticated', d.object)
-        -- It may have come in by the door for everybody.
+        -- It may have its rights through PUBLIC.
         || case when d.in_public then format('; grant execute on function %s to service_role', d.object) else '' end
       end
     from hq.find_open_doors() as d

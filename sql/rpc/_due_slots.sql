@@ -12,15 +12,15 @@ as $$
   select distinct j.key, slot.at
   from hq.scheduled_jobs as j
   cross join lateral generate_series(
-    date_trunc('day', p_from at time zone 'Europe/Paris'), p_to at time zone 'Europe/Paris', interval '1 day'
+    date_trunc('day', p_from at time zone hq.paris_zone()), p_to at time zone hq.paris_zone(), interval '1 day'
   ) as days (day)
   cross join lateral unnest(coalesce(j.hours, j.default_hours)) as hours (hour)
   cross join lateral (select days.day + make_interval(hours => hours.hour) as at) as clock
   -- What PostgreSQL makes of it: a skipped hour comes an hour later, of a repeated one it takes the second.
-  cross join lateral (select clock.at at time zone 'Europe/Paris' as at) as late
+  cross join lateral (select clock.at at time zone hq.paris_zone() as at) as late
   cross join lateral (
     select case
-      when (late.at - interval '1 hour') at time zone 'Europe/Paris' = clock.at then late.at - interval '1 hour'
+      when (late.at - interval '1 hour') at time zone hq.paris_zone() = clock.at then late.at - interval '1 hour'
       else late.at
     end as at
   ) as slot

@@ -1,5 +1,5 @@
 -- Note what a purge did: its count in one log, its end in hq.maintenance, or why it was refused (p_days is null).
--- Locks its row of hq.maintenance. A refusal is told once a day, not every ten minutes.
+-- Locks its row of hq.maintenance. A refusal is logged once a day, not every ten minutes.
 -- Raises nothing.
 create or replace function hq.end_purge(p_days integer, p_logs bigint, p_rest bigint, p_done boolean)
 returns void

@@ -51,7 +51,7 @@ begin
       select
         missed.job_key,
         array_agg(
-          to_char(missed.slot_at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI')
+          to_char(missed.slot_at at time zone hq.paris_zone(), 'YYYY-MM-DD HH24:MI')
           order by missed.slot_at
         ) as slots,
         max(missed.reason) as reason

@@ -13,7 +13,7 @@ as $$
 declare
   v_job hq.scheduled_jobs;
   v_slot hq.plan_slots;
-  v_local text := to_char(p_slot_at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI');
+  v_local text := to_char(p_slot_at at time zone hq.paris_zone(), 'YYYY-MM-DD HH24:MI');
   v_failure text;
 begin
   select j.* into v_job from hq.scheduled_jobs as j where j.key = p_job_key;

@@ -39,7 +39,7 @@ as $$
   (
     select
       'overdue:' || late.job_key || ':' || extract(epoch from late.slot_at)::bigint, 'overdue', late.run_type,
-      format('prévu le %s', to_char(late.slot_at at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI'))
+      format('prévu le %s', to_char(late.slot_at at time zone hq.paris_zone(), 'DD/MM/YYYY à HH24:MI'))
     from (
       select distinct on (s.job_key) s.job_key, s.slot_at, s.outcome, s.reason, j.run_type
       from hq.plan_slots as s

@@ -1,7 +1,7 @@
 -- Delete one batch of the logs of a level written from one moment up to another, the oldest first, and say how far it
 -- came, so that the next batch need not step over what this one deleted.
--- Locks the rows it deletes. Idempotent. No row is answered while somebody else purges: two would only wait in turn.
--- Planned anew each time: the moments decide that the index (level, created_at) serves it, not a scan of the table.
+-- Locks the rows it deletes. Idempotent. No row is returned while somebody else purges: two would only wait in turn.
+-- Planned again each time: the moments decide that the index (level, created_at) serves it, not a scan of the table.
 -- Raises nothing.
 create or replace function hq.purge_logs(p_level text, p_from timestamptz, p_before timestamptz, p_limit integer)
 returns table (deleted integer, reached timestamptz)

@@ -1,4 +1,4 @@
--- Delete one batch of everything else that ages: what pg_cron tells of its jobs after 7 days, platform checks after 30,
+-- Delete one batch of everything else that ages: what pg_cron keeps of its jobs after 7 days, platform checks after 30,
 -- announcements after 90, the traces of workers after one. Answers how many rows went.
 -- Locks the rows it deletes. Idempotent. A table that this database lacks, or does not let us purge, is passed over.
 -- Raises nothing.

@@ -53,7 +53,7 @@ begin
   elsif v_config.max_daily_runs <= (
     select count(*) from hq.run_requests as q
     where q.trigger = 'autopilot'
-      and q.created_at >= date_trunc('day', now() at time zone 'Europe/Paris') at time zone 'Europe/Paris'
+      and q.created_at >= date_trunc('day', now() at time zone hq.paris_zone()) at time zone hq.paris_zone()
   ) then
     return query select 'daily_limit', format('maximum du jour atteint (%s)', v_config.max_daily_runs), null::integer;
     return;

@@ -1,6 +1,6 @@
 -- Ask again for a run that has ended, with its whole request, from the SQL editor: select * from hq.retry_run('…');
--- Goes through the one entry point, so a run in flight of the same type and platform answers it, and two who ask at once
--- get one.
+-- Goes through request_hq_run as everybody does, so a run in flight of the same type and platform answers it, and two
+-- who ask at once get one.
 -- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it.
 -- Locks the run that answers. Raises HQ006 unknown run, and what request_hq_run raises.
 create or replace function hq.retry_run(p_run_id uuid)

@@ -73,7 +73,7 @@ begin
       ' ',
       format(
         'Le site ne répond plus depuis le %s (heure de Paris).',
-        to_char(v_first at time zone 'Europe/Paris', 'DD/MM/YYYY à HH24:MI')
+        to_char(v_first at time zone hq.paris_zone(), 'DD/MM/YYYY à HH24:MI')
       ),
       v_latest.reason,
       'Incident ouvert par la surveillance ; il sera clos au retour du site.'

@@ -13,7 +13,7 @@ as $$
 #variable_conflict use_column
 declare
   v_budget record;
-  v_key text := 'budget_reached:' || to_char(now() at time zone 'Europe/Paris', 'YYYY-MM-DD');
+  v_key text := 'budget_reached:' || to_char(now() at time zone hq.paris_zone(), 'YYYY-MM-DD');
 begin
   if exists (select from hq.announcements as a where a.key = v_key)
     or exists (

@@ -24,7 +24,7 @@ begin
     digest_date, executive_summary, sections, data_sources, model_used, generation_duration_ms, triggered_by
   )
   values (
-    (v_run.completed_at at time zone 'Europe/Paris')::date,
+    (v_run.completed_at at time zone hq.paris_zone())::date,
     v_run.executive_summary,
     hq.read_sections(v_run.executive_summary),
     array(

@@ -1,5 +1,5 @@
 -- Write one structured log through the host's insert_hq_log, whatever sources its check accepts.
--- An older schema refuses newer sources; a refused source must not undo the state change it tells about.
+-- An older schema refuses newer sources; a refused source must not undo the state change that it reports.
 -- Raises nothing for a refused source: the log is kept under an older one, the wanted one in its metadata.
 create or replace function hq.write_log(
   p_level text, p_source text, p_message text, p_metadata jsonb, p_run_id uuid

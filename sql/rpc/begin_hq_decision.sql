@@ -1,4 +1,4 @@
--- Begin a decision of the autopilot, or be told of the one there is. standing: 'decide' (yours, until the lease ends),
+-- Begin a decision of the autopilot, or return the one there is. standing: 'decide' (yours, until the lease ends),
 -- 'in_progress' (somebody else's), 'recent' (decided less than p_fresh_seconds ago), 'off' (only where asked for).
 -- may_ask: the model may be asked, because it does not know of something yet and was not asked within the hour.
 -- One at a time: waits for an advisory lock that is held for moments. A decision whose lease ran out is abandoned.
@@ -39,7 +39,7 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('hq.autopilot_decisions', 0));
 
-  -- What it had meant to tell the model may never have been told.
+  -- What it had meant for the model may never have reached it.
   update hq.autopilot_decisions set state = 'abandoned', known_signals = '{}'
   where state = 'deciding' and leased_until < now();
   select d.* into v_last from hq.autopilot_decisions as d order by d.id desc limit 1;

@@ -19,9 +19,9 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_first timestamp := date_trunc('month', coalesce(p_month::timestamp, now() at time zone 'Europe/Paris'));
-  v_from timestamptz := v_first at time zone 'Europe/Paris';
-  v_to timestamptz := (v_first + interval '1 month') at time zone 'Europe/Paris';
+  v_first timestamp := date_trunc('month', coalesce(p_month::timestamp, now() at time zone hq.paris_zone()));
+  v_from timestamptz := v_first at time zone hq.paris_zone();
+  v_to timestamptz := (v_first + interval '1 month') at time zone hq.paris_zone();
 begin
   perform hq.caller();
   return query

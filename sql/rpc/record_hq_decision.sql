@@ -1,7 +1,7 @@
--- End a decision: launch what the rules still allow of p_run_types, through hq.accept_request, and journal it; all of it
--- or nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
--- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and returns
--- the same. Journals what launches or refuses something; a quiet decision at most once an hour.
+-- End a decision: launch what the rules still allow of p_run_types, through hq.accept_request, and journal it; all or
+-- nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
+-- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and
+-- returns the same. Journals what launches or refuses something; a quiet decision at most once an hour.
 -- Raises nothing. recorded is false where the decision was somebody else's to make.
 create or replace function public.record_hq_decision(
   p_decision_id bigint,

@@ -35,7 +35,7 @@ begin
     from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
   ),
   free as (
-    -- Who waited here could be told "lost" of the run that it settles at this moment.
+    -- Who waited here could otherwise get "lost" for the run that it settles at this moment.
     select q.run_id
     from given
     join hq.run_queue as q using (run_id, lease_token)

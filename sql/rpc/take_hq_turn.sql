@@ -1,4 +1,4 @@
--- Give a periodic piece of work to the first worker that asks once it is due; tell whether it was given.
+-- Give a periodic piece of work to the first worker that asks once it is due; return whether it was given.
 -- Locks the row of the work for the moment of the answer. Not idempotent: a lost answer costs one turn.
 -- Raises nothing.
 create or replace function public.take_hq_turn(p_name text, p_worker_id text, p_every_seconds numeric)

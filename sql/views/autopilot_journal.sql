@@ -1,7 +1,7 @@
 create or replace view hq.autopilot_journal with (security_invoker = true) as
 select
   d.id as decision,
-  to_char(coalesce(d.decided_at, d.began_at) at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI') as heure_de_paris,
+  to_char(coalesce(d.decided_at, d.began_at) at time zone hq.paris_zone(), 'YYYY-MM-DD HH24:MI') as heure_de_paris,
   case d.state when 'decided' then d.decided_by when 'deciding' then 'en cours' else 'abandonnée' end as decide_par,
   d.asked_by as demandee_par,
   d.jobs_to_run as lancees,

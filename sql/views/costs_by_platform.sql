@@ -1,6 +1,6 @@
 create or replace view hq.costs_by_platform with (security_invoker = true) as
 select
-  to_char(c.created_at at time zone 'Europe/Paris', 'YYYY-MM') as mois,
+  to_char(c.created_at at time zone hq.paris_zone(), 'YYYY-MM') as mois,
   coalesce(c.platform_key, '(toutes)') as plateforme,
   count(distinct c.run_id) as executions,
   count(*) as tentatives,

@@ -11,7 +11,8 @@ from shared.registry import Risk
 from shared.runs import RunStatus
 from workers.ports import RunRequest
 
-RPC_FOLDER = Path(__file__).parents[2] / "sql" / "rpc"
+SQL_FOLDER = Path(__file__).parents[2] / "sql"
+RPC_FOLDER = SQL_FOLDER / "rpc"
 BACKEND = Path(__file__).parents[2] / "workers" / "backend"
 FILES = {path.stem: path.read_text() for path in sorted(RPC_FOLDER.glob("*.sql"))}
 SERVED = {name for name in FILES if not name.startswith("_")}
@@ -34,6 +35,17 @@ def test_both_kinds_of_files_are_found() -> None:
     """An empty folder would satisfy every test below."""
     assert len(SERVED) > 10
     assert len(PRIVATE) > 10
+
+
+def test_paris_is_named_in_one_place() -> None:
+    places = [
+        path.name
+        for folder in ("rpc", "views")
+        for path in (SQL_FOLDER / folder).glob("*.sql")
+        if "Europe/Paris" in path.read_text()
+    ]
+
+    assert places == ["_paris_zone.sql"]
 
 
 def test_a_file_defines_the_one_function_of_its_name() -> None:

@@ -16,7 +16,7 @@ LISTED = [REVIEW, "CODE_REVIEW"]
 HOSTILE = {
     f'"{REVIEW}"': "jobs_to_run : liste attendue",
     '["DEPLOY_TO_PRODUCTION"]': "DEPLOY_TO_PRODUCTION : réservé à une demande de la présidence",
-    '["SEO_AUDIT", "NO_SUCH_TYPE"]': "NO_SUCH_TYPE: type inconnu",
+    '["SEO_AUDIT", "NO_SUCH_TYPE"]': "NO_SUCH_TYPE : type inconnu",
     f'["{REVIEW}"], "force": true': "force : champ inconnu",
     json.dumps([f"TYPE_{number}" for number in range(10_000)]): "texte trop long",
     "```sql\nselect 1;\n```": "objet JSON attendu",

@@ -98,9 +98,9 @@ def test_what_the_rules_refuse_is_not_launched_and_stands_in_the_journal(
     assert line["metadata"]["skipped"] == [
         "modèle: réponse refusée",
         "DEPLOY_TO_PRODUCTION : réservé à une demande de la présidence",
-        "NO_SUCH_TYPE: type inconnu",
-        "SEO_AUDIT: absent de la liste autorisée",
-        f"{'x' * 80}: type inconnu",
+        "NO_SUCH_TYPE : type inconnu",
+        "SEO_AUDIT : absent de la liste autorisée",
+        f"{'x' * 80} : type inconnu",
     ]
 
 
@@ -122,7 +122,7 @@ def test_the_panic_button_stops_a_decision_that_is_under_way(database: Database,
     recorded = record(service, opening, ["PLATFORM_STATUS_REVIEW"])
 
     assert recorded["jobs_to_run"] == []
-    assert "PLATFORM_STATUS_REVIEW: bouton d'urgence actionné" in recorded["skipped"]
+    assert "PLATFORM_STATUS_REVIEW : bouton d'urgence actionné" in recorded["skipped"]
     assert not database.rows("select from hq.runs")
 
 
@@ -183,7 +183,7 @@ def test_why_each_listed_type_was_not_added_is_told(database: Database, service:
 
     recorded = decide(service, decided_by="rules", usage={})
 
-    assert recorded["skipped"] == [f"{key}: autopilote éteint" for key in LISTED]
+    assert recorded["skipped"] == [f"{key} : autopilote éteint" for key in LISTED]
 
 
 def test_a_warned_budget_is_told_in_the_journal(database: Database, service: Connection) -> None:
