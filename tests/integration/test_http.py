@@ -9,6 +9,8 @@ import pytest
 from support.database import OWNER
 from support.hq import RUN_TYPE, Hq
 
+from workers.version import read_version
+
 REPORT_FIELDS = {
     "success", "run_id", "run_type", "executive_summary", "steps", "model_used", "fallback_used", "breaker_state",
     "data_sources", "completed_at",
@@ -236,7 +238,8 @@ async def test_health_tells_how_we_are(hq: Hq) -> None:
 
     assert (well.status_code, well.json()["status"]) == (200, "healthy")
     assert set(well.json()["checks"]) == {"database", "queue", "realtime", "ai_gateway_breaker", "edge_runtime"}
-    assert well.json()["version"]
+    assert well.json()["version"] == read_version()
+    assert {row["version"] for row in hq.rows("select version from hq.workers")} == {read_version()}
     assert (well.headers["cache-control"], well.headers["access-control-allow-origin"]) == ("no-store", "*")
     assert (ill.status_code, ill.json()["status"]) == (503, "degraded")
     assert ill.json()["checks"]["database"]["ok"] is False

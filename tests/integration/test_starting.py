@@ -9,7 +9,7 @@ from support.hq import Hq
 from support.worker import PROJECT
 
 from workers import schema
-from workers.schema.migrations import SqlFile
+from workers.schema import SqlFile
 
 
 async def test_a_database_without_our_part_is_refused_with_the_command_that_brings_it(hq: Hq) -> None:

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,7 +13,7 @@ from support.database import Database
 from shared.errors import ConfigurationError
 from shared.registry import JOBS, RUN_TYPES
 from workers import schema
-from workers.schema.migrations import SqlFile
+from workers.schema import SqlFile
 
 
 def test_applying_twice_changes_nothing_the_second_time(bare_database: Database) -> None:
@@ -74,7 +76,7 @@ def test_a_changed_function_is_applied_again(database: Database) -> None:
 
 
 def test_what_somebody_changed_by_hand_is_put_right(database: Database) -> None:
-    before, mirror = describe(database), database.rows("select * from hq.run_types order by key")
+    before, run_types = describe(database), database.rows("select * from hq.run_types order by key")
     for damage in (
         "create or replace function hq.elapsed_ms(p_since timestamptz) returns bigint language sql as 'select 1'",
         "revoke execute on function public.claim_hq_runs from service_role",
@@ -88,7 +90,7 @@ def test_what_somebody_changed_by_hand_is_put_right(database: Database) -> None:
     schema.apply(database.url)
 
     assert describe(database) == before
-    assert database.rows("select * from hq.run_types order by key") == mirror
+    assert database.rows("select * from hq.run_types order by key") == run_types
 
 
 def test_a_database_that_is_not_the_hqs_is_refused_by_name(database: Database) -> None:
@@ -96,7 +98,7 @@ def test_a_database_that_is_not_the_hqs_is_refused_by_name(database: Database) -
         schema.apply(database.cluster.dsn("template1", "supabase_admin"))
 
 
-def test_a_skipped_migration_number_is_refused(tmp_path) -> None:  # noqa: ANN001
+def test_a_skipped_migration_number_is_refused(tmp_path: Path) -> None:
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "0002_create_nothing.sql").write_text("select 1")
 
@@ -104,14 +106,29 @@ def test_a_skipped_migration_number_is_refused(tmp_path) -> None:  # noqa: ANN00
         schema.read_files(tmp_path)
 
 
-def test_the_mirror_holds_exactly_the_registry(database: Database) -> None:
-    mirrored = {row["key"]: row for row in database.rows("select * from hq.run_types")}
+@pytest.mark.parametrize("kind", ["migrations", "rpc", "indexes", "views"])
+@pytest.mark.parametrize("folder_is_there", [True, False])
+def test_an_installation_without_its_sql_is_refused(kind: str, folder_is_there: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """An empty list of files made an empty database pass for a complete one."""
+    readers = {"indexes": schema.read_indexes, "views": schema.read_views}
+    for other in {"migrations", "rpc", "indexes", "views"} - {kind}:
+        (tmp_path / other).mkdir()
+        (tmp_path / other / "0001_create_nothing.sql").write_text("select 1")
+    if folder_is_there:
+        (tmp_path / kind).mkdir()
 
-    assert set(mirrored) == set(RUN_TYPES)
+    with pytest.raises(ConfigurationError, match=f"No SQL file in .*{kind}.*Install the wheel again"):
+        readers.get(kind, schema.read_files)(tmp_path)
+
+
+def test_the_table_of_run_types_holds_exactly_the_registry(database: Database) -> None:
+    rows = {row["key"]: row for row in database.rows("select * from hq.run_types")}
+
+    assert set(rows) == set(RUN_TYPES)
     for key, run_type in RUN_TYPES.items():
-        assert mirrored[key]["cost_eur"] == run_type.cost_eur
-        assert mirrored[key]["risk"] == run_type.risk.value
-        assert mirrored[key]["allowed_triggers"] == [trigger.value for trigger in run_type.allowed_triggers]
+        assert rows[key]["cost_eur"] == run_type.cost_eur
+        assert rows[key]["risk"] == run_type.risk.value
+        assert rows[key]["allowed_triggers"] == [trigger.value for trigger in run_type.allowed_triggers]
 
 
 def test_the_plan_holds_exactly_the_registrys_jobs(database: Database) -> None:
@@ -159,7 +176,7 @@ def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(
 
 
 def _last_statement(text: str) -> bytes:
-    """Do what the text says at its end: copy the last statement without its dashes."""
+    """Follow the instruction at the end of the text: copy the last statement without its dashes."""
     return text.splitlines()[-1].removeprefix("-- ").encode()
 
 
@@ -181,14 +198,11 @@ def test_an_index_whose_building_was_cut_short_is_built_again(bare_database: Dat
     assert not schema.apply(bare_database.url).changed
 
 
-def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_told(
-    bare_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schema, "_INDEX_PATIENCE", "100ms")
+def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_reported(bare_database: Database) -> None:
     with bare_database.connect() as reader:
         reader.execute("begin isolation level repeatable read; select from public.user_roles")
 
-        report = schema.apply(bare_database.url)
+        report = schema.apply(bare_database.url, index_lock_timeout=timedelta(milliseconds=100))
 
     assert report.migrations
     assert report.indexes == []

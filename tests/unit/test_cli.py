@@ -1,7 +1,8 @@
-"""The command line: help for everything, one clear line per error, exit codes that scripts can rely on."""
+"""The command line: help for everything, one clear line per error, and exit codes for scripts."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 import typer.main
+from support.clock import FakeClock
 
 from shared import errors
 from workers.cli import app, exit_code, main
@@ -68,7 +70,7 @@ def emocare(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 
 def assert_one_line(result: Result, *words: str) -> None:
-    """Tell an error in one line, without the place in the code where it arose."""
+    """Assert that an error is one line, without the place in the code where it was raised."""
     assert result.out == ""
     assert result.err.startswith("error ")
     assert result.err.count("\n") == 1
@@ -97,8 +99,9 @@ def test_without_a_command_the_help_is_shown(emocare: Emocare) -> None:
     assert "Usage: emocare" in emocare().out
 
 
-def test_the_version_is_printed(emocare: Emocare) -> None:
-    assert metadata.version("emocare-hq-workers") in emocare("--version").out
+def test_the_version_and_the_commit_are_printed(emocare: Emocare) -> None:
+    number = re.escape(metadata.version("emocare-hq-workers"))
+    assert re.fullmatch(rf"{number}\+[0-9a-f]{{7}}\n", emocare("--version").out)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_a_context_that_cannot_be_read_is_wrong_usage(emocare: Emocare, context:
         ["dev", "--port", "0"],
     ],
 )
-def test_wrong_usage_is_code_2_and_names_the_fault(emocare: Emocare, arguments: list[str]) -> None:
+def test_wrong_usage_is_code_2_and_names_the_mistake(emocare: Emocare, arguments: list[str]) -> None:
     result = emocare(*arguments)
 
     assert result.code == 2
@@ -201,7 +204,7 @@ def test_a_named_file_that_cannot_be_read_is_one_line_and_code_78(
     assert_one_line(result, name, fault)
 
 
-def test_who_did_not_answer_in_time_is_not_this_machine(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_does_not_answer_in_time_is_code_69(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(**_: object) -> None:
         raise TimeoutError
 
@@ -237,7 +240,7 @@ def test_a_named_file_that_does_not_exist_is_one_line_and_code_78(
     assert_one_line(result, "missing.env", "EMOCARE_ENV_FILE")
 
 
-async def test_what_is_followed_rides_out_an_outage_and_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_following_survives_an_outage_and_reports_it_once(capsys: pytest.CaptureFixture[str]) -> None:
     answers: list[Exception | int] = [errors.BackendUnavailable("away."), errors.BackendUnavailable("away."), 7]
 
     async def read() -> int:
@@ -246,16 +249,16 @@ async def test_what_is_followed_rides_out_an_outage_and_says_so_once(capsys: pyt
             raise answer
         return answer
 
-    assert await RetryWhileAway("Farewell.", pause=timedelta(0)).ask(read) == 7
+    assert await RetryWhileAway(FakeClock(), "Farewell.").ask(read) == 7
     assert capsys.readouterr().err == "away. Still asking, for 120 s at most.\n"
 
 
-async def test_an_outage_that_lasts_ends_with_what_goes_on() -> None:
+async def test_a_long_outage_ends_with_a_line_about_what_goes_on() -> None:
     async def read() -> int:
         raise errors.BackendUnavailable("away.")
 
     with pytest.raises(errors.BackendUnavailable, match=r"away\. Run 7 goes on\."):
-        await RetryWhileAway("Run 7 goes on.", limit=timedelta(0)).ask(read)
+        await RetryWhileAway(FakeClock(), "Run 7 goes on.").ask(read)
 
 
 def _line(number: int, seconds: int) -> LogLine:
@@ -278,11 +281,8 @@ def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
             raise KeyboardInterrupt
         return answers.pop(0)[:limit]
 
-    async def at_once(_seconds: float) -> None:
-        pass
-
     monkeypatch.setattr("workers.cli.runs.SupabaseJournal.list_latest", list_latest)
-    monkeypatch.setattr("workers.cli.runs.asyncio.sleep", at_once)
+    monkeypatch.setattr("workers.cli.runs._CLOCK", FakeClock())
 
     result = emocare("logs", "--follow", "--limit", "1", "--json")
 
@@ -291,7 +291,7 @@ def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
     assert result.code == 130
 
 
-def test_the_doctor_tells_what_is_wrong_as_json_too(emocare: Emocare) -> None:
+def test_the_doctor_reports_what_is_wrong_as_json_too(emocare: Emocare) -> None:
     result = emocare("doctor", "--json")
 
     assert result.code == 1
@@ -310,7 +310,7 @@ def test_the_doctor_never_shows_a_key(emocare: Emocare, monkeypatch: pytest.Monk
     assert "my-secret-value" not in result.out + result.err
 
 
-def test_an_error_that_holds_the_value_of_a_key_is_told_without_it(
+def test_an_error_that_contains_the_value_of_a_key_is_printed_without_it(
     emocare: Emocare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = max(emocare("runs").err.split(), key=len)
@@ -351,7 +351,7 @@ def test_each_kind_of_error_has_its_exit_code(error: errors.WorkersError, code: 
     assert exit_code(error) == code
 
 
-def test_an_error_with_brackets_is_told_as_it_is(emocare: Emocare) -> None:
+def test_an_error_with_brackets_is_printed_unchanged(emocare: Emocare) -> None:
     result = emocare("run", "SEO_AUDIT", "--context", "@[/bold]")
 
     assert_one_line(result, "'[/bold]'")

@@ -16,7 +16,7 @@ FUNCTIONS = PROJECT / "supabase" / "functions"
 
 
 def default(block: type[HttpSettings | WorkerSettings], name: str) -> float:
-    """The default of a setting; of a duration, its seconds."""
+    """Return the default of a setting; of a duration, its seconds."""
     value = block.model_fields[name].default
     return float(value.total_seconds() if hasattr(value, "total_seconds") else value)
 

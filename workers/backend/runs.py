@@ -16,7 +16,7 @@ from workers.backend.rpc import call
 from workers.backend.run_requests import SupabaseRunRequests
 from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
 from workers.settings import WorkerSettings
-from workers.version import VERSION
+from workers.version import read_version
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class SupabaseRunStore:
     async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
         """Renew leases and record that the worker is alive. Idempotent. Raises: BackendError."""
         heartbeat = Heartbeat(
-            version=VERSION,
+            version=read_version(),
             concurrency=self._settings.concurrency,
             realtime=realtime,
             started_at=self._started_at,

@@ -10,7 +10,7 @@ from shared.backoff import draw_delay
 from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
 from workers.backend.inspection import SchemaState, SupabaseInspection
 from workers.ports import Clock
-from workers.schema.migrations import read_files
+from workers.schema import read_files
 
 log = structlog.get_logger(__name__)
 

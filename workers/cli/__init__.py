@@ -1,4 +1,4 @@
-"""The command ``emocare``: one clear line per error, exit codes that scripts can rely on.
+"""The command ``emocare``: one clear line per error, and exit codes for scripts.
 
 Exit codes: 0 done · 1 the run failed, or a check found something · 2 wrong usage · 69 Supabase does not answer ·
 74 this machine refused to read or write · 77 not allowed, or key refused · 78 configuration.
@@ -15,7 +15,7 @@ from rich.markup import escape
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
 from workers.cli import operate, registry, runs
 from workers.logs import redact_text
-from workers.version import VERSION
+from workers.version import read_version
 
 app = typer.Typer(
     name="emocare",
@@ -37,28 +37,28 @@ app.command("sql")(operate.print_sql)
 app.command("env")(operate.print_env)
 app.command("doctor")(operate.doctor)
 app.command("dev")(operate.dev)
-app.add_typer(registry.app, name="registry", help="The table of run types.")
+app.add_typer(registry.app, name="registry", help="The run types, and how the page's copy compares with them.")
 
 _IO_FAILED = 74
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
     if asked:
-        typer.echo(VERSION)
+        typer.echo(read_version())
         raise typer.Exit
 
 
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and the commit.")
     ] = False,
 ) -> None:
     """Run and operate the EMOCARE HQ workers."""
 
 
 def exit_code(error: WorkersError) -> int:
-    """Map an error to the exit code that scripts rely on."""
+    """Map an error to its exit code."""
     match error:
         case ConfigurationError():
             return 78
@@ -85,7 +85,7 @@ def main() -> None:
         _print_error(str(error))
         sys.exit(exit_code(error))
     except TimeoutError:
-        _print_error("Something that was asked did not answer in time: try again.")
+        _print_error("A service did not answer in time: try again.")
         sys.exit(exit_code(BackendUnavailable()))
     except OSError as error:
         _print_error(": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part))

@@ -37,6 +37,7 @@ from workers.web import server
 
 _MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
 _SKEW_SECONDS: Final = 5
+_PROJECT: Final = Path(__file__).parents[2]  # of a checkout; an installed wheel has no devstack/ there
 _UNREADABLE_URL: Final = (
     "--database-url cannot be read: copy the whole postgresql:// address from the dashboard (Connect), put the "
     "password in it, and write its special characters as %XX."
@@ -88,21 +89,21 @@ def migrate(
     ] = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Bring the database up to date: our tables, functions, grants, cron jobs and the registry's mirror."""
+    """Bring the database up to date: tables, functions, grants, cron jobs and the registry's run types."""
     url = database_url or database_url_from(env_file)
     if url is None:
         raise typer.BadParameter(
-            "give it, or DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
+            "pass it, or set DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
         )
     try:
         report = schema.apply(url)
     except psycopg.errors.LockNotAvailable as error:
         raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
-        told = _first_line(error)
-        if error.sqlstate is not None:  # it answered: a full disk, a statement cut short
-            raise BackendUnavailable(f"The database gave up: {error.sqlstate} {told}.") from error
-        raise BackendUnavailable(f"No connection to the database: {told}. Check --database-url.") from error
+        reason = _first_line(error)
+        if error.sqlstate is not None:  # it answered: a full disk, a statement that timed out
+            raise BackendUnavailable(f"The database gave up: {error.sqlstate} {reason}.") from error
+        raise BackendUnavailable(f"No connection to the database: {reason}. Check --database-url.") from error
     except psycopg.ProgrammingError as error:
         if error.sqlstate is None:  # libpq quotes what it cannot read, and a password is in it
             raise ConfigurationError(_UNREADABLE_URL) from None
@@ -120,7 +121,7 @@ def _print_report(report: schema.Report) -> None:
         for name in names:
             console.print(f"[green]✓[/] {kind} {name}", highlight=False)
     if report.registry:
-        console.print(f"[green]✓[/] run types mirrored (registry {REGISTRY_VERSION})", highlight=False)
+        console.print(f"[green]✓[/] run types of registry {REGISTRY_VERSION}", highlight=False)
 
 
 def _first_line(error: psycopg.Error) -> str:
@@ -162,11 +163,12 @@ def dev(
     ] = None,
 ) -> None:
     """Keep a local Supabase up with a worker, the relay and stand-ins for the vendors (needs the project's folder)."""
-    project = schema.SQL_FOLDER.parent
     command = [sys.executable, "-m", "devstack", "--variant", variant, "--port", str(port)]
-    if not (project / "devstack").is_dir():
-        raise ConfigurationError("The development stack is not part of this installation: clone the project.")
-    os.chdir(project)
+    if not (_PROJECT / "devstack").is_dir():
+        raise ConfigurationError(
+            "The development stack is not part of this installation: clone the project and run `make dev` there."
+        )
+    os.chdir(_PROJECT)
     # Not a child: Ctrl-C would end the parent, which would not wait for it.
     os.execv(sys.executable, [*command, *(["--dist", str(dist)] if dist else [])])  # noqa: S606 - our own module
 
@@ -211,7 +213,7 @@ async def _examine_auth(settings: SupabaseSettings) -> Check:
     try:
         await ask_auth(settings)
     except BackendError as error:
-        return Check(name="auth", state="red", detail=f"nobody can be told apart: {error}")
+        return Check(name="auth", state="red", detail=f"callers cannot be identified: {error}")
     return Check(name="auth", state="green", detail="answers")
 
 
@@ -221,13 +223,13 @@ def _examine_schema(state: SchemaState) -> Check:
     except WorkersError as error:
         return Check(name="our schema", state="red", detail=str(error))
     if differing:
-        detail = f"{', '.join(differing)}: not as in this version; run emocare migrate"
+        detail = f"{', '.join(differing)}: defined differently from this version; run emocare migrate"
         return Check(name="our schema", state="amber", detail=detail)
     return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
 
 
 def _compare_run_types(check: Check) -> Check:
-    """Hold the mirror that the database describes against the registry of this version."""
+    """Compare the run types that the database reports with the registry of this version."""
     wanted = f"{len(RUN_TYPES)} of registry {REGISTRY_VERSION}"
     if check.name != "run types" or check.state != "green" or check.detail == wanted:
         return check

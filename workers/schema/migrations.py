@@ -1,37 +1,34 @@
-"""Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, mirrors the registry, keeps the ledger.
+"""Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, copies the registry, keeps the ledger.
 
 Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
 whose database password one does not have. Migrations run once, each in its own transaction; functions, views, their
-grants and the mirror are written again every time, in one transaction, because the ledger cannot know what somebody
-changed by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so that
-nobody who writes has to wait; the catalogue tells whether they are there.
+grants and the registry's rows are written again every time, in one transaction, because the ledger cannot know what
+somebody changed by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so
+that no writer has to wait; whether they exist is read from the catalogue.
 """
 
-import hashlib
 import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import timedelta
 from typing import Final
 
 import psycopg
 
 from shared.errors import ConfigurationError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
-from workers.schema.registry_sync import render_mirror
+from workers.schema.files import SqlFile, read_files, read_indexes, read_views
+from workers.schema.registry_sync import render_registry
 
-SQL_FOLDER: Final = Path(__file__).parents[2] / "sql"
-
-_MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
 _LOCK_ATTEMPTS: Final = 15
 # How long the building of an index waits for transactions that began before it.
-_INDEX_PATIENCE: Final = "60s"
+_INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=60)
 
 # Rather than queue behind a long transaction, and let all others queue behind us, we give way and ask again: nobody
-# waits a second for us. A migration that asks for more patience gets it in such pieces.
+# waits a second for us. A migration that sets a longer lock_timeout gets it in such pieces.
 _LOCK_TIMEOUT: Final = "set local lock_timeout = '500ms';"
-_PATIENCE: Final = re.compile(r"^set local lock_timeout = '\w+';$", re.MULTILINE)
+_OWN_LOCK_TIMEOUT: Final = re.compile(r"^set local lock_timeout = '\w+';$", re.MULTILINE)
 
 _LEDGER: Final = """\
 create table if not exists hq.worker_migrations (
@@ -70,23 +67,9 @@ notify pgrst, 'reload schema';
 """
 
 
-@dataclass(frozen=True)
-class SqlFile:
-    """One file of ours: a migration or the definition of a function."""
-
-    kind: str
-    name: str
-    text: str
-
-    @property
-    def sha256(self) -> str:
-        """Return the digest that the ledger keeps."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
 @dataclass
 class Report:
-    """What was new to the database, and what our own SQL had to say of what it put right."""
+    """What was new to the database, and the notices that our own SQL raised about what it put right."""
 
     migrations: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -96,36 +79,8 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        """Tell whether the database was behind."""
+        """Return whether the database was behind."""
         return bool(self.migrations or self.functions or self.registry or self.indexes)
-
-
-def read_files(folder: Path = SQL_FOLDER) -> tuple[SqlFile, ...]:
-    """Read every file in the order in which it applies.
-
-    Raises: ConfigurationError when a migration's number is taken twice or skipped.
-    """
-    migrations = [SqlFile("migration", p.stem, p.read_text()) for p in sorted((folder / "migrations").glob("*.sql"))]
-    for expected, migration in enumerate(migrations, start=1):
-        match = _MIGRATION_NAME.match(migration.name)
-        if match is None or int(match[1]) != expected:
-            raise ConfigurationError(
-                f"sql/migrations/{migration.name}.sql: expected {expected:04d}_verb_object.sql; "
-                "numbers are neither skipped nor taken twice."
-            )
-    # '_' sorts before letters: private helpers are there before what calls them.
-    functions = [SqlFile("function", p.stem, p.read_text()) for p in sorted((folder / "rpc").glob("*.sql"))]
-    return (*migrations, *functions)
-
-
-def read_indexes(folder: Path = SQL_FOLDER) -> dict[str, str]:
-    """Read the indexes that are built without holding anybody up: name → its one statement."""
-    return {path.stem: path.read_text() for path in sorted((folder / "indexes").glob("*.sql"))}
-
-
-def read_views(folder: Path = SQL_FOLDER) -> dict[str, str]:
-    """Read the operators' views, which no program reads: name → its definition."""
-    return {path.stem: path.read_text() for path in sorted((folder / "views").glob("*.sql"))}
 
 
 def render(files: Iterable[SqlFile] | None = None) -> str:
@@ -138,12 +93,14 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
         _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
         for file in (read_files() if files is None else files)
     ]
-    parts += [*_view_statements(), render_mirror(), _AFTER, _render_indexes()]
+    parts += [*_view_statements(), render_registry(), _AFTER, _render_indexes()]
     return "\n".join(parts)
 
 
-def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
-    """Bring a database up to date; put right what was changed by hand in our functions, grants and mirror.
+def apply(
+    database_url: str, files: Iterable[SqlFile] | None = None, *, index_lock_timeout: timedelta = _INDEX_LOCK_TIMEOUT
+) -> Report:
+    """Bring a database up to date; put right what was changed by hand in our functions, grants and run types.
 
     Concurrency: callers wait for one another on an advisory lock; workers may go on running meanwhile.
     Raises: ConfigurationError when the database is not the HQ's, or a merged migration was edited.
@@ -156,23 +113,24 @@ def apply(database_url: str, files: Iterable[SqlFile] | None = None) -> Report:
                 "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
         connection.add_notice_handler(lambda notice: _keep(notice, report))
-        _wait_in_turn(connection)
+        _wait_for_ledger(connection)
         connection.execute(_LEDGER.encode())
         known = _read_ledger(connection)
         for file in files:
             _refuse_edited(file, known)
         for file in files:
             if file.kind == "migration" and (file.kind, file.name) not in known:
-                _run(connection, [_PATIENCE.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
+                _run(connection, [_OWN_LOCK_TIMEOUT.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
                 report.migrations.append(file.name)
         functions = [f for f in files if f.kind == "function"]
         changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
-        mirrored = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
+        copied = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
         texts = [*(f.text for f in functions), *_view_statements()]
-        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_mirror(), _AFTER])
+        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_registry(), _AFTER])
         report.functions = [f.name for f in changed]
+        connection.execute(f"set lock_timeout = {index_lock_timeout // timedelta(milliseconds=1)}".encode())
         report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
-        report.registry = mirrored != [(REGISTRY_VERSION, len(RUN_TYPES))]
+        report.registry = copied != [(REGISTRY_VERSION, len(RUN_TYPES))]
     return report
 
 
@@ -191,7 +149,7 @@ def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Itera
             return
 
 
-def _wait_in_turn(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+def _wait_for_ledger(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
     # Asked again and again, not waited for: whoever waits in the database holds a snapshot, and an index that is
     # built concurrently waits for every snapshot, this one included.
     while connection.execute("select pg_try_advisory_lock(hashtextextended('hq.worker_migrations', 0))").fetchone() != (
@@ -201,24 +159,21 @@ def _wait_in_turn(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
 
 
 def _build(connection: "psycopg.Connection[tuple[object, ...]]", name: str, text: str, report: Report) -> bool:
-    """Build an index unless it is there; tell whether it was built."""
+    """Build an index unless it is there; return whether it was built."""
     (valid,) = connection.execute(
         "select bool_and(indisvalid) from pg_index where indexrelid = to_regclass(%s)", [f"hq.{name}"]
     ).fetchone() or (None,)
     if valid:
         return False
     try:
-        connection.execute(f"set lock_timeout = '{_INDEX_PATIENCE}'".encode())
         if valid is False:  # what a build that was cut short leaves behind: maintained, and of no use
             connection.execute(f"drop index concurrently hq.{name}".encode())
         connection.execute(text.encode())
     except psycopg.errors.LockNotAvailable:
         report.notices.append(
-            f"index {name}: not built, an open transaction stands in the way; run emocare migrate again"
+            f"index {name}: not built, because an open transaction blocks it; run emocare migrate again"
         )
         return False
-    finally:
-        connection.execute("reset lock_timeout")
     return True
 
 

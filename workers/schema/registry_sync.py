@@ -9,9 +9,9 @@ from shared.registry import JOBS, REGISTRY_VERSION, RUN_TYPES
 Row = dict[str, object]
 
 
-def render_mirror() -> str:
-    """Write the registry's mirrors as one statement each: insert, update, and forget what the registry forgot."""
-    return _mirror("hq.run_types", _run_type_rows()) + _mirror("hq.scheduled_jobs", _job_rows())
+def render_registry() -> str:
+    """Render the registry's two tables as SQL: insert, update, and delete what the registry no longer has."""
+    return _upsert("hq.run_types", _run_type_rows()) + _upsert("hq.scheduled_jobs", _job_rows())
 
 
 def _run_type_rows() -> Iterator[Row]:
@@ -34,7 +34,7 @@ def _run_type_rows() -> Iterator[Row]:
 
 
 def _job_rows() -> Iterator[Row]:
-    """Yield what the registry says of each job; what an operator may want otherwise stands in other columns."""
+    """Yield each job's defaults from the registry; an operator's own choices are in other columns."""
     for job in JOBS.values():
         yield {
             "key": job.key,
@@ -49,14 +49,14 @@ def _job_rows() -> Iterator[Row]:
         }
 
 
-def _mirror(table: str, rows: Iterable[Row]) -> str:
+def _upsert(table: str, rows: Iterable[Row]) -> str:
     rows = list(rows)
     columns = list(rows[0])
     values = ",\n".join(
         f"  ({', '.join(sql.Literal(value).as_string(None) for value in row.values())})" for row in rows
     )
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
-    # Forgotten last: a row that stays keeps its other columns, which are an operator's.
+    # Deleted last: a row that stays keeps its other columns, which are an operator's.
     return (
         f"insert into {table} ({', '.join(columns)}) values\n{values}\n"
         f"on conflict (key) do update set {updates};\n"

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from shared.errors import BackendError
 from workers.ports import Clock, Gateway, Identity, QueueState, Wakeups
 from workers.runtime.shared_read import SharedRead
-from workers.version import VERSION
+from workers.version import read_version
 from workers.web.exchange import Request, Response, identify
 
 # However many ask, the database is asked once in so many seconds.
@@ -68,7 +68,7 @@ class HealthEndpoint:
         return Response(
             {
                 "status": "healthy" if is_well else "degraded",
-                "version": VERSION,
+                "version": read_version(),
                 "timestamp": self._clock.now().isoformat(),
                 "checks": checks,
             },

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
-from workers.version import VERSION
+from workers.version import read_version
 from workers.web.app import BODY_BYTES, Route
 
 _ERROR: Final[dict[str, JsonValue]] = {
@@ -35,7 +35,7 @@ def describe(routes: Sequence[Route]) -> dict[str, JsonValue]:
         "openapi": "3.1.0",
         "info": {
             "title": "EMOCARE HQ workers",
-            "version": VERSION,
+            "version": read_version(),
             "description": f"Bodies are JSON objects of at most {BODY_BYTES // 1024} KiB; no body is an empty one.",
         },
         "paths": {route.path: {route.method.lower(): _describe(route)} for route in routes},
