@@ -20,7 +20,7 @@ from workers.settings import Settings, read_settings
 
 T = TypeVar("T")
 
-# Piped, nobody's window is narrow.
+# Output to a pipe has no window width; tables stay readable at this one.
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 EnvFile = Annotated[
@@ -28,17 +28,17 @@ EnvFile = Annotated[
     typer.Option(
         "--env-file",
         envvar="EMOCARE_ENV_FILE",
-        help="NAME=value lines, below the environment.",
-        show_default=".env, if there is one",
+        help="File of NAME=value lines; the environment takes precedence.",
+        show_default=".env, if it exists",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 _DEFAULT_ENV_FILE: Final = Path(".env")
 
 
 class _Operator(BaseSettings):
-    """What only an operator's machine has; workers never see it."""
+    """A setting that only operators have; workers never read it."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, case_sensitive=True)
 

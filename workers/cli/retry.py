@@ -1,7 +1,5 @@
-"""What commands that follow something do while Supabase is away: ask again, so that a short outage ends nothing."""
+"""Retries for the commands that follow something, so that a short outage of Supabase does not end them."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -9,6 +7,7 @@ from typing import Final, TypeVar
 import typer
 
 from shared.errors import BackendUnavailable
+from workers.ports import Clock
 
 T = TypeVar("T")
 
@@ -17,24 +16,25 @@ _PAUSE: Final = timedelta(seconds=1)
 
 
 class RetryWhileAway:
-    """Repeats a reading while Supabase is away, for two minutes at most; says so once."""
+    """Repeats a read while Supabase is unavailable, for two minutes at most; prints one line about it."""
 
-    def __init__(self, farewell: str, *, limit: timedelta = _LIMIT, pause: timedelta = _PAUSE) -> None:
+    def __init__(self, clock: Clock, farewell: str, *, limit: timedelta = _LIMIT, pause: timedelta = _PAUSE) -> None:
+        self._clock = clock
         self._farewell = farewell
         self._limit = limit.total_seconds()
-        self._pause = pause.total_seconds()
-        self._told = False
+        self._pause = pause
+        self._warned = False
 
     async def ask(self, read: Callable[[], Awaitable[T]]) -> T:
         """Return what is read. Raises: BackendUnavailable, with the farewell, when the outage lasts."""
-        deadline = time.monotonic() + self._limit
+        deadline = self._clock.monotonic() + self._limit
         while True:
             try:
                 return await read()
             except BackendUnavailable as error:
-                if time.monotonic() >= deadline:
+                if self._clock.monotonic() >= deadline:
                     raise BackendUnavailable(f"{error} {self._farewell}") from error
-                if not self._told:
+                if not self._warned:
                     typer.echo(f"{error} Still asking, for {self._limit:g} s at most.", err=True)
-                    self._told = True
-            await asyncio.sleep(self._pause)
+                    self._warned = True
+            await self._clock.sleep(self._pause)

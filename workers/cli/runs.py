@@ -1,9 +1,8 @@
-"""Commands about runs: ask for one, follow it, list, show, cancel, read the journal."""
+"""Commands about runs: request one, follow it, list, show, cancel, read the logs."""
 
-import asyncio
 import difflib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -35,10 +34,13 @@ from workers.cli.context import (
     settings_from,
 )
 from workers.cli.retry import RetryWhileAway
+from workers.clock import SystemClock
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
 
+_CLOCK: Final = SystemClock()
 _POLL: Final = timedelta(milliseconds=400)
+_FOLLOW: Final = timedelta(seconds=1)
 _SOON: Final = timedelta(seconds=10)
 _COLOURS: Final = {
     RunStatus.PENDING: "yellow",
@@ -66,16 +68,18 @@ RunArgument = Annotated[UUID, typer.Argument(metavar="RUN", help="Id of the run.
 
 
 def run(
-    run_type: Annotated[str, typer.Argument(metavar="TYPE", help="Run type, see `emocare registry list`.")],
+    run_type: Annotated[str, typer.Argument(metavar="TYPE", help="A run type of `emocare registry list`.")],
     platform: Annotated[str | None, typer.Option("--platform", help="Key of one platform.")] = None,
-    context: Annotated[str | None, typer.Option("--context", help="JSON, or @FILE holding JSON.")] = None,
-    key: Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key is the same run.")] = None,
+    context: Annotated[str | None, typer.Option("--context", help="JSON, or @FILE for a file of JSON.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Idempotency key: the same key returns the same run.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="A new run, even if one is in flight.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start a new run even if one is in flight.")] = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Ask for a run; with --wait, follow its steps and print the report (exit 1 unless it completed)."""
+    """Request a run; with --wait, follow its steps and print the report (exit 1 unless it completed)."""
     request = RunRequest(
         run_type=run_type,
         platform_key=platform,
@@ -89,8 +93,8 @@ def run(
             runs = SupabaseRunRequests(client)
             ticket = await _submit(runs, request)
             if not as_json:
-                verb = "created" if ticket.created else f"answers your request ({ticket.reason})"
-                held = "; everything is paused, until `select hq.resume_runs();`" if ticket.is_held else ""
+                verb = "created" if ticket.created else f"already answers your request ({ticket.reason})"
+                held = "; runs are paused until somebody executes `select hq.resume_runs();`" if ticket.is_held else ""
                 console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}{held}")
             if not wait:
                 return ticket, None
@@ -107,8 +111,8 @@ def run(
 
 
 def list_runs(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
-    status: Annotated[RunStatus | None, typer.Option("--status", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many runs to list.")] = 20,
+    status: Annotated[RunStatus | None, typer.Option("--status", help="Only runs with this status.")] = None,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -141,7 +145,7 @@ def list_runs(
             _duration(line),
             _euros(line.cost_eur),
         )
-    console.print(table if lines else "No run yet: `emocare run DAILY_EXECUTIVE_BRIEF --wait` makes one.")
+    console.print(table if lines else "No runs yet: start one with `emocare run DAILY_EXECUTIVE_BRIEF --wait`.")
 
 
 def show(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = None) -> None:
@@ -176,10 +180,10 @@ def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = Non
 
 
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come; Ctrl-C ends.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 30,
-    run_id: Annotated[UUID | None, typer.Option("--run", help="Only this run's.")] = None,
-    level: Annotated[LogLevel | None, typer.Option("--level", help="Only this level.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines as they come, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many lines to print.")] = 30,
+    run_id: Annotated[UUID | None, typer.Option("--run", help="Only lines of this run.")] = None,
+    level: Annotated[LogLevel | None, typer.Option("--level", help="Only lines of this level.")] = None,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -188,16 +192,16 @@ def logs(
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
             journal = SupabaseJournal(client)
-            # Who follows must know which lines are old, also those that were not asked for.
+            # To follow, the old lines must be known, including those that are not printed.
             known = await journal.list_latest(
                 limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
             )
             for line in reversed(known[:limit]):
                 _print_log(line, as_json=as_json)
-            patience = RetryWhileAway("Whatever was followed goes on: ask again with `emocare logs --follow`.")
+            retry = RetryWhileAway(_CLOCK, "Following stopped; run `emocare logs --follow` again.")
             while follow:
-                await asyncio.sleep(1)
-                fresh = await patience.ask(partial(_lines_since, journal, known, run_id=run_id, level=level))
+                await _CLOCK.sleep(_FOLLOW)
+                fresh = await retry.ask(partial(_lines_since, journal, known, run_id=run_id, level=level))
                 old = {line.id for line in known}
                 for line in reversed(fresh):
                     if line.id not in old:
@@ -217,13 +221,13 @@ async def _lines_since(
 
 
 async def _submit(runs: SupabaseRunRequests, request: RunRequest) -> RunTicket:
-    """Ask for a run; the database decides which types there are, a slip of the finger is helped here."""
+    """Request a run; the database decides which types exist, and a mistyped one gets a suggestion here."""
     try:
         return await runs.submit(request)
     except UnknownRunType as error:
         nearest = difflib.get_close_matches(request.run_type.upper(), RUN_TYPES, n=1)
         guess = f" Did you mean {nearest[0]}?" if nearest else ""
-        raise UnknownRunType(f"{error}{guess} `emocare registry list` names them all.") from error
+        raise UnknownRunType(f"{error}{guess} `emocare registry list` lists them all.") from error
 
 
 def _read_context(given: str | None) -> JsonValue:
@@ -235,34 +239,34 @@ def _read_context(given: str | None) -> JsonValue:
     except OSError as error:
         raise InvalidRequest(f"--context: cannot read {given[1:]!r}: {error.strerror}.") from error
     except ValueError as error:
-        raise InvalidRequest(f"--context: not JSON ({error}). Quote it as one word, or give @FILE.") from error
+        raise InvalidRequest(f"--context: not JSON ({error}). Quote it as one shell word, or pass @FILE.") from error
     return value
 
 
 async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
-    patience = RetryWhileAway(f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
-    told = False
+    retry = RetryWhileAway(_CLOCK, f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
+    warned = False
 
     async def read() -> RunDetail:
-        nonlocal told
-        detail = await patience.ask(partial(runs.read, run_id))
-        if detail.status is RunStatus.PENDING and not told and datetime.now(UTC) - detail.created_at > _SOON:
+        nonlocal warned
+        detail = await retry.ask(partial(runs.read, run_id))
+        if detail.status is RunStatus.PENDING and not warned and _CLOCK.now() - detail.created_at > _SOON:
             typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; tells why.", err=True)
-            told = True
+            warned = True
         return detail
 
     detail = await read()
     if silent or not console.is_terminal:
         while not detail.status.is_final:
-            await asyncio.sleep(_POLL.total_seconds())
+            await _CLOCK.sleep(_POLL)
             detail = await read()
         if not silent:
             console.print(_render_steps(detail))
         return detail
     with Live(_render_steps(detail), console=console, refresh_per_second=4) as live:
         while not detail.status.is_final:
-            await asyncio.sleep(_POLL.total_seconds())
+            await _CLOCK.sleep(_POLL)
             detail = await read()
             live.update(_render_steps(detail))
     return detail
