@@ -14,8 +14,6 @@ FORBIDDEN = {
 ALLOWED = {
     "workers/clock.py": "it is the clock",
     "workers/cli/operate.py": "the doctor compares the machine's clock with the database's",
-    "workers/cli/retry.py": "a command waits in front of a person, in a process of its own",
-    "workers/cli/runs.py": "a command waits in front of a person, in a process of its own",
     "workers/schema/migrations.py": "it runs in a command, over a connection that blocks: nothing else waits for it",
 }
 
