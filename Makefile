@@ -46,12 +46,13 @@ test-slow: setup ## Pass the slow proofs: outages, kills, real pg_cron, long pro
 	$(BIN)/pytest -m slow --timeout 600
 
 .PHONY: lint
-lint: setup ## ruff, mypy, import contracts, squawk
+lint: setup ## ruff, mypy, import contracts, squawk, actionlint
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/squawk sql/migrations/*.sql
+	$(BIN)/actionlint -shellcheck= -pyflakes=
 
 .PHONY: fmt
 fmt: setup ## Format the code
