@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from clients import GRANTS, QUICK, Puppet, close_client, connect_as, execute
+from support.clients import GRANTS, QUICK, Puppet, close_client, connect_as, execute
 from support.people import create_viewer
 
 from devstack.stack import Stack, Tuning

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
-from clients import VIEWER_EMAIL, Puppet, execute
 from cryptography.hazmat.primitives.asymmetric import ec
 from supabase_auth.errors import AuthApiError
+from support.clients import VIEWER_EMAIL, Puppet, execute
 
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import websockets
-from clients import Ear, Puppet, execute
+from support.clients import Ear, Puppet, execute
 
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from clients import QUICK
+from support.clients import QUICK
 
 from devstack.processes import HOST, ServiceError
 from devstack.stack import Stack

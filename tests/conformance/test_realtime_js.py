@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clients import VIEWER_EMAIL, VIEWER_PASSWORD, Ear, Puppet, execute, insert_run
+from support.clients import VIEWER_EMAIL, VIEWER_PASSWORD, Ear, Puppet, execute, insert_run
 
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 

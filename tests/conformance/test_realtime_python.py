@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import websockets
-from clients import GRANTS, QUICK, Ear, execute, insert_run
+from support.clients import GRANTS, QUICK, Ear, execute, insert_run
 
 from devstack.stack import Stack, Tuning
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
-from clients import QUICK
+from support.clients import QUICK
 
 from devstack.clean import remove_stand_ins
 from devstack.postgres import PostgresCluster

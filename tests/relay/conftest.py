@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from running_relay import Relay, StartRelay
-from scripted_server import ScriptedServer
+from support.running_relay import Relay, StartRelay
+from support.scripted_server import ScriptedServer
 
 from devstack.functions import start_functions
 from devstack.postgres import PostgresCluster

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
-from page import HEADERS, ORIGIN
-from running_relay import Relay, StartRelay
-from scripted_server import CUT, HOST, SILENCE, ScriptedServer, answer, write
+from support.page import HEADERS, ORIGIN
+from support.running_relay import Relay, StartRelay
+from support.scripted_server import CUT, HOST, SILENCE, ScriptedServer, answer, write
 
 FUNCTIONS = [
     "executive-run",

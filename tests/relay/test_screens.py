@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from page import HEADERS, WORDS, Toast, choose_toast
-from running_relay import Relay, StartRelay
-from scripted_server import SILENCE, Heard, ScriptedServer, answer
+from support.page import HEADERS, WORDS, Toast, choose_toast
+from support.running_relay import Relay, StartRelay
+from support.scripted_server import SILENCE, Heard, ScriptedServer, answer
 
 from devstack.functions import FUNCTIONS
 from shared.errors import WorkersError

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from page import HEADERS, ORIGIN, Toast, choose_toast
 from psycopg.rows import dict_row
-from running_relay import Relay, StartRelay
-from scripted_server import CUT, SILENCE, ScriptedServer, answer, write
 from support.database import VIEWER
+from support.page import HEADERS, ORIGIN, Toast, choose_toast
+from support.running_relay import Relay, StartRelay
+from support.scripted_server import CUT, SILENCE, ScriptedServer, answer, write
 
 from devstack.stack import Stack
 

@@ -1,9 +1,9 @@
 """What the autopilot may add, and the settings as both screens write them."""
 
 import pytest
-from autopilot import LISTED, configure, decide, fail_run
-from calls import configure as set_config
-from calls import request
+from support.autopilot import LISTED, configure, decide, fail_run
+from support.calls import configure as set_config
+from support.calls import request
 from support.database import Connection, Database, Row
 
 from shared.registry import RUN_TYPES

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import pytest
-from autopilot import LISTED, age_decisions, begin, configure, decide, fail_run, record
-from calls import configure as set_config
-from calls import race, request
+from support.autopilot import LISTED, age_decisions, begin, configure, decide, fail_run, record
+from support.calls import configure as set_config
+from support.calls import race, request
 from support.database import Connection, Database, Row
 
 

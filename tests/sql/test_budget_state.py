@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from calls import configure
+from support.calls import configure
 from support.database import Database, Row
 
 NOW = "2026-07-15T12:00:00Z"

@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from calls import call
+from support.calls import call
 from support.database import Connection, Database, Row
 
 

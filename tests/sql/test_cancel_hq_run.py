@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
-from calls import (
+from support.calls import (
     USAGE,
     call,
     claim,

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from calls import USAGE, call, claim_one, footprint, lease, lose_lease, start, step, value
+from support.calls import USAGE, call, claim_one, footprint, lease, lose_lease, start, step, value
 from support.database import Connection, Database, Row
 
 

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from calls import USAGE, call, claim, lease, lose_lease, request, step
+from support.calls import USAGE, call, claim, lease, lose_lease, request, step
 from support.database import Connection, Database, Row
 
 TYPES = ("SEO_AUDIT", "CODE_REVIEW", "RGPD_AUDIT")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from calls import (
+from support.calls import (
     call,
     claim,
     claim_one,

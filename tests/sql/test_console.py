@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from calls import (
+from support.calls import (
     USAGE,
     claim_one,
     configure,

@@ -4,7 +4,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
-from calls import call, settle, start
+from support.calls import call, settle, start
 from support.database import Connection, Database, Row
 
 REPORT = """Préambule.

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from plan import PARIS, PlannedHours, due_slots, plan, slots_between
 from support.database import Database
+from support.plan import PARIS, PlannedHours, due_slots, plan, slots_between
 
 from shared.registry import JOBS
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
-from calls import call, claim, configure, race, refused, request, request_of, run_of
-from plan import (
+from support.calls import call, claim, configure, race, refused, request, request_of, run_of
+from support.database import Connection, Database, Row
+from support.plan import (
     HOUR,
     PARIS,
     PlannedHours,
@@ -19,7 +20,6 @@ from plan import (
     slots_of,
     wind,
 )
-from support.database import Connection, Database, Row
 
 MINUTE = timedelta(minutes=1)
 # A Monday in summer, 7 h in Paris.

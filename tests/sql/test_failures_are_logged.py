@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from calls import (
+from support.calls import (
     USAGE,
     call,
     claim_one,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from calls import USAGE, call, settle, start
+from support.calls import USAGE, call, settle, start
 from support.database import Connection, Database, Row
 
 from shared.registry import RUN_TYPES

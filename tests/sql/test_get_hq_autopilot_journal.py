@@ -1,7 +1,7 @@
 """The autopilot's journal, as its owner and the operators read it."""
 
-from autopilot import begin, configure, decide
-from calls import call, refused
+from support.autopilot import begin, configure, decide
+from support.calls import call, refused
 from support.database import Connection, Database
 
 

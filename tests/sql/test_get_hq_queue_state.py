@@ -1,6 +1,6 @@
 """How the queue stands, for whoever watches over it."""
 
-from calls import call, claim, request
+from support.calls import call, claim, request
 from support.database import Connection, Database
 
 

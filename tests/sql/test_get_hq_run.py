@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from calls import USAGE, call, claim_one, lease, lose_lease, refused, request, settle, start, step, value
+from support.calls import USAGE, call, claim_one, lease, lose_lease, refused, request, settle, start, step, value
 from support.database import OWNER, Connection, Database
 
 

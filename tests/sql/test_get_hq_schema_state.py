@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from calls import call
+from support.calls import call
 from support.database import Connection, Database
 
 from shared.registry import REGISTRY_VERSION

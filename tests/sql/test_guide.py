@@ -7,8 +7,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from calls import USAGE, call, request, settle, start
 from psycopg.types.json import Jsonb
+from support.calls import USAGE, call, request, settle, start
 from support.database import Database
 from support.extensions import has_extension
 

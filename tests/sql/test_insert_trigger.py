@@ -1,8 +1,8 @@
 """A pending row that somebody inserts is a request like any other; any other row is none of our business."""
 
 import pytest
-from calls import call, claim, claim_one, queue_of, request, request_of, run_of, settle, value
 from psycopg.types.json import Jsonb
+from support.calls import call, claim, claim_one, queue_of, request, request_of, run_of, settle, value
 from support.database import Connection, Database
 
 

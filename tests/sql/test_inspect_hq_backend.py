@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from calls import call
-from plan import wind
+from support.calls import call
 from support.database import Connection, Database, Row
 from support.extensions import need_extension
+from support.plan import wind
 
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 

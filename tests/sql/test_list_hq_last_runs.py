@@ -1,6 +1,6 @@
 """The latest finished run of each type: what the scheduler's panel shows."""
 
-from calls import request, settle, start
+from support.calls import request, settle, start
 from support.database import Connection, Database, rows
 
 TYPES = ["SEO_AUDIT", "CODE_REVIEW", "RGPD_AUDIT"]

@@ -1,6 +1,6 @@
 """Structured logs for the command line, newest first, older code's among them."""
 
-from calls import call, request, settle, start
+from support.calls import call, request, settle, start
 from support.database import Connection, Database
 
 

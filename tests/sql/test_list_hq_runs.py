@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from calls import USAGE, call, claim_one, lease, request, settle, start, step
+from support.calls import USAGE, call, claim_one, lease, request, settle, start, step
 from support.database import Connection, Database
 
 

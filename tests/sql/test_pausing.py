@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from calls import call, claim, configure, race, request, run_of
+from support.calls import call, claim, configure, race, request, run_of
 from support.database import OWNER, Connection, Database
 
 from workers import schema

@@ -1,7 +1,7 @@
 """A sensitive run proposes its action in the transaction that settles it; a person decides, and nothing is executed."""
 
 import pytest
-from calls import call, request, settle, start, value
+from support.calls import call, request, settle, start, value
 from support.database import Connection, Database
 
 SENSITIVE = "DEPLOY_TO_PRODUCTION"

@@ -5,7 +5,7 @@ import time
 
 import psycopg
 import pytest
-from calls import call
+from support.calls import call
 from support.database import Connection, Database, Row
 from support.extensions import need_extension
 

@@ -1,6 +1,6 @@
 """The catalogue, as a security audit reads it: names of what is open to whom."""
 
-from calls import call
+from support.calls import call
 from support.database import Connection, Database, Row
 
 

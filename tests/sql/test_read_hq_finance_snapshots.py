@@ -1,6 +1,6 @@
 """Reading the earnings; what is kept, and how, is told beside its recording."""
 
-from calls import call
+from support.calls import call
 from support.database import Connection
 
 

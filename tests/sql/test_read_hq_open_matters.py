@@ -1,6 +1,6 @@
 """What waits for somebody, as the morning brief tells it."""
 
-from calls import call, settle, start
+from support.calls import call, settle, start
 from support.database import Connection, Database
 
 

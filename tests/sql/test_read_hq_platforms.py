@@ -1,6 +1,6 @@
 """The managed platforms, as a worker reads them."""
 
-from calls import call
+from support.calls import call
 from support.database import Connection, Database
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from calls import USAGE, call, settle, start
+from support.calls import USAGE, call, settle, start
 from support.database import Connection, Database
 
 

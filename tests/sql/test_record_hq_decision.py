@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from autopilot import LISTED, age_decisions, begin, configure, decide, journal_of, record
-from calls import USAGE, race, request, wait_until_blocked
-from calls import configure as set_config
+from support.autopilot import LISTED, age_decisions, begin, configure, decide, journal_of, record
+from support.calls import USAGE, race, request, wait_until_blocked
+from support.calls import configure as set_config
 from support.database import Connection, Database
 
 

@@ -1,6 +1,6 @@
 """The earnings, day by day: a day is there once, and what was measured stands."""
 
-from calls import call, race, refused
+from support.calls import call, race, refused
 from support.database import Connection, Database, Row
 
 

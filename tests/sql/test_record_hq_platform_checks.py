@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from calls import call, race
+from support.calls import call, race
 from support.database import Connection, Database, Row
 
 DOWN = "Le site est injoignable."

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from calls import expire, run_of, start
-from plan import every_hour, wind
+from support.calls import expire, run_of, start
 from support.database import Database, Row
 from support.extensions import need_extension
+from support.plan import every_hour, wind
 
 from devstack.baseline import apply_baseline
 from devstack.postgres import PostgresCluster

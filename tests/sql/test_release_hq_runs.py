@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from calls import (
+from support.calls import (
     call,
     claim,
     claim_one,

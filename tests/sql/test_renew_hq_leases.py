@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from calls import call, claim, claim_one, expire, lease, lose_lease, queue_of, request, rescue, settle, start
+from support.calls import call, claim, claim_one, expire, lease, lose_lease, queue_of, request, rescue, settle, start
 from support.database import Connection, Database, Row
 
 HEARTBEAT = {"version": "0.1.0", "concurrency": 8, "realtime": "live", "started_at": "2026-11-22T10:00:00+00:00"}

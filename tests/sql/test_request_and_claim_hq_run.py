@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from calls import (
+from support.calls import (
     call,
     claim,
     claim_one,

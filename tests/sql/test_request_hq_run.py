@@ -5,8 +5,8 @@ from functools import partial
 
 import psycopg
 import pytest
-from calls import claim_one, make_owner, pass_time, queue_of, race, refused, request, request_of, run_of
 from psycopg.types.json import Jsonb
+from support.calls import claim_one, make_owner, pass_time, queue_of, race, refused, request, request_of, run_of
 from support.database import OWNER, VIEWER, Connection, Database
 
 from shared.registry import RUN_TYPES

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from calls import (
+from support.calls import (
     claim,
     claim_one,
     make_owner,

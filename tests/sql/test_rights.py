@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from calls import refused, request, rescue
+from support.calls import refused, request, rescue
 from support.database import OWNER, VIEWER, Connection, Database, one, rows
 
 from workers import schema

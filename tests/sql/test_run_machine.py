@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from calls import call, claim, expire, footprint, lease, request, rescue, settle, step, value
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,6 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.calls import call, claim, expire, footprint, lease, request, rescue, settle, step, value
 from support.database import Database, Row
 
 # Two, so that a short story can use them up.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from calls import settle, start
+from support.calls import settle, start
 from support.database import Database
 from support.extensions import has_extension
 

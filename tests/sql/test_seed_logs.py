@@ -1,7 +1,7 @@
 """On the older schema, which refuses our log source, a settlement still commits and its log is kept."""
 
 import pytest
-from calls import call, claim_one, logs_of, lose_lease, run_of, settle, start
+from support.calls import call, claim_one, logs_of, lose_lease, run_of, settle, start
 from support.database import OWNER, Database
 
 

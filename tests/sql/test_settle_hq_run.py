@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from calls import (
+from support.calls import (
     USAGE,
     call,
     claim_one,

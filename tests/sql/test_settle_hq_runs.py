@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from calls import USAGE, call, claim, lease, logs_of, lose_lease, request, run_of, step
+from support.calls import USAGE, call, claim, lease, logs_of, lose_lease, request, run_of, step
 from support.database import Connection, Database, Row
 
 TYPES = ("SEO_AUDIT", "CODE_REVIEW", "RGPD_AUDIT", "ROADMAP_UPDATE")

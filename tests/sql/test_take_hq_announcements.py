@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from calls import expire, lose_lease, refused, rescue, run_of, settle, start
+from support.calls import expire, lose_lease, refused, rescue, run_of, settle, start
 from support.database import Connection, Database, Row, rows
 
 RUN_FAILED = {"message": "Une exécution a échoué. Son historique dit pourquoi et que faire.", "urgency": "high"}

@@ -1,6 +1,6 @@
 """Whose turn it is to do what one worker of several does."""
 
-from calls import race, value
+from support.calls import race, value
 from support.database import Connection, Database
 
 

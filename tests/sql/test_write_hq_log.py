@@ -1,7 +1,7 @@
 """Events of the business that no run bears."""
 
 import pytest
-from calls import call, refused
+from support.calls import call, refused
 from support.database import Connection, Database
 
 

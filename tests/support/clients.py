@@ -11,9 +11,9 @@ import httpx
 import psycopg
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from supabase_auth import AsyncMemoryStorage
-from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
+from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel

@@ -1,8 +1,9 @@
 """The autopilot as a test sets it up: its switch, its settings, the hour that passed, a decision from end to end."""
 
-from calls import USAGE, call
-from calls import configure as set_config
 from psycopg.types.json import Jsonb
+
+from support.calls import USAGE, call
+from support.calls import configure as set_config
 from support.database import Connection, Database, Row
 
 LISTED = ["CODE_REVIEW", "PLATFORM_STATUS_REVIEW", "SECURITY_AUDIT_RLS"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from scripted_server import HOST
+
+from support.scripted_server import HOST
 
 
 class Relay(httpx.AsyncClient):

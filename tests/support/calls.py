@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+
 from support.database import Connection, Database, Row, one, rows
 
 T = TypeVar("T")
