@@ -60,4 +60,5 @@ begin
 end
 $$;
 revoke execute on function hq.close_stuck_runs from public, anon, authenticated;
-comment on function hq.close_stuck_runs is 'Clôt en échec les exécutions restées « running » que plus personne n''exécute.';
+comment on function hq.close_stuck_runs is
+  'Clôt en échec les exécutions restées « running » que plus personne n''exécute.';

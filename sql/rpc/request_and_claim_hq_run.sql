@@ -52,4 +52,5 @@ end
 $$;
 revoke execute on function public.request_and_claim_hq_run from public, anon, authenticated;
 grant execute on function public.request_and_claim_hq_run to service_role;
-comment on function public.request_and_claim_hq_run is 'Demande une exécution au nom de la présidence et la confie aussitôt à l''ouvrier qui la demande.';
+comment on function public.request_and_claim_hq_run is
+  'Demande une exécution au nom de la présidence et la confie aussitôt à l''ouvrier qui la demande.';

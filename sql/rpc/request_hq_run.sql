@@ -34,4 +34,5 @@ end
 $$;
 revoke execute on function public.request_hq_run from public, anon, authenticated;
 grant execute on function public.request_hq_run to authenticated, service_role;
-comment on function public.request_hq_run is 'Demande une exécution : la porte unique. Rend l''exécution créée ou celle qui répond déjà à la demande.';
+comment on function public.request_hq_run is
+  'Demande une exécution : la porte unique. Rend l''exécution créée ou celle qui répond déjà à la demande.';

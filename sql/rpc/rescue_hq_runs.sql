@@ -96,4 +96,5 @@ end
 $$;
 revoke execute on function public.rescue_hq_runs from public, anon, authenticated;
 grant execute on function public.rescue_hq_runs to service_role;
-comment on function public.rescue_hq_runs is 'Reprend les exécutions dont l''ouvrier a disparu et adopte celles remises à pending à la main.';
+comment on function public.rescue_hq_runs is
+  'Reprend les exécutions dont l''ouvrier a disparu et adopte celles remises à pending à la main.';

@@ -107,4 +107,5 @@ end
 $$;
 revoke execute on function public.settle_hq_run from public, anon, authenticated;
 grant execute on function public.settle_hq_run to service_role;
-comment on function public.settle_hq_run is 'Termine une tentative : rapport, étapes, preuves, coût et journal, ensemble ou pas du tout.';
+comment on function public.settle_hq_run is
+  'Termine une tentative : rapport, étapes, preuves, coût et journal, ensemble ou pas du tout.';

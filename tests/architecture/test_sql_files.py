@@ -18,6 +18,10 @@ FILES = {path.stem: path.read_text() for path in sorted(RPC_FOLDER.glob("*.sql")
 SERVED = {name for name in FILES if not name.startswith("_")}
 PRIVATE = {name.removeprefix("_") for name in FILES if name.startswith("_")}
 
+MAX_COLUMNS = 120
+# Merged before lines were measured, and never edited since.
+WIDE_MIGRATIONS = 12
+
 
 def _kind(name: str) -> str:
     return "procedure" if "\ncreate or replace procedure " in FILES[name] else "function"
@@ -35,6 +39,19 @@ def test_both_kinds_of_files_are_found() -> None:
     """An empty folder would satisfy every test below."""
     assert len(SERVED) > 10
     assert len(PRIVATE) > 10
+
+
+def test_no_line_is_over_120_columns() -> None:
+    new = [path for path in (SQL_FOLDER / "migrations").glob("*.sql") if int(path.name[:4]) > WIDE_MIGRATIONS]
+    paths = [*new, *(path for folder in ("rpc", "views", "indexes") for path in (SQL_FOLDER / folder).glob("*.sql"))]
+
+    offenders = [
+        f"{path.name}:{number} ({len(line)})"
+        for path in sorted(paths)
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if len(line) > MAX_COLUMNS
+    ]
+    assert offenders == []
 
 
 def test_paris_is_named_in_one_place() -> None:

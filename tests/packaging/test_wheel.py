@@ -4,6 +4,7 @@ import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from workers import schema
 
@@ -11,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 
 
-def test_the_installed_command_prints_our_sql_from_any_folder(installation, tmp_path: Path) -> None:  # noqa: ANN001
+def test_the_installed_command_prints_our_sql_from_any_folder(installation: Any, tmp_path: Path) -> None:
     printed = installation.run("sql", cwd=tmp_path).stdout
     piped = subprocess.run(
         f"set -o pipefail; '{installation.emocare}' env | head -n 1; '{installation.emocare}' sql | head -n 3",
@@ -30,7 +31,7 @@ def test_the_installed_command_prints_our_sql_from_any_folder(installation, tmp_
 
 
 def test_the_installed_command_names_its_version_and_the_commit_it_was_built_from(
-    installation,  # noqa: ANN001
+    installation: Any,
     tmp_path: Path,
 ) -> None:
     assert installation.run("--version", cwd=tmp_path).stdout == f"{VERSION}+c0ffee1\n"
@@ -38,7 +39,7 @@ def test_the_installed_command_names_its_version_and_the_commit_it_was_built_fro
     assert "clone the project" in installation.run("dev", cwd=tmp_path, code=78).stderr
 
 
-def test_the_wheel_holds_every_module_prompt_and_sql_file(installation) -> None:  # noqa: ANN001
+def test_the_wheel_holds_every_module_prompt_and_sql_file(installation: Any) -> None:
     held = {name for name in zipfile.ZipFile(installation.wheel).namelist() if ".dist-info/" not in name}
 
     expected = {
