@@ -197,7 +197,7 @@ async def test_the_panic_button_stops_what_the_model_is_about_to_launch(hq: Hq, 
 
     assert body["executed"] == []
     assert not hq.rows("select from hq.runs where status <> 'failed'")
-    assert f"{REVIEW}: bouton d'urgence actionné" in journal(hq)[0]["skipped"]
+    assert f"{REVIEW} : bouton d'urgence actionné" in journal(hq)[0]["skipped"]
 
 
 async def test_a_worker_decides_by_itself_where_the_switch_is_on(hq: Hq) -> None:

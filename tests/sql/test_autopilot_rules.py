@@ -133,7 +133,7 @@ def test_the_daily_limit_counts_the_runs_of_the_day_of_paris(database: Database,
     launched = decide(service, LISTED)
 
     assert len(launched["jobs_to_run"]) == 2
-    assert f"{LISTED[2]}: maximum du jour atteint (2)" in launched["skipped"]
+    assert f"{LISTED[2]} : maximum du jour atteint (2)" in launched["skipped"]
     database.run("update hq.runs set status = 'completed', created_at = now() - interval '3 days'")
     assert refusal(database, LISTED[2]) == "daily_limit"
     database.run(f"update hq.run_requests set created_at = {midnight} - interval '1 second'")
