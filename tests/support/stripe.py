@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from workers.finance.shapes import Accounts, Coupon, Discount, Item, Price, Recurring, Subscription
+from workers.finance.stripe_objects import Accounts, Coupon, Discount, Item, Price, Recurring, Subscription
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=400)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from support.stripe import NOW, make_accounts, make_discount, make_item, make_price, make_subscription
 
 from workers.finance.figures import WINDOW, Figures, RevenueReport, day_end, day_of, missing_days, month_start
-from workers.finance.shapes import Accounts, Subscription
+from workers.finance.stripe_objects import Accounts, Subscription
 from workers.ports import FinanceSnapshot
 
 

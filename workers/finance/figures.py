@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from shared.frozen import FrozenModel
 from shared.registry import TIME_ZONE
 from workers.finance.mrr import NotComputableError, to_major, value_subscription
-from workers.finance.shapes import Accounts, Subscription
+from workers.finance.stripe_objects import Accounts, Subscription
 from workers.ports import FinanceSnapshot
 
 WINDOW: Final = timedelta(days=30)

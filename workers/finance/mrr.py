@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from workers.finance.shapes import Coupon, Discount, Item, Price, Recurring, Subscription
+from workers.finance.stripe_objects import Coupon, Discount, Item, Price, Recurring, Subscription
 
 # A year has 365 days and twelve months, whatever the month.
 _PER_MONTH: Final = {

@@ -10,8 +10,8 @@ import structlog
 
 from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
 from workers.finance.figures import HISTORY, WINDOW, Figures, RevenueReport, day_of, missing_days
-from workers.finance.shapes import Accounts
 from workers.finance.stripe import StripeReader
+from workers.finance.stripe_objects import Accounts
 from workers.ports import Clock, FinanceHistory, FinanceSnapshot
 from workers.runtime.shared_read import SharedRead
 from workers.settings import StripeSettings

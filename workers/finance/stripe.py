@@ -20,8 +20,8 @@ from shared.errors import SourceError, SourceNotConfigured, SourceRejected, Sour
 from shared.french import format_hour
 from workers import outbound
 from workers.finance.figures import month_start
-from workers.finance.shapes import Accounts, Coupon, Tier
-from workers.finance.wire import Raw, coupon_ids, make_coupon, make_subscription, slim, tiered_price_ids
+from workers.finance.stripe_json import Raw, coupon_ids, make_coupon, make_subscription, slim, tiered_price_ids
+from workers.finance.stripe_objects import Accounts, Coupon, Tier
 from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
 from workers.settings import StripeSettings

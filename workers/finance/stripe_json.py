@@ -1,10 +1,10 @@
-"""From Stripe's JSON to our shapes, in two steps: what is known at once, then with the coupons and tiers it names."""
+"""From Stripe's JSON to our Stripe objects, in two steps: what is known at once, then with the coupons and tiers it names."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from workers.finance.shapes import Coupon, Discount, Item, Price, Subscription, Tier, moment
+from workers.finance.stripe_objects import Coupon, Discount, Item, Price, Subscription, Tier, moment
 
 Raw = dict[str, Any]
 
