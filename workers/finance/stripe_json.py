@@ -1,4 +1,4 @@
-"""From Stripe's JSON to our Stripe objects, in two steps: what is known at once, then with the coupons and tiers it names."""
+"""From Stripe's JSON to our objects, in two steps: what is known at once, then with the coupons and tiers it names."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
