@@ -140,7 +140,7 @@ def _callers() -> dict[str, list[str]]:
         for method in methods:
             for node in ast.walk(method):
                 match node:
-                    case ast.Call(func=ast.Name(id="call"), args=[_, ast.Constant(value=str(name)), *_]):
+                    case ast.Call(func=ast.Name(id="call" | "call_void"), args=[_, ast.Constant(value=str(name)), *_]):
                         callers.setdefault(name, []).append(ast.get_source_segment(source, method) or "")
     return callers
 
@@ -150,6 +150,14 @@ CALLERS = _callers()
 
 def test_each_served_function_has_one_method_that_calls_it() -> None:
     assert {name: len(methods) for name, methods in CALLERS.items()} == dict.fromkeys(SERVED, 1)
+
+
+def test_what_returns_nothing_is_called_so_and_nothing_else_is() -> None:
+    """An answer without a body, read in the shape of anything else, is a failure that did not happen."""
+    void = {name for name in SERVED if "\nreturns void\n" in FILES[name]}
+
+    assert void
+    assert {name for name, (method,) in CALLERS.items() if "call_void(" in method} == void
 
 
 def test_nothing_else_calls_the_database() -> None:

@@ -83,6 +83,16 @@ async def test_an_outage_opens_an_incident_that_the_return_of_the_site_closes(hq
     assert len(resolved) == 1
 
 
+async def test_what_is_kept_is_not_reported_as_lost(hq: Hq) -> None:
+    """Each of these is written by a function that returns nothing, which PostgREST answers with 204 and no body."""
+    worker = await hq.worker(PLATFORM_CHECK_SECONDS=0.5, STRIPE_READ_SECONDS=2)
+
+    await hq.until("select from hq.finance_snapshots where measured")
+    await hq.until("select from hq.platform_checks group by platform_key having count(*) >= 3")
+
+    assert worker.events("finance.not_recorded") + worker.events("checks.not_recorded") == []
+
+
 async def test_what_the_monitor_answers_is_kept(hq: Hq) -> None:
     service = await hq.service()
 

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import httpx
+import pytest
+import structlog
 from hypothesis import given
 from supabase import AsyncClientOptions, acreate_client
 from test_logs_properties import secrets
@@ -19,11 +21,13 @@ async def _call_of(message: str, metadata: dict[str, object]) -> dict[str, Any]:
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request.content)
-        return httpx.Response(200, json=None)
+        return httpx.Response(204)  # as PostgREST does for a function that returns void
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         client = await acreate_client("http://supabase.test", KEY, AsyncClientOptions(httpx_client=http))
-        await SupabaseJournal(client).write("warn", "autopilot", message, metadata)  # type: ignore[arg-type]
+        with structlog.testing.capture_logs() as logs:
+            await SupabaseJournal(client).write("warn", "autopilot", message, metadata)  # type: ignore[arg-type]
+    assert logs == []
     (body,) = sent
     call: dict[str, Any] = json.loads(body)
     return call
@@ -56,3 +60,20 @@ async def test_the_value_of_a_key_is_written_neither_in_the_message_nor_beside_i
 
     assert key not in json.dumps(call)
     assert call["p_message"] == "refused: [redacted]"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json=[{"id": 1}]),
+        httpx.Response(200, text="<html>Sign in</html>"),
+        httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}),
+    ],
+)
+async def test_an_event_that_was_not_written_is_logged_instead(answer: httpx.Response) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer)) as http:
+        client = await acreate_client("http://supabase.test", KEY, AsyncClientOptions(httpx_client=http))
+        with structlog.testing.capture_logs() as logs:
+            await SupabaseJournal(client).write("info", "autopilot", "autopilot.decision", {})
+
+    assert [(line["event"], line["message"]) for line in logs] == [("journal.failed", "autopilot.decision")]

@@ -10,13 +10,12 @@ from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
-from workers.backend.rpc import call
+from workers.backend.rpc import call, call_void
 from workers.logs import redact_fields, redact_text
 from workers.ports import LogLine, Purge
 
 log = structlog.get_logger(__name__)
 
-_NOTHING = TypeAdapter(None)
 _LINES = TypeAdapter(list[LogLine])
 _PURGES = TypeAdapter(list[Purge])
 
@@ -35,7 +34,7 @@ class SupabaseJournal:
         kept = {key: cast("JsonValue", value) for key, value in redact_fields(metadata).items()}
         params = {"p_level": level, "p_source": source, "p_message": redact_text(message), "p_metadata": kept}
         try:
-            await call(self._client, "write_hq_log", params, _NOTHING)
+            await call_void(self._client, "write_hq_log", params)
         except BackendError as error:
             log.warning("journal.failed", message=message, error_code=error.code, error_message=str(error))
 

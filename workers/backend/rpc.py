@@ -7,9 +7,9 @@ Each function that PostgREST serves is called by one method of one class of this
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 from supabase import AsyncClient
 
 from workers.backend.translate import translated
@@ -21,11 +21,24 @@ T = TypeVar("T")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
+def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
+    return None if answer == [] else answer
+
+
+# PostgREST answers 204 without a body for a function that returns void, and the client makes an empty list of it.
+_VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
+
+
 async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
     """Call a function and read its answer in the given shape. Raises: the CallerError that SQL meant; BackendError."""
     with translated(name):
         response = await client.rpc(name, _storable(dict(params))).execute()
         return shape.validate_python(response.data)
+
+
+async def call_void(client: AsyncClient, name: str, params: Mapping[str, Any]) -> None:
+    """Call a function that returns nothing. Raises: as call does."""
+    await call(client, name, params, _VOID)
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -6,11 +6,10 @@ from datetime import date, timedelta
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend.rpc import call
+from workers.backend.rpc import call, call_void
 from workers.ports import FinanceSnapshot, SiteCheck
 
 _BOOL = TypeAdapter(bool)
-_NOTHING = TypeAdapter(None)
 _SNAPSHOTS = TypeAdapter(list[FinanceSnapshot])
 
 
@@ -40,7 +39,7 @@ class SupabaseFinanceHistory:
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Keep days. Idempotent. Raises: BackendError."""
         params = {"p_snapshots": [each.model_dump(mode="json") for each in snapshots]}
-        await call(self._client, "record_hq_finance_snapshots", params, _NOTHING)
+        await call_void(self._client, "record_hq_finance_snapshots", params)
 
 
 class SupabaseSiteLog:
@@ -52,4 +51,4 @@ class SupabaseSiteLog:
     async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
         """Keep checks of sites, and what follows from them. Not idempotent. Raises: BackendError."""
         params = {"p_checks": [each.model_dump(mode="json", exclude={"url", "checked_at"}) for each in checks]}
-        await call(self._client, "record_hq_platform_checks", params, _NOTHING)
+        await call_void(self._client, "record_hq_platform_checks", params)
