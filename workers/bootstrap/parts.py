@@ -18,13 +18,15 @@ from workers.ai_scheduler.launch import Autopilot
 from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.decisions import SupabaseDecisions
+from workers.backend.finance_history import SupabaseFinanceHistory
 from workers.backend.inspection import SupabaseInspection
 from workers.backend.journal import SupabaseJournal
+from workers.backend.periodic_leases import SupabasePeriodicLeases
 from workers.backend.plan import SupabasePlan
 from workers.backend.reader import SupabaseReader
 from workers.backend.runs import SupabaseRunStore
+from workers.backend.site_log import SupabaseSiteLog
 from workers.backend.wakeups import RealtimeWakeups
-from workers.backend.watching import SupabaseFinanceHistory, SupabasePeriodicLeases, SupabaseSiteLog
 from workers.bootstrap.schema_check import await_schema_state, refuse_older_schema
 from workers.executive_run.execute import ExecutiveRun
 from workers.finance.revenue import RevenueService

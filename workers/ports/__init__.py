@@ -1,6 +1,11 @@
 """What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap``)."""
 
+from workers.ports.announcements import Announcement, Announcer
+from workers.ports.clock import Clock
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
+from workers.ports.identity import Caller, Identity
+from workers.ports.inspection import Check, CheckState, QueueState
+from workers.ports.journal import Journal
 from workers.ports.model import Answer, Gateway, Message, Meter, Usage
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
@@ -50,17 +55,6 @@ from workers.ports.scheduling import (
     Signal,
     Slot,
     SlotOutcome,
-)
-from workers.ports.surroundings import (
-    Announcement,
-    Announcer,
-    Caller,
-    Check,
-    CheckState,
-    Clock,
-    Identity,
-    Journal,
-    QueueState,
 )
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Protocol
 from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.frozen import FrozenModel
-from workers.ports.surroundings import CheckState
+from workers.ports.inspection import CheckState
 
 
 class FinanceSnapshot(FrozenModel):

@@ -1,0 +1,28 @@
+"""The earnings, day by day, as they are kept."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from pydantic import TypeAdapter
+from supabase import AsyncClient
+
+from workers.backend.rpc import call, call_void
+from workers.ports import FinanceSnapshot
+
+_SNAPSHOTS = TypeAdapter(list[FinanceSnapshot])
+
+
+class SupabaseFinanceHistory:
+    """``hq.finance_snapshots``, with the service key."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+        """Read the days since then, newest first. Raises: BackendError."""
+        return await call(self._client, "read_hq_finance_snapshots", {"p_since": since.isoformat()}, _SNAPSHOTS)
+
+    async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
+        """Keep days. Idempotent. Raises: BackendError."""
+        params = {"p_snapshots": [each.model_dump(mode="json") for each in snapshots]}
+        await call_void(self._client, "record_hq_finance_snapshots", params)
