@@ -19,7 +19,7 @@ from support.clock import FakeClock
 
 from shared import errors
 from workers.cli import app, exit_code, main
-from workers.cli.retry import RetryWhileAway
+from workers.cli.reconnect import RetryWhileAway
 from workers.ports import LogLine
 
 RUN = str(uuid4())

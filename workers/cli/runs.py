@@ -33,7 +33,7 @@ from workers.cli.context import (
     run_async,
     settings_from,
 )
-from workers.cli.retry import RetryWhileAway
+from workers.cli.reconnect import RetryWhileAway
 from workers.clock import SystemClock
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
