@@ -12,8 +12,17 @@ from workers.ports import Clock
 T = TypeVar("T")
 
 
-async def retry(call: Callable[[], Awaitable[T]], *, clock: Clock, within: timedelta, longest_pause: timedelta) -> T:
+async def retry(
+    call: Callable[[], Awaitable[T]],
+    *,
+    clock: Clock,
+    within: timedelta,
+    longest_pause: timedelta,
+    before_pause: Callable[[BaseException | None], None] | None = None,
+) -> T:
     """Repeat a call until it is answered, refused, or the time is over; pauses are jittered and grow.
+
+    ``before_pause`` is given what the call raised, each time that it will be repeated.
 
     Raises: what the last call raised.
     """
@@ -21,6 +30,10 @@ async def retry(call: Callable[[], Awaitable[T]], *, clock: Clock, within: timed
 
     def is_over(_: RetryCallState) -> bool:
         return clock.monotonic() >= deadline
+
+    def announce(state: RetryCallState) -> None:
+        if before_pause is not None and state.outcome is not None:
+            before_pause(state.outcome.exception())
 
     async def sleep(seconds: float) -> None:
         await clock.sleep(timedelta(seconds=seconds))
@@ -30,6 +43,7 @@ async def retry(call: Callable[[], Awaitable[T]], *, clock: Clock, within: timed
         wait=wait_random_exponential(multiplier=0.2, max=longest_pause.total_seconds()),
         stop=is_over,
         sleep=sleep,
+        before_sleep=announce,
         reraise=True,
     )
     async for attempt in retrying:
