@@ -37,7 +37,8 @@ class Heard:
 
 def answer(status: int = 200, fields: Any = None, **headers: str) -> bytes:
     """Write a JSON answer; an underscore in a header's name stands for its hyphen."""
-    return write(status, json.dumps(fields or {}).encode(), **({"content_type": "application/json"} | headers))
+    body = json.dumps({} if fields is None else fields).encode()
+    return write(status, body, **({"content_type": "application/json"} | headers))
 
 
 def write(status: int, body: bytes, **headers: str) -> bytes:
