@@ -4,7 +4,7 @@
     ├─ ConfigurationError          the process cannot start: exit 78, never retried
     ├─ CallerError                 the request is at fault
     │  ├─ Unauthenticated 401 · Forbidden 403 · InvalidRequest 400 · UnknownRunType 400
-    │  ├─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413
+    │  ├─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413 · KeyReused 409
     │  └─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413
     ├─ UpstreamError               somebody else is at fault
     │  ├─ SourceError                becomes a Gap, the run goes on
@@ -127,6 +127,14 @@ class ContextTooLarge(CallerError):
     code = "context_too_large"
     http_status = 413
     sentence = "Le contexte fourni est trop volumineux (32 Kio au plus). Raccourcissez-le puis relancez."
+
+
+class KeyReused(CallerError):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+    http_status = 409
+    sentence = "Cette clé d'idempotence a déjà servi à une autre demande. Relancez avec une nouvelle clé."
 
 
 class UnknownJob(CallerError):

@@ -3,7 +3,8 @@
 -- index on run_queue.dedupe_key decides between racing callers; a person's requests go one by one.
 -- p_caller is what hq.caller() says, or 'owner' for whom the service vouches;
 -- p_requester is whose keys and limit count.
--- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large.
+-- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
+-- HQ007 key used for something else.
 create or replace function hq.accept_request(
   p_caller text,
   p_requester text,
@@ -34,15 +35,18 @@ declare
   v_dedupe text;
   v_is_ours boolean;
   v_found record;
+  v_asked bytea;
 begin
   perform hq.check_request(p_run_type, v_platform, v_context, v_trigger, v_key);
 
   if v_key is not null then
+    v_asked := hq.digest_request(p_run_type, v_platform, v_context);
     -- Waits for a racing transaction with the same key, then sees what it made.
-    insert into hq.request_keys (requester, idempotency_key, run_id)
-    values (p_requester, v_key, v_run_id)
+    insert into hq.request_keys (requester, idempotency_key, run_id, asked)
+    values (p_requester, v_key, v_run_id, v_asked)
     on conflict do nothing;
     if not found then
+      perform hq.check_key_use(p_requester, v_key, p_run_type, v_platform, v_asked);
       return query
         select f.run_id, f.status, false, 'replayed' || f.difference
         from hq.request_keys as k

@@ -1,7 +1,8 @@
 -- The one door: ask for a run. Returns the run that answers the request, made now or found; the reason of one that
 -- waits for hq.resume_runs() ends in ', paused'.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
--- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large.
+-- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
+-- HQ007 key used for something else.
 create or replace function public.request_hq_run(
   p_run_type text,
   p_platform_key text default null,

@@ -168,6 +168,14 @@ async def under(hq: Hq, case: Case) -> AsyncIterator[None]:
                 str(OWNER),
             )
             yield
+        case "key used for another type":
+            hq.rows(
+                "with made as (insert into hq.runs (run_type, status) values ('CODE_REVIEW', 'completed') returning id)"
+                " insert into hq.request_keys (requester, idempotency_key, run_id) select %s, 'click:1', id from made"
+                " returning 1",
+                str(OWNER),
+            )
+            yield
         case "cancelled":
             async with asyncio.TaskGroup() as group:
                 group.create_task(_cancel(hq))

@@ -138,10 +138,12 @@ def test_only_an_owner_can_be_asked_for(requester: Any, database: Database, serv
 def test_it_is_the_same_door_as_the_owners_own(database: Database, service: Connection, owner: Connection) -> None:
     by_token = request(owner, "SEO_AUDIT", idempotency_key="click")
 
-    by_worker = ask(service, "CODE_REVIEW", idempotency_key="click")
+    by_worker = ask(service, "SEO_AUDIT", idempotency_key="click")
 
     assert (by_worker["run_id"], by_worker["created"]) == (by_token["run_id"], False)
-    assert by_worker["reason"] == "replayed, other run_type"
+    assert by_worker["reason"] == "replayed"
+    with refused("HQ007"):
+        ask(service, "CODE_REVIEW", idempotency_key="click")
     stranger = ask(service, "CODE_REVIEW", idempotency_key="click", requester=make_owner(database))
     assert stranger["created"]
 

@@ -11,6 +11,7 @@ from support.calls import (
     pass_time,
     queue_of,
     race,
+    refused,
     request,
     request_of,
     settle,
@@ -44,13 +45,56 @@ def test_a_replayed_key_gets_its_run_at_every_stage_of_its_life(database: Databa
     assert _count_runs(database) == 1
 
 
-def test_a_key_replayed_for_something_else_gets_its_run_and_is_told_so(database: Database) -> None:
-    run_id = request(database.sql, idempotency_key="k")["run_id"]
+ASKED: dict[str, object] = {"platform_key": "nearvity", "context": {"focus": "RLS", "since": 1}}
 
-    ticket = request(database.sql, "CODE_REVIEW", platform_key="nearvity", context={"a": 1}, idempotency_key="k")
 
-    reason = "replayed, other run_type, other platform_key, other context"
-    assert _answer(ticket) == (run_id, "pending", False, reason)
+@pytest.mark.parametrize(
+    ("run_type", "change"),
+    [
+        ("CODE_REVIEW", {}),
+        ("SEO_AUDIT", {"platform_key": None}),
+        ("SEO_AUDIT", {"platform_key": "med-mng"}),
+        ("SEO_AUDIT", {"context": {"focus": "RLS", "since": 2}}),
+        ("SEO_AUDIT", {"context": {}}),
+    ],
+)
+def test_a_key_is_refused_for_anything_else_than_it_was_used_for(
+    run_type: str, change: dict[str, object], database: Database
+) -> None:
+    run_id = request(database.sql, idempotency_key="k", **ASKED)["run_id"]
+
+    with refused("HQ007") as caught:
+        request(database.sql, run_type, idempotency_key="k", **ASKED | change)
+
+    assert "SEO_AUDIT, nearvity" in str(caught.value)
+    assert _count_runs(database) == 1
+    # How it is asked is no part of it, nor the order in which a program writes its fields.
+    again = ASKED | {"context": {"since": 1, "focus": "RLS"}, "force": True, "priority": 5, "trigger": "retry"}
+    assert _answer(request(database.sql, idempotency_key="k", **again)) == (run_id, "pending", False, "replayed")
+
+
+def test_a_key_stands_for_what_was_asked_with_it_not_for_what_its_run_was_asked(database: Database) -> None:
+    """A request may join a run that was asked something else, or take over what a failed run was asked."""
+    run_id = request(database.sql, context={"focus": "RLS"})["run_id"]
+    ask = partial(request, database.sql, idempotency_key="k", context={"focus": "costs"})
+    assert ask()["reason"] == "already_running, other context"
+    assert _answer(ask()) == (run_id, "pending", False, "replayed, other context")
+
+    settle(database.sql, claim_one(database.sql), "failed")
+    pass_time(database, 60)
+    relaunch = partial(request, database.sql, idempotency_key="relaunch")
+    relaunched = relaunch()
+    assert request_of(database, relaunched["run_id"])["context"] == {"focus": "RLS"}
+    assert _answer(relaunch()) == (relaunched["run_id"], "pending", False, "replayed")
+
+
+def test_a_key_of_an_earlier_release_is_compared_with_its_run(database: Database) -> None:
+    run_id = request(database.sql, idempotency_key="k", context={"focus": "RLS"})["run_id"]
+    database.run("update hq.request_keys set asked = null")
+
+    assert _answer(request(database.sql, idempotency_key="k")) == (run_id, "pending", False, "replayed")
+    with refused("HQ007"):
+        request(database.sql, "CODE_REVIEW", idempotency_key="k")
 
 
 def test_a_key_is_its_requesters_own(database: Database, owner: Connection, service: Connection) -> None:

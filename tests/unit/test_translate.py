@@ -87,6 +87,7 @@ def test_an_answer_in_another_shape_is_a_refusal_that_shows_nothing_of_it() -> N
         ("HQ004", errors.RateLimited),
         ("HQ005", errors.ContextTooLarge),
         ("HQ006", errors.UnknownRun),
+        ("HQ007", errors.KeyReused),
     ],
 )
 def test_what_our_sql_refuses_keeps_its_french_sentence(code: str, kind: type[errors.WorkersError]) -> None:

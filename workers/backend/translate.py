@@ -21,6 +21,7 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
     "HQ004": errors.RateLimited,
     "HQ005": errors.ContextTooLarge,
     "HQ006": errors.UnknownRun,
+    "HQ007": errors.KeyReused,
 }
 
 # Codes that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
