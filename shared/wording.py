@@ -23,6 +23,8 @@ _STRAY_JOINER: Final = re.compile(
     "(?<![\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
 )
 _JOINER: Final = "\u200d"
+_THOUGHTS: Final = re.compile(r"\s*<(?:think|thinking|thought)>", re.IGNORECASE)
+_END_OF_THOUGHTS: Final = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
 # Unicode's own bound for streams. Whoever orders the marks of a longer run needs the square of its length.
 _MARKS_IN_A_ROW: Final = 30
 
@@ -46,6 +48,17 @@ def clean_line(text: str, max_chars: int = 200) -> str:
 def shorten(text: str, max_chars: int) -> str:
     """Cut a text that is too long, and show that it was."""
     return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
+
+
+def drop_thoughts(text: str) -> str:
+    """Drop the blocks of thoughts that some models put before their answer; thoughts without an end leave nothing."""
+    begin = 0
+    while opened := _THOUGHTS.match(text, begin):
+        closed = _END_OF_THOUGHTS.search(text, opened.end())
+        if closed is None:
+            return ""
+        begin = closed.end()
+    return text[begin:]
 
 
 def format_list(title: str, items: Iterable[str]) -> list[str]:

@@ -35,6 +35,8 @@ _PACKAGES = ("analyseur-xml", "jetons-web", "rendu-markdown", "file-attente")
 _LIMIT = 5_000
 _SEARCH_LIMIT = 30
 _ROUTE = re.compile(r"/repos/(?P<repository>[^/]+/[^/]+)(?:/(?P<what>.+))?")
+_JOBS = re.compile(r"actions/runs/(?P<run>[0-9]+)/jobs")
+_NEWEST_RUN = 9_000
 _SUBJECTS = (
     "Le formulaire de connexion reste bloqué après une session expirée",
     "Ajouter l'export PDF du tableau de bord",
@@ -100,8 +102,11 @@ def _read(request: Request) -> Response:
         "commits": lambda: _page(request, _commits(repository), cursor=False),
         "actions/runs": lambda: _runs(request, repository),
         "dependabot/alerts": lambda: _alerts(request, repository),
+        "releases": lambda: _page(request, [] if repository == _UNRELEASED else [_release(repository)], cursor=False),
         "releases/latest": lambda: error(404) if repository == _UNRELEASED else Response(200, _release(repository)),
     }
+    if jobs := _JOBS.fullmatch(route["what"] or ""):
+        return _jobs(repository, int(jobs["run"]))
     handler = routes.get(route["what"])
     return handler() if handler else error(404)
 
@@ -195,26 +200,46 @@ def _release(repository: str) -> dict[str, Any]:
 
 
 def _runs(request: Request, repository: str) -> Response:
+    """Answer with the runs; as there, an old one was changed again when its logs were deleted."""
+    runs = _all_runs(repository)
+    page = _page(request, [run for run, _ in runs], cursor=False)
+    return Response(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
+
+
+def _jobs(repository: str, run_id: int) -> Response:
+    found = next(((run, took) for run, took in _all_runs(repository) if run["id"] == run_id), None)
+    if found is None:
+        return error(404)
+    run, took = found
+    started = datetime.fromisoformat(run["run_started_at"])
+    jobs = [
+        {"id": 10 * run_id + place, "status": run["status"], "completed_at": _stamp(started + took * share)}
+        for place, share in enumerate((0.5, 1))
+    ]
+    return Response(200, {"total_count": len(jobs), "jobs": jobs})
+
+
+def _all_runs(repository: str) -> list[tuple[dict[str, Any], timedelta]]:
+    """Make the workflow runs, newest first, with how long each took."""
     draw = _draw(repository + "/runs")
     runs = []
     for place in range(48):
         started = _today() - timedelta(hours=9 * place + 1)
         conclusion = None if place == 0 else draw.choices(("success", "failure", "cancelled"), (16, 3, 1))[0]
-        runs.append(
-            {
-                "id": 9_000 - place,
-                "name": draw.choice(("CI", "Déploiement")),
-                "head_branch": "main",
-                "event": draw.choice(("push", "pull_request", "schedule")),
-                "status": "in_progress" if conclusion is None else "completed",
-                "conclusion": conclusion,
-                "created_at": _stamp(started),
-                "run_started_at": _stamp(started),
-                "updated_at": _stamp(started + timedelta(seconds=draw.randint(80, 600))),
-            }
-        )
-    page = _page(request, runs, cursor=False)
-    return Response(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
+        run = {
+            "id": _NEWEST_RUN - place,
+            "name": draw.choice(("CI", "Déploiement")),
+            "head_branch": "main",
+            "event": draw.choice(("push", "pull_request", "schedule")),
+            "status": "in_progress" if conclusion is None else "completed",
+            "conclusion": conclusion,
+            "created_at": _stamp(started),
+            "run_started_at": _stamp(started),
+        }
+        took = timedelta(seconds=draw.randint(80, 600))
+        run["updated_at"] = _stamp(started + took + timedelta(days=90 if place % 5 == 0 else 0))
+        runs.append((run, took))
+    return runs
 
 
 def _alerts(request: Request, repository: str) -> Response:

@@ -69,5 +69,11 @@ def _complete(model: str, query: str, spoken: str, step: Step) -> dict[str, Any]
             "search_context_size": "low",
             "cost": {**costs, "total_cost": round(sum(costs.values()), 6)},
         },
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": step.finish_reason or "stop",
+                "message": {"role": "assistant", "content": text},
+            }
+        ],
     }

@@ -1,6 +1,8 @@
 """Web pages against the stand-in: which are read, what is reported of them, what is missing."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -70,8 +72,52 @@ async def test_nothing_but_the_configured_address_goes_out(source: FirecrawlSour
     await source.collect(subject())
 
     for call in await vendors.calls("firecrawl"):
-        assert set(call["body"]) == {"url", "formats", "onlyMainContent", "timeout"}
+        assert set(call["body"]) == {"url", "formats", "onlyMainContent", "timeout", "maxAge"}
         assert call["body"]["url"] in PAGES
+
+
+async def test_a_copy_of_two_days_is_not_accepted(
+    source: FirecrawlSource, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    """Firecrawl's own default would be one of 47 hours."""
+    (finding, _) = (await source.collect(subject())).findings
+
+    assert finding.read_at == clock.now()
+    assert "Copie" not in finding.text
+    assert (await vendors.calls("firecrawl"))[0]["body"]["maxAge"] == 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("said", "hours_ago"),
+    [
+        ({"cacheState": "hit", "cachedAt": "2026-11-20T11:00:00Z"}, 47),
+        ({"cachedAt": "2026-11-22T09:30:00Z"}, 0.5),
+        ({"cacheState": "hit"}, 1),
+        ({"cacheState": "hit", "cachedAt": "yesterday"}, 1),
+        ({"cacheState": "hit", "cachedAt": "2027-01-01T00:00:00Z"}, 0),
+    ],
+)
+async def test_a_copy_is_as_old_as_it_says(
+    source: FirecrawlSource, vendors: VendorsClient, clock: FakeClock, said: dict[str, Any], hours_ago: float
+) -> None:
+    page = {"success": True, "data": {"markdown": "Tarifs", "metadata": {"statusCode": 200, **said}}}
+    await vendors.script("firecrawl", {"body": page}, {"body": page})
+
+    (finding, _) = (await source.collect(subject())).findings
+
+    assert clock.now() - finding.read_at == timedelta(hours=hours_ago)
+    assert ("Copie gardée par Firecrawl depuis le" in finding.text) is (hours_ago > 0)
+
+
+async def test_an_odd_field_that_is_not_needed_costs_nothing(source: FirecrawlSource, vendors: VendorsClient) -> None:
+    metadata = {"title": 7, "description": {}, "statusCode": "abc", "creditsUsed": None, "cacheState": []}
+    pages = [{"data": {"markdown": "Tarifs", "metadata": data}} for data in (metadata, None)]
+    await vendors.script("firecrawl", *({"body": page} for page in pages))
+
+    collected = await source.collect(subject())
+
+    assert collected.gaps == ()
+    assert all("Tarifs" in finding.text for finding in collected.findings)
 
 
 async def test_version_one_is_spoken_to_alike(

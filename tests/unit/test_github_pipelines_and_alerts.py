@@ -48,18 +48,25 @@ class TestPipelines:
 
     async def test_the_latest_runs_are_counted_by_their_outcome(self, actions: Source, vendors: VendorsClient) -> None:
         def run(conclusion: str | None, seconds: int) -> dict[str, Any]:
+            ends[len(ends)] = {
+                "match": f"/runs/{len(ends)}/jobs",
+                "status": 200,
+                "body": {"jobs": [{"completed_at": f"2026-11-03T08:0{seconds // 60}:{seconds % 60:02d}Z"}]},
+            }
             return {
+                "id": len(ends) - 1,
                 "name": "CI\n## Ordre",
                 "head_branch": "main",
                 "event": "push",
                 "conclusion": conclusion,
                 "created_at": "2026-11-03T08:00:00Z",
                 "run_started_at": "2026-11-03T08:00:00Z",
-                "updated_at": f"2026-11-03T08:0{seconds // 60}:{seconds % 60:02d}Z",
+                "updated_at": "2027-02-01T08:00:00Z",
             }
 
+        ends: dict[int, dict[str, Any]] = {}
         runs = [run(None, 0), run("success", 60), run("failure", 120), run("timed_out", 180), run("brand_new", 60)]
-        await vendors.script("github", {"body": {"total_count": 812, "workflow_runs": runs}})
+        await vendors.script("github", *ends.values(), {"body": {"total_count": 812, "workflow_runs": runs}})
 
         (finding,) = (await actions.collect(subject(QUIET))).findings
 
@@ -71,6 +78,40 @@ class TestPipelines:
         assert "CI ## Ordre (main, push) : hors délai, mardi 3 novembre 2026 à 9 h 00" in finding.text
         assert "brand_new" in finding.text
         assert finding.data["mean_seconds"] == 105
+
+    async def test_how_long_a_run_took_is_said_by_its_jobs(self, actions: Source, vendors: VendorsClient) -> None:
+        """Of a run that was skipped or cancelled, and of one that GitHub changed again, nothing follows."""
+
+        def run(number: int, conclusion: str) -> dict[str, Any]:
+            started = "2026-08-03T08:00:00Z"
+            changed = "2026-11-01T08:00:00Z"
+            return {"id": number, "conclusion": conclusion, "run_started_at": started, "updated_at": changed}
+
+        runs = [run(1, "success"), run(2, "skipped"), run(3, "cancelled"), run(4, "success"), run(5, "failure")]
+        jobs = [{"completed_at": "2026-08-03T08:01:00Z"}, {"completed_at": "2026-08-03T08:02:00Z"}, {"completed_at": 7}]
+        await vendors.script(
+            "github",
+            {"match": "/1/jobs", "status": 200, "body": {"jobs": jobs}},
+            {"match": "/4/jobs", "status": 404},
+            {"match": "/5/jobs", "status": 200, "body": {"jobs": []}},
+            {"body": {"workflow_runs": runs}},
+        )
+
+        (finding,) = (await actions.collect(subject(QUIET))).findings
+
+        assert "Durée moyenne : 2 min 00 s (sur 1 exécution menée à son terme)" in finding.text
+        assert (finding.data["mean_seconds"], finding.data["timed"]) == (120, 1)
+        assert finding.text.count("durée 2 min 00 s") == 1
+        asked = sorted(
+            call["path"].removeprefix(f"/repos/{QUIET}/actions/runs") for call in await vendors.calls("github")
+        )
+        assert asked == ["", "/1/jobs", "/4/jobs", "/5/jobs"]
+
+    async def test_the_last_change_of_a_run_is_not_its_end(self, actions: Source) -> None:
+        (finding,) = (await actions.collect(subject(QUIET))).findings
+
+        assert finding.data["timed"] == 10
+        assert 80 <= int(str(finding.data["mean_seconds"])) <= 600
 
     async def test_a_repository_without_pipelines_is_a_fact(self, actions: Source, vendors: VendorsClient) -> None:
         await vendors.script("github", {"body": {"total_count": 0, "workflow_runs": []}})

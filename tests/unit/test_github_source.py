@@ -152,6 +152,43 @@ async def test_a_page_of_fifty_megabytes_costs_its_data_and_not_the_memory(clock
     assert sent < 3 * (3 << 20)
 
 
+async def test_without_a_stable_release_the_newest_prerelease_is_named_as_one(
+    source: Source, vendors: VendorsClient
+) -> None:
+    releases = [
+        {"tag_name": "v2.0.0-brouillon", "draft": True, "prerelease": True, "published_at": None},
+        {"tag_name": "v1.9.0-rc1", "draft": False, "prerelease": True, "published_at": "2026-10-01T08:00:00Z"},
+        {"tag_name": "v2.0.0-rc1", "draft": False, "prerelease": True, "published_at": "2026-11-01T08:00:00Z"},
+    ]
+    await vendors.script(
+        "github", {"match": "/releases/latest", "status": 404}, {"match": "/releases", "body": releases}
+    )
+
+    finding = await find(source, QUIET)
+
+    assert (
+        "Dernière version : v2.0.0-rc1 (préversion ; aucune version stable n'est publiée), "
+        "publiée le 1er novembre 2026" in finding.text
+    )
+    assert finding.data["latest_release"] == "v2.0.0-rc1"
+    assert finding.data["latest_release_is_prerelease"] is True
+
+
+async def test_an_odd_field_that_is_not_needed_costs_nothing(source: Source, vendors: VendorsClient) -> None:
+    await vendors.script(
+        "github",
+        {"match": "/issues", "body": [{"number": 7, "title": None, "created_at": "soon", "pull_request": {}}]},
+        {"match": "/commits", "body": [{"commit": {"message": None, "committer": {"date": 5.5e20}}}]},
+        {"match": "/releases", "body": {"tag_name": "v1", "published_at": "bientôt"}},
+    )
+
+    finding = await find(source, QUIET)
+
+    assert "#7 sans titre" in finding.text
+    assert "sans message" in finding.text
+    assert finding.data["open_pull_requests"] == 1
+
+
 async def test_no_release_and_no_commit_are_facts_not_failures(source: Source, vendors: VendorsClient) -> None:
     await vendors.script("github", {"match": "/commits", "status": 409}, {"match": "/issues", "status": 410})
 

@@ -124,6 +124,61 @@ async def test_an_answer_that_cannot_be_used_is_paid_for_all_the_same(
     assert (gap.reason, asked.meter.total.cost_eur) == (GapReason.UNAVAILABLE, Decimal("0.009"))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"search_results": [{"url": "https://a.fr", "title": None, "date": 2026}, {"title": "sans adresse"}, None]},
+        {"search_results": "none", "citations": [None, "https://a.fr", 7]},
+        {"search_results": None, "citations": ["https://a.fr"], "usage": "free", "id": []},
+    ],
+)
+async def test_an_odd_field_that_is_not_needed_costs_nothing(
+    source: PerplexitySource, vendors: VendorsClient, odd: dict[str, Any]
+) -> None:
+    await vendors.script("perplexity", {"merge": odd})
+
+    finding = await find(source, subject())
+
+    assert finding.data["citations"] == ["https://a.fr"]
+    assert finding.text.endswith("[1] https://a.fr")
+
+
+@pytest.mark.parametrize("end", ["length", "max_tokens", "content_filter", "brand_new"])
+async def test_an_answer_that_was_cut_says_so(source: PerplexitySource, vendors: VendorsClient, end: str) -> None:
+    await vendors.script("perplexity", {"finish_reason": end})
+
+    cut, whole = await find(source, subject()), await find(source, subject())
+
+    assert (cut.data["is_whole"], whole.data["is_whole"]) == (False, True)
+    assert "s'arrête avant sa fin" in cut.text
+    assert "s'arrête avant sa fin" not in whole.text
+    assert "Sources citées" in cut.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>Je cherche.</think>Le marché progresse.",
+        " \n<Thinking>a</thinking>\n<think>b</think> Le marché progresse.",
+        [{"type": "reasoning", "text": "Je cherche."}, {"type": "text", "text": "Le marché progresse."}, 7],
+    ],
+)
+async def test_thoughts_are_no_part_of_the_answer(
+    source: PerplexitySource, vendors: VendorsClient, content: Any
+) -> None:
+    await vendors.script("perplexity", {"merge": {"choices": [{"message": {"content": content}}]}})
+
+    finding = await find(source, subject())
+
+    assert finding.text.startswith("Le marché progresse.\nSources citées :")
+
+
+async def test_thoughts_without_an_end_are_no_answer(source: PerplexitySource, vendors: VendorsClient) -> None:
+    await vendors.script("perplexity", {"content": "<think>Je cherche encore", "finish_reason": "length"})
+
+    assert (await miss(source, subject())).reason is GapReason.UNAVAILABLE
+
+
 async def test_only_addresses_of_pages_are_citations(source: PerplexitySource, vendors: VendorsClient) -> None:
     good = "https://exemple.fr/a?b=1"
     bad = [

@@ -4,16 +4,18 @@ Which pages is a setting; nothing that was read, and nothing a caller wrote, eve
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, HttpUrl, JsonValue, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, HttpUrl, JsonValue, TypeAdapter, ValidationError
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected
 from shared.findings import Collected, Finding
+from shared.french import format_moment
 from shared.registry import PageSet, SourceName
 from shared.wording import clean_line, clean_text
+from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import FirecrawlSettings
 from workers.sources.gaps import describe_gap
@@ -21,6 +23,7 @@ from workers.sources.vendor import Vendor
 
 _DEADLINE: Final = timedelta(seconds=19)
 _PATIENCE_MS: Final = 15_000  # how long Firecrawl itself waits for the page
+_OLDEST_COPY: Final = timedelta(hours=1)  # unasked, Firecrawl answers with copies of up to two days
 _MAX_BYTES: Final = 2 * 1024 * 1024
 _MOST_PAGES: Final = 8
 _MAX_CREDITS: Final = 1_000
@@ -31,20 +34,22 @@ _VARIABLES: Final = {
 }
 
 
-class _Metadata(BaseModel):
+class _Metadata(ForeignModel):
     title: str | list[str] | None = None
     description: str | list[str] | None = None
     statusCode: int | None = None  # noqa: N815 - as Firecrawl spells it
     creditsUsed: float | None = None  # noqa: N815 - as Firecrawl spells it
+    cacheState: str | None = None  # noqa: N815 - as Firecrawl spells it
+    cachedAt: AwareDatetime | None = None  # noqa: N815 - as Firecrawl spells it
 
 
-class _Page(BaseModel):
+class _Page(ForeignModel):
     markdown: str | None = None
     metadata: _Metadata = _Metadata()
 
 
-class _Answer(BaseModel):
-    success: bool
+class _Answer(ForeignModel):
+    success: bool = True
     data: _Page
 
 
@@ -111,6 +116,7 @@ class FirecrawlSource:
             "formats": ["markdown"],
             "onlyMainContent": True,
             "timeout": _PATIENCE_MS,
+            "maxAge": round(_OLDEST_COPY / timedelta(milliseconds=1)),
         }
         body, _ = await self._vendor.post("/scrape", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
         try:
@@ -124,9 +130,13 @@ class FirecrawlSource:
         if not answer.success or status >= httpx.codes.BAD_REQUEST or not markdown.strip():
             sentence = f"La page {clean_line(str(page), 120)} n'a rien rendu de lisible (code {status}) ; vérifiez-la."
             raise SourceRejected(f"a page answered {status} through Firecrawl", sentence=sentence)
+        now = self._clock.now()
+        read_at = _find_age(metadata, now)
         head = (
             f"Titre : {_first(metadata.title) or 'aucun'}\nDescription : {_first(metadata.description) or 'aucune'}\n"
         )
+        if read_at < now:
+            head += f"Copie gardée par Firecrawl depuis le {format_moment(read_at)}\n"
         return Finding(
             source=self.name,
             label=label,
@@ -138,8 +148,15 @@ class FirecrawlSource:
                 "credits": min(metadata.creditsUsed or 1, _MAX_CREDITS),
             },
             url=str(page),
-            read_at=self._clock.now(),
+            read_at=read_at,
         )
+
+
+def _find_age(metadata: _Metadata, now: datetime) -> datetime:
+    """Return when the page was really read; a copy that does not say when is as old as one may be."""
+    if metadata.cacheState == "hit" or metadata.cachedAt is not None:
+        return min(metadata.cachedAt or now - _OLDEST_COPY, now)
+    return now
 
 
 def _first(value: str | list[str] | None) -> str | None:

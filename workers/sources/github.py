@@ -9,36 +9,38 @@ import asyncio
 from datetime import datetime
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, JsonValue, TypeAdapter
+from pydantic import AwareDatetime, JsonValue, TypeAdapter
 
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
 from shared.wording import clean_line, format_list, shorten
+from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
 _PAGE: Final = 50
 _SHOWN: Final = 5
+_RELEASES_READ: Final = 10
 
 
-class _Issue(BaseModel):
+class _Issue(ForeignModel):
     number: int
-    title: str
-    created_at: AwareDatetime
+    title: str = "sans titre"
+    created_at: AwareDatetime | None = None
     pull_request: JsonValue = None
 
 
-class _Signature(BaseModel):
+class _Signature(ForeignModel):
     date: AwareDatetime | None = None
 
 
-class _CommitBody(BaseModel):
-    message: str
+class _CommitBody(ForeignModel):
+    message: str = "sans message"
     committer: _Signature | None = None
 
 
-class _Commit(BaseModel):
+class _Commit(ForeignModel):
     commit: _CommitBody
 
     @property
@@ -46,20 +48,18 @@ class _Commit(BaseModel):
         return self.commit.committer.date if self.commit.committer else None
 
 
-class _Release(BaseModel):
+class _Release(ForeignModel):
     tag_name: str
     published_at: AwareDatetime | None = None
+    draft: bool = False
+    prerelease: bool = False
 
 
-class _Pull(BaseModel):
-    number: int
-
-
-class _Total(BaseModel):
+class _Total(ForeignModel):
     total_count: int
 
 
-class _Home(BaseModel):
+class _Home(ForeignModel):
     open_issues_count: int
 
 
@@ -67,7 +67,8 @@ _ISSUES: Final = TypeAdapter(list[_Issue])
 _COMMITS: Final = TypeAdapter(list[_Commit])
 _RELEASE: Final = TypeAdapter[_Release | None](_Release | None)
 _TOTAL: Final = TypeAdapter(_Total)
-_PULLS: Final = TypeAdapter(list[_Pull])
+_RELEASES: Final = TypeAdapter(list[_Release])
+_PULLS: Final = TypeAdapter(list[JsonValue])  # only counted
 _HOME: Final = TypeAdapter(_Home)
 
 
@@ -75,9 +76,9 @@ class GithubSource:
     """Reads the open work of the managed repositories.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: three requests per repository at once, two more where over a page of work is open; those whose answer has
-    not changed are not counted by GitHub.
-    Source: GitHub REST v3, /repos/{owner}/{name} and its /issues, /pulls, /commits, /releases/latest.
+    Cost: three requests per repository at once, two more where over a page of work is open, one more where no release
+    is stable; those whose answer has not changed are not counted by GitHub.
+    Source: GitHub REST v3, /repos/{owner}/{name} and its /issues, /pulls, /commits, /releases, /releases/latest.
     """
 
     name: Final[str] = SourceName.GITHUB.value
@@ -97,10 +98,10 @@ class GithubSource:
         read = self._api.read
         try:
             async with asyncio.TaskGroup() as group:
-                # 410: issues are switched off. 409: no commit yet. 404: no release yet.
+                # 410: issues are switched off. 409: no commit yet.
                 work_task = group.create_task(read(_ISSUES, f"{home}/issues", newest, instead={410: []}))
                 commits_task = group.create_task(read(_COMMITS, f"{home}/commits", latest, instead={409: []}))
-                release_task = group.create_task(read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None}))
+                release_task = group.create_task(self._read_release(home))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         work, commits, release = work_task.result(), commits_task.result(), release_task.result()
@@ -127,10 +128,22 @@ class GithubSource:
                 "last_commit_at": _isoformat(commits[0].committed_at if commits else None),
                 "latest_release": clean_line(release.tag_name) if release else None,
                 "latest_release_at": _isoformat(release.published_at if release else None),
+                "latest_release_is_prerelease": release.prerelease if release else None,
             },
             url=f"https://github.com/{repository}",
             read_at=self._clock.now(),
         )
+
+    async def _read_release(self, home: str) -> _Release | None:
+        """Read the newest stable release, which is what GitHub calls the latest, or else the newest pre-release."""
+        stable = await self._api.read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None})
+        if stable is not None:
+            return stable
+        # 404: not even the list may be seen.
+        newest = {"per_page": str(_RELEASES_READ)}
+        releases = await self._api.read(_RELEASES, f"{home}/releases", newest, instead={404: []})
+        published = [release for release in releases if not release.draft]
+        return max(published, key=lambda release: _isoformat(release.published_at) or "", default=None)
 
     async def _count(self, repository: str) -> tuple[int, int]:
         """Count the open issues and pull requests of a busy repository."""
@@ -148,7 +161,8 @@ def _describe_release(release: _Release | None) -> str:
     if release is None:
         return "Dernière version : aucune publiée"
     day = f", publiée le {format_day(release.published_at)}" if release.published_at else ""
-    return f"Dernière version : {clean_line(release.tag_name)}{day}"
+    kind = " (préversion ; aucune version stable n'est publiée)" if release.prerelease else ""
+    return f"Dernière version : {clean_line(release.tag_name)}{kind}{day}"
 
 
 def _describe_commit(commit: _Commit) -> str:
@@ -165,11 +179,13 @@ def _describe_totals(issues: int, pulls: int) -> str:
 
 
 def _describe_issue(issue: _Issue) -> str:
-    return f"#{issue.number} {clean_line(issue.title)} (ouvert le {format_day(issue.created_at)})"
+    day = f" (ouvert le {format_day(issue.created_at)})" if issue.created_at else ""
+    return f"#{issue.number} {clean_line(issue.title)}{day}"
 
 
 def _describe_pull(pull: _Issue) -> str:
-    return f"#{pull.number} {clean_line(pull.title)} (ouverte le {format_day(pull.created_at)})"
+    day = f" (ouverte le {format_day(pull.created_at)})" if pull.created_at else ""
+    return f"#{pull.number} {clean_line(pull.title)}{day}"
 
 
 def _isoformat(moment: datetime | None) -> str | None:

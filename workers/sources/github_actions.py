@@ -1,20 +1,29 @@
-"""The pipelines of the managed repositories: which passed lately, which failed, how long they took."""
+"""The pipelines of the managed repositories: which passed lately, which failed, how long they took.
 
+How long is read from a run's jobs: the run's own last change is no end of it, GitHub moves it again months later.
+"""
+
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic import AwareDatetime, OnErrorOmit, TypeAdapter
 
+from shared.errors import SourceError
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_duration, format_moment
 from shared.registry import SourceName
 from shared.wording import clean_line, shorten
+from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
 _READ: Final = 30
 _SHOWN: Final = 6
+_TIMED: Final = 10
+_JOBS: Final = 100
 _REFUSED: Final = (
     "Les exécutions de GitHub Actions ne peuvent pas être lues : donnez au jeton GITHUB_TOKEN "
     "la permission « Actions : lecture »."
@@ -32,37 +41,49 @@ _OUTCOMES: Final = {
 _FAILED: Final = frozenset({"failure", "timed_out", "startup_failure"})
 
 
-class _Run(BaseModel):
-    name: str | None = None
-    head_branch: str | None = None
+_NEVER_RAN: Final = frozenset({"cancelled", "skipped", "action_required", "stale"})
+"""How a run may end of which the duration says nothing about the work."""
+
+
+class _Run(ForeignModel):
+    id: int | None = None
+    name: str = "sans nom"
+    head_branch: str = "?"
     event: str = ""
     conclusion: str | None = None
     run_started_at: AwareDatetime | None = None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
+    created_at: AwareDatetime | None = None
 
     @property
-    def started_at(self) -> datetime:
+    def started_at(self) -> datetime | None:
         return self.run_started_at or self.created_at
 
-    @property
-    def took(self) -> timedelta:
-        return max(timedelta(0), self.updated_at - self.started_at)
 
-
-class _Runs(BaseModel):
-    total_count: int
+class _Runs(ForeignModel):
+    total_count: int = 0
     workflow_runs: list[_Run]
 
 
+class _Job(ForeignModel):
+    completed_at: AwareDatetime | None = None
+
+
+class _Jobs(ForeignModel):
+    jobs: list[OnErrorOmit[_Job]]
+
+
 _RUNS: Final = TypeAdapter(_Runs)
+_ENDS: Final = TypeAdapter(_Jobs)
+_Durations = dict[int, timedelta]
 
 
 class GithubActionsSource:
     """Reads the latest workflow runs of each repository.
 
-    Shape: one Finding per platform, or one Gap naming why there is none.   Cost: one request per repository.
-    Source: GitHub REST v3, /repos/{owner}/{name}/actions/runs.
+    Shape: one Finding per platform, or one Gap naming why there is none.
+    Cost: one request per repository, and one for each of its ten latest runs that worked to an end; those whose answer
+    has not changed are not counted by GitHub.
+    Source: GitHub REST v3, /repos/{owner}/{name}/actions/runs and …/runs/{id}/jobs.
     """
 
     name: Final[str] = SourceName.GITHUB_ACTIONS.value
@@ -82,20 +103,21 @@ class GithubActionsSource:
         ended = [run for run in runs if run.conclusion is not None]
         outcomes = Counter(run.conclusion for run in runs)
         failed = [run for run in ended if run.conclusion in _FAILED]
-        took = sum((run.took for run in ended), timedelta(0)) / len(ended) if ended else None
+        durations = await self._time(path, [run for run in ended if run.conclusion not in _NEVER_RAN][:_TIMED])
+        took = sum(durations.values(), timedelta(0)) / len(durations) if durations else None
         known = format_count(
-            page.total_count, "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées"
+            max(page.total_count, len(runs)), "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées"
         )
         succeeded = format_count(outcomes["success"], "réussie", "réussies")
         cancelled = format_count(outcomes["cancelled"], "annulée", "annulées")
         lines = [
             f"{repository} : {known}, {format_count(len(runs), 'dernière lue', 'dernières lues')}",
             f"Sur celles-ci : {succeeded}, {len(failed)} en échec, {outcomes[None]} en cours, {cancelled}",
-            f"Durée moyenne : {format_duration(took)}" if took is not None else "",
+            f"Durée moyenne : {format_duration(took)} (sur {_count_ends(len(durations))})" if took is not None else "",
             *(["Les plus récentes :"] if runs else []),
-            *(f"  - {_describe(run)}" for run in runs[:_SHOWN]),
+            *(f"  - {_describe(run, durations)}" for run in runs[:_SHOWN]),
             *(["Derniers échecs :"] if failed else []),
-            *(f"  - {_describe(run)}" for run in failed[:_SHOWN]),
+            *(f"  - {_describe(run, durations)}" for run in failed[:_SHOWN]),
         ]
         return Finding(
             source=self.name,
@@ -108,18 +130,37 @@ class GithubActionsSource:
                 "succeeded": outcomes["success"],
                 "failed": len(failed),
                 "in_progress": outcomes[None],
+                "timed": len(durations),
                 "mean_seconds": None if took is None else round(took.total_seconds()),
             },
             url=f"https://github.com/{repository}/actions",
             read_at=self._clock.now(),
         )
 
+    async def _time(self, path: str, runs: Sequence[_Run]) -> _Durations:
+        """Return how long each run took, from its start to the end of its last job; those that say so."""
 
-def _describe(run: _Run) -> str:
-    name = clean_line(run.name or "sans nom", 80)
-    branch = clean_line(run.head_branch or "?", 60)
+        async def ask(run: _Run) -> timedelta | None:
+            try:
+                # Of a run that was repeated: the jobs of its latest attempt, which is also when it started.
+                answer = await self._api.read(_ENDS, f"{path}/{run.id}/jobs", {"per_page": str(_JOBS)})
+            except SourceError:
+                return None
+            ends = [job.completed_at for job in answer.jobs if job.completed_at is not None]
+            return max(timedelta(0), max(ends) - run.started_at) if ends and run.started_at else None
+
+        asked = [run for run in runs if run.id is not None]
+        found = await asyncio.gather(*map(ask, asked))
+        return {run.id: took for run, took in zip(asked, found, strict=True) if run.id is not None and took is not None}
+
+
+def _count_ends(number: int) -> str:
+    return format_count(number, "exécution menée à son terme", "exécutions menées à leur terme")
+
+
+def _describe(run: _Run, durations: _Durations) -> str:
+    name, branch = clean_line(run.name, 80), clean_line(run.head_branch, 60)
     outcome = _OUTCOMES.get(run.conclusion) or clean_line(run.conclusion or "", 30)
-    return (
-        f"{name} ({branch}, {clean_line(run.event, 30)}) : {outcome}, {format_moment(run.started_at)}, "
-        f"durée {format_duration(run.took)}"
-    )
+    moment = f", {format_moment(run.started_at)}" if run.started_at else ""
+    took = f", durée {format_duration(durations[run.id])}" if run.id in durations else ""
+    return f"{name} ({branch}, {clean_line(run.event, 30)}) : {outcome}{moment}{took}"

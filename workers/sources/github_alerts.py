@@ -3,12 +3,13 @@
 from collections import Counter
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
 from shared.wording import clean_line, shorten
+from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -22,34 +23,34 @@ _REFUSED: Final = (
 _SEVERITIES: Final = {"critical": "critique", "high": "élevée", "medium": "moyenne", "low": "faible"}
 
 
-class _Package(BaseModel):
+class _Package(ForeignModel):
     ecosystem: str = ""
-    name: str
+    name: str = "paquet sans nom"
 
 
-class _Dependency(BaseModel):
-    package: _Package
+class _Dependency(ForeignModel):
+    package: _Package = _Package()
 
 
-class _Advisory(BaseModel):
-    ghsa_id: str
+class _Advisory(ForeignModel):
+    ghsa_id: str = ""
     summary: str = ""
-    severity: str
+    severity: str = "inconnue"
 
 
-class _Patched(BaseModel):
+class _Patched(ForeignModel):
     identifier: str
 
 
-class _Vulnerability(BaseModel):
+class _Vulnerability(ForeignModel):
     first_patched_version: _Patched | None = None
 
 
-class _Alert(BaseModel):
-    dependency: _Dependency
-    advisory: _Advisory = Field(alias="security_advisory")
-    vulnerability: _Vulnerability = Field(alias="security_vulnerability")
-    created_at: AwareDatetime
+class _Alert(ForeignModel):
+    dependency: _Dependency = _Dependency()
+    advisory: _Advisory = Field(_Advisory(), alias="security_advisory")
+    vulnerability: _Vulnerability = Field(_Vulnerability(), alias="security_vulnerability")
+    created_at: AwareDatetime | None = None
 
 
 _ALERTS: Final = TypeAdapter(list[_Alert])
@@ -119,9 +120,9 @@ def _describe(alert: _Alert) -> str:
     package = alert.dependency.package
     patched = alert.vulnerability.first_patched_version
     remedy = f"corrigée en {clean_line(patched.identifier, 40)}" if patched else "sans correctif publié"
+    day = f", ouverte le {format_day(alert.created_at)}" if alert.created_at else ""
     return (
         f"gravité {_SEVERITIES.get(alert.advisory.severity, clean_line(alert.advisory.severity, 20))} : "
         f"{clean_line(package.name, 80)} ({clean_line(package.ecosystem, 20)}), "
-        f"{clean_line(alert.advisory.ghsa_id, 30)} — {clean_line(alert.advisory.summary, 120)} ; {remedy}, "
-        f"ouverte le {format_day(alert.created_at)}"
+        f"{clean_line(alert.advisory.ghsa_id, 30)} — {clean_line(alert.advisory.summary, 120)} ; {remedy}{day}"
     )

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
 
 from shared.findings import Collected, Finding
 from shared.registry import Search, SourceName
-from shared.wording import clean_line, clean_text, shorten
+from shared.wording import clean_line, clean_text, drop_thoughts, shorten
+from workers.outbound.shapes import ForeignModel
 from workers.outbound.usage import Price, read_usage
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import PerplexitySettings
@@ -26,6 +27,8 @@ _MAX_TOKENS: Final = 900
 _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
+_WHOLE: Final = frozenset({"stop", "end_turn", "eos"})  # any other end may be in the middle of a sentence
+_CUT_NOTE: Final = "\n[… la réponse de Perplexity s'arrête avant sa fin : elle est incomplète]"
 _SYSTEM: Final = (
     "Vous êtes documentaliste. Répondez en français par des faits vérifiables, datés, chacun avec sa source ; "
     "dites ce que vous n'avez pas trouvé. Ni conseil, ni introduction."
@@ -35,24 +38,36 @@ _PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))
 _FEES: Final = {"low": Decimal("0.006"), "medium": Decimal("0.010"), "high": Decimal("0.014")}
 
 
-class _Message(BaseModel):
-    content: str
+class _Part(ForeignModel):
+    type: str = ""
+    text: str = ""
 
 
-class _Choice(BaseModel):
+class _Message(ForeignModel):
+    content: str | list[OnErrorOmit[_Part]]
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return drop_thoughts(self.content).strip()
+        return drop_thoughts("".join(part.text for part in self.content if part.type == "text")).strip()
+
+
+class _Choice(ForeignModel):
     message: _Message
+    finish_reason: str | None = None
 
 
-class _Result(BaseModel):
+class _Result(ForeignModel):
     url: str
     title: str = ""
-    date: str | None = None
+    date: str = ""
 
 
-class _Answer(BaseModel):
+class _Answer(ForeignModel):
     choices: list[_Choice] = Field(min_length=1)
-    citations: list[str] | None = None
-    search_results: list[_Result] | None = None
+    citations: list[OnErrorOmit[str]] = Field(default=[])
+    search_results: list[OnErrorOmit[_Result]] = Field(default=[])
 
 
 _ANSWER: Final = TypeAdapter(_Answer)
@@ -105,21 +120,25 @@ class PerplexitySource:
         except ValidationError as error:
             message = f"Perplexity's answer has another shape than expected: {error.error_count()} error(s)"
             raise self._vendor.unreadable(message) from None
-        text = answer.choices[0].message.content.strip()
+        choice = answer.choices[0]
+        text = choice.message.text
         if not text:
             raise self._vendor.unreadable("Perplexity's answer is empty")
         cited = _read_citations(answer)
         listed = "\n".join(f"[{number}] {line}" for number, line in enumerate(cited.values(), start=1))
-        sources = f"\nSources citées :\n{shorten(listed, _CITATIONS_CHARS)}" if cited else ""
+        is_whole = (choice.finish_reason or "stop").lower() in _WHOLE
+        tail = "" if is_whole else _CUT_NOTE
+        tail += f"\nSources citées :\n{shorten(listed, _CITATIONS_CHARS)}" if cited else ""
         return Finding(
             source=self.name,
             label=label_of(self.name),
-            text=clean_text(text, SOURCE_TEXT_CHARS - len(sources)) + sources,
+            text=clean_text(text, SOURCE_TEXT_CHARS - len(tail)) + tail,
             data={
                 "question": search.query,
                 "recency": search.recency.value,
                 "model": self._model,
                 "citations": list(cited),
+                "is_whole": is_whole,
             },
             url=next(iter(cited), None),
             read_at=self._clock.now(),
@@ -148,11 +167,11 @@ def _read_fee(body: JsonValue) -> Decimal:
 def _read_citations(answer: _Answer) -> dict[str, str]:
     """Return each cited address once, in order, with the line that describes it."""
     cited: dict[str, str] = {}
-    results = answer.search_results or [_Result(url=url) for url in answer.citations or []]
+    results = answer.search_results or [_Result(url=url) for url in answer.citations]
     for result in results:
         if not is_web_address(result.url) or len(cited) == _CITATIONS:
             continue
-        title = " — ".join(filter(None, (clean_line(result.title, 100), clean_line(result.date or "", 20))))
+        title = " — ".join(filter(None, (clean_line(result.title, 100), clean_line(result.date, 20))))
         cited.setdefault(result.url, f"{title} : {result.url}" if title else result.url)
     return cited
 

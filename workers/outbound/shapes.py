@@ -1,0 +1,23 @@
+"""What others answer, read by shape: what is not needed may be odd without costing what is."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+
+
+class ForeignModel(BaseModel):
+    """A part of somebody else's answer: a field that has a default is taken as absent where it is null or odd.
+
+    What was paid for is lost only when a field is unreadable without which nothing can be said.
+    """
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _take_odd_as_absent(cls, value: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the field holds
+        try:
+            return read(value)
+        except ValidationError:
+            field = cls.model_fields[info.field_name or ""]
+            if field.is_required():
+                raise
+            return field.get_default(call_default_factory=True)
