@@ -27,6 +27,7 @@ from devstack.subscriptions import (
     SubscriptionError,
     TableRights,
     render_change,
+    shorten_change,
 )
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ where pubname = %s and %s in ('*', schemaname::text) and %s in ('*', tablename::
 class ChangeFeed:
     """Reads committed changes while anybody listens, and starts again when PostgreSQL comes back."""
 
-    def __init__(self, dsn: str, *, poll_seconds: float, on_lost: Callable[[list[Subscriber]], None]) -> None:
+    def __init__(
+        self, dsn: str, *, draw_pause: Callable[[], float], on_lost: Callable[[list[Subscriber]], None]
+    ) -> None:
         self._dsn = dsn
-        self._poll_seconds = poll_seconds
+        self._draw_pause = draw_pause
         self._on_lost = on_lost
         self._subscriptions: dict[Subscriber, Subscription] = {}
         self._interested: set[Subscriber] = set()
@@ -78,6 +81,7 @@ class ChangeFeed:
         # Held while the log is read or a subscriber added, so that "committed after this position" is exact.
         self._lock = asyncio.Lock()
         self._rights: dict[tuple[int, str], TableRights] = {}
+        self.losing_until = 0.0
         self._database: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
     async def subscribe(self, subscriber: Subscriber, bindings: list[Binding]) -> None:
@@ -148,7 +152,7 @@ class ChangeFeed:
                         self._forget_rights(stream.decoder.new_relations)
                         await self._deliver(transaction)
                 # The pause is the hosted poller's; like it, go on at once while there is something to send.
-                await asyncio.sleep(0 if found else self._poll_seconds)
+                await asyncio.sleep(0 if found else self._draw_pause())
         finally:
             self._ready.clear()
             self._database = None
@@ -162,6 +166,8 @@ class ChangeFeed:
         tables.clear()
 
     async def _deliver(self, transaction: Transaction) -> None:
+        if time.monotonic() < self.losing_until:
+            return  # as when the hosted poller gives up on what it read: nobody is told
         for change in transaction.changes:
             interested = defaultdict(list)
             for subscription in self._subscriptions.values():
@@ -208,7 +214,7 @@ class ChangeFeed:
                 continue
             committed_at = transaction.committed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             for select in {binding.select for binding in matching}:
-                data = {**head, **render_change(change, rights, select), "errors": None}
+                data = {**head, **shorten_change(render_change(change, rights, select))}
                 data["commit_timestamp"] = committed_at
                 _send(subscriber, [binding for binding in matching if binding.select == select], data)
 

@@ -89,6 +89,14 @@ class RealtimeControl:
         """Let every open socket hang for a while: neither read nor written nor closed."""
         self._order(action="freeze", seconds=seconds)
 
+    def lose_changes(self, seconds: float) -> None:
+        """Lose every database change for a while, without a word to anybody; 0 ends it."""
+        self._order(action="lose", seconds=seconds)
+
+    def tune(self, **ways: object) -> None:
+        """Change fields of `devstack.ways.RealtimeWays`."""
+        self._order(action="tune", ways=ways)
+
     def statistics(self) -> dict[str, int]:
         """Count sockets, joins, channels, heartbeats, broadcasts and changes sent."""
         return dict(httpx.get(f"{self._url}/health").json())
@@ -97,5 +105,5 @@ class RealtimeControl:
         """Count who is on each topic."""
         return dict(httpx.get(f"{self._url}/members").json())
 
-    def _order(self, **order: str | float) -> None:
+    def _order(self, **order: object) -> None:
         httpx.post(f"{self._url}/control", json=order).raise_for_status()

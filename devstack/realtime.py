@@ -1,7 +1,7 @@
 """Realtime, as far as this project uses it: channels over WebSocket, database changes, broadcasts.
 
 Two ports on the loopback interface: one for WebSockets, one for HTTP (REST broadcasts, health, and `/control`, which
-lets tests break the sockets: close, cut, refuse, freeze).
+lets tests break the sockets and change the ways of the service).
 Run: `python -m devstack.realtime --port N --socket-port M`, settings in the environment (see `Settings`).
 """
 
@@ -10,14 +10,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import random
 import signal
 import struct
 import time
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
@@ -32,9 +33,11 @@ from websockets.exceptions import ConnectionClosed
 from devstack.changes import ChangeFeed
 from devstack.keys import ExpiredTokenError, Keys, TokenError
 from devstack.phoenix import Frame, FrameError, Version, decode, encode
+from devstack.presence import Presence
 from devstack.processes import HOST
 from devstack.realtime_http import build_app
 from devstack.subscriptions import Binding, Claims, Subscriber, SubscriptionError, number_of
+from devstack.ways import RealtimeWays
 
 if TYPE_CHECKING:
     from websockets.http11 import Request, Response
@@ -51,18 +54,15 @@ class Settings:
 
     database_url: str
     data_dir: Path
-    subscribe_delay: tuple[float, float]
-    poll_seconds: float
+    ways: RealtimeWays
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read DEVSTACK_DATABASE_URL, DEVSTACK_DATA, REALTIME_SUBSCRIBE_DELAY and REALTIME_POLL_SECONDS."""
-        shortest, longest = os.environ.get("REALTIME_SUBSCRIBE_DELAY", "1,3").split(",")
+        """Read DEVSTACK_DATABASE_URL, DEVSTACK_DATA and REALTIME_WAYS, which is JSON."""
         return cls(
             database_url=os.environ["DEVSTACK_DATABASE_URL"],
             data_dir=Path(os.environ["DEVSTACK_DATA"]),
-            subscribe_delay=(float(shortest), float(longest)),
-            poll_seconds=float(os.environ.get("REALTIME_POLL_SECONDS", "0.05")),
+            ways=RealtimeWays(**json.loads(os.environ.get("REALTIME_WAYS", "{}"))),
         )
 
 
@@ -88,12 +88,29 @@ class Realtime:
     statistics: Statistics = field(default_factory=Statistics)
     sockets: set[Socket] = field(default_factory=set)
     topics: dict[str, set[Channel]] = field(default_factory=lambda: defaultdict(set))
+    presences: dict[str, Presence] = field(default_factory=lambda: defaultdict(Presence))
     refusing_until: float = 0.0
 
     def __post_init__(self) -> None:
+        self.ways = self.settings.ways
         self.changes = ChangeFeed(
-            self.settings.database_url, poll_seconds=self.settings.poll_seconds, on_lost=self._subscribe_again
+            self.settings.database_url,
+            draw_pause=lambda: random.uniform(*self.ways.poll_seconds),
+            on_lost=self._subscribe_again,
         )
+        self._events: deque[float] = deque()
+
+    def tune(self, **ways: Any) -> None:  # noqa: ANN401 - the fields of RealtimeWays
+        """Change how clients are treated from now on."""
+        self.ways = replace(self.ways, **ways)
+
+    def count_event(self) -> bool:
+        """Count a message that somebody sends; return False when it is one too many in this second."""
+        now = time.monotonic()
+        while self._events and self._events[0] < now - 1:
+            self._events.popleft()
+        self._events.append(now)
+        return len(self._events) <= self.ways.events_per_second
 
     @staticmethod
     def _subscribe_again(lost: list[Subscriber]) -> None:
@@ -108,7 +125,7 @@ class Realtime:
             if channel is not besides:
                 channel.send("broadcast", payload)
 
-    def screen(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def screen(self, connection: ServerConnection, request: Request) -> Response | None:
         """Accept a socket, or answer why not."""
         if time.monotonic() < self.refusing_until:
             self.statistics.sockets_refused += 1
@@ -117,6 +134,7 @@ class Realtime:
             self.keys.verify(_query(request, "apikey"))
         except TokenError as error:
             self.statistics.sockets_refused += 1
+            await asyncio.sleep(self.ways.refused_socket_seconds)
             return connection.respond(HTTPStatus.FORBIDDEN, f"{error}\n")
         return None
 
@@ -156,7 +174,7 @@ class Socket:
         try:
             async for data in self.connection:
                 try:
-                    self._handle(decode(data, self._version))
+                    await self._handle(decode(data, self._version))
                 except FrameError as error:
                     _log.warning("%s", error)
         except ConnectionClosed:
@@ -198,19 +216,22 @@ class Socket:
         self.connection.transport.resume_reading()
         self._thawed.set()
 
-    def _handle(self, frame: Frame) -> None:
+    async def _handle(self, frame: Frame) -> None:
         channel = self.channels.get(frame.topic)
         if frame.event == "heartbeat":
             self.realtime.statistics.heartbeats += 1
             self.reply(frame, "ok", {})
         elif frame.event == "phx_join":
-            self._join(frame)
+            await self._join(frame)
         elif channel is None:
             self.reply(frame, "error", {"reason": "unmatched topic"})
         else:
             channel.handle(frame)
 
-    def _join(self, frame: Frame) -> None:
+    async def _join(self, frame: Frame) -> None:
+        """Answer a join; what the client sends meanwhile waits, as it does with Phoenix."""
+        await self._wait(self.realtime.ways.first_join_seconds)
+        self.realtime.tune(first_join_seconds=0.0)
         previous = self.channels.get(frame.topic)
         if previous is not None:
             previous.end()
@@ -218,6 +239,7 @@ class Socket:
             channel = Channel(self, frame)
         except JoinError as error:
             self.realtime.statistics.joins_refused += 1
+            await self._wait(self.realtime.ways.refused_join_seconds)
             self.reply(frame, "error", {"reason": str(error)})
         else:
             self.realtime.statistics.joins += 1
@@ -227,6 +249,12 @@ class Socket:
             channel.start()
         if previous is not None:
             previous.say_closed()  # after the answer to the new join: so does Phoenix
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, or until the client is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.connection.wait_closed()
 
 
 class JoinError(Exception):
@@ -245,7 +273,8 @@ class Channel(Subscriber):
         self._realtime = socket.realtime
         self._join_ref = join.join_ref or join.ref
         self._wants_own, self._wants_ack = (bool((config.get("broadcast") or {}).get(name)) for name in ("self", "ack"))
-        self._wants_presence = bool((config.get("presence") or {}).get("enabled"))
+        presence = config.get("presence") or {}
+        self._wants_presence, self._presence_key = bool(presence.get("enabled")), str(presence.get("key") or "")
         self._expiry: asyncio.TimerHandle | None = None
         self._subscribing: asyncio.Task[None] | None = None
         if self.topic == _TOPIC_PREFIX or not self.topic.startswith(_TOPIC_PREFIX):
@@ -253,6 +282,8 @@ class Channel(Subscriber):
         if config.get("private"):
             # Private channels depend on policies of realtime.messages, which this project does not use.
             raise JoinError(f"Unauthorized: You do not have permissions to read from this Channel topic: {self.name}")
+        if not self._realtime.ways.public_access:
+            raise JoinError("PrivateOnly: This project only allows private channels")
         token = str(join.payload.get("access_token") or "sb_")
         self._claims = self._verify(socket.token if token.startswith("sb_") else token)
 
@@ -279,7 +310,7 @@ class Channel(Subscriber):
         self._realtime.topics[self.topic].add(self)
         self._watch_expiry()
         if self._wants_presence:
-            self.send("presence_state", {})
+            self._realtime.presences[self.topic].watch(self)
         self.start_subscribing()
 
     def send(self, event: str, payload: dict[str, Any]) -> None:
@@ -293,14 +324,24 @@ class Channel(Subscriber):
         if frame.event == "phx_leave":
             self._socket.reply(frame, "ok", {})
             self.close()
+        elif frame.event in {"broadcast", "presence"} and not self._realtime.count_event():
+            self._shut_down("Too many messages per second")
         elif frame.event == "broadcast":
             self._realtime.broadcast(self.topic, frame.payload, besides=None if self._wants_own else self)
             if self._wants_ack:
                 self._socket.reply(frame, "ok", {})
         elif frame.event == "presence":
-            self._socket.reply(frame, "ok", {})
+            self._track(frame)
         elif frame.event == "access_token":
             self._renew(str(frame.payload.get("access_token") or "sb_"))
+
+    def _track(self, frame: Frame) -> None:
+        presence = self._realtime.presences[self.topic]
+        if str(frame.payload.get("event")).lower() == "track":
+            presence.track(self, self._presence_key, frame.payload.get("payload") or {})
+        else:
+            presence.untrack(self)
+        self._socket.reply(frame, "ok", {})
 
     def _renew(self, token: str) -> None:
         if token.startswith("sb_"):
@@ -330,7 +371,7 @@ class Channel(Subscriber):
 
     async def _subscribe(self) -> None:
         while True:
-            await asyncio.sleep(random.uniform(*self._realtime.settings.subscribe_delay))
+            await asyncio.sleep(random.uniform(*self._realtime.ways.subscribe_delay))
             try:
                 bindings = [Binding.parse(asked) for asked in self.asked]
                 await self._realtime.changes.subscribe(self, bindings)
@@ -364,6 +405,7 @@ class Channel(Subscriber):
         """End the membership."""
         self._realtime.changes.unsubscribe(self)
         self._realtime.topics[self.topic].discard(self)
+        self._realtime.presences[self.topic].leave(self)
         if self._socket.channels.get(self.topic) is self:
             del self._socket.channels[self.topic]
         if self._expiry is not None:

@@ -56,6 +56,8 @@ class _HttpApi:
         messages = body.get("messages")
         if not isinstance(messages, list) or not all({"topic", "event", "payload"} <= set(m) for m in messages):
             return JSONResponse({"errors": {"messages": ["is invalid"]}}, 422)
+        if sum(self._realtime.count_event() for _ in messages) < len(messages):
+            return JSONResponse({"message": "You have exceeded your rate limit"}, 429)
         for message in messages:
             # A private message reaches only those whom a policy lets read it, so here nobody.
             if not message.get("private"):
@@ -66,6 +68,8 @@ class _HttpApi:
         """Send one message, its payload being the body, JSON or bytes."""
         if (refusal := self._refuse(request)) is not None:
             return refusal
+        if not self._realtime.count_event():
+            return JSONResponse({"message": "You have exceeded your rate limit"}, 429)
         is_binary = request.headers.get("content-type", "").startswith("application/octet-stream")
         payload = await request.body() if is_binary else await request.json()
         if request.query_params.get("private") != "true":
@@ -80,11 +84,13 @@ class _HttpApi:
         return None
 
     def _send(self, topic: str, event: str, payload: Any) -> None:  # noqa: ANN401 - the sender's own business
+        if not self._realtime.ways.public_access:
+            return  # answered 202 all the same, and nobody can have joined
         message = {"type": "broadcast", "event": event, "payload": payload}
         self._realtime.broadcast(f"realtime:{topic}", message)
 
     async def control(self, request: Request) -> Response:
-        """Do harm: `close` with a `code`, `cut`, `refuse` or `freeze` for some `seconds`."""
+        """Do harm: `close` with a `code`, `cut`, `refuse`, `freeze` or `lose` for some `seconds`, `tune`."""
         order = await request.json()
         sockets = list(self._realtime.sockets)
         match order["action"]:
@@ -99,6 +105,10 @@ class _HttpApi:
             case "freeze":
                 for socket in sockets:
                     self._start(socket.freeze(order["seconds"]))
+            case "lose":
+                self._realtime.changes.losing_until = time.monotonic() + order["seconds"]
+            case "tune":
+                self._realtime.tune(**order["ways"])
             case unknown:
                 return JSONResponse({"message": f"unknown action {unknown}"}, 400)
         return JSONResponse({"sockets": len(sockets)})

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +28,7 @@ from devstack.keys import Keys
 from devstack.ports import Ports
 from devstack.postgres import SUPERUSER, PortTakenError, PostgresCluster
 from devstack.processes import HOST, Processes, ServiceError, answers, is_port_free
+from devstack.ways import HOSTED, RealtimeWays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +48,7 @@ class Tuning:
 
     token_seconds: int = 3600
     sign_up: bool = False
-    subscribe_delay: tuple[float, float] = (1.0, 3.0)
-    poll_seconds: float = 0.05
+    realtime: RealtimeWays = HOSTED
 
 
 class Stack:
@@ -257,11 +257,9 @@ class Stack:
         self._launch_module("auth", ["--port", str(self._ports.auth)], environment)
 
     def _launch_realtime(self) -> None:
-        shortest, longest = self._tuning.subscribe_delay
         environment = {
             "DEVSTACK_DATABASE_URL": self.admin_url,
-            "REALTIME_SUBSCRIBE_DELAY": f"{shortest},{longest}",
-            "REALTIME_POLL_SECONDS": str(self._tuning.poll_seconds),
+            "REALTIME_WAYS": json.dumps(asdict(self._tuning.realtime)),
         }
         arguments = ["--port", str(self._ports.realtime), "--socket-port", str(self._ports.realtime_sockets)]
         self._launch_module("realtime", arguments, environment)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Claims = dict[str, Any]
 
 _FILTER = re.compile(r"(?P<column>[^=]+)=(?P<negated>not\.)?(?P<operator>[a-z]+)\.(?P<value>.*)", re.DOTALL)
+_LARGEST_CHANGE_BYTES = 1024 * 1024
+_SHORT_VALUE_BYTES = 64
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "neq": operator.ne,
@@ -208,6 +210,18 @@ def render_change(change: Change, rights: TableRights, select: Collection[str] |
         only_keys = change.kind == "DELETE" and rights.has_row_security
         data["old_record"] = render_row(change.old, [name for name in names if not only_keys or name in rights.keys])
     return data
+
+
+def shorten_change(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave of a change over 1 MiB only its short values, with the hosted service's error."""
+    if len(json.dumps(data)) <= _LARGEST_CHANGE_BYTES:
+        return {**data, "errors": None}
+    short: dict[str, Any] = {
+        part: {name: value for name, value in data[part].items() if len(json.dumps(value)) <= _SHORT_VALUE_BYTES}
+        for part in ("record", "old_record")
+        if part in data
+    }
+    return {**data, **short, "errors": ["Error 413: Payload Too Large"]}
 
 
 _transformer = Transformer()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.clients import VIEWER_EMAIL, VIEWER_PASSWORD, Ear, Puppet, execute, insert_run
 
+from devstack import ways
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ async def test_several_bindings_each_hear_their_own(stack: Stack, javascript: Ja
 
 
 async def test_what_commits_before_the_announcement_is_not_told(open_stack: OpenStack, javascript: JavaScript) -> None:
-    with open_stack(tuning=Tuning(subscribe_delay=(0.3, 0.3), poll_seconds=0.01)) as stack:
+    with open_stack(tuning=Tuning(realtime=replace(ways.QUICK, subscribe_delay=(0.3, 0.3)))) as stack:
         page = await javascript(stack, key=stack.secret_key)
         await page.order("subscribe", topic="late", changes=[RUNS])
         await page.next_state("SUBSCRIBED")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import websockets
 from support.clients import GRANTS, QUICK, Ear, execute, insert_run
 
+from devstack import ways
 from devstack.stack import Stack, Tuning
 
 if TYPE_CHECKING:
@@ -187,7 +189,7 @@ async def test_columns_without_the_schema_are_not_enough(open_stack: OpenStack, 
 async def test_what_commits_before_the_subscription_is_announced_is_not_told(
     open_stack: OpenStack, connect: Connect
 ) -> None:
-    with open_stack(tuning=Tuning(subscribe_delay=(0.3, 0.3))) as stack:
+    with open_stack(tuning=Tuning(realtime=replace(ways.QUICK, subscribe_delay=(0.3, 0.3)))) as stack:
         ear = await Ear(await connect(stack, "service"), "late").on_changes().subscribe()
         await ear.next_state("SUBSCRIBED")
 
@@ -208,7 +210,7 @@ async def test_what_commits_before_the_subscription_is_announced_is_not_told(
 async def test_what_was_committed_but_not_yet_read_is_told_to_those_who_listened_then(
     open_stack: OpenStack, connect: Connect
 ) -> None:
-    with open_stack(tuning=Tuning(subscribe_delay=(0, 0), poll_seconds=1)) as stack:
+    with open_stack(tuning=Tuning(realtime=replace(ways.QUICK, poll_seconds=(1, 1)))) as stack:
         early = await Ear(await connect(stack, "service"), "early").on_changes().listen()
 
         before = insert_run(stack)

@@ -15,6 +15,7 @@ from devstack.functions import FUNCTIONS
 from devstack.postgres import PostgresCluster
 from devstack.served import WORKER, Served, serve_functions
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
+from devstack.ways import QUICK
 
 FOLDER = Path(__file__).parent
 SECONDS = 120
@@ -25,7 +26,7 @@ def project(cluster: PostgresCluster) -> Iterator[dict[str, Any]]:
     """Serve a project, and describe it as the JavaScript tests want it."""
     database = f"screens_{uuid.uuid4().hex[:12]}"
     cluster.clone("head_hq", database)
-    tuning = Tuning(subscribe_delay=(0, 0), poll_seconds=0.01)
+    tuning = Tuning(realtime=QUICK)
     with (
         Stack.start(cluster=cluster, database=database, port=None, vendors=True, tuning=tuning) as stack,
         serve_functions(stack) as served,

@@ -12,6 +12,7 @@ import psycopg
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from supabase_auth import AsyncMemoryStorage
 
+from devstack import ways
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
@@ -25,7 +26,7 @@ grant select (id, run_type, status, created_at) on hq.runs to authenticated, ser
 """
 
 # The hosted service takes its time; tests need not.
-QUICK = Tuning(subscribe_delay=(0, 0), poll_seconds=0.01)
+QUICK = Tuning(realtime=ways.QUICK)
 
 _PUPPET = Path(__file__).with_name("puppet.mjs")
 _PATIENCE_SECONDS = 10

@@ -21,6 +21,7 @@ import psycopg
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
+from devstack import ways
 from devstack.processes import ServiceError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 from devstack.vendors import VendorsClient
@@ -29,7 +30,7 @@ from support.worker import POLL_SECONDS, PROJECT, Worker
 from workers.settings import PLATFORM_SITES
 
 # Realtime as quick as it can be; tests of its real pace say so.
-QUICK = Tuning(subscribe_delay=(0, 0), poll_seconds=0.01)
+QUICK = Tuning(realtime=ways.QUICK)
 
 # What production waits for in tens of seconds. The proportions are those of production.
 SHORT = {

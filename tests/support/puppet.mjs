@@ -40,11 +40,15 @@ const actions = {
     channel = supabase.channel(topic, config && { config })
     for (const filter of changes) channel.on('postgres_changes', filter, (payload) => report('change', payload))
     channel.on('broadcast', { event: '*' }, (message) => report('broadcast', message))
+    if (config?.presence?.enabled) channel.on('presence', { event: 'sync' }, () => report('presence', channel.presenceState()))
     channel.on('system', {}, (payload) => report('system', payload))
     channel.subscribe((status, error) => report('state', { status, error: error?.message ?? null }))
   },
   send: async ({ event, payload }) => channel.send({ type: 'broadcast', event, payload }),
   httpSend: async ({ topic, event, payload }) => supabase.channel(topic).httpSend(event, payload),
+  track: async ({ payload }) => channel.track(payload),
+  untrack: async () => channel.untrack(),
+  present: async () => channel.presenceState(),
   leave: async () => supabase.removeChannel(channel),
 }
 
