@@ -39,10 +39,12 @@ def start_functions(
     supabase_url: str,
     anon_key: str,
     settings: Mapping[str, str] | None = None,
+    wall_clock_seconds: float | None = None,
 ) -> None:
     """Serve every function at `http://127.0.0.1:PORT/functions/v1/NAME`, in front of the workers, and wait for it.
 
     `settings` are further secrets, as `supabase secrets set` would give them: ALLOWED_ORIGIN, RELAY_MIN_MS…
+    With `wall_clock_seconds` each function has an isolate that is killed when it is so old (150 s on the free plan).
     Raises: ServiceError.
     """
     environment = {
@@ -56,8 +58,11 @@ def start_functions(
         "SUPABASE_ANON_KEY": anon_key,
         "WORKERS_URL": workers_url,
     }
+    if wall_clock_seconds is not None:
+        environment["FUNCTIONS_WALL_CLOCK_MS"] = str(round(wall_clock_seconds * 1000))
+    isolate = Path(__file__).with_name("isolate.ts")
     offline = ["--no-remote", "--no-npm", "--no-lock", "--no-prompt", "--quiet"]
-    allowed = ["--allow-net", "--allow-env", f"--allow-read={FUNCTIONS}"]
+    allowed = ["--allow-net", "--allow-env", f"--allow-read={FUNCTIONS},{isolate}"]
     script = Path(__file__).with_name("functions.ts")
     command: list[str | Path] = [find_deno(), "run", *offline, *allowed, script]
     processes.start("functions", command, {**environment, **(settings or {})})

@@ -302,9 +302,9 @@ class HttpSettings(_Block):
     port: int = Field(8080, ge=0, le=65535, alias="PORT", description="Port to listen on; 0 takes a free one.")
     allowed_origin: str = Field("*", alias="ALLOWED_ORIGIN", description="Origins of pages, with commas; * is any.")
     wait: Seconds = Field(
-        timedelta(seconds=100),
+        timedelta(seconds=50),
         alias="RUN_WAIT_SECONDS",
-        description="An executive run that takes longer is answered 202 and goes on.",
+        description="An executive run that takes longer is answered 202 and goes on; below the relay's 60 s.",
     )
     cron_secret: Key | None = Field(
         None, alias="CRON_SECRET", description="Of X-Cron-Secret; without it nobody can trigger jobs by HTTP."
@@ -330,9 +330,9 @@ class AutopilotSettings(_Block):
         description="What the model may take for one decision; then the rules alone decide.",
     )
     wait: Seconds = Field(
-        timedelta(seconds=60),
+        timedelta(seconds=50),
         alias="AI_DECIDE_WAIT_SECONDS",
-        description="How long the panel waits for the reports of what it launched; they go on anyhow.",
+        description="How long the panel waits for a decision and the reports that it launched; they go on anyhow.",
     )
 
 

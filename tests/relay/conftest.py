@@ -35,13 +35,13 @@ async def start_relay(upstream: ScriptedServer, supabase: ScriptedServer, tmp_pa
     processes = Processes(tmp_path)
     async with AsyncExitStack() as clients:
 
-        def start(**settings: object) -> Relay:
+        def start(wall_clock_seconds: float | None = None, **settings: object) -> Relay:
             port = choose_port()
             addresses = {"workers_url": upstream.url, "supabase_url": supabase.url, "anon_key": "the-anon-key"}
             addresses |= {name: str(settings.pop(name)) for name in addresses if name in settings}
             given = {"RELAY_MIN_MS": 0} | settings
             secrets = {name: str(value) for name, value in given.items() if value is not None}
-            start_functions(processes, port=port, **addresses, settings=secrets)
+            start_functions(processes, port=port, **addresses, settings=secrets, wall_clock_seconds=wall_clock_seconds)
             client = Relay(port, tmp_path / "functions.log")
             clients.push_async_callback(client.aclose)
             return client

@@ -10,7 +10,7 @@ import pytest
 
 from devstack.functions import FUNCTIONS, find_deno
 
-SERVER = FUNCTIONS.parents[1] / "devstack" / "functions.ts"
+SERVER = [FUNCTIONS.parents[1] / "devstack" / name for name in ("functions.ts", "isolate.ts")]
 NAMES = sorted(path.name for path in FUNCTIONS.iterdir() if path.is_dir() and not path.name.startswith("_"))
 
 
@@ -20,7 +20,7 @@ def test_deno_finds_nothing_to_say(check: list[str], tmp_path: Path) -> None:
     own = {"DENO_DIR": str(tmp_path), "DENO_NO_PACKAGE_JSON": "1", "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
 
     done = subprocess.run(
-        [find_deno(), *check, *config, FUNCTIONS, SERVER],
+        [find_deno(), *check, *config, FUNCTIONS, *SERVER],
         env=os.environ | own,
         capture_output=True,
         text=True,

@@ -1,13 +1,14 @@
 """What the platform's configuration says of the workers agrees with what they are."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import typer.main
 
 from workers.cli import app
-from workers.settings import HttpSettings, WorkerSettings
+from workers.settings import AutopilotSettings, HttpSettings, WorkerSettings
 from workers.web.app import PREFIX
 
 PROJECT = Path(__file__).parents[2]
@@ -15,7 +16,7 @@ FLY = tomllib.loads((PROJECT / "fly.toml").read_text())
 FUNCTIONS = PROJECT / "supabase" / "functions"
 
 
-def default(block: type[HttpSettings | WorkerSettings], name: str) -> float:
+def default(block: type[AutopilotSettings | HttpSettings | WorkerSettings], name: str) -> float:
     """Return the default of a setting; of a duration, its seconds."""
     value = block.model_fields[name].default
     return float(value.total_seconds() if hasattr(value, "total_seconds") else value)
@@ -48,6 +49,20 @@ def test_the_platform_is_more_patient_than_the_workers() -> None:
     assert FLY["kill_signal"] == "SIGTERM"
     assert float(FLY["kill_timeout"].removesuffix("s")) >= grace + 10
     assert FLY["http_service"]["http_options"]["idle_timeout"] > default(HttpSettings, "wait")
+
+
+def test_a_request_is_answered_within_half_an_isolate_of_the_free_plan() -> None:
+    """There it lives 150 s; later than half of that it takes no request, so that each has the other half."""
+    relay = (FUNCTIONS / "_shared" / "relay.ts").read_text()
+    workers, database = (
+        int(re.findall(rf"const {name} = ([0-9_]+);", relay)[0]) / 1000
+        for name in ("WORKERS_TIMEOUT_MS", "DATABASE_TIMEOUT_MS")
+    )
+
+    assert workers + database <= 150 / 2
+    assert default(HttpSettings, "wait") < workers
+    assert default(AutopilotSettings, "wait") < workers
+    assert default(AutopilotSettings, "decision_timeout") < default(AutopilotSettings, "wait")
 
 
 def test_the_readme_deploys_every_function() -> None:

@@ -110,10 +110,12 @@ class AiSchedulerEndpoint(_Jobs):
                 raise refuse_action(other)
 
     async def _decide(self) -> Response:
-        """Decide, or return the decision that there is; wait a little for what was launched."""
+        """Decide, or return the decision that there is; wait for what was launched as long as there is time left."""
+        began = self._clock.monotonic()
         decided = await self._autopilot.decide()
+        left = max(timedelta(0), self._wait - timedelta(seconds=self._clock.monotonic() - began))
         run_ids = [run_id for _, run_id in decided.launched]
-        ends = await asyncio.gather(*(self._launcher.follow(run_id, within=self._wait) for run_id in run_ids))
+        ends = await asyncio.gather(*(self._launcher.follow(run_id, within=left) for run_id in run_ids))
         return Response(render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now()))
 
 
