@@ -294,6 +294,7 @@ class Silence:
     """Wake-ups that come only when the bench says so."""
 
     state = WakeupState.LIVE
+    fault = None
 
     def __init__(self) -> None:
         self.heard_at = 0.0

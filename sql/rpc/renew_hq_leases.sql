@@ -16,16 +16,27 @@ begin
   if p_heartbeat is null then
     delete from hq.worker_heartbeats where worker_id = p_worker_id;
   else
-    insert into hq.worker_heartbeats (worker_id, version, concurrency, running, realtime, started_at)
-    select p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases), h.realtime, h.started_at
+    insert into hq.worker_heartbeats (
+      worker_id, version, concurrency, running, realtime, realtime_fault, realtime_reason, started_at
+    )
+    select
+      p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases),
+      h.realtime, h.realtime_fault, h.realtime_reason, h.started_at
     from jsonb_to_record(p_heartbeat) as h (
-      version text, concurrency integer, realtime text, started_at timestamptz
+      version text,
+      concurrency integer,
+      realtime text,
+      realtime_fault text,
+      realtime_reason text,
+      started_at timestamptz
     )
     on conflict (worker_id) do update set
       version = excluded.version,
       concurrency = excluded.concurrency,
       running = excluded.running,
       realtime = excluded.realtime,
+      realtime_fault = excluded.realtime_fault,
+      realtime_reason = excluded.realtime_reason,
       seen_at = now();
   end if;
 

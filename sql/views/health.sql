@@ -114,12 +114,16 @@ realtime (controle, etat, phrase, detail) as (
     'Realtime',
     case when count(*) filter (where w.realtime <> 'live') > 0 then 'amber' else 'green' end,
     case
+      when count(*) filter (where w.realtime_fault = 'PrivateOnly') > 0
+        then 'Le projet Supabase n''admet que les canaux privés : les exécutions démarrent en 4 s, '
+          'et les pages ouvertes ne reçoivent aucune annonce. '
+          'Réactivez « Allow public access » dans les réglages de Realtime.'
       when count(*) filter (where w.realtime <> 'live') > 0
         then 'Un ouvrier n''écoute plus en direct : ses exécutions démarrent en 4 s. '
           'Rien à faire, il se rebranche seul.'
       else 'Les ouvriers en vie écoutent en direct.'
     end,
-    string_agg(w.worker_id || ' ' || w.realtime, ', ')
+    string_agg(concat_ws(' ', w.worker_id, w.realtime, w.realtime_reason), ', ')
   from hq.worker_heartbeats as w
   where w.seen_at > now() - interval '1 minute'
 ),

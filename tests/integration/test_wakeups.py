@@ -10,7 +10,8 @@ import structlog
 from realtime import AsyncRealtimeClient
 from support.hq import RUN_TYPE, Hq
 
-from workers.backend.wakeups import RealtimeWakeups
+from devstack.ways import HOSTED
+from workers.backend.wakeups import RealtimeWakeups, try_realtime
 from workers.clock import SystemClock
 from workers.ports import WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
@@ -180,6 +181,56 @@ async def test_a_table_that_is_read_again_is_looked_at(hq: Hq) -> None:
         hq.one("insert into hq.runs (run_type) values (%s) returning id", RUN_TYPE)
         looks = listener.looks
         await until(lambda: listener.looks > looks, within=15)
+
+
+async def test_why_a_join_was_refused_is_known_although_the_answer_takes_five_seconds(hq: Hq) -> None:
+    hq.stack.realtime.tune(public_access=False, refused_join_seconds=HOSTED.refused_join_seconds)
+    with structlog.testing.capture_logs() as logs:
+        async with watching(hq, Listener()) as wakeups:
+            await until(lambda: wakeups.rebuilds == 1, within=10)
+
+            assert wakeups.fault is not None
+            assert wakeups.fault.code == "PrivateOnly"
+            hq.stack.realtime.tune(public_access=True)
+            await until(lambda: wakeups.state is WakeupState.LIVE, within=10)
+            assert wakeups.fault is None
+
+    (lost,) = [line for line in logs if line["event"] == "realtime.lost"]
+    assert lost["fault"] == "PrivateOnly"
+    assert "This project only allows private channels" in lost["reason"]
+
+
+async def test_the_reason_of_a_refusal_is_in_the_heartbeat(hq: Hq) -> None:
+    hq.stack.realtime.tune(public_access=False)
+
+    await hq.worker()
+
+    query = "select realtime_reason from hq.worker_heartbeats where realtime_fault = 'PrivateOnly'"
+    (beat,) = await hq.until(query)
+    assert "This project only allows private channels" in beat["realtime_reason"]
+
+
+async def test_a_first_join_is_waited_for_as_long_as_a_project_may_need(hq: Hq) -> None:
+    hq.stack.realtime.tune(first_join_seconds=10)
+    async with watching(hq, Listener()) as wakeups:
+        await until(lambda: wakeups.state is WakeupState.LIVE, within=20)
+
+    assert wakeups.rebuilds == 0
+
+
+async def test_trying_once_tells_what_a_worker_would_meet(hq: Hq) -> None:
+    supabase = SupabaseSettings(SUPABASE_URL=hq.stack.url, SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
+
+    assert await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock()) is None
+    hq.stack.realtime.tune(public_access=False)
+    refused = await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock())
+    hq.stack.kill_realtime()
+    away = await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock())
+
+    assert refused is not None
+    assert refused.code == "PrivateOnly"
+    assert away is not None
+    assert hq.stack.secret_key not in away.reason
 
 
 @pytest.mark.parametrize("harm", ["cut", "close", "freeze"])

@@ -602,6 +602,12 @@ def test_health_says_every_check_in_french(template: str, clone: Any) -> None:
     [
         ("select hq.pause_runs('travaux')", "Pause", "amber", "hq.resume_runs()"),
         ("update hq.worker_heartbeats set realtime = 'degraded (polling)'", "Realtime", "amber", "rebranche"),
+        (
+            "update hq.worker_heartbeats set realtime = 'degraded (polling)', realtime_fault = 'PrivateOnly'",
+            "Realtime",
+            "amber",
+            "« Allow public access »",
+        ),
         ("delete from hq.worker_heartbeats", "Ouvriers", "red", "Fly.io"),
         ("update hq.run_queue set run_at = now() - interval '2 min'", "File d'attente", "amber", "hq.queue"),
     ],

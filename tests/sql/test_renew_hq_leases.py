@@ -38,6 +38,17 @@ def test_all_leases_of_a_worker_are_renewed_in_one_call(database: Database) -> N
     assert rescue(database.sql)["requeued"] == 0
 
 
+def test_why_wake_ups_do_not_arrive_is_kept_until_they_do(database: Database, service: Connection) -> None:
+    fault = {"realtime_fault": "PrivateOnly", "realtime_reason": "join refused: PrivateOnly: only private channels"}
+    columns = "select realtime, realtime_fault, realtime_reason from hq.worker_heartbeats"
+
+    _renew(service, **fault, realtime="degraded (polling)")
+    assert database.one(columns) == fault | {"realtime": "degraded (polling)"}
+
+    _renew(service)
+    assert database.one(columns) == {"realtime": "live", "realtime_fault": None, "realtime_reason": None}
+
+
 def test_each_lease_has_its_own_state(database: Database) -> None:
     for run_type in ("SEO_AUDIT", "CODE_REVIEW", "RGPD_AUDIT", "ROADMAP_UPDATE"):
         request(database.sql, run_type)

@@ -21,6 +21,7 @@ from workers.ports import (
     Rescue,
     Subject,
     Usage,
+    WakeupFault,
 )
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -104,8 +105,10 @@ class FakeStore:
         self.settlements.append((lease, settlement, usage))
         return self.statuses.get(lease.run_id, RunStatus.COMPLETED)
 
-    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
-        del realtime
+    async def renew(
+        self, leases: Sequence[Lease], realtime: str, fault: WakeupFault | None
+    ) -> Mapping[RunId, LeaseState]:
+        del realtime, fault
         self.renewals.append(list(leases))
         await self._pass("renew")
         return {lease.run_id: self.states.get(lease.run_id, LeaseState.HELD) for lease in leases}

@@ -25,6 +25,7 @@ LIMITED = next(run_type.key for run_type in RUN_TYPES.values() if run_type.max_p
 
 class Wakeups:
     state = WakeupState.LIVE
+    fault = None
 
     def __init__(self) -> None:
         self.look: Look = lambda _: None

@@ -15,7 +15,7 @@ from shared.errors import BackendRejected, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.clock import SystemClock
-from workers.ports import Look, Meter, Usage, WakeupState
+from workers.ports import Look, Meter, Usage, WakeupFault, WakeupState
 from workers.runtime.periodic import PeriodicTask
 from workers.runtime.worker import Worker
 from workers.settings import WorkerSettings
@@ -38,6 +38,7 @@ class SilentWakeups:
 
     def __init__(self, state: WakeupState = WakeupState.LIVE) -> None:
         self.state = state
+        self.fault: WakeupFault | None = None
         self.look: Look = lambda _: None
         self.check_leases: Callable[[], None] = lambda: None
 

@@ -14,7 +14,7 @@ from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_le
 from workers.backend.retry import retry
 from workers.backend.rpc import call
 from workers.backend.run_requests import SupabaseRunRequests
-from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage
+from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage, WakeupFault
 from workers.settings import WorkerSettings
 from workers.version import read_version
 
@@ -116,12 +116,16 @@ class SupabaseRunStore:
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
         return RunStatus(status)
 
-    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+    async def renew(
+        self, leases: Sequence[Lease], realtime: str, fault: WakeupFault | None
+    ) -> Mapping[RunId, LeaseState]:
         """Renew leases and record that the worker is alive. Idempotent. Raises: BackendError."""
         heartbeat = Heartbeat(
             version=read_version(),
             concurrency=self._settings.concurrency,
             realtime=realtime,
+            realtime_fault=fault and fault.code,
+            realtime_reason=fault and fault.reason,
             started_at=self._started_at,
         )
         return await self._renew(leases, heartbeat)

@@ -9,6 +9,7 @@ Missing hints cost latency only: whoever listens here also sweeps.
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Self
@@ -23,16 +24,58 @@ from realtime import (
 )
 
 from shared.backoff import draw_delay
+from shared.wording import clean_line
 from workers.backend.client import is_opaque
-from workers.ports import Clock, Look, WakeupState
+from workers.logs import redact_text
+from workers.ports import Clock, Look, WakeupFault, WakeupState
 from workers.settings import RealtimeSettings, SupabaseSettings
 
 log = structlog.get_logger(__name__)
 
-# Opening a socket and joining: a dead address must not hold a rebuild back for longer than this.
-# Longer than the 5 s after which the hosted service answers a refused join: the answer holds the reason.
+# A dead address must not hold a rebuild back for longer. The hosted service answers a refused handshake after 2 s.
 _CONNECT_SECONDS = 8
+# There a refused join is answered after 5 s, with the reason, and the first one may wait 15 s for the database.
+_JOIN_SECONDS = 20
 _CLOSE_SECONDS = 2
+_REASON_CHARS = 300
+# What a refusal begins with: `{"reason": "PrivateOnly: This project only allows private channels"}`.
+_CODE = re.compile(r'"reason": ?"([A-Za-z]{3,60}):')
+
+
+class _NotLive(Exception):
+    """The subscription did not come about."""
+
+    def __init__(self, fault: WakeupFault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+async def try_realtime(supabase: SupabaseSettings, settings: RealtimeSettings, *, clock: Clock) -> WakeupFault | None:
+    """Subscribe once as a worker does, and leave; return why that was not possible.
+
+    Cost: some 2 s; as long as the service may make one wait, where it does.
+    """
+    try:
+        async with _Subscription(_address(supabase), supabase.service_key.get_secret_value(), "try", clock) as tried:
+            await tried.join(look=lambda _: None, check_leases=lambda: None)
+            await tried.wait_until_fed(settings.subscribe_timeout)
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is the answer
+        return _explain(error)
+    return None
+
+
+def _address(supabase: SupabaseSettings) -> str:
+    return f"{str(supabase.url).rstrip('/')}/realtime/v1"
+
+
+def _make_fault(code: str, reason: str) -> WakeupFault:
+    return WakeupFault(code=code, reason=clean_line(redact_text(reason), _REASON_CHARS))
+
+
+def _explain(error: Exception) -> WakeupFault:
+    if isinstance(error, _NotLive):
+        return error.fault
+    return _make_fault(type(error).__name__, f"{type(error).__name__}: {error}")
 
 
 class RealtimeWakeups:
@@ -42,13 +85,14 @@ class RealtimeWakeups:
     """
 
     def __init__(self, supabase: SupabaseSettings, settings: RealtimeSettings, *, worker_id: str, clock: Clock) -> None:
-        self._url = f"{str(supabase.url).rstrip('/')}/realtime/v1"
+        self._url = _address(supabase)
         self._key = supabase.service_key
         self._settings = settings
         self._worker_id = worker_id
         self._clock = clock
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self.state = WakeupState.DEGRADED
+        self.fault: WakeupFault | None = None
         self.rebuilds = 0
 
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
@@ -65,15 +109,20 @@ class RealtimeWakeups:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the library raises, the answer is a new client
-                reason = f"{type(error).__name__}: {error}"
+                self.fault = _explain(error)
             else:
-                reason = subscription.fault_reason
+                self.fault = subscription.fault
             failures += 1
             self.rebuilds += 1
             if self.state is WakeupState.LIVE:
                 self.state = WakeupState.DEGRADED
             delay = draw_delay(failures, base=self._settings.retry_base, cap=self._settings.retry_cap, rng=self._random)
-            log.warning("realtime.lost", reason=reason, retry_in_ms=round(delay.total_seconds() * 1000))
+            log.warning(
+                "realtime.lost",
+                fault=self.fault.code,
+                reason=self.fault.reason,
+                retry_in_ms=round(delay.total_seconds() * 1000),
+            )
             look(None)
             check_leases()
             await self._clock.sleep(delay)
@@ -82,7 +131,7 @@ class RealtimeWakeups:
         await subscription.join(look=look, check_leases=check_leases)
         look(None)  # what was inserted while nobody listened
         await subscription.wait_until_fed(self._settings.subscribe_timeout)
-        self.state = WakeupState.LIVE
+        self.state, self.fault = WakeupState.LIVE, None
         check_leases()  # renews at once, so that the heartbeat shows the new state
         log.info("realtime.subscribed")
 
@@ -94,7 +143,7 @@ class RealtimeWakeups:
             if await subscription.wait_for_fault(timedelta(0) if missed else self._settings.echo_every):
                 return
             missed = 0 if await subscription.echo(_echo_timeout(self._settings.echo_every)) else missed + 1
-        subscription.fault_reason = f"{missed} echoes missing"
+        subscription.fault = _make_fault("silent", f"{missed} echoes missing")
 
 
 def _echo_timeout(interval: timedelta) -> timedelta:
@@ -105,7 +154,7 @@ class _Subscription:
     """One client with one channel, used once and thrown away."""
 
     def __init__(self, url: str, key: str, worker_id: str, clock: Clock) -> None:
-        self._client = AsyncRealtimeClient(url, key, auto_reconnect=False, timeout=_CONNECT_SECONDS)
+        self._client = AsyncRealtimeClient(url, key, auto_reconnect=False, timeout=_JOIN_SECONDS)
         if is_opaque(key):
             self._client.access_token = None  # the gateway puts the role's token where it found the key
         self._topic = f"hq-worker-{worker_id}-{uuid4().hex[:8]}"
@@ -116,7 +165,7 @@ class _Subscription:
         self._fed_or_fault = asyncio.Event()
         self._echoed: asyncio.Future[None] | None = None
         self._nonce = ""
-        self.fault_reason = "closed"
+        self.fault = _make_fault("closed", "closed")
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(_CONNECT_SECONDS):
@@ -134,7 +183,7 @@ class _Subscription:
         await self._client.close()
 
     async def join(self, *, look: Look, check_leases: Callable[[], None]) -> None:
-        """Join the channel. Raises: ConnectionError when the server refuses or does not answer."""
+        """Join the channel. Raises: _NotLive when the server refuses or does not answer."""
         channel = self._client.channel(
             self._topic,
             {
@@ -172,19 +221,21 @@ class _Subscription:
         channel.on_broadcast("echo", _guarded(self._hear_echo))
         await channel.subscribe(self._note_state)
         if not channel.is_joined:
-            raise ConnectionError(f"join refused: {self.fault_reason}")
+            raise _NotLive(_make_fault(self.fault.code, f"join refused: {self.fault.reason}"))
 
     async def wait_until_fed(self, limit: timedelta) -> None:
-        """Wait for the server's word that it reads the table. Raises: ConnectionError when it does not come."""
+        """Wait for the server's word that it reads the table. Raises: _NotLive when it does not come."""
         await self._clock.wait(self._fed_or_fault, within=limit)
-        if self._fault.is_set() or not self._is_fed:
-            raise ConnectionError("the server never confirmed the subscription to hq.runs")
+        if self._fault.is_set():
+            raise _NotLive(self.fault)
+        if not self._is_fed:
+            raise _NotLive(_make_fault("unconfirmed", "the server never confirmed the subscription to hq.runs"))
 
     async def wait_for_fault(self, limit: timedelta) -> bool:
         """Wait for a fault, at most so long; return whether there is one."""
         await self._clock.wait(self._fault, within=limit)
         if not self._fault.is_set() and not self._is_listening():
-            self._fail("the listener is dead")
+            self._fail("deaf", "the listener is dead")
         return self._fault.is_set()
 
     async def echo(self, within: timedelta) -> bool:
@@ -207,10 +258,11 @@ class _Subscription:
 
     def _note_state(self, state: RealtimeSubscribeStates, error: Exception | None) -> None:
         if state is not RealtimeSubscribeStates.SUBSCRIBED:
-            self._fail(f"{state.value}: {error}" if error else state.value)
+            code = _CODE.search(str(error))
+            self._fail(code[1] if code else state.value, f"{state.value}: {error}" if error else state.value)
 
-    def _fail(self, reason: str) -> None:
-        self.fault_reason = reason
+    def _fail(self, code: str, reason: str) -> None:
+        self.fault = _make_fault(code, reason)
         self._fault.set()
         self._fed_or_fault.set()
 

@@ -36,6 +36,7 @@ from workers.ports.runs import (
     RunRequest,
     RunStore,
     RunTicket,
+    WakeupFault,
     Wakeups,
     WakeupState,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "Subject",
     "TypeHistory",
     "Usage",
+    "WakeupFault",
     "WakeupState",
     "Wakeups",
 ]

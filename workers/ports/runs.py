@@ -86,12 +86,21 @@ class Launcher(Protocol):
         """Wait for the end of a run that somebody asked for; None: it goes on."""
 
 
+class WakeupFault(FrozenModel):
+    """Why wake-ups do not reach a worker."""
+
+    code: str = Field(description="As Realtime calls it, such as PrivateOnly, or a word of ours.")
+    reason: str = Field(description="Its whole sentence, without secrets.")
+
+
 class Heartbeat(FrozenModel):
     """What a worker reports of itself with each renewal."""
 
     version: str
     concurrency: int
     realtime: str
+    realtime_fault: str | None = None
+    realtime_reason: str | None = None
     started_at: AwareDatetime
 
 
@@ -179,7 +188,9 @@ class RunStore(Protocol):
     async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
         """End an attempt. Raises: LeaseLost."""
 
-    async def renew(self, leases: Sequence[Lease], realtime: str) -> Mapping[RunId, LeaseState]:
+    async def renew(
+        self, leases: Sequence[Lease], realtime: str, fault: WakeupFault | None
+    ) -> Mapping[RunId, LeaseState]:
         """Renew leases and record that the worker is alive."""
 
     async def leave(self) -> None:
@@ -212,6 +223,10 @@ class Wakeups(Protocol):
     @property
     def state(self) -> WakeupState:
         """Return whether hints arrive."""
+
+    @property
+    def fault(self) -> WakeupFault | None:
+        """Return why they do not, where that is known."""
 
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""

@@ -295,7 +295,7 @@ class Worker:
             await self._clock.wait(self._beat, within=pause)
 
     async def _renew(self, leases: Sequence[Claim]) -> Mapping[RunId, LeaseState]:
-        renewal = self._store.renew(leases, self._wakeups.state.value)
+        renewal = self._store.renew(leases, self._wakeups.state.value, self._wakeups.fault)
         return await self._wait_for(renewal, within=self._settings.renew_every / 2)
 
     def _drop_lost(self, held: Mapping[RunId, Claim], states: Mapping[RunId, LeaseState]) -> None:
