@@ -61,6 +61,30 @@ async def test_both_kinds_of_token_identify_the_caller(hq: Hq, identity: Supabas
     assert viewer == Caller(user_id=VIEWER, is_owner=False)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_a_ban_is_noticed_in_thirty_seconds_or_at_expiry_and_a_lost_role_in_thirty_seconds(
+    hq: Hq,
+    legacy: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """What decision 324 says of the two kinds of tokens."""
+    clock = FakeClock()
+    token = hq.stack.mint_token(sub=str(OWNER), legacy=legacy)
+    async with AsyncExitStack() as stack:
+        identity = await _open(stack, hq, clock=clock)
+        assert (await identity.identify(token)).is_owner
+        hq.rows("update auth.users set banned_until = now() + interval '1 hour' returning 1")
+        clock.advance(timedelta(seconds=31))
+
+        if legacy:
+            with pytest.raises(Unauthenticated):
+                await identity.identify(token)
+        else:
+            assert (await identity.identify(token)).is_owner
+            hq.rows("delete from public.user_roles where user_id = %s returning 1", OWNER)
+            clock.advance(timedelta(seconds=31))
+            assert not (await identity.identify(token)).is_owner
+
+
 @pytest.mark.parametrize("key", ["secret_key", "service_role_key"])
 async def test_the_workers_key_may_be_of_either_kind(hq: Hq, key: str) -> None:
     async with AsyncExitStack() as stack:

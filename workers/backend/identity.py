@@ -35,7 +35,8 @@ _SERVICE_KEY: Final = (
 )
 
 # A role that was taken away is still honoured for so long. A ban or an ended session is noticed within that time for
-# tokens that Auth verifies; those verified here, with the project's public keys, live until they expire.
+# tokens that Auth verifies, of the legacy secret; those verified here, with the project's public keys, live until they
+# expire (decision 324).
 _KEPT_FOR: Final = timedelta(seconds=30)
 _KEPT_AT_MOST: Final = 1024
 _TOKEN_CHARS: Final = 8192
