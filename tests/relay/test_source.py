@@ -30,13 +30,10 @@ def test_deno_finds_nothing_to_say(check: list[str], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_function_is_the_relay_under_its_own_name(name: str) -> None:
-    assert (FUNCTIONS / name / "index.ts").read_text().splitlines() == [
-        'import { relay } from "../_shared/relay.ts";',
-        "",
-        f'Deno.serve(relay("{name}"));',
-    ]
+def test_every_function_is_the_relay_under_its_own_name() -> None:
+    expected = 'import {{ relay }} from "../_shared/relay.ts";\n\nDeno.serve(relay("{}"));\n'
+
+    assert [name for name in NAMES if (FUNCTIONS / name / "index.ts").read_text() != expected.format(name)] == []
 
 
 def test_the_relay_imports_nothing() -> None:

@@ -53,16 +53,20 @@ def test_the_lints_look_at_everything_of_ours(linted: Database, our_tables: list
     assert {"run_queue", "run_requests", "worker_migrations"} < set(our_tables)
 
 
-@pytest.mark.parametrize("name", BREACHES)
-def test_there_is_no_breach(name: str, linted: Database) -> None:
-    assert _lint(linted, name) == []
+def test_there_is_no_breach(linted: Database) -> None:
+    found = {name: _lint(linted, name) for name in BREACHES}
+
+    assert {name: offenders for name, offenders in found.items() if offenders} == {}
 
 
-@pytest.mark.parametrize(("name", "breach"), [(name, breach) for name, all_ in BREACHES.items() for breach in all_])
-def test_a_breach_is_caught(name: str, breach: str, linted: Database) -> None:
-    linted.run(breach)
+def test_every_breach_is_caught_once(linted: Database) -> None:
+    caught = {}
+    for name, breach in ((name, breach) for name, all_ in BREACHES.items() for breach in all_):
+        with linted.sql.transaction(force_rollback=True):
+            linted.run(breach)
+            caught[breach] = len(_lint(linted, name))
 
-    assert len(_lint(linted, name)) == 1
+    assert {breach: times for breach, times in caught.items() if times != 1} == {}
 
 
 def test_every_lint_is_known_here() -> None:

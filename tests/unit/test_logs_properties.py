@@ -73,11 +73,11 @@ def test_redacting_twice_is_redacting_once(value: object) -> None:
     ["a", "a.", "a-", "+", "@", "a@", "a@b-", "a@b.", "a@.", "eyJ", "eyJaaaaaaaa.", "eyJaaaaaaaa..", "sk-", "sk-a ",
      "Bearer ", "Bearer a", "://", "://a:", "://a:b", ":a", "://a:b@", "/functions/v1/", "é", "\\n", " "],
 )  # fmt: skip
-@pytest.mark.parametrize("end", ["", "@", "!", ".", "\n"])
-def test_a_long_hostile_text_takes_time_in_proportion_to_its_length(piece: str, end: str) -> None:
-    text = piece * (400_000 // len(piece)) + end  # in quadratic time, minutes
+def test_a_long_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    for end in ("", "@", "!", ".", "\n"):
+        text = piece * (400_000 // len(piece)) + end  # in quadratic time, minutes
 
-    assert len(redact_text(text)) <= len(text) * len(REDACTED)
+        assert len(redact_text(text)) <= len(text) * len(REDACTED)
 
 
 @given(st.lists(odd_keys, min_size=1, max_size=4), surroundings, surroundings)

@@ -200,12 +200,12 @@ def test_each_tier_has_its_model_and_another_one_to_fall_back_on() -> None:
 # ── What may not be said ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("field", RunType.model_fields)
-def test_no_field_of_an_entry_can_be_changed(field: str) -> None:
+def test_no_field_of_an_entry_can_be_changed() -> None:
     entry = RUN_TYPES["CODE_REVIEW"]
 
-    with pytest.raises(ValidationError, match="frozen"):
-        setattr(entry, field, getattr(entry, field))
+    for field in RunType.model_fields:
+        with pytest.raises(ValidationError, match=rf"{field}\n.*frozen"):
+            setattr(entry, field, getattr(entry, field))
 
 
 def test_the_parts_of_an_entry_cannot_be_changed_either() -> None:

@@ -49,23 +49,29 @@ def api_error(code: str, message: str = "a message", hint: str | None = None) ->
     return APIError({"code": code, "message": message, "hint": hint, "details": None})
 
 
-@pytest.mark.parametrize("error", FOREIGN)
-def test_no_exception_of_the_libraries_crosses_the_border(error: type[Exception]) -> None:
-    translate(make(error))
+def crosses(error: type[Exception]) -> bool:
+    """Whether an exception is not translated, or its cause is not kept."""
+    try:
+        translate(make(error))
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - whatever is raised, it crossed
+        return True
+    return False
+
+
+def test_no_exception_of_the_libraries_crosses_the_border() -> None:
+    assert [error for error in FOREIGN if crosses(error)] == []
 
 
 def test_postgrest_has_no_exception_that_we_do_not_know() -> None:
     assert set(foreign(postgrest.exceptions)) == {APIError}
 
 
-@pytest.mark.parametrize(
-    "error", [error for error in FOREIGN if error in LOST or issubclass(error, httpx.TransportError)]
-)
-def test_a_broken_connection_is_worth_repeating(error: type[Exception]) -> None:
-    ours = translate(make(error))
+def test_a_broken_connection_is_worth_repeating() -> None:
+    broken = [error for error in FOREIGN if error in LOST or issubclass(error, httpx.TransportError)]
+    ours = {error: translate(make(error)) for error in broken}
 
-    assert isinstance(ours, errors.BackendUnavailable)
-    assert error.__name__ in str(ours)
+    assert [error for error in broken if not isinstance(ours[error], errors.BackendUnavailable)] == []
+    assert [error for error in broken if error.__name__ not in str(ours[error])] == []
 
 
 def test_an_answer_in_another_shape_is_a_refusal_that_shows_nothing_of_it() -> None:
