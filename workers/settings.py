@@ -144,6 +144,11 @@ class WorkerSettings(_Block):
         alias="PLAN_SECONDS",
         description="Look at the plan, as a net for pg_cron, which does so every minute.",
     )
+    purge_every: Seconds = Field(
+        timedelta(hours=1),
+        alias="PURGE_SECONDS",
+        description="Ask whether pg_cron has purged old logs, and do so in its place where it has not for a day.",
+    )
     run_timeout: Seconds = Field(
         timedelta(minutes=10), alias="RUN_TIMEOUT_SECONDS", description="A run may not take longer than this."
     )

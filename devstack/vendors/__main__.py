@@ -34,6 +34,8 @@ async def _serve(port: int, default_delay_ms: int) -> None:
         access_log=False,
         log_level="critical",
         timeout_graceful_shutdown=1,
+        # As the vendors' servers do: longer than a client keeps a connection that it does not use.
+        timeout_keep_alive=75,
     )
     # The socket listens already: who reads this line may send requests.
     print(f"vendors ready on http://{HOST}:{listener.getsockname()[1]}", flush=True)

@@ -52,7 +52,7 @@ async def test_old_logs_are_purged_batch_by_batch_while_there_are_more() -> None
         return purges.pop(0)
 
     with structlog.testing.capture_logs() as logs:
-        await purge_in_batches(purge, pause=pause, clock=clock).do()
+        await purge_in_batches(purge, every=timedelta(hours=1), pause=pause, clock=clock).do()
 
     assert not purges
     assert clock.naps == [pause, pause]

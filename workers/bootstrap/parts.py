@@ -104,7 +104,12 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
             worker_id=worker_id,
             periodic_tasks=[
                 look_at_plan(SupabasePlan(client), every=settings.worker.plan_every),
-                purge_in_batches(SupabaseJournal(client).purge, pause=settings.worker.sweep_every, clock=clock),
+                purge_in_batches(
+                    SupabaseJournal(client).purge,
+                    every=settings.worker.purge_every,
+                    pause=settings.worker.sweep_every,
+                    clock=clock,
+                ),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 *_leased_tasks(settings, leases, revenue, watch),
             ],
@@ -163,5 +168,6 @@ def _leased_tasks(
     tasks = [leased("platform-checks", settings.platforms.check_every, watch.patrol)]
     if revenue.configured:
         every = settings.stripe.read_every
-        tasks.append(leased("finance-reading", every, lambda: revenue.keep_history(every / 4)))
+        within = max(every / 4, settings.stripe.timeout)  # nobody waits for it: never less than where somebody does
+        tasks.append(leased("finance-reading", every, lambda: revenue.keep_history(within)))
     return tasks

@@ -191,6 +191,7 @@ class ChatGateway:
             model=model,
             next_model=successor,
             error_code=failure.error.code,
+            error_message=str(failure.error),
             wait_ms=round(wait.total_seconds() * 1000),
             calls_left=question.calls_left,
         )

@@ -3,16 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 import structlog
 
 from workers.ports import Clock, Plan, Purge
 
 log = structlog.get_logger(__name__)
-
-# How often a worker asks whether it must purge in place of pg_cron.
-_PURGE_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,9 @@ def look_at_plan(plan: Plan, *, every: timedelta) -> PeriodicTask:
     return PeriodicTask("fire_due", every, look)
 
 
-def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta, clock: Clock) -> PeriodicTask:
+def purge_in_batches(
+    purge: Callable[[], Awaitable[Purge]], *, every: timedelta, pause: timedelta, clock: Clock
+) -> PeriodicTask:
     """Purge old logs where nothing else does: a small batch at a time, with a pause for everybody else."""
 
     async def purge_all() -> None:
@@ -46,4 +44,4 @@ def purge_in_batches(purge: Callable[[], Awaitable[Purge]], *, pause: timedelta,
                 return
             await clock.sleep(pause)
 
-    return PeriodicTask("purge", _PURGE_EVERY, purge_all)
+    return PeriodicTask("purge", every, purge_all)

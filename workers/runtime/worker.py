@@ -232,7 +232,9 @@ class Worker:
         execution.task = asyncio.create_task(self._work(execution), name=f"run {claim.run_id}")
 
     def _drop(self, execution: _Execution, state: LeaseState) -> None:
-        log.warning("run.dropped", run_id=str(execution.claim.run_id), state=state.value)
+        # Who cancels a run wants just that; a lease that is lost healed something.
+        write = log.info if state is LeaseState.CANCELLED else log.warning
+        write("run.dropped", run_id=str(execution.claim.run_id), state=state.value)
         execution.dropped_as = state
         execution.task.cancel()
 
@@ -351,7 +353,7 @@ class Worker:
         task = asyncio.create_task(call)
         try:
             if not await self._clock.wait(task, within=within):
-                raise TimeoutError
+                raise TimeoutError(f"no answer within {within.total_seconds():g} s")
             return task.result()
         finally:
             task.cancel()
