@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the development stack needs beside pip and npm: PostgreSQL with pg_cron, plpgsql_check for the tests, and Python's
-# venv module.
+# What the development stack needs beside pip and npm: PostgreSQL with pg_cron, plpgsql_check and PgBouncer for the
+# tests, and Python's venv module.
 # Where apt cannot give them, the PyPI wheel of PostgreSQL stands in (without pg_cron).
 set -euo pipefail
 
@@ -11,15 +11,16 @@ as_root() {
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 has_pg_cron() { compgen -G '/usr/share/postgresql/*/extension/pg_cron.control' >/dev/null; }
 has_plpgsql_check() { compgen -G '/usr/share/postgresql/*/extension/plpgsql_check.control' >/dev/null; }
+has_pgbouncer() { command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 install_packages() {
-  if has_postgres && has_pg_cron && has_plpgsql_check && has_venv; then return; fi
+  if has_postgres && has_pg_cron && has_plpgsql_check && has_pgbouncer && has_venv; then return; fi
   if ! command -v apt-get >/dev/null; then
     echo "No apt-get here: the stack will use the PostgreSQL wheel from PyPI, without pg_cron." >&2
     return
   fi
-  echo "Installing PostgreSQL, pg_cron, plpgsql_check and python3-venv with apt-get..." >&2
+  echo "Installing PostgreSQL, pg_cron, plpgsql_check, PgBouncer and python3-venv with apt-get..." >&2
   as_root apt-get update -qq || true
   # The server must not start a cluster of its own: the stack makes its own, in its own folder.
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -34,9 +35,15 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
       "postgresql-$(basename "$major")-plpgsql-check" >/dev/null || true
   done
+  if ! has_pgbouncer; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null || true
+    # Its package starts one for the whole machine; the tests start their own.
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now pgbouncer >/dev/null 2>&1 || true; fi
+  fi
   has_postgres || echo "apt-get gave no PostgreSQL: the stack will use the wheel from PyPI, without pg_cron." >&2
   has_pg_cron || echo "apt-get gave no pg_cron: the stack will tick the scheduled jobs itself." >&2
   has_plpgsql_check || echo "apt-get gave no plpgsql_check: the tests will not look into the bodies of functions." >&2
+  has_pgbouncer || echo "apt-get gave no PgBouncer: the tests will not migrate through a pooler." >&2
 }
 
 install_postgres_wheel() {

@@ -366,3 +366,33 @@ def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=tmp_path)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "state", "shown"),
+    [
+        (
+            "",
+            "green",
+            "absent; only emocare migrate needs it: the direct connection (db.PROJECT.supabase.co, port 5432)",
+        ),
+        ("postgresql://postgres:hunter2@db.abc.supabase.co:5432/postgres", "green", "db.abc.supabase.co:5432"),
+        ("postgresql://postgres.abc:hunter2@aws-0-eu.pooler.supabase.com/postgres", "green", "aws-0-eu.pooler"),
+        ("postgresql://postgres.abc:hunter2@aws-0-eu.pooler.supabase.com:6543/postgres", "amber", "session pooler"),
+        ("postgresql://postgres:hunter2@db.abc.supabase.co:6543/postgres", "amber", "direct connection"),
+        ("postgresql://postgres:hunter2@127.0.0.1:6543/postgres", "green", "127.0.0.1:6543"),
+        ("postgresql//postgres:hunter2@host/hq", "red", "cannot be read"),
+        ("postgresql://postgres:hunter2@host:port/hq", "red", "cannot be read"),
+    ],
+)
+def test_the_doctor_names_the_address_that_migrates(
+    url: str, state: str, shown: str, emocare: Emocare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    result = emocare("doctor", "--json")
+
+    (check,) = [check for check in json.loads(result.out) if check["name"] == "DATABASE_URL"]
+    assert check["state"] == state
+    assert shown in check["detail"]
+    assert "hunter2" not in result.out + result.err

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import psycopg
 import structlog
 import typer
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from rich.markup import escape
 from rich.table import Table
@@ -83,7 +84,7 @@ def migrate(
         typer.Option(
             "--database-url",
             envvar="DATABASE_URL",
-            help="postgresql://… of the HQ database.",
+            help="postgresql://… of the HQ database: the direct connection or the session pooler, both on port 5432.",
             show_envvar=True,
         ),
     ] = None,
@@ -96,9 +97,10 @@ def migrate(
             "pass it, or set DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
         )
     try:
-        report = schema.apply(url)
+        report = schema.apply(url, say=lambda line: typer.echo(line, err=True))
     except psycopg.errors.LockNotAvailable as error:
-        raise BackendUnavailable("An open transaction holds hq.runs: end it, then migrate again.") from error
+        who = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        raise BackendUnavailable(f"An open transaction holds hq.runs{who}: end it, then migrate again.") from error
     except psycopg.OperationalError as error:
         reason = _first_line(error)
         if error.sqlstate is not None:  # it answered: a full disk, a statement that timed out
@@ -140,7 +142,7 @@ def print_env() -> None:
 
 def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
     """Check settings, reachability, schema, grants, workers, publication, cron jobs, clock (exit 1 on a red line)."""
-    checks = run_async(_examine(settings_from(env_file)))
+    checks = [_examine_database_url(database_url_from(env_file)), *run_async(_examine(settings_from(env_file)))]
     if as_json:
         print_json([check.model_dump(mode="json") for check in checks])
     else:
@@ -201,6 +203,22 @@ def _examine_settings(settings: Settings) -> list[Check]:
         _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
     ]
     return [*checks, Check(name="LLM_BASE_URL", state="green", detail=str(settings.gateway.base_url))]
+
+
+def _examine_database_url(url: str | None) -> Check:
+    name = "DATABASE_URL"
+    if url is None:
+        detail = f"absent; only emocare migrate needs it: {schema.RIGHT_URLS}"
+        return Check(name=name, state="green", detail=detail)
+    try:
+        parts = conninfo_to_dict(url)
+        host, port = str(parts.get("host") or "localhost"), int(str(parts.get("port") or 5432).split(",")[0])
+    except (psycopg.ProgrammingError, ValueError):  # which would quote what they cannot read, password and all
+        return Check(name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}")
+    if schema.is_transaction_pooler(host, port):
+        detail = f"{host}:{port} is the transaction pooler; emocare migrate needs {schema.RIGHT_URLS}"
+        return Check(name=name, state="amber", detail=detail)
+    return Check(name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
 
 
 def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> Check:

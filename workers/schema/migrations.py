@@ -20,6 +20,15 @@ from shared.errors import ConfigurationError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
 from workers.schema.files import SqlFile, read_files, read_indexes, read_views
 from workers.schema.registry_sync import render_registry
+from workers.schema.sessions import (
+    LONGEST_WAIT,
+    Say,
+    Session,
+    Watch,
+    alone,
+    open_session,
+    refuse_transaction_mode,
+)
 
 _LOCK_ATTEMPTS: Final = 15
 # How long the building of an index waits for transactions that began before it.
@@ -98,43 +107,63 @@ def render(files: Iterable[SqlFile] | None = None) -> str:
 
 
 def apply(
-    database_url: str, files: Iterable[SqlFile] | None = None, *, index_lock_timeout: timedelta = _INDEX_LOCK_TIMEOUT
+    database_url: str,
+    files: Iterable[SqlFile] | None = None,
+    *,
+    index_lock_timeout: timedelta = _INDEX_LOCK_TIMEOUT,
+    wait: timedelta = LONGEST_WAIT,
+    say: Say = lambda _: None,
 ) -> Report:
     """Bring a database up to date; put right what was changed by hand in our functions, grants and run types.
 
-    Concurrency: callers wait for one another on an advisory lock; workers may go on running meanwhile.
-    Raises: ConfigurationError when the database is not the HQ's, or a merged migration was edited.
+    ``say`` is given a line when something keeps it waiting for five seconds.
+    Concurrency: callers wait for one another; workers may go on running meanwhile.
+    Raises: ConfigurationError when the database is not the HQ's, a merged migration was edited, or the address is that
+    of a pooler in transaction mode; BackendUnavailable when another migration does not end.
     """
     files = tuple(read_files() if files is None else files)
     report = Report()
-    with psycopg.connect(database_url, autocommit=True, application_name="emocare migrate") as connection:
-        if not connection.execute("select to_regclass('hq.runs') is not null").fetchone() == (True,):
+    with open_session(database_url) as connection, open_session(database_url) as guard:
+        refuse_transaction_mode(connection, guard)
+        if connection.execute("select to_regclass('hq.runs') as runs").fetchone() == {"runs": None}:
             raise ConfigurationError(
                 "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
         connection.add_notice_handler(lambda notice: _keep(notice, report))
-        _wait_for_ledger(connection)
-        connection.execute(_LEDGER.encode())
-        known = _read_ledger(connection)
-        for file in files:
-            _refuse_edited(file, known)
-        for file in files:
-            if file.kind == "migration" and (file.kind, file.name) not in known:
-                _run(connection, [_OWN_LOCK_TIMEOUT.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
-                report.migrations.append(file.name)
-        functions = [f for f in files if f.kind == "function"]
-        changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
-        copied = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
-        texts = [*(f.text for f in functions), *_view_statements()]
-        _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_registry(), _AFTER])
-        report.functions = [f.name for f in changed]
-        connection.execute(f"set lock_timeout = {index_lock_timeout // timedelta(milliseconds=1)}".encode())
-        report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
-        report.registry = copied != [(REGISTRY_VERSION, len(RUN_TYPES))]
+        with alone(guard, say, within=wait), Watch(guard, connection, say) as watch:
+            try:
+                _apply(connection, files, report, index_lock_timeout)
+            except psycopg.errors.LockNotAvailable as error:
+                if watch.latest is not None:
+                    error.add_note(watch.latest)
+                raise
     return report
 
 
-def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Iterable[str]) -> None:
+def _apply(connection: Session, files: Iterable[SqlFile], report: Report, index_lock_timeout: timedelta) -> None:
+    connection.execute(_LEDGER.encode())
+    known = _read_ledger(connection)
+    for file in files:
+        _refuse_edited(file, known)
+    for file in files:
+        if file.kind == "migration" and (file.kind, file.name) not in known:
+            _run(connection, [_OWN_LOCK_TIMEOUT.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
+            report.migrations.append(file.name)
+    functions = [f for f in files if f.kind == "function"]
+    changed = [f for f in functions if known.get((f.kind, f.name)) != f.sha256]
+    copied = connection.execute("select registry_version, count(*) from hq.run_types group by 1").fetchall()
+    texts = [*(f.text for f in functions), *_view_statements()]
+    _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_registry(), _AFTER])
+    report.functions = [f.name for f in changed]
+    report.registry = copied != [{"registry_version": REGISTRY_VERSION, "count": len(RUN_TYPES)}]
+    connection.execute(f"set lock_timeout = {index_lock_timeout // timedelta(milliseconds=1)}".encode())
+    try:
+        report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
+    finally:
+        connection.execute("reset lock_timeout")  # a pooler may give this session to somebody else
+
+
+def _run(connection: Session, statements: Iterable[str]) -> None:
     """Run statements in one transaction; a lock that a busy table refuses is asked for again."""
     text = "\n".join(statements)
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
@@ -149,20 +178,12 @@ def _run(connection: "psycopg.Connection[tuple[object, ...]]", statements: Itera
             return
 
 
-def _wait_for_ledger(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-    # Asked again and again, not waited for: whoever waits in the database holds a snapshot, and an index that is
-    # built concurrently waits for every snapshot, this one included.
-    while connection.execute("select pg_try_advisory_lock(hashtextextended('hq.worker_migrations', 0))").fetchone() != (
-        True,
-    ):
-        time.sleep(0.05)
-
-
-def _build(connection: "psycopg.Connection[tuple[object, ...]]", name: str, text: str, report: Report) -> bool:
+def _build(connection: Session, name: str, text: str, report: Report) -> bool:
     """Build an index unless it is there; return whether it was built."""
-    (valid,) = connection.execute(
-        "select bool_and(indisvalid) from pg_index where indexrelid = to_regclass(%s)", [f"hq.{name}"]
-    ).fetchone() or (None,)
+    found = connection.execute(
+        "select bool_and(indisvalid) as valid from pg_index where indexrelid = to_regclass(%s)", [f"hq.{name}"]
+    ).fetchone()
+    valid = found and found["valid"]
     if valid:
         return False
     try:
@@ -190,9 +211,9 @@ def _keep(notice: psycopg.errors.Diagnostic, report: Report) -> None:
         report.notices.append(notice.message_primary)
 
 
-def _read_ledger(connection: "psycopg.Connection[tuple[object, ...]]") -> dict[tuple[str, str], str]:
+def _read_ledger(connection: Session) -> dict[tuple[str, str], str]:
     rows = connection.execute("select kind, name, sha256 from hq.worker_migrations").fetchall()
-    return {(str(kind), str(name)): str(sha256) for kind, name, sha256 in rows}
+    return {(row["kind"], row["name"]): row["sha256"] for row in rows}
 
 
 def _refuse_edited(file: SqlFile, known: dict[tuple[str, str], str]) -> None:

@@ -1,0 +1,182 @@
+"""The sessions of a migration: alone at work, never behind a pooler that changes them, never waiting in silence.
+
+A pooler in transaction mode gives each transaction another session of the database, so a setting, a lock or a prepared
+statement of the session would end up with somebody else. Most of a migration could do without them; the building of an
+index concurrently, which is no part of a transaction and needs its own lock_timeout, could not: such a pooler is
+refused by name. The lock that lets one migration work at a time is nevertheless one of a transaction, in a session
+that does nothing else: whoever is killed leaves nothing behind, whatever stands in between.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg.rows import dict_row
+
+from shared.errors import BackendUnavailable, ConfigurationError
+
+Say = Callable[[str], None]
+Session = psycopg.Connection[Any]
+
+LONGEST_WAIT: Final = timedelta(minutes=5)
+"""How long a migration waits for another one."""
+
+SAYS_AFTER: Final = timedelta(seconds=5)
+"""How long it waits for anything before it says for whom."""
+
+RIGHT_URLS: Final = (
+    "the direct connection (db.PROJECT.supabase.co, port 5432) or the session pooler "
+    "(….pooler.supabase.com, port 5432; it also has IPv4)"
+)
+_TRANSACTION_MODE: Final = (
+    "This is a pooler in transaction mode, which gives every statement another session, and a migration needs one "
+    f"of its own. Take {RIGHT_URLS}, not port 6543."
+)
+_TRANSACTION_PORT: Final = 6543
+_HOSTED: Final = (".supabase.co", ".supabase.com")
+_PROBES: Final = 3
+
+_LOOK_SECONDS: Final = 0.5
+# Who is asked for a lock again and again is in the way only now and then.
+_FORGET_SECONDS: Final = 5.0
+
+_WHO: Final = (
+    "select a.pid, coalesce(nullif(a.application_name, ''), 'no name') as name, a.usename as role, a.state, "
+    "date_trunc('second', coalesce(a.xact_start, a.state_change, a.backend_start)) as since from pg_stat_activity as a "
+)
+_BLOCKING: Final = _WHO + "where a.pid = any(pg_blocking_pids(%s))"
+_LOCKING: Final = "select pg_try_advisory_xact_lock(hashtextextended('hq.worker_migrations', 0)) as locked"
+_HOLDING: Final = (  # our own texts
+    _WHO + "join pg_locks as l on l.pid = a.pid where l.locktype = 'advisory' and l.granted and l.objsubid = 1 "  # noqa: S608
+    "and l.database = (select d.oid from pg_database as d where d.datname = current_database()) "
+    "and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('hq.worker_migrations', 0)"
+)
+
+
+def is_transaction_pooler(host: str, port: int) -> bool:
+    """Return whether an address of the hosted platform is that of a pooler in transaction mode."""
+    return port == _TRANSACTION_PORT and host.endswith(_HOSTED)
+
+
+def open_session(database_url: str) -> Session:
+    """Open a session that leaves nothing behind: no prepared statement, and within a transaction no snapshot."""
+    return psycopg.connect(
+        database_url,
+        autocommit=True,
+        application_name="emocare migrate",
+        prepare_threshold=None,
+        row_factory=dict_row,
+        # Parameters written into the statement: bound by the server, they leave a portal that keeps its snapshot until
+        # the transaction ends, and an index that is built concurrently would wait for that.
+        cursor_factory=psycopg.ClientCursor,
+    )
+
+
+def refuse_transaction_mode(session: Session, other: Session) -> None:
+    """Refuse a pooler that changes sessions under its clients. Raises: ConfigurationError that names the right one."""
+    if is_transaction_pooler(session.info.host, session.info.port):
+        raise ConfigurationError(_TRANSACTION_MODE)
+    if _pid(session) == session.info.backend_pid:
+        return  # the server itself: a pooler gives out numbers of its own
+    for _ in range(_PROBES):
+        mine = _pid(session)
+        other.execute("begin")
+        try:
+            # Two clients are never given one session, nor one client two, unless sessions are shared.
+            shared = _pid(other) == mine or _pid(session) != mine
+        finally:
+            other.execute("rollback")
+        if shared:
+            raise ConfigurationError(_TRANSACTION_MODE)
+
+
+@contextmanager
+def alone(guard: Session, say: Say, *, within: timedelta) -> Iterator[None]:
+    """Be the only migration inside the block; wait for another one, and say after a while for whom.
+
+    Raises: BackendUnavailable, which names the holder, when the other one does not end in time.
+    """
+    began = time.monotonic()
+    said = False
+    with guard.transaction():
+        guard.execute("set local idle_in_transaction_session_timeout = 0")
+        # Asked again and again, not waited for: whoever waits in the database holds a snapshot, and an index that is
+        # built concurrently waits for every snapshot, this one included.
+        while not _one(guard, _LOCKING):
+            waited = time.monotonic() - began
+            if not said and waited >= SAYS_AFTER.total_seconds():
+                said = True
+                say(f"Waiting for another migration, {within.total_seconds():g} s at most: {_holder(guard)}.")
+            if waited >= within.total_seconds():
+                raise BackendUnavailable(
+                    f"Another migration did not end within {within.total_seconds():g} s: {_holder(guard)}. "
+                    "If it is dead, end its session with pg_terminate_backend(pid)."
+                )
+            time.sleep(0.05)
+        yield
+
+
+class Watch:
+    """Looks, over one session, at who keeps another one waiting, and says it once each."""
+
+    def __init__(self, guard: Session, session: Session, say: Say) -> None:
+        self._guard = guard
+        self._pid = _pid(session)
+        self._say = say
+        self._ended = threading.Event()
+        self._seen: dict[int, tuple[float, float]] = {}
+        self._said: set[int] = set()
+        self.latest: str | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._look_until_ended, name="watch", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look_until_ended(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            try:
+                found = self._guard.execute(_BLOCKING, [self._pid]).fetchall()
+            except psycopg.Error:
+                return  # the migration itself will notice
+            self._note(found)
+
+    def _note(self, found: list[dict[str, Any]]) -> None:
+        now = time.monotonic()
+        for row in found:
+            first, last = self._seen.get(row["pid"], (now, now))
+            first = first if now - last < _FORGET_SECONDS else now
+            self._seen[row["pid"]] = (first, now)
+            self.latest = _describe(row)
+            if now - first >= SAYS_AFTER.total_seconds() and row["pid"] not in self._said:
+                self._said.add(row["pid"])
+                self._say(f"Waiting for a lock: {self.latest}.")
+
+
+def _holder(guard: Session) -> str:
+    rows = guard.execute(_HOLDING).fetchall()
+    return "; ".join(map(_describe, rows)) or "nobody any more"
+
+
+def _describe(row: dict[str, Any]) -> str:
+    return (
+        f"pid {row['pid']}, {row['name']}, role {row['role']}, {row['state']} since {row['since']:%Y-%m-%d %H:%M:%S%z}"
+    )
+
+
+def _pid(session: Session) -> int:
+    return int(_one(session, "select pg_backend_pid() as pid"))
+
+
+def _one(session: Session, query: str) -> Any:  # noqa: ANN401 - whatever was asked
+    row = session.execute(query.encode()).fetchone()
+    assert row is not None
+    return next(iter(row.values()))
