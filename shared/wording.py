@@ -23,6 +23,8 @@ _STRAY_JOINER: Final = re.compile(
     "(?<![\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
 )
 _JOINER: Final = "\u200d"
+# What a terminal obeys instead of showing it (C0, C1), and what turns a line's direction; not the line end, nor tab.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _THOUGHTS: Final = re.compile(r"\s*<(?:think|thinking|thought)>", re.IGNORECASE)
 _END_OF_THOUGHTS: Final = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
 # Unicode's own bound for streams. Whoever orders the marks of a longer run needs the square of its length.
@@ -37,6 +39,16 @@ def clean_text(text: str, max_chars: int) -> str:
     if len(visible) <= max_chars and len(head) == len(text):
         return visible
     return visible[: max_chars - len(CUT_NOTE)] + CUT_NOTE
+
+
+def strip_controls(text: str) -> str:
+    """Drop what a terminal would obey: escape sequences, carriage returns, overridden direction."""
+    return _CONTROLS.sub("", text)
+
+
+def escape_controls(json_text: str) -> str:
+    """Write the same characters of a JSON text as JSON escapes: whoever parses it reads what was there."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def clean_line(text: str, max_chars: int = 200) -> str:

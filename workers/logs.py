@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import structlog
 
+from shared.wording import strip_controls
 from workers.settings import LogSettings
 
 # E-mail addresses, tokens, keys of vendors, bearer headers, passwords in URLs. Anybody may choose what is read here
@@ -20,7 +21,7 @@ _SECRETS: Final = re.compile(
     | eyJ[\w-]{8,}+(?:\.[\w-]++){0,2}                   # JWT, or its beginning
     | \b(?:sb_(?:secret|publishable)|sk|pk|rk|ghp|gho|ghs|github_pat|pplx|fc|whsec)[-_][\w-]{8,}
     | (?<=[Bb]earer\s)[\w.~+/=-]{8,}
-    | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)                   # user:password@
+    | (?<=://)[^\s/@]++(?=@)                            # user:password@, token@
     """,
     re.VERBOSE,
 )
@@ -80,6 +81,18 @@ def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return redact_fields(event)
 
 
+def _strip_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+    return {key: _strip(value) for key, value in event.items()}
+
+
+def _strip(value: object) -> object:
+    if isinstance(value, str):
+        return strip_controls(value)
+    if isinstance(value, dict):
+        return {key: _strip(entry) for key, entry in value.items()}
+    return [_strip(entry) for entry in value] if isinstance(value, list) else value
+
+
 def configure_logs(settings: LogSettings) -> None:
     """Configure structlog and the standard library's logging for this process."""
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stdout.isatty())
@@ -89,6 +102,7 @@ def configure_logs(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _redact_event,
+        _strip_event,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

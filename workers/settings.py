@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -370,8 +371,16 @@ class Settings(BaseModel):
     @property
     def secrets(self) -> frozenset[str]:
         """Return the value of every key, for whoever must keep them out of what is written."""
-        values = (value for _, block in self for _, value in block)
-        return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        values = [value for _, block in self for _, value in block]
+        keys = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        # An address that holds a password holds it as it is sent, which is not always as it was written.
+        passwords = {value.password for value in values if isinstance(value, HttpUrl) and value.password}
+        return frozenset(keys | passwords | {unquote(password) for password in passwords})
+
+
+def without_user(url: HttpUrl) -> str:
+    """Write an address without the user, the password and the query that may be in it."""
+    return str(HttpUrl.build(scheme=url.scheme, host=url.host or "", port=url.port, path=(url.path or "").lstrip("/")))
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

@@ -166,3 +166,26 @@ def test_a_wrong_key_is_told_by_the_name_of_its_variable(hq: Hq) -> None:
     assert ended.stderr.startswith("error Supabase answered 401")
     assert "SUPABASE_SERVICE_ROLE_KEY" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_what_others_wrote_is_shown_and_neither_read_as_markup_nor_obeyed(hq: Hq, emocare: Any) -> None:
+    hostile = "[/x] \x1b[2J\u202e"
+    hq.database.run("insert into hq.platforms (key, name) values ('[/x]', 'Odd')")
+    run_id = hq.one(
+        "insert into hq.runs (run_type, platform_key, status, executive_summary) "
+        "values (%s, '[/x]', 'completed', %s) returning id",
+        hostile,
+        f"# {hostile}\n\n[link](https://example.test/) {hostile}",
+    )["id"]
+    hq.database.run(
+        "insert into hq.structured_logs (message, source, metadata, run_id) "
+        "values (%s, 'scheduler', jsonb_build_object('note', %s::text), %s)",
+        hostile,
+        hostile,
+        run_id,
+    )
+
+    for command in (["runs"], ["show", str(run_id)], ["logs"]):
+        printed = emocare(*command)
+        assert "[/x]" in printed
+        assert not {"\x1b", "\u202e"} & set(printed)

@@ -396,3 +396,23 @@ def test_the_doctor_names_the_address_that_migrates(
     assert check["state"] == state
     assert shown in check["detail"]
     assert "hunter2" not in result.out + result.err
+
+
+@pytest.mark.parametrize("name", ["LLM_BASE_URL", "SUPABASE_URL", "DATABASE_URL"])
+def test_an_address_is_shown_without_the_password_in_it(
+    name: str, emocare: Emocare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheme = "postgresql" if name == "DATABASE_URL" else "http"
+    monkeypatch.setenv(name, f"{scheme}://somebody:p%40ssword-hunter2@127.0.0.1:1/v1")
+
+    for result in (emocare("doctor"), emocare("doctor", "--json"), emocare("runs")):
+        assert "hunter2" not in result.out + result.err
+        assert "somebody" not in result.out + result.err
+    assert "127.0.0.1:1" in emocare("doctor").out
+
+
+def test_an_error_cannot_steer_the_terminal_or_be_read_as_markup(emocare: Emocare) -> None:
+    result = emocare("runs", "--env-file", "\x1b[2J[/x]\u202e")
+
+    assert "[/x]" in result.err
+    assert not {"\x1b", "\u202e"} & set(result.err)

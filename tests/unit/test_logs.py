@@ -103,3 +103,16 @@ def test_the_fence_of_a_run_is_no_secret(capsys: pytest.CaptureFixture[str]) -> 
 
     line = printed(capsys)
     assert (line["lease_token"], line["access_token"]) == ("17", "[redacted]")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_event_can_steer_the_terminal_that_shows_it(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(format=form))
+    hostile = "\x1b[2J\x9b31m\u202eabc\rdef"
+
+    structlog.get_logger().info(hostile, error_message=hostile, names=[hostile])
+    logging.getLogger("httpx").warning("careful with %s", hostile)
+
+    out = capsys.readouterr().out
+    assert out.count("[2J31mabcdef") >= 3
+    assert not {"\x1b[2J", "\x9b", "\u202e", "\r"} & {*out, out[out.find("\x1b[2J") :][:4]}

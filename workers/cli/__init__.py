@@ -9,11 +9,11 @@ from typing import Annotated
 
 import structlog
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
 from workers.cli import operate, registry, runs
+from workers.cli.terminal import errors
 from workers.logs import redact_text
 from workers.version import read_version
 
@@ -74,7 +74,7 @@ def exit_code(error: WorkersError) -> int:
 
 def _print_error(error: str) -> None:
     structlog.reset_defaults()
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(redact_text(error))}", highlight=False)
+    errors.print(Text.assemble(("error", "bold red"), " ", redact_text(error)), highlight=False)
 
 
 def main() -> None:

@@ -2,26 +2,23 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import typer
 import uvloop
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from rich.console import Console
 
 from shared.errors import ConfigurationError
+from workers.cli.terminal import print_as_json
 from workers.logs import never_show
 from workers.settings import Settings, read_settings
 
 T = TypeVar("T")
-
-# Output to a pipe has no window width; tables stay readable at this one.
-console = Console(width=None if sys.stdout.isatty() else 160)
 
 EnvFile = Annotated[
     Path | None,
@@ -49,7 +46,7 @@ def settings_from(env_file: Path | None) -> Settings:
     """Read the settings from the environment and the file; their keys are never shown. Raises: ConfigurationError."""
     with _readable(env_file):
         settings = read_settings(_existing(env_file))
-    never_show(settings.secrets)
+    never_show(settings.secrets | _passwords(database_url_from(env_file)))
     return settings
 
 
@@ -57,6 +54,14 @@ def database_url_from(env_file: Path | None) -> str | None:
     """Read the database's URL, which only an operator has. Raises: ConfigurationError when the file is missing."""
     with _readable(env_file):
         return _Operator(_env_file=_existing(env_file)).database_url
+
+
+def _passwords(database_url: str | None) -> frozenset[str]:
+    try:
+        password = urlsplit(database_url or "").password
+    except ValueError:
+        return frozenset()
+    return frozenset({password, unquote(password)}) if password else frozenset()
 
 
 def _existing(env_file: Path | None) -> Path | None:
@@ -88,4 +93,4 @@ def run_async(body: Coroutine[Any, Any, T]) -> T:
 def print_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
     """Print a value as JSON on stdout."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    typer.echo(json.dumps(plain, ensure_ascii=False, indent=2, default=str))
+    print_as_json(json.dumps(plain, ensure_ascii=False, indent=2, default=str))

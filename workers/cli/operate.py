@@ -13,8 +13,8 @@ import structlog
 import typer
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
@@ -25,18 +25,18 @@ from workers.bootstrap import find_differences, open_service, open_worker
 from workers.cli.context import (
     AsJson,
     EnvFile,
-    console,
     database_url_from,
     print_json,
     run_async,
     settings_from,
 )
+from workers.cli.terminal import console, print_line
 from workers.logs import configure_logs
 from workers.ports import Check, CheckState
-from workers.settings import Settings, SupabaseSettings, render_env_example
+from workers.settings import Settings, SupabaseSettings, render_env_example, without_user
 from workers.web import server
 
-_MARKS: Final = {"green": "[green]✓[/]", "amber": "[yellow]![/]", "red": "[red]✗[/]"}
+_MARKS: Final = {"green": ("✓", "green"), "amber": ("!", "yellow"), "red": ("✗", "red")}
 _SKEW_SECONDS: Final = 5
 _PROJECT: Final = Path(__file__).parents[2]  # of a checkout; an installed wheel has no devstack/ there
 _UNREADABLE_URL: Final = (
@@ -97,7 +97,7 @@ def migrate(
             "pass it, or set DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
         )
     try:
-        report = schema.apply(url, say=lambda line: typer.echo(line, err=True))
+        report = schema.apply(url, say=lambda line: print_line(line, err=True))
     except psycopg.errors.LockNotAvailable as error:
         who = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         raise BackendUnavailable(f"An open transaction holds hq.runs{who}: end it, then migrate again.") from error
@@ -115,15 +115,19 @@ def migrate(
 
 def _print_report(report: schema.Report) -> None:
     for notice in report.notices:
-        console.print(f"[yellow]![/] {escape(notice)}", highlight=False)
+        _print_marked("amber", notice)
     if not report.changed:
         console.print("The database is up to date; functions, grants and run types were written again.")
         return
     for kind, names in (("migration", report.migrations), ("function", report.functions), ("index", report.indexes)):
         for name in names:
-            console.print(f"[green]✓[/] {kind} {name}", highlight=False)
+            _print_marked("green", f"{kind} {name}")
     if report.registry:
-        console.print(f"[green]✓[/] run types of registry {REGISTRY_VERSION}", highlight=False)
+        _print_marked("green", f"run types of registry {REGISTRY_VERSION}")
+
+
+def _print_marked(state: CheckState, line: str) -> None:
+    console.print(Text.assemble(_MARKS[state], " ", line), highlight=False)
 
 
 def _first_line(error: psycopg.Error) -> str:
@@ -148,7 +152,7 @@ def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
     else:
         table = Table(box=None, show_header=False, padding=(0, 1))
         for check in checks:
-            table.add_row(_MARKS[check.state], check.name, escape(check.detail))
+            table.add_row(Text(*_MARKS[check.state]), check.name, check.detail)
         console.print(table)
     if any(check.state == "red" for check in checks):
         raise typer.Exit(1)
@@ -177,13 +181,14 @@ def dev(
 
 async def _examine(settings: Settings) -> list[Check]:
     checks = list(_examine_settings(settings))
+    address = without_user(settings.supabase.url)
     async with open_client(settings.supabase) as client:
         inspection = SupabaseInspection(client)
         try:
             state = await inspection.read_schema()
         except BackendError as error:
-            return [*checks, Check(name="supabase", state="red", detail=f"{settings.supabase.url}: {error}")]
-        checks.append(Check(name="supabase", state="green", detail=f"{settings.supabase.url} answers"))
+            return [*checks, Check(name="supabase", state="red", detail=f"{address}: {error}")]
+        checks.append(Check(name="supabase", state="green", detail=f"{address} answers"))
         checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
@@ -202,7 +207,7 @@ def _examine_settings(settings: Settings) -> list[Check]:
         _examine_key("PERPLEXITY_API_KEY", settings.perplexity.key, if_absent="amber"),
         _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
     ]
-    return [*checks, Check(name="LLM_BASE_URL", state="green", detail=str(settings.gateway.base_url))]
+    return [*checks, Check(name="LLM_BASE_URL", state="green", detail=without_user(settings.gateway.base_url))]
 
 
 def _examine_database_url(url: str | None) -> Check:

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-import typer
-
 from shared.errors import BackendUnavailable
 from workers.backend.retry import retry
+from workers.cli.terminal import print_line
 from workers.ports import Clock
 
 T = TypeVar("T")
@@ -39,5 +38,5 @@ class RetryWhileAway:
 
     def _warn_once(self, error: BaseException | None) -> None:
         if not self._warned:
-            typer.echo(f"{error} Still asking, for {_LIMIT.total_seconds():g} s at most.", err=True)
+            print_line(f"{error} Still asking, for {_LIMIT.total_seconds():g} s at most.", err=True)
             self._warned = True

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared.errors import UnknownRunType
@@ -27,6 +26,7 @@ from workers.cli._typescript import (
     render_typescript,
 )
 from workers.cli.context import AsJson, print_json
+from workers.cli.terminal import console, print_line
 
 app = typer.Typer(help="The run types: read, export, compare.", no_args_is_help=True)
 
@@ -64,9 +64,7 @@ def list_run_types(*, as_json: AsJson = False) -> None:
             entry.risk.value,
             _describe_calendar(entry.calendar),
         )
-    console = Console()
-    console.width = console.width if console.is_terminal else _PIPE_COLUMNS
-    console.print(table)
+    console.print(table, width=None if console.is_terminal else _PIPE_COLUMNS)
 
 
 @app.command()
@@ -117,14 +115,14 @@ def check(
         raise _refuse(file, str(error)) from error
     differences = compare_costs(theirs, RUN_TYPES)
     for difference in differences:
-        typer.echo(difference)
+        print_line(difference)
     if differences:
         raise typer.Exit(1)
     typer.echo(f"Equal: {len(RUN_TYPES)} run types with the same costs.")
 
 
 def _refuse(file: Path, reason: str) -> typer.Exit:
-    typer.echo(f"Cannot read run types from {file}: {reason}.", err=True)
+    print_line(f"Cannot read run types from {file}: {reason}.", err=True)
     return typer.Exit(_UNREADABLE)
 
 

@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markdown import Markdown
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -28,12 +27,12 @@ from workers.backend.run_requests import SupabaseRunRequests
 from workers.cli.context import (
     AsJson,
     EnvFile,
-    console,
     print_json,
     run_async,
     settings_from,
 )
 from workers.cli.reconnect import RetryWhileAway
+from workers.cli.terminal import console, print_as_json
 from workers.clock import SystemClock
 from workers.executive_run.steps import Step
 from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
@@ -95,7 +94,8 @@ def run(
             if not as_json:
                 verb = "created" if ticket.created else f"already answers your request ({ticket.reason})"
                 held = "; runs are paused until somebody executes `select hq.resume_runs();`" if ticket.is_held else ""
-                console.print(f"run [bold]{ticket.run_id}[/] {verb}, {_status(ticket.status)}{held}")
+                run_id = (str(ticket.run_id), "bold")
+                console.print(Text.assemble("run ", run_id, f" {verb}, ", _status(ticket.status), held))
             if not wait:
                 return ticket, None
             return ticket, await _follow(runs, ticket.run_id, silent=as_json)
@@ -138,7 +138,7 @@ def list_runs(
             str(line.run_id),
             f"{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}",
             _status(line.status),
-            escape(line.run_type),
+            line.run_type,
             line.platform_key or "-",
             line.trigger or "-",
             "-" if line.attempt is None else str(line.attempt),
@@ -174,7 +174,7 @@ def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = Non
     if as_json:
         print_json({"run_id": str(run_id), "status": status.value})
     else:
-        console.print(f"run [bold]{run_id}[/] is {_status(status)}")
+        console.print(Text.assemble("run ", (str(run_id), "bold"), " is ", _status(status)))
     if status is not RunStatus.CANCELLED:
         raise typer.Exit(1)
 
@@ -273,8 +273,7 @@ async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> 
 
 
 def _render_steps(detail: RunDetail) -> RenderableType:
-    head = Text.from_markup(f"{escape(detail.run_type)} · {detail.platform_key or 'all platforms'} · ")
-    head.append_text(Text.from_markup(_status(detail.status)))
+    head = Text.assemble(f"{detail.run_type} · {detail.platform_key or 'all platforms'} · ", _status(detail.status))
     if detail.attempt and detail.attempt > 1:
         head.append(f" · attempt {detail.attempt}")
     written = {step["name"]: step["status"] for step in detail.steps}
@@ -284,14 +283,14 @@ def _render_steps(detail: RunDetail) -> RenderableType:
         name, description = step.value
         match written.get(name):
             case "completed":
-                mark = "[green]✓[/]"
+                mark = Text("✓", "green")
             case "failed":
-                mark = "[red]✗[/]"
+                mark = Text("✗", "red")
             case _ if current:
-                mark, current = "[cyan]…[/]", False
+                mark, current = Text("…", "cyan"), False
             case _:
-                mark = "[dim]·[/]"
-        table.add_row(mark, name, f"[dim]{description}[/]")
+                mark = Text("·", "dim")
+        table.add_row(mark, name, Text(description, "dim"))
     return Group(head, table)
 
 
@@ -308,27 +307,31 @@ def _render_end(detail: RunDetail) -> RenderableType:
         ("cost", f"{_euros(detail.cost_eur)} EUR" if detail.cost_eur is not None else None),
     ):
         if value not in (None, "", "-"):
-            facts.add_row(f"[bold]{label}[/]", escape(str(value)))
-    return Group(Markdown(detail.executive_summary or "(no report yet)"), Text(), facts)
+            facts.add_row(Text(label, "bold"), str(value))
+    return Group(Markdown(detail.executive_summary or "(no report yet)", hyperlinks=False), Text(), facts)
 
 
 def _print_log(line: LogLine, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(line.model_dump_json())
+        print_as_json(line.model_dump_json())
         return
     colour = _LEVEL_COLOURS.get(line.level, "white")
     facts = line.metadata if isinstance(line.metadata, dict) else {"metadata": line.metadata}
     shown = "  ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
-    console.print(
-        f"[dim]{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}[/] [{colour}]{line.level:<5}[/] "
-        f"[bold]{escape(line.message)}[/]  [dim]{escape(shown)}[/]",
-        highlight=False,
-        soft_wrap=True,
+    text = Text.assemble(
+        (f"{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}", "dim"),
+        " ",
+        (f"{line.level:<5}", colour),
+        " ",
+        (" ".join(line.message.splitlines()), "bold"),
+        "  ",
+        (" ".join(shown.splitlines()), "dim"),
     )
+    console.print(text, highlight=False, soft_wrap=True)
 
 
-def _status(status: RunStatus) -> str:
-    return f"[{_COLOURS[status]}]{status.value}[/]"
+def _status(status: RunStatus) -> Text:
+    return Text(status.value, _COLOURS[status])
 
 
 def _joined(value: JsonValue, separator: str = ", ") -> str:
