@@ -41,18 +41,24 @@ def test_currencies_are_told_side_by_side_and_never_added() -> None:
         make_subscription(), dollars(), dollars(), revenue_this_month={"eur": 1500, "gbp": 900}, revenue_last_month={}
     )
 
-    assert (figures.currency, figures.mrr, figures.revenue_this_month) == ("eur", Decimal("10.00"), Decimal("15.00"))
+    assert (figures.currency, figures.mrr, figures.revenue_this_month) == ("usd", Decimal("20.00"), Decimal("0.00"))
     assert [(other.currency, other.mrr, other.revenue_this_month) for other in figures.other_currencies] == [
+        ("eur", Decimal("10.00"), Decimal("15.00")),
         ("gbp", Decimal("0.00"), Decimal("9.00")),
-        ("usd", Decimal("20.00"), Decimal("0.00")),
     ]
 
 
-def test_without_euros_the_main_currency_is_the_one_of_most_subscriptions() -> None:
-    yen = make_subscription(make_item(make_price("900000", currency="jpy")))
+def test_the_main_currency_is_the_one_that_earns_most_whatever_its_smallest_unit() -> None:
+    yen = make_subscription(make_item(make_price("1000", currency="jpy")))
+    dinars = make_subscription(make_item(make_price("10000", currency="kwd")))
+    unknown = make_subscription(make_item(make_price("9999999", currency="zzz")))
 
-    assert compute_figures(dollars(), dollars(), yen).currency == "usd"
+    assert compute_figures(dollars(), yen, make_subscription(make_item(make_price("500")))).currency == "usd"
+    assert compute_figures(dollars(), yen, dinars, unknown).currency == "kwd"
+    assert compute_figures(unknown).currency == "zzz"
+    assert compute_figures(make_subscription(make_item(make_price("0", currency="usd")))).currency == "usd"
     assert compute_figures(revenue_this_month={"usd": 100}).currency == "usd"
+    assert compute_figures(revenue_this_month={"usd": -100, "eur": 0}).currency == "eur"
     assert compute_figures().currency == "eur"
 
 
@@ -75,10 +81,16 @@ def test_changes_are_against_thirty_days_ago() -> None:
     assert figures.active_subscriptions_change == 0
 
 
-def test_growth_from_nothing_is_told_as_nothing() -> None:
+def test_growth_from_nothing_has_no_percentage() -> None:
     figures = compute_figures(make_subscription(started_at=days(3)))
 
-    assert (figures.mrr_change_percent, figures.active_subscriptions_change) == (Decimal(0), 1)
+    assert (figures.mrr_change_percent, figures.active_subscriptions_change) == (None, 1)
+
+
+def test_nobody_has_no_churn_rate() -> None:
+    figures = compute_figures()
+
+    assert (figures.churn_rate, figures.churn_rate_change) == (None, None)
 
 
 def test_a_measured_day_is_compared_with_rather_than_a_reconstructed_one() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.stripe import LONG_AGO, NOW, make_discount, make_item, make_price, make_subscription
 
-from workers.finance.mrr import NotComputableError, monthly, to_major, value_subscription
+from workers.finance.currencies import to_major
+from workers.finance.mrr import NotComputableError, monthly, value_subscription
 from workers.finance.stripe_objects import Discount, Item, Price, Recurring, Subscription, Tier
 
 amounts = st.decimals(min_value=0, max_value=10**7, places=6, allow_nan=False, allow_infinity=False).map(str)

@@ -12,6 +12,7 @@ from support.stripe import NOW
 from shared.errors import SourceNotConfigured, SourceUnavailable
 from workers.finance.figures import Figures, OtherCurrency
 from workers.finance.revenue import DatedFigures
+from workers.finance.stripe_objects import Remembered
 from workers.stripe_kpis.contract import refuse, render
 
 FIELDS = {
@@ -25,7 +26,8 @@ numbers = st.integers(-(10**6), 10**6)
 
 def make_figures(**fields: Any) -> Figures:
     usual = dict.fromkeys(Figures.model_fields, 0) | {
-        "read_at": NOW, "currency": "eur", "other_currencies": (), "plans": (),
+        "read_at": NOW, "currency": "eur", "other_currencies": (), "plans": (), "unreadable": (),
+        "remembered": Remembered(),
     }  # fmt: skip
     return Figures.model_validate(usual | fields)
 

@@ -1,14 +1,14 @@
 """What subscriptions bring in a month, exactly.
 
 The rules are those that Stripe publishes for its own figure, where it publishes one: all items, each with its own
-interval; metered prices bring nothing in advance; discounts count while they run, those for a single invoice never do.
+interval; metered prices bring nothing in advance; discounts count while they run, those for a single invoice never do;
+taxes are nobody's earnings.
 Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is written:
 so the sum does not depend on the order, on the pages it came in, or on how a year divides by twelve.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -23,26 +23,9 @@ _PER_MONTH: Final = {
 }
 _DAYS: Final = {"day": Fraction(1), "week": Fraction(7), "month": Fraction(365, 12), "year": Fraction(365)}
 
-# How many decimals the smallest unit has, where it is not two. As Stripe counts: króna and shilling have two there.
-_DECIMALS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv"), 0),
-    **dict.fromkeys(("xaf", "xof", "xpf"), 0),
-    **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 3),
-}
-
 
 class NotComputableError(ValueError):
     """The value of a subscription cannot be computed from what Stripe returns; it must be named, not taken as 0."""
-
-
-def to_major(minor: Fraction | int, currency: str) -> Decimal:
-    """Turn an amount in the smallest unit into money with two decimals, rounding once.
-
-    Units: 1 234 is 12.34 EUR, and 1 234.00 JPY.
-    """
-    hundredths = Fraction(minor) * 100 / 10 ** _DECIMALS.get(currency, 2)
-    # A fraction is rounded to the even neighbour, as Decimal would.
-    return Decimal(round(hundredths)).scaleb(-2)
 
 
 def monthly(amount: Fraction, recurring: Recurring) -> Fraction:
@@ -51,9 +34,9 @@ def monthly(amount: Fraction, recurring: Recurring) -> Fraction:
 
 
 def value_subscription(subscription: Subscription, at: datetime) -> Fraction:
-    """Say what a subscription brings in a month at the discounts of a moment, in the smallest unit.
+    """Say what a subscription brings in a month at the discounts of a moment, in the smallest unit, without tax.
 
-    Whether it counts at all (its status) is the caller's to know. Raises: NotComputableError.
+    Whether it counts at all (its status, its trial) is the caller's to know. Raises: NotComputableError.
     """
     lines = [_value_item(item, subscription.currency, at) for item in subscription.items]
     for discount in _running(subscription.discounts, at):
@@ -61,15 +44,26 @@ def value_subscription(subscription: Subscription, at: datetime) -> Fraction:
         total = sum((line for line, counts in zip(lines, eligible, strict=True) if counts), Fraction(0))
         kept = _keep(discount.coupon, total, subscription, _shortest(subscription.items))
         lines = [line * kept if counts else line for line, counts in zip(lines, eligible, strict=True)]
-    return sum(lines, Fraction(0))
+    # Discounts are taken from prices as customers see them; the tax within what is left is nobody's earnings.
+    return sum(map(_without_tax, lines, subscription.items), Fraction(0))
+
+
+def _without_tax(line: Fraction, item: Item) -> Fraction:
+    if not line:
+        return line
+    if item.included_tax is None:
+        raise NotComputableError("the rate of the tax that is part of the price is not known")
+    return line / (1 + item.included_tax)
 
 
 def _value_item(item: Item, currency: str, at: datetime) -> Fraction:
     recurring = item.price.recurring
     if recurring is None or recurring.usage_type != "licensed":
         return Fraction(0)
+    if item.trial_start is not None and item.trial_end is not None and item.trial_start <= at < item.trial_end:
+        return Fraction(0)
     if item.price.currency != currency:
-        raise NotComputableError("the price is in another currency than the subscription")
+        raise NotComputableError("the price has no amount in the currency of the subscription")
     # One is what Stripe takes where no quantity is given.
     value = monthly(_price(item.price, 1 if item.quantity is None else item.quantity), recurring)
     for discount in _running(item.discounts, at):
@@ -133,7 +127,7 @@ def _keep(
         return 1 - min(Fraction(coupon.percent_off), Fraction(100)) / 100
     currency = of.price.currency if isinstance(of, Item) else of.currency
     if coupon.amount_off is None or coupon.currency != currency:
-        raise NotComputableError("a discount is in another currency than the subscription")
+        raise NotComputableError("a discount has no amount in the currency of the subscription")
     if monthly_value <= 0 or recurring is None:
         return Fraction(1)
     return max(Fraction(0), 1 - monthly(Fraction(coupon.amount_off), recurring) / monthly_value)

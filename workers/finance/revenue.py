@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from shared.errors import BackendError, SourceError, SourceNotConfigured, SourceUnavailable
-from workers.finance.figures import HISTORY, WINDOW, Figures, RevenueReport, day_of, missing_days
+from workers.finance.figures import HISTORY, RULES, WINDOW, Figures, RevenueReport, day_of, missing_days
 from workers.finance.stripe import StripeReader
 from workers.finance.stripe_objects import Accounts
 from workers.ports import Clock, FinanceHistory, FinanceSnapshot
@@ -72,20 +74,21 @@ class RevenueService:
             log.warning("finance.unread", error_code=error.code, error_message=str(error))
 
     async def _read(self, within: timedelta) -> Figures:
+        history = await self._read_history(self._clock.now()) if self._reader.configured else ()
+        latest = self._find_latest(history)
         try:
             async with asyncio.timeout(within.total_seconds()):
-                accounts = await self._reader.read()
+                accounts = await self._reader.read(None if latest is None else latest.remembered)
         except TimeoutError as error:
             raise SourceUnavailable(
                 f"Stripe's accounts were not read in {within.total_seconds():g} s",
                 sentence="La lecture des comptes Stripe prend trop de temps ; elle se poursuit en tâche de fond.",
             ) from error
-        self._latest = await self._keep(accounts)
+        self._latest = await self._keep(accounts, history)
         return self._latest
 
-    async def _keep(self, accounts: Accounts) -> Figures:
+    async def _keep(self, accounts: Accounts, history: Sequence[FinanceSnapshot]) -> Figures:
         """Compare with the history, and make today a part of it. A database that is away costs the history only."""
-        history = await self._read_history(accounts.read_at)
         # In a thread: thousands of subscriptions, on each of sixty days, would hold up everybody else.
         figures, found = await asyncio.to_thread(_compute, accounts, history)
         today = day_of(accounts.read_at)
@@ -96,7 +99,7 @@ class RevenueService:
             currency=figures.currency,
             mrr=figures.mrr,
             active_subscriptions=figures.active_subscriptions,
-            churn_rate=figures.churn_rate,
+            churn_rate=figures.churn_rate or Decimal(0),
             figures=figures.model_dump(mode="json"),
         )
         try:
@@ -118,11 +121,22 @@ class RevenueService:
         now = self._clock.now()
         if isinstance(error, SourceNotConfigured):
             raise error  # whose key was taken away shows nothing
-        kept = [Figures.model_validate(each.figures) for each in await self._read_history(now) if each.figures]
-        candidates = [each for each in (self._latest, *kept) if each is not None and now - each.read_at < KEPT]
-        if not candidates:
+        latest = self._find_latest(await self._read_history(now))
+        if latest is None or now - latest.read_at >= KEPT:
             raise error
-        return DatedFigures(max(candidates, key=lambda each: each.read_at), error)
+        return DatedFigures(latest, error)
+
+    def _find_latest(self, history: Sequence[FinanceSnapshot]) -> Figures | None:
+        """Find the last good figures, this process's or another's; a day's that cannot be read are left out."""
+        candidates = [] if self._latest is None else [self._latest]
+        for each in history:
+            if not each.figures:
+                continue
+            try:
+                candidates.append(Figures.model_validate(each.figures))
+            except ValidationError:
+                log.warning("finance.kept_unreadable", day=each.day.isoformat())
+        return max(candidates, key=lambda each: each.read_at, default=None)
 
 
 def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
@@ -131,7 +145,12 @@ def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Fi
     today = day_of(accounts.read_at)
     known = {each.day: each for each in history}
     found = [report.reconstruct(day) for day in missing_days(known, today)]
-    before = (known | {each.day: each for each in found})[today - WINDOW]
-    if before.currency != report.currency:
-        before = report.reconstruct(before.day)  # the same day, in today's currency
+    before = known.get(today - WINDOW)
+    if before is None or not _is_comparable(before) or before.currency != report.currency:
+        before = report.reconstruct(today - WINDOW)  # the same day, in today's currency and by today's rules
     return report.compute_figures(before), found
+
+
+def _is_comparable(day: FinanceSnapshot) -> bool:
+    """Whether a day was measured, by the rules of today."""
+    return day.measured and (day.figures or {}).get("rules") == RULES

@@ -5,8 +5,8 @@ others (``outbound``), because the library neither bounds what it reads nor heed
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,25 +14,29 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import stripe
-from pydantic import SecretStr, ValidationError
+import structlog
+from pydantic import SecretStr
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.french import format_hour
 from workers import outbound
 from workers.finance.figures import month_start
-from workers.finance.stripe_json import Raw, coupon_ids, make_coupon, make_subscription, slim, tiered_price_ids
-from workers.finance.stripe_objects import Accounts, Coupon, Tier
+from workers.finance.stripe_details import MISSHAPEN, PAGE, DetailReader, pages, remember
+from workers.finance.stripe_json import Holder, Raw, make_subscription, slim
+from workers.finance.stripe_objects import Accounts, Remembered, Subscription
 from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
 from workers.settings import StripeSettings
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 
-_PAGE: Final = 100  # the most that Stripe gives
 _CALL_DEADLINE: Final = timedelta(seconds=10)
 _PAGE_BYTES: Final = 8 * 1024 * 1024
+_NAME_CHARS: Final = 64
+_NAMED: Final = 20
 _MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are held in memory while they are valued
-_PARALLEL: Final = 4
 
 # What customers paid, what went back to them, what their banks took back. Fees, payouts and transfers are none of it.
 _REVENUE: Final = frozenset(
@@ -50,7 +54,7 @@ _REVENUE: Final = frozenset(
 
 _REJECTED: Final = (
     "Stripe refuse la clé STRIPE_SECRET_KEY, ou cette lecture. "
-    "Donnez à une clé restreinte la lecture des abonnements, clients, prix, coupons et transactions."
+    "Donnez à une clé restreinte la lecture des abonnements, clients, prix, coupons, factures et transactions."
 )
 _UNAVAILABLE: Final = "Stripe ne répond pas pour le moment. Les chiffres reviendront d'eux-mêmes."
 _UNREADABLE: Final = "Stripe a rendu une réponse illisible ; l'équipe technique doit la vérifier."
@@ -66,9 +70,6 @@ ERRORS: Final[Mapping[type[stripe.StripeError], tuple[type[SourceError], str]]] 
     stripe.StripeError: (SourceRejected, _ODD),
 }
 
-# What comes of JSON that is not what it should be, in the library's hands and in ours.
-_MISSHAPEN: Final = (ValidationError, KeyError, TypeError, AttributeError)
-
 
 @dataclass
 class _Counted:
@@ -82,15 +83,15 @@ class _Counted:
 class StripeReader:
     """Reads the accounts.
 
-    Cost: a request per hundred subscriptions, customers and transactions of two months, and one for each distinct
-    coupon and tiered price. Concurrency: a limit met once holds back every further call until its end.
-    Source: Stripe API v1, /subscriptions /customers /balance_transactions /coupons /prices /subscription_items.
+    Cost: a request per hundred subscriptions, customers and transactions of two months, and those of the details.
+    Concurrency: a limit met once holds back every further call until its end.
+    Source: Stripe API v1, /subscriptions /customers /balance_transactions /coupons /prices /subscription_items
+    /invoices.
     """
 
     def __init__(self, http: httpx.AsyncClient, settings: StripeSettings, *, clock: Clock) -> None:
         self._clock = clock
         self._hold = RateLimitHold(clock)
-        self._places = asyncio.Semaphore(_PARALLEL)
         self._client = None if settings.key is None else _open_client(http, settings, settings.key, clock)
 
     @property
@@ -98,8 +99,8 @@ class StripeReader:
         """Whether there is a key."""
         return self._client is not None
 
-    async def read(self) -> Accounts:
-        """Read everything, the three long lists at the same time.
+    async def read(self, remembered: Remembered | None = None) -> Accounts:
+        """Read everything, the three long lists at the same time; what an earlier reading found may help.
 
         Raises: SourceNotConfigured, SourceUnavailable (worth retrying), SourceRejected.
         """
@@ -112,50 +113,53 @@ class StripeReader:
         if (end := self._hold.find_end()) is not None:
             raise _limited(end)
         with self._translated():
-            return await self._read(self._client.v1, self._clock.now())
+            return await self._read(self._client.v1, self._clock.now(), remembered or Remembered())
 
-    async def _read(self, api: Any, now: datetime) -> Accounts:  # noqa: ANN401 - the library's services
+    async def _read(self, api: Any, now: datetime, remembered: Remembered) -> Accounts:  # noqa: ANN401 - the library's
+        odd = _Odd()
         async with asyncio.TaskGroup() as group:
-            subscribing = group.create_task(self._read_subscriptions(api))
-            counting = group.create_task(_count_customers(api, month_start(now)))
-            summing = group.create_task(_sum_revenue(api, month_start(now, 1), month_start(now)))
+            subscribing = group.create_task(self._read_subscriptions(api, odd))
+            counting = group.create_task(_count_customers(api, month_start(now), odd))
+            summing = group.create_task(_sum_revenue(api, month_start(now, 1), month_start(now), odd))
         raws, counted, (this_month, last_month) = subscribing.result(), counting.result(), summing.result()
         for raw in raws:
             # A customer's own discount works where the subscription has none.
             if not raw["discounts"] and (own := counted.discounts.get(raw["customer"])):
-                raw["discounts"] = [own]
-        coupons = await self._read_each(coupon_ids(raws), lambda each: _read_coupon(api, each))
-        tiers = await self._read_each(tiered_price_ids(raws), lambda each: _read_tiers(api, each))
+                raw["discounts"], raw["discounted"] = [own], Holder("customers", raw["customer"])
+        reader = DetailReader(api, remembered)
+        details = await reader.read(raws)
+        stops = await reader.find_stops(raws, now)
+
+        def make(raw: Raw) -> Subscription:
+            made = make_subscription(raw, details)
+            return made.model_copy(update={"stopped_at": stops.get(made.id)})
+
+        made = [odd.keep("value", raw, make) for raw in raws]
         return Accounts(
             read_at=now,
-            subscriptions=tuple(make_subscription(raw, coupons, tiers) for raw in raws),
+            subscriptions=tuple(each for each in made if each is not None),
             customers=counted.customers,
             new_customers=counted.new,
             revenue_this_month=dict(this_month),
             revenue_last_month=dict(last_month),
+            remembered=remember(details, stops, now),
+            unreadable=odd.names(),
         )
 
-    async def _read_subscriptions(self, api: Any) -> list[Raw]:  # noqa: ANN401
-        params = {"status": "all", "limit": _PAGE, "expand": ["data.discounts", "data.items.data.discounts"]}
+    async def _read_subscriptions(self, api: Any, odd: "_Odd") -> list[Raw]:  # noqa: ANN401
+        expand = ["data.discounts", "data.discounts.source.coupon", "data.items.data.discounts"]
         raws: list[Raw] = []
-        async for raw in _pages(api.subscriptions.list_async(params)):
-            if raw["items"]["has_more"]:
-                query = {"subscription": raw["id"], "limit": _PAGE, "expand": ["data.discounts"]}
-                raw["items"]["data"] = [item async for item in _pages(api.subscription_items.list_async(query))]
-            raws.append(slim(raw))
+        async for raw in pages(api.subscriptions.list_async({"status": "all", "limit": PAGE, "expand": expand})):
+            if (kept := odd.keep("subscription", raw, slim)) is None:
+                continue
+            if raw["items"].get("has_more"):
+                query = {"subscription": raw["id"], "limit": PAGE, "expand": ["data.discounts"]}
+                raw["items"]["data"] = [item async for item in pages(api.subscription_items.list_async(query))]
+                kept = odd.keep("subscription", raw, slim)
+            raws += [] if kept is None else [kept]
             if len(raws) > _MAX_SUBSCRIPTIONS:
                 raise SourceRejected(f"more than {_MAX_SUBSCRIPTIONS} subscriptions", sentence=_ODD)
         return raws
-
-    async def _read_each(self, ids: Iterable[str], read: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-        async def one(each: str) -> T:
-            async with self._places:
-                return await read(each)
-
-        wanted = sorted(set(ids))
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(each)) for each in wanted]
-        return {each: task.result() for each, task in zip(wanted, tasks, strict=True)}
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -164,7 +168,7 @@ class StripeReader:
             yield
         except ExceptionGroup as group:
             raise self._translate(_first(group)) from group
-        except (stripe.StripeError, outbound.CallFailed, *_MISSHAPEN) as error:
+        except (stripe.StripeError, outbound.CallFailed, *MISSHAPEN) as error:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> Exception:
@@ -176,7 +180,7 @@ class StripeReader:
             return kind(f"Stripe answered {error.http_status}: {type(error).__name__}", sentence=sentence)
         if isinstance(error, outbound.CallFailed):
             return SourceUnavailable(str(error), sentence=_UNAVAILABLE)
-        if isinstance(error, _MISSHAPEN):
+        if isinstance(error, MISSHAPEN):
             message = f"Stripe's answer has another shape than expected ({type(error).__name__})"
             return SourceUnavailable(message, sentence=_UNREADABLE)
         return error
@@ -221,49 +225,68 @@ def _open_client(
     )
 
 
-async def _pages(first: Awaitable[Any]) -> AsyncIterator[Raw]:
-    page = await first
-    if not isinstance(page, stripe.ListObject) or not isinstance(page.data, list):
-        raise TypeError("a list was expected")
-    async for each in page.auto_paging_iter():
-        yield each.to_dict()
+@dataclass
+class _Odd:
+    """The objects that cannot be read: each is left out and named, unless nothing else came."""
+
+    found: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    read: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, what: str, raw: Raw, make: Callable[[Raw], T]) -> T | None:
+        """Make one thing of one object. Raises nothing of what an odd one does."""
+        try:
+            made = make(raw)
+        except MISSHAPEN as error:
+            name = str(raw.get("id"))[:_NAME_CHARS]
+            log.warning("finance.unreadable", object=what, id=name, error_message=type(error).__name__)
+            self.found[what].append(name)
+            return None
+        self.read[what] += 1
+        return made
+
+    def names(self) -> tuple[str, ...]:
+        """Name what was left out. Raises: TypeError if nothing of a kind could be read: the shape is another one."""
+        if unread := [what for what in self.found if not self.read[what]]:
+            raise TypeError(f"no {unread[0]} could be read")
+        return tuple(name for names in self.found.values() for name in names)[:_NAMED]
 
 
-async def _count_customers(api: Any, this_month: datetime) -> _Counted:  # noqa: ANN401
+async def _count_customers(api: Any, this_month: datetime, odd: _Odd) -> _Counted:  # noqa: ANN401
     counted = _Counted()
-    async for customer in _pages(api.customers.list_async({"limit": _PAGE})):
+
+    def count(customer: Raw) -> bool:
+        is_new: bool = customer["created"] >= this_month.timestamp()
+        return is_new
+
+    async for customer in pages(api.customers.list_async({"limit": PAGE})):
+        if (is_new := odd.keep("customer", customer, count)) is None:
+            continue
         counted.customers += 1
-        counted.new += customer["created"] >= this_month.timestamp()
+        counted.new += is_new
         if discount := customer.get("discount"):
             counted.discounts[customer["id"]] = discount
     return counted
 
 
-async def _sum_revenue(api: Any, since: datetime, this_month: datetime) -> tuple[Counter[str], Counter[str]]:  # noqa: ANN401
+async def _sum_revenue(
+    api: Any,  # noqa: ANN401
+    since: datetime,
+    this_month: datetime,
+    odd: _Odd,
+) -> tuple[Counter[str], Counter[str]]:
     """Sum what came in and what went back, of this month and of the last, by currency."""
     this, last = Counter[str](), Counter[str]()
-    params = {"limit": _PAGE, "created": {"gte": int(since.timestamp())}}
-    async for transaction in _pages(api.balance_transactions.list_async(params)):
+
+    def add(transaction: Raw) -> bool:
         if transaction["type"] in _REVENUE:
             month = this if transaction["created"] >= this_month.timestamp() else last
             month[transaction["currency"]] += transaction["amount"]
+        return True
+
+    params = {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
+    async for transaction in pages(api.balance_transactions.list_async(params)):
+        odd.keep("transaction", transaction, add)
     return this, last
-
-
-async def _read_coupon(api: Any, coupon_id: str) -> Coupon | None:  # noqa: ANN401
-    """Read a coupon; one that was deleted still works where it was given, and cannot be read any more."""
-    try:
-        raw = (await api.coupons.retrieve_async(coupon_id, {"expand": ["applies_to"]})).to_dict()
-    except stripe.InvalidRequestError as error:
-        if error.http_status == httpx.codes.NOT_FOUND:
-            return None
-        raise
-    return make_coupon(raw)
-
-
-async def _read_tiers(api: Any, price_id: str) -> tuple[Tier, ...]:  # noqa: ANN401
-    raw = (await api.prices.retrieve_async(price_id, {"expand": ["tiers"]})).to_dict()
-    return tuple(Tier.model_validate(tier) for tier in raw.get("tiers") or ())
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

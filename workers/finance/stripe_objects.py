@@ -1,12 +1,20 @@
 """What is read of Stripe's objects, and nothing else: a field that we do not use cannot surprise us."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from fractions import Fraction
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
 from shared.frozen import FrozenModel
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Stripe bills within about an hour after a trial; what stopped sooner brought no money.
+_FIRST_BILL: Final = timedelta(hours=1)
+# A trial that begins with the subscription carries the moment of its creation, or the next seconds'.
+_SAME_MOMENT: Final = timedelta(minutes=1)
 
 
 class Tier(FrozenModel):
@@ -33,7 +41,7 @@ class TransformQuantity(FrozenModel):
 
 
 class Price(FrozenModel):
-    """A price; of a tiered one the tiers are read apart."""
+    """A price, in its subscription's currency where it has an amount in it; tiers are read apart."""
 
     id: str
     currency: str
@@ -47,6 +55,21 @@ class Price(FrozenModel):
     transform_quantity: TransformQuantity | None = None
 
 
+class CurrencyOption(FrozenModel):
+    """What a price is in another currency than its own."""
+
+    unit_amount_decimal: Decimal | None = None
+    tiers: tuple[Tier, ...] | None = None
+    tax_behavior: str | None = None
+
+
+class PriceDetails(FrozenModel):
+    """What a list does not show of a price."""
+
+    tiers: tuple[Tier, ...] = ()
+    currency_options: Mapping[str, CurrencyOption] = Field(default_factory=dict)
+
+
 class Coupon(FrozenModel):
     """What a discount takes off."""
 
@@ -56,6 +79,15 @@ class Coupon(FrozenModel):
     amount_off: int | None = None
     currency: str | None = None
     products: frozenset[str] | None = None
+    created: int = 0
+    amounts_off: Mapping[str, int] = Field(default_factory=dict, description="In other currencies than its own.")
+
+    def within(self, currency: str) -> "Coupon":
+        """Return the coupon as it works for a subscription in a currency."""
+        amount = self.amounts_off.get(currency)
+        if self.amount_off is None or self.currency == currency or amount is None:
+            return self
+        return self.model_copy(update={"amount_off": amount, "currency": currency})
 
 
 class Discount(FrozenModel):
@@ -72,6 +104,11 @@ class Item(FrozenModel):
     price: Price
     quantity: int | None = None
     discounts: tuple[Discount, ...] = ()
+    included_tax: Fraction | None = Field(
+        Fraction(0), description="The tax within the price, as a part of what is left without it; None: not known."
+    )
+    trial_start: AwareDatetime | None = None
+    trial_end: AwareDatetime | None = None
 
 
 class Subscription(FrozenModel):
@@ -82,29 +119,78 @@ class Subscription(FrozenModel):
     status: str
     currency: str
     started_at: AwareDatetime
+    created_at: AwareDatetime | None = None
+    trial_start: AwareDatetime | None = None
     trial_end: AwareDatetime | None = None
+    stopped_at: AwareDatetime | None = Field(None, description="When it fell to paused or unpaid, where that is known.")
     ended_at: AwareDatetime | None = None
     items: tuple[Item, ...]
     discounts: tuple[Discount, ...] = ()
-
-    @property
-    def pays_from(self) -> datetime:
-        """Return when it began to bring money: after its trial, if it had one."""
-        return max(self.started_at, self.trial_end or self.started_at)
 
     @property
     def pays(self) -> bool:
         """Whether it brings money now, late payers included."""
         return self.status in {"active", "past_due"}
 
-    def paid_at(self, moment: datetime) -> bool:
-        """Return whether it brought money at a moment of the past, as far as Stripe still knows.
+    @property
+    def pays_from(self) -> datetime:
+        """Return when it began to bring money: after the trial that it began with, if it did."""
+        if self.trial_end is None or self._has_inner_trial:
+            return self.started_at
+        return max(self.started_at, self.trial_end)
 
-        When a subscription fell to unpaid or paused is not known, so those never count, nor do those never paid.
-        """
-        if not (self.pays or (self.status == "canceled" and self.ended_at is not None)):
+    @property
+    def left_at(self) -> datetime | None:
+        """Return when it stopped bringing money, for good or until further notice; None: it has not, or not known."""
+        moments = [each for each in (self.stopped_at, self.ended_at) if each is not None]
+        return min(moments, default=None)
+
+    @property
+    def was_subscribed(self) -> bool:
+        """Whether its customer was a subscriber by it at some time, and Stripe's dates say when."""
+        match self.status:
+            case "active" | "past_due":
+                known = True
+            case "trialing":
+                known = self.trial_end is not None
+            case "canceled" | "paused" | "unpaid":
+                known = self.left_at is not None
+            case _:
+                known = False
+        return known and (self.left_at is None or self.left_at > self.pays_from + self._unbilled)
+
+    def paid_at(self, moment: datetime) -> bool:
+        """Return whether it brought money at a moment of the past, as far as is known; a trial brings none."""
+        if not self.was_subscribed or moment < self.pays_from:
             return False
-        return self.pays_from <= moment and (self.ended_at is None or moment < self.ended_at)
+        if self.left_at is not None and moment >= self.left_at:
+            return False
+        return not (
+            self._has_inner_trial
+            and self.trial_start is not None
+            and self.trial_end is not None
+            and self.trial_start <= moment < self.trial_end
+        )
+
+    @property
+    def _has_inner_trial(self) -> bool:
+        """Whether its trial was given while it was running, as a free month is: its customer stays a subscriber."""
+        begin = max(self.started_at, self.created_at or self.started_at)
+        return self.trial_end is not None and self.trial_start is not None and self.trial_start > begin + _SAME_MOMENT
+
+    @property
+    def _unbilled(self) -> timedelta:
+        return _FIRST_BILL if self.trial_end is not None and not self._has_inner_trial else timedelta(0)
+
+
+class Remembered(FrozenModel):
+    """What one reading found and a later one may not find any more; kept with the figures of the day."""
+
+    read_at: AwareDatetime | None = None
+    coupons: tuple[Coupon, ...] = Field((), description="Those at work: a deleted one goes on working.")
+    stopped: Mapping[str, AwareDatetime | None] = Field(
+        default_factory=dict, description="By subscription that is paused or unpaid: since when, if that is known."
+    )
 
 
 class Accounts(FrozenModel):
@@ -116,8 +202,10 @@ class Accounts(FrozenModel):
     new_customers: int
     revenue_this_month: dict[str, int]
     revenue_last_month: dict[str, int]
+    remembered: Remembered = Remembered()
+    unreadable: tuple[str, ...] = Field((), description="The objects that are left out because they could not be read.")
 
 
 def moment(seconds: int) -> datetime:
-    """Turn Stripe's seconds into a time."""
-    return datetime.fromtimestamp(seconds, tz=UTC)
+    """Turn Stripe's seconds into a time. Raises: OverflowError, TypeError."""
+    return _EPOCH + timedelta(seconds=seconds)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pydantic import JsonValue
+
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.french import (
     format_change,
@@ -14,7 +16,7 @@ from shared.french import (
 )
 from shared.registry import SourceName
 from shared.wording import clean_line, shorten
-from workers.finance.figures import Figures, Plan
+from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures, Plan
 from workers.finance.revenue import DatedFigures, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject
 from workers.sources.gaps import describe_gap, label_of
@@ -25,6 +27,7 @@ _PERIODS: Final = {
     "month": ("mois", "mois"),
     "year": ("an", "ans"),
 }
+_NAMES_CHARS: Final = 200
 _URL: Final = "https://dashboard.stripe.com/billing/overview"
 
 
@@ -50,21 +53,28 @@ class StripeSource:
             source=self.name,
             label=label,
             text=shorten("\n".join(_describe(figures)), SOURCE_TEXT_CHARS),
-            # Flat, as everything that a screen may print; numbers as texts keep every cent.
-            data={
-                "currency": figures.currency,
-                "mrr": str(figures.mrr),
-                "mrr_change_percent": str(figures.mrr_change_percent),
-                "active_subscriptions": figures.active_subscriptions,
-                "churn_rate": str(figures.churn_rate),
-                "customers": figures.customers,
-                "revenue_this_month": str(figures.revenue_this_month),
-                "revenue_last_month": str(figures.revenue_last_month),
-            },
+            data=_render_data(figures),
             url=_URL,
             read_at=figures.read_at,
         )
         return Collected(findings=(finding,), gaps=tuple(_left_out(current, label)))
+
+
+def _render_data(figures: Figures) -> dict[str, JsonValue]:
+    """Render the figures flat, as everything that a screen may print; what is not known is absent."""
+    numbers = {
+        "mrr": figures.mrr,
+        "mrr_change_percent": figures.mrr_change_percent,
+        "active_subscriptions": figures.active_subscriptions,
+        "churn_rate": figures.churn_rate,
+        "customers": figures.customers,
+        "revenue_this_month": figures.revenue_this_month,
+        "revenue_last_month": figures.revenue_last_month,
+    }
+    # As texts, they keep every cent.
+    found = {name: value for name, value in numbers.items() if value is not None}
+    known: dict[str, JsonValue] = {name: each if isinstance(each, int) else str(each) for name, each in found.items()}
+    return {"currency": figures.currency, **known}
 
 
 def _left_out(current: DatedFigures, label: str) -> list[Gap]:
@@ -80,8 +90,14 @@ def _left_out(current: DatedFigures, label: str) -> list[Gap]:
         )
         sentence = (
             f"{uncounted} dans le revenu récurrent : "
-            "le montant ne se lit pas chez Stripe (prix à paliers, remise ou devise illisible)."
+            "le montant ne se lit pas chez Stripe (prix à paliers, remise, devise ou taxe comprise illisible)."
         )
+        gaps.append(Gap(source=SourceName.STRIPE, label=label, reason=GapReason.UNAVAILABLE, sentence=sentence))
+    if figures.unreadable:
+        odd = format_count(
+            len(figures.unreadable), "objet de Stripe illisible est laissé", "objets de Stripe illisibles sont laissés"
+        )
+        sentence = f"{odd} de côté dans les chiffres : {shorten(', '.join(figures.unreadable), _NAMES_CHARS)}."
         gaps.append(Gap(source=SourceName.STRIPE, label=label, reason=GapReason.UNAVAILABLE, sentence=sentence))
     return gaps
 
@@ -91,20 +107,16 @@ def _describe(figures: Figures) -> list[str]:
     return [
         f"Chiffres de toute l'entreprise lus chez Stripe le {format_moment(figures.read_at)}, en {currency.upper()}.",
         (
-            f"- Revenu récurrent mensuel (MRR) : {format_money(figures.mrr, currency)}, "
-            f"{format_change(figures.mrr_change_percent, 2)} % en 30 jours ; "
+            f"- Revenu récurrent mensuel (MRR) : {format_money(figures.mrr, currency)}{_describe_change(figures)} ; "
             f"dont {format_money(figures.mrr_past_due, currency)} en retard de paiement."
         ),
+        *([f"- {NO_CHANGE}"] if figures.mrr_change_percent is None else []),
         (
             f"- Abonnements actifs : {format_number(figures.active_subscriptions)} "
             f"({format_change(figures.active_subscriptions_change)} en 30 jours) ; "
             f"en essai : {format_number(figures.trialing)}."
         ),
-        (
-            f"- Attrition des abonnés sur 30 jours : {format_percent(figures.churn_rate, 2)} "
-            f"({format_change(figures.churn_rate_change, 2)} "
-            f"{pluralize(figures.churn_rate_change, 'point', 'points')} par rapport aux 30 jours précédents)."
-        ),
+        f"- {_describe_churn(figures)}",
         (
             f"- Clients : {format_number(figures.customers)}, "
             f"dont {format_count(figures.new_customers_this_month, 'nouveau', 'nouveaux')} ce mois-ci."
@@ -123,6 +135,22 @@ def _describe(figures: Figures) -> list[str]:
         "Prix en vigueur, par nombre d'abonnements :",
         *(map(_describe_plan, figures.plans) if figures.plans else ["- aucun"]),
     ]
+
+
+def _describe_change(figures: Figures) -> str:
+    change = figures.mrr_change_percent
+    return "" if change is None else f", {format_change(change, 2)} % en 30 jours"
+
+
+def _describe_churn(figures: Figures) -> str:
+    if figures.churn_rate is None:
+        return NO_CHURN
+    rate = f"Attrition des abonnés sur 30 jours : {format_percent(figures.churn_rate, 2)}"
+    change = figures.churn_rate_change
+    if change is None:
+        return f"{rate}."
+    points = f"{format_change(change, 2)} {pluralize(change, 'point', 'points')}"
+    return f"{rate} ({points} par rapport aux 30 jours précédents)."
 
 
 def _describe_plan(plan: Plan) -> str:

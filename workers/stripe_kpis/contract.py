@@ -1,5 +1,6 @@
 """The answer of the edge function, as the screens read it: twelve fields, all of them numbers or texts, always."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -7,7 +8,7 @@ from pydantic import JsonValue
 
 from shared.errors import SourceError
 from shared.french import format_moment
-from workers.finance.figures import Figures
+from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures
 from workers.finance.revenue import DatedFigures
 
 
@@ -32,6 +33,7 @@ def render(revenue: DatedFigures) -> dict[str, JsonValue]:
                 }
                 for other in figures.other_currencies
             ],
+            **_render_gaps(figures),
         },
     }
     if revenue.stale_because is not None:
@@ -49,11 +51,11 @@ def refuse(error: SourceError) -> dict[str, JsonValue]:
 def _render_kpis(figures: Figures) -> dict[str, JsonValue]:
     return {
         "mrr": _number(figures.mrr),
-        "mrrChange": _number(figures.mrr_change_percent),
+        "mrrChange": _number(figures.mrr_change_percent or _NOTHING),
         "activeSubscriptions": figures.active_subscriptions,
         "activeSubscriptionsChange": figures.active_subscriptions_change,
-        "churnRate": _number(figures.churn_rate),
-        "churnRateChange": _number(figures.churn_rate_change),
+        "churnRate": _number(figures.churn_rate or _NOTHING),
+        "churnRateChange": _number(figures.churn_rate_change or _NOTHING),
         "totalCustomers": figures.customers,
         "newCustomersThisMonth": figures.new_customers_this_month,
         "revenueThisMonth": _number(figures.revenue_this_month),
@@ -63,7 +65,25 @@ def _render_kpis(figures: Figures) -> dict[str, JsonValue]:
     }
 
 
+_NOTHING: Final = Decimal(0)
 _MOST: Final = Decimal(10) ** 15
+
+
+def _render_gaps(figures: Figures) -> dict[str, JsonValue]:
+    """Render what is missing, where something is."""
+    absent: list[JsonValue] = [{"kpi": kpi, "sentence": sentence} for kpi, sentence in _find_absent(figures)]
+    gaps: dict[str, JsonValue] = {"absent": absent, "unreadable": list(figures.unreadable)}
+    return {name: missing for name, missing in gaps.items() if missing}
+
+
+def _find_absent(figures: Figures) -> Iterator[tuple[str, str]]:
+    """Name the fields that stand for nothing: the screens cannot do without a number."""
+    if figures.mrr_change_percent is None:
+        yield "mrrChange", NO_CHANGE
+    if figures.churn_rate is None:
+        yield "churnRate", NO_CHURN
+    if figures.churn_rate_change is None:
+        yield "churnRateChange", NO_CHURN
 
 
 def _number(amount: Decimal) -> float:
