@@ -1,7 +1,6 @@
 """Figures from Stripe's own JSON (API version 2025-03-31 and later), one case a test, read as in production."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.clock import FakeClock
+from support.finance import Shelf
 from support.stripe_api import (
     Json,
     StripeAccount,
@@ -27,21 +27,6 @@ from workers.finance.revenue import RevenueService
 from workers.finance.stripe import StripeReader
 from workers.ports import FinanceSnapshot
 from workers.settings import StripeSettings
-
-
-class Shelf:
-    """A history in memory, as the database keeps it."""
-
-    def __init__(self) -> None:
-        self.days: dict[date, FinanceSnapshot] = {}
-
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        return [each for each in self.days.values() if each.day >= since]
-
-    async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
-        for each in snapshots:
-            if each.measured or each.day not in self.days:
-                self.days[each.day] = each
 
 
 @pytest.fixture
