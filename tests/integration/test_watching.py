@@ -85,7 +85,7 @@ async def test_an_outage_opens_an_incident_that_the_return_of_the_site_closes(hq
 
 async def test_what_is_kept_is_not_reported_as_lost(hq: Hq) -> None:
     """Each of these is written by a function that returns nothing, which PostgREST answers with 204 and no body."""
-    worker = await hq.worker(PLATFORM_CHECK_SECONDS=0.5, STRIPE_READ_SECONDS=2)
+    worker = await hq.worker(PLATFORM_CHECK_SECONDS=0.5, STRIPE_READ_SECONDS=8)
 
     await hq.until("select from hq.finance_snapshots where measured")
     await hq.until("select from hq.platform_checks group by platform_key having count(*) >= 3")
@@ -103,7 +103,7 @@ async def test_what_the_monitor_answers_is_kept(hq: Hq) -> None:
 
 
 async def test_the_earnings_are_read_for_the_history_without_anybody_looking(hq: Hq) -> None:
-    await hq.worker(STRIPE_READ_SECONDS=2)
+    await hq.worker(STRIPE_READ_SECONDS=8)
 
     (today,) = await hq.until("select * from hq.finance_snapshots where measured")
 
