@@ -40,7 +40,7 @@ class Lease(FrozenModel):
 
 
 class LeaseState(StrEnum):
-    """What a renewal tells about a lease."""
+    """What a renewal returns about a lease."""
 
     HELD = "held"
     CANCELLED = "cancelled"

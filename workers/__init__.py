@@ -1,1 +1,1 @@
-"""The programme: workers that turn pending rows of ``hq.runs`` into finished reports."""
+"""The program: workers that turn pending rows of ``hq.runs`` into finished reports."""

@@ -1,7 +1,7 @@
--- Close every door that hq.closed_doors lists and that stands open, if the host has it; called at the end of every
--- migration. Locks: access exclusive, for a moment, on a table whose row security it enables. Idempotent: what is
--- closed is not touched. Answers how many it closed.
--- Raises nothing for an object that belongs to somebody else: it says so, and the doctor reports the open door.
+-- Revoke every privilege that hq.closed_doors lists and that is granted, if the host has the object; called at the end
+-- of every migration. Locks: access exclusive, for a moment, on a table whose row security it enables. Idempotent: what
+-- is revoked is not touched. Returns how many it revoked.
+-- Raises nothing for an object that belongs to somebody else: it raises a notice, and the doctor reports the privilege.
 create or replace function hq.close_doors()
 returns integer
 language plpgsql

@@ -61,7 +61,7 @@ begin
   )
   select missed.job_key, missed.slot_at, missed.outcome, missed.reason, missed.run_id
   from missed
-  cross join (select count(*) from logged) as told;
+  cross join (select count(*) from logged) as lines;
 
   v_hold := hq.read_hold(p_now);
   for v_slot in

@@ -1,5 +1,5 @@
--- Find the doors of hq.closed_doors that stand open: what they are called in SQL, under each signature.
--- Read-only. An object that the host does not have is no open door.
+-- Find the privileges of hq.closed_doors that are granted although they should be revoked, by SQL name and signature.
+-- Read-only. An object that the host does not have counts as closed.
 -- Raises nothing.
 create or replace function hq.find_open_doors()
 returns table (object text, kind text, in_public boolean, reason text)

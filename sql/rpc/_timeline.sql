@@ -1,4 +1,4 @@
--- Tell everything that is known of one run, in order: request, claims, steps, attempts, logs, bills, end.
+-- List everything that is known of one run, in order: request, claims, steps, attempts, logs, bills, end.
 -- Read-only. Logs live for thirty days; request, steps, bills and end as long as the run.
 -- Raises HQ006 unknown run.
 create or replace function hq.timeline(p_run_id uuid)
@@ -17,7 +17,7 @@ begin
       hint = 'Les identifiants sont dans hq.queue, hq.failures et hq.runs.';
   end if;
   return query
-  with told (instant, place, quoi, detail, cout_eur) as (
+  with lines (instant, place, quoi, detail, cout_eur) as (
     select
       coalesce(q.created_at, r.created_at),
       0,
@@ -107,7 +107,7 @@ begin
     where r.id = p_run_id and r.completed_at is not null
   )
   select hq.paris_time(t.instant), t.quoi, t.detail, t.cout_eur
-  from told as t
+  from lines as t
   order by date_trunc('milliseconds', t.instant), t.place, t.instant;
 end
 $$;

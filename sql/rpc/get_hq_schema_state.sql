@@ -1,4 +1,4 @@
--- Tell which of our migrations and functions this database has, and its time, so that a worker can refuse to
+-- Return which of our migrations and functions this database has, and its time, so that a worker can refuse to
 -- start on an older schema, and the doctor can compare.
 -- Read-only.
 -- Raises nothing.

@@ -33,7 +33,7 @@ as $$
     cross join days as d
     where r.created_at >= now() - 2 * d.length
   ),
-  told as (
+  settled as (
     select
       r.run_type,
       count(*) filter (where r.is_current) as runs,
@@ -58,7 +58,7 @@ as $$
   select
     t.run_type, t.runs, t.runs_before, t.completed, t.failed, t.cancelled, t.mean_ms, t.longest_ms, t.usual_error,
     coalesce(b.cost_eur, 0)
-  from told as t
+  from settled as t
   left join billed as b on b.run_type = t.run_type
   order by t.runs desc, t.run_type
   limit 100

@@ -202,7 +202,7 @@ async def test_every_service_refuses_an_expired_token(stack: Stack, http: httpx.
 
 
 async def test_a_token_is_refused_once_its_time_is_over(open_stack: OpenStack, connect: Connect) -> None:
-    with open_stack(tuning=Tuning(token_seconds=1)) as stack:
+    with open_stack(tuning=Tuning(token_seconds=3)) as stack:
         client = await connect(stack)
         session = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
         assert (await client.auth.get_user(session.access_token)).user.email == OWNER_EMAIL
@@ -220,14 +220,14 @@ async def test_a_token_is_refused_once_its_time_is_over(open_stack: OpenStack, c
         ("", 401, "no_authorization"),
         ("Bearer nonsense", 403, "bad_jwt"),
         ("Bearer {anon}", 403, "bad_jwt"),
-        ("Bearer {stranger}", 403, "user_not_found"),
+        ("Bearer {unknown}", 403, "user_not_found"),
     ],
 )
 async def test_who_is_this_is_answered_only_for_a_users_token(
     stack: Stack, http: httpx.AsyncClient, header: str, status: int, code: str
 ) -> None:
-    stranger = stack.mint_token(sub="00000000-0000-4000-8000-000000000000")
-    headers = {"apikey": stack.anon_key, "authorization": header.format(anon=stack.anon_key, stranger=stranger)}
+    unknown = stack.mint_token(sub="00000000-0000-4000-8000-000000000000")
+    headers = {"apikey": stack.anon_key, "authorization": header.format(anon=stack.anon_key, unknown=unknown)}
 
     answer = await http.get(f"{stack.url}/auth/v1/user", headers=headers)
 

@@ -1,4 +1,4 @@
-"""The stand-in for the existing HQ database tells the same truth as the real one, defects included."""
+"""The stand-in for the existing HQ database behaves as the real one, defects included."""
 
 import hashlib
 import json

@@ -66,10 +66,10 @@ def test_a_job_that_fails_is_told_and_spares_the_others(database_without_pg_cron
 
     cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), A_QUIET_MINUTE)
 
-    told = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
-    assert told.pop("select 1 / 0") == "failed"
-    assert told["select public.rescue_hq_runs()"] == "succeeded"
-    assert set(told.values()) == {"succeeded"}
+    reported = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
+    assert reported.pop("select 1 / 0") == "failed"
+    assert reported["select public.rescue_hq_runs()"] == "succeeded"
+    assert set(reported.values()) == {"succeeded"}
 
 
 def test_a_job_is_switched_off_and_removed_by_name(database_without_pg_cron: Database) -> None:
@@ -91,6 +91,6 @@ def test_our_purge_commits_batch_by_batch_here_too(database_without_pg_cron: Dat
 
     cron.run_due_jobs(hq.cluster.dsn(hq.name, "supabase_admin"), MONDAY_SEVEN)
 
-    told = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
-    assert told["call hq.purge_expired()"] == "succeeded"
+    reported = {row["command"]: row["status"] for row in hq.rows("select command, status from cron.job_run_details")}
+    assert reported["call hq.purge_expired()"] == "succeeded"
     assert hq.rows("select from hq.structured_logs where message = 'old'") == []

@@ -61,7 +61,7 @@ async def test_each_key_speaks_for_its_role(stack: Stack, http: httpx.AsyncClien
     )
 
     async def ask(headers: dict[str, str]) -> str:
-        for _ in range(50):  # PostgREST is told of the new function, and reads it in its own time
+        for _ in range(50):  # PostgREST is notified of the new function, and reloads in its own time
             answer = await http.post(f"{stack.url}/rest/v1/rpc/who_am_i", headers=headers)
             if answer.status_code != 404:
                 break

@@ -51,9 +51,9 @@ def ask(stack: Stack, path: str, method: str = "GET") -> tuple[int, dict[str, st
     connection.putrequest(method, path)
     connection.endheaders()
     answer = connection.getresponse()
-    told = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+    reported = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
     connection.close()
-    return told
+    return reported
 
 
 @pytest.mark.parametrize(

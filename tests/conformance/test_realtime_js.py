@@ -99,9 +99,9 @@ async def test_what_commits_before_the_announcement_is_not_told(open_stack: Open
 
         insert_run(stack)
         await page.next("system")
-        told = insert_run(stack)
+        reported = insert_run(stack)
 
-        assert (await page.next("change"))["new"]["id"] == told
+        assert (await page.next("change"))["new"]["id"] == reported
 
 
 async def test_broadcasts_cross_between_the_two_clients(stack: Stack, javascript: JavaScript, connect: Connect) -> None:

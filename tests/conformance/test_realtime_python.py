@@ -196,9 +196,9 @@ async def test_what_commits_before_the_subscription_is_announced_is_not_told(
         insert_run(stack)
         assert ear.heard_nothing_of("system")
         announcement = await ear.next("system")
-        told = insert_run(stack)
+        reported = insert_run(stack)
 
-        assert (await ear.next("change"))["record"]["id"] == told
+        assert (await ear.next("change"))["record"]["id"] == reported
         assert announcement == {
             "channel": "late",
             "extension": "postgres_changes",

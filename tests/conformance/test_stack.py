@@ -148,10 +148,10 @@ async def test_a_folder_that_another_version_made_is_refused_with_the_remedy(fol
         connection.execute("create function public.get_hq_run(p_run_id uuid) returns text return 'another'")
     await stop_program(process)
 
-    told = await refused_program(folder)
+    reported = await refused_program(folder)
 
-    assert "remove that folder" in told
-    assert "Traceback" not in told
+    assert "remove that folder" in reported
+    assert "Traceback" not in reported
     assert processes_about(folder) == []
 
 

@@ -55,12 +55,12 @@ async def test_a_call_without_a_body_stays_one(relay: Relay, upstream: ScriptedS
 
 
 async def test_status_body_and_headers_come_back(relay: Relay, upstream: ScriptedServer) -> None:
-    told = {"error": "Limite atteinte : 30 demandes.", "retryAfter": 7}
-    upstream.script(answer(429, told, retry_after="7", x_request_id="theirs", server="fly", set_cookie="a=b"))
+    reported = {"error": "Limite atteinte : 30 demandes.", "retryAfter": 7}
+    upstream.script(answer(429, reported, retry_after="7", x_request_id="theirs", server="fly", set_cookie="a=b"))
 
     response = await relay.post("executive-run", json={})
 
-    assert (response.status_code, response.json()) == (429, told)
+    assert (response.status_code, response.json()) == (429, reported)
     assert response.headers["content-type"] == "application/json"
     assert response.headers["retry-after"] == "7"
     assert response.headers["x-request-id"] == "theirs"
@@ -112,7 +112,7 @@ async def test_another_method_is_refused_at_the_door(relay: Relay, upstream: Scr
 
 
 async def _in_pieces(size: int) -> AsyncIterator[bytes]:
-    """Yield a body whose size nobody is told."""
+    """Yield a body whose size is not announced."""
     for start in range(0, size, 65_536):
         yield b" " * min(65_536, size - start)
 
@@ -135,10 +135,10 @@ async def test_a_larger_one_is_refused(relay: Relay, upstream: ScriptedServer, s
     assert not upstream.heard
 
 
-async def _write(relay: Relay, told: bytes) -> bytes:
+async def _write(relay: Relay, reported: bytes) -> bytes:
     """Write what no client of good manners writes; return what comes back before the connection is cut."""
     reader, writer = await asyncio.open_connection(HOST, relay.port)
-    writer.write(b"POST /functions/v1/stripe-kpis HTTP/1.1\r\nhost: x\r\nconnection: close\r\n" + told)
+    writer.write(b"POST /functions/v1/stripe-kpis HTTP/1.1\r\nhost: x\r\nconnection: close\r\n" + reported)
     answered = await reader.read(65_536)
     writer.close()
     return answered

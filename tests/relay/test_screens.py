@@ -1,4 +1,4 @@
-"""What a browser is told: supabase-js hides every answer from its page but a 200."""
+"""What a browser is answered: supabase-js hides the body of every answer but a 200 from the page."""
 
 import re
 import time
@@ -121,11 +121,11 @@ async def test_where_no_screen_reads_it_an_error_keeps_its_status(
 async def test_other_clients_get_the_status(
     relay: Relay, upstream: ScriptedServer, function: str, body: dict[str, str], status: int
 ) -> None:
-    upstream.script(answer(status, {"as": "told"}))
+    upstream.script(answer(status, {"as": "given"}))
 
     response = await relay.post(function, json=body)
 
-    assert (response.status_code, response.json()) == (status, {"as": "told"})
+    assert (response.status_code, response.json()) == (status, {"as": "given"})
     assert "x-relay-status" not in response.headers
 
 
@@ -134,11 +134,11 @@ async def test_other_clients_get_the_status(
 async def test_the_switch_gives_browsers_the_status_too(
     start_relay: StartRelay, upstream: ScriptedServer, switch: str, status: int
 ) -> None:
-    upstream.script(answer(status, {"as": "told"}))
+    upstream.script(answer(status, {"as": "given"}))
 
     response = await start_relay(RELAY_ERRORS_AS_200=switch).post("executive-run", json=LAUNCH, headers=HEADERS)
 
-    assert (response.status_code, response.json()) == (status, {"as": "told"})
+    assert (response.status_code, response.json()) == (status, {"as": "given"})
 
 
 @pytest.mark.parametrize("size", [300 * 1024, 6])
@@ -149,11 +149,11 @@ async def test_what_the_relay_refuses_itself_is_said_likewise(
 
     response = await relay.post("executive-run", content=b"{" * size, headers=HEADERS)
 
-    told = response.json()
+    reported = response.json()
     code = "invalid_request" if size == 6 else "body_too_large"
-    assert (response.status_code, told["error_code"]) == (200, code)
-    assert response.headers["x-relay-status"] == str(told["http_status"]) == ("400" if size == 6 else "413")
-    _check_sentence(told["error"])
+    assert (response.status_code, reported["error_code"]) == (200, code)
+    assert response.headers["x-relay-status"] == str(reported["http_status"]) == ("400" if size == 6 else "413")
+    _check_sentence(reported["error"])
     assert not upstream.heard
 
 
@@ -202,10 +202,10 @@ async def test_a_run_that_goes_on_is_not_shown_as_finished(
 
     response = await relay.post("executive-run", json=LAUNCH, headers=HEADERS)
 
-    told = response.json()
+    reported = response.json()
     assert (response.status_code, response.headers["x-relay-status"]) == (200, "202")
-    assert told.pop("error").startswith(beginning)
-    assert told == {"success": False, "error_code": "run_accepted", "http_status": 202} | run
+    assert reported.pop("error").startswith(beginning)
+    assert reported == {"success": False, "error_code": "run_accepted", "http_status": 202} | run
     _check_sentence(response.json()["error"])
     assert choose_toast(response.json()["error"]) is Toast.SENTENCE
 
@@ -272,13 +272,13 @@ async def test_every_error_of_ours_gets_the_intended_toast_at_every_status(
     upstream.script(*(answer(status, {"error": "boom 500", "error_code": code}) for status, code in cases))
 
     for status, code in cases:
-        told = (await relay.post("executive-run", json=LAUNCH, headers=HEADERS)).json()
+        reported = (await relay.post("executive-run", json=LAUNCH, headers=HEADERS)).json()
 
-        _check_sentence(told["error"])
-        assert told["http_status"] == status
-        assert choose_toast(told["error"]) is _expect_toast(status, code), (status, code, told["error"])
+        _check_sentence(reported["error"])
+        assert reported["http_status"] == status
+        assert choose_toast(reported["error"]) is _expect_toast(status, code), (status, code, reported["error"])
         if code is not None:
-            assert told["error_code"] == code
+            assert reported["error_code"] == code
 
 
 def test_every_error_of_ours_has_a_toast_that_is_true_of_it() -> None:
@@ -309,12 +309,12 @@ async def test_nothing_that_somebody_else_wrote_reaches_a_screen(
 
     upstream.usual = fail
 
-    told = (await relay.post("executive-run", json=LAUNCH, headers=HEADERS)).json()
+    reported = (await relay.post("executive-run", json=LAUNCH, headers=HEADERS)).json()
 
-    assert told.keys() == {"success", "error", "error_code", "http_status"}
-    _check_sentence(told["error"])
-    assert choose_toast(told["error"]) is _expect_toast(status, code)
-    assert re.fullmatch(r"[a-z_]{1,64}", told["error_code"])
+    assert reported.keys() == {"success", "error", "error_code", "http_status"}
+    _check_sentence(reported["error"])
+    assert choose_toast(reported["error"]) is _expect_toast(status, code)
+    assert re.fullmatch(r"[a-z_]{1,64}", reported["error_code"])
 
 
 def test_every_sentence_of_the_relay_is_a_sentence() -> None:

@@ -47,10 +47,10 @@ async def test_the_database_is_asked_as_the_caller_with_the_key_the_workers_were
         "p_idempotency_key": keys.pop(),
     }
     assert not keys
-    told = response.json()
+    reported = response.json()
     assert response.status_code == 202
-    assert told.pop("executive_summary").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
-    assert told == {"success": True, "status": "pending", "run_id": RUN_ID, "run_type": "CODE_REVIEW"}
+    assert reported.pop("executive_summary").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
+    assert reported == {"success": True, "status": "pending", "run_id": RUN_ID, "run_type": "CODE_REVIEW"}
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ async def test_a_browser_is_told_that_the_run_is_kept(start_relay: StartRelay, s
 
     response = await start_relay(workers_url=NOBODY).post("executive-run", json=LAUNCH, headers=HEADERS)
 
-    told = response.json()
+    reported = response.json()
     assert (response.status_code, response.headers["x-relay-status"]) == (200, "202")
-    assert told.pop("error").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
-    assert told == {
+    assert reported.pop("error").startswith("La demande est enregistrée\N{NO-BREAK SPACE}; ")
+    assert reported == {
         "success": False,
         "error_code": "run_accepted",
         "http_status": 202,
@@ -158,9 +158,9 @@ async def test_a_refusal_of_the_database_has_its_status_and_our_own_words(
     response = await relay.post("executive-run", json=LAUNCH)
     on_screen = await relay.post("executive-run", json=LAUNCH, headers=HEADERS)
 
-    told = response.json()
-    assert (response.status_code, told["error_code"]) == (status, code)
-    assert on_screen.json() == told | {"http_status": status}
+    reported = response.json()
+    assert (response.status_code, reported["error_code"]) == (status, code)
+    assert on_screen.json() == reported | {"http_status": status}
     assert THEIR_WORDS not in response.text
 
 
@@ -172,9 +172,9 @@ async def test_total_silence_is_shown_as_what_it_is_and_logged_without_details(
 
     response = await relay.post("executive-run", json=LAUNCH, headers=HEADERS | {"x-request-id": "req-7"})
 
-    told = response.json()
-    assert told["http_status"] == 503
-    assert choose_toast(told["error"]) is Toast.SENTENCE
+    reported = response.json()
+    assert reported["http_status"] == 503
+    assert choose_toast(reported["error"]) is Toast.SENTENCE
     logged = {"function": "executive-run", "request_id": "req-7"}
     assert relay.events == [
         {"event": "relay.workers_unreachable"} | logged,
@@ -259,7 +259,7 @@ async def test_the_run_is_really_there(orphan: Relay, sql: psycopg.Connection[di
 async def test_what_the_workers_had_taken_is_found_by_its_key(
     orphan: Relay, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    """A run whose workers died after taking it, told by every state that it can have reached since."""
+    """A run whose workers died after taking it, in every state that it can have reached since."""
     key = {"idempotency-key": "click-1"}
     taken = (await orphan.post("executive-run", json=LAUNCH, headers=key)).json()["run_id"]
 

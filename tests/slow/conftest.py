@@ -20,13 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-Tell = Callable[[str, object], None]
+RecordFigure = Callable[[str, object], None]
 _FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Tell:
-    """Tell a figure that was seen; all are printed at the end."""
+def record_figure(request: pytest.FixtureRequest) -> RecordFigure:
+    """Record a figure that was seen; all are printed at the end."""
     figures = request.config.stash.setdefault(_FIGURES, [])
     return lambda what, figure: figures.append(f"{request.node.name}: {what} {figure}")
 

@@ -42,7 +42,7 @@ HARMS = [harm_postgres_fast, harm_postgres_immediate, harm_postgres_killed, harm
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__.removeprefix("harm_"))
 async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
-    hq: Hq, harm: Callable[[Hq], asyncio.Future[None]], tell: Callable[[str, object], None]
+    hq: Hq, harm: Callable[[Hq], asyncio.Future[None]], record_figure: Callable[[str, object], None]
 ) -> None:
     await hq.vendors.script("openai", {"delay_ms": 200}, {"delay_ms": 500}, repeat=True)
     # Leases as in production: an outage of seconds must not cost anybody his run.
@@ -55,7 +55,7 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
         await harm(hq)
         returned = time.monotonic()
         await hq.until(ENDED, settled + 10, within=45)
-        tell("ten more runs after", f"{time.monotonic() - returned:.1f} s")
+        record_figure("ten more runs after", f"{time.monotonic() - returned:.1f} s")
     for run_id in asked:
         run = await hq.settled(run_id, within=90)
         assert run["status"] == "completed", f"{run}\n{hq.explain()}"
@@ -67,7 +67,7 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
     )
     assert not ends
     assert not hq.rows("select from hq.run_queue")
-    tell("rescued", hq.one("select count(*) from hq.structured_logs where message = 'run.rescued'")["count"])
+    record_figure("rescued", hq.one("select count(*) from hq.structured_logs where message = 'run.rescued'")["count"])
 
 
 async def test_reports_that_are_ready_during_an_outage_are_kept_when_it_ends(hq: Hq) -> None:

@@ -80,7 +80,9 @@ async def test_a_run_that_kills_every_worker_fails_with_a_sentence_instead_of_ki
     assert hq.logs(run_id) == ["run.started", "run.rescued"] * 2 + ["run.started", "run.failed"]
 
 
-async def test_a_storm_of_kills_loses_no_run_and_doubles_no_report(hq: Hq, tell: Callable[[str, object], None]) -> None:
+async def test_a_storm_of_kills_loses_no_run_and_doubles_no_report(
+    hq: Hq, record_figure: Callable[[str, object], None]
+) -> None:
     """Three workers, one of them killed every second or two and replaced, while runs keep coming."""
     rng = random.Random(20261122)
     await hq.vendors.script("openai", {"delay_ms": 150}, {"delay_ms": 400}, {"delay_ms": 700}, repeat=True)
@@ -100,7 +102,7 @@ async def test_a_storm_of_kills_loses_no_run_and_doubles_no_report(hq: Hq, tell:
 
     ended = Counter(row["status"] for row in hq.rows("select status from hq.runs"))
     rescued = hq.one("select count(*) from hq.structured_logs where message = 'run.rescued'")["count"]
-    tell("storm", f"{len(asked)} runs, {kills} kills, {rescued} rescues, ended {dict(ended)}")
+    record_figure("storm", f"{len(asked)} runs, {kills} kills, {rescued} rescues, ended {dict(ended)}")
     assert len(asked) > 200
     assert kills > 20
     assert rescued > 10

@@ -16,7 +16,7 @@ from support.hq import open_hq
 
 from workers import schema
 
-Tell = Callable[[str, object], None]
+RecordFigure = Callable[[str, object], None]
 
 REQUESTS_PER_SECOND = 50
 CALLERS = 10
@@ -153,14 +153,18 @@ def _kept(database: Database) -> dict[str, int]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("variant", ["seed", "head"])
-async def test_a_migration_holds_nobody_up_and_loses_nothing(variant: str, clone, tmp_path: Path, tell: Tell) -> None:  # noqa: ANN001
+async def test_a_migration_holds_nobody_up_and_loses_nothing(
+    variant: str, clone: Callable[[str], Database], tmp_path: Path, record_figure: RecordFigure
+) -> None:
     database: Database = clone(variant)
     database.sql.execute(DATA.encode())
     before = _kept(database)
 
     with watched(database) as waits, screens_in_use(database) as took:
         await asyncio.to_thread(schema.apply, database.url)
-    tell("installation", f"{len(took)} uses, slowest {max(took):.3f} s, longest wait for a lock {waits.longest:.3f} s")
+    record_figure(
+        "installation", f"{len(took)} uses, slowest {max(took):.3f} s, longest wait for a lock {waits.longest:.3f} s"
+    )
     assert waits.longest < LONGEST_WAIT_SECONDS
     installed = describe(database)
 
@@ -180,14 +184,16 @@ async def test_a_migration_holds_nobody_up_and_loses_nothing(variant: str, clone
         for run_id in runs:
             await hq.settled(run_id, within=90)
 
-    ends_told = database.one(
-        "select count(*) as told, count(distinct run_id) as runs "
+    ends_logged = database.one(
+        "select count(*) as logged, count(distinct run_id) as runs "
         "from hq.structured_logs where message = 'run.completed'"
     )
-    tell("in use", f"{len(runs)} requests, {len(longest)} migrations, longest wait for a lock {waits.longest:.3f} s")
+    record_figure(
+        "in use", f"{len(runs)} requests, {len(longest)} migrations, longest wait for a lock {waits.longest:.3f} s"
+    )
     assert len(runs) > SECONDS * REQUESTS_PER_SECOND * 0.8
     assert len(longest) > 1
     assert waits.longest < LONGEST_WAIT_SECONDS, waits.story
-    assert ends_told == {"told": len(runs), "runs": len(runs)}
+    assert ends_logged == {"logged": len(runs), "runs": len(runs)}
     assert _kept(database) == before
     assert describe(database) == installed

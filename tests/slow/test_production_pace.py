@@ -18,7 +18,7 @@ PRODUCTION: Final = {
 
 
 async def test_a_dead_workers_runs_are_under_way_again_within_forty_seconds(
-    hq: Hq, tell: Callable[[str, object], None]
+    hq: Hq, record_figure: Callable[[str, object], None]
 ) -> None:
     await hq.vendors.script("openai", *[{"delay_ms": 120_000}] * 8)
     dying = await hq.worker(**PRODUCTION)
@@ -37,7 +37,7 @@ async def test_a_dead_workers_runs_are_under_way_again_within_forty_seconds(
         await hq.until("select from hq.structured_logs where run_id = %s and message = 'run.started' offset 1", run_id)
     took = time.monotonic() - killed
 
-    tell("rescue of eight runs", f"{took:.1f} s")
+    record_figure("rescue of eight runs", f"{took:.1f} s")
     assert 25 < took <= 40
     for run_id in asked:
         assert (await hq.settled(run_id))["status"] == "completed"

@@ -60,7 +60,7 @@ async def joined_again(hq: Hq, joins: int, *, within: float = BACK_SECONDS) -> f
 
 @pytest.mark.parametrize("harm", ["cut", "close 1000", "close 1001", "close 1011", "crash"])
 async def test_a_lost_connection_comes_back_and_no_run_waits(
-    hq: Hq, harm: str, tell: Callable[[str, object], None]
+    hq: Hq, harm: str, record_figure: Callable[[str, object], None]
 ) -> None:
     worker = await hq.worker(live=True, **PACE)
     joins = hq.stack.realtime.statistics()["joins"]
@@ -71,17 +71,17 @@ async def test_a_lost_connection_comes_back_and_no_run_waits(
         hq.stack.kill_realtime()
         await worker.logged("realtime.lost")
         hq.stack.start_realtime()
-        joins = 0  # it counts anew
+        joins = 0  # its count starts again
     else:
         hq.stack.realtime.close_sockets(int(harm.split()[1]))
     asking = asyncio.create_task(ask_for(hq, 6))
-    tell("joined again after", f"{await joined_again(hq, joins):.1f} s")
+    record_figure("joined again after", f"{await joined_again(hq, joins):.1f} s")
     await worker.logged("realtime.subscribed", times=2)
 
-    tell("longest wait", f"{await claimed_in_time(hq, await asking):.1f} s")
+    record_figure("longest wait", f"{await claimed_in_time(hq, await asking):.1f} s")
 
 
-async def test_a_whole_minute_of_refusals_is_outlived(hq: Hq, tell: Callable[[str, object], None]) -> None:
+async def test_a_whole_minute_of_refusals_is_outlived(hq: Hq, record_figure: Callable[[str, object], None]) -> None:
     worker = await hq.worker(live=True, **PACE)
     joins = hq.stack.realtime.statistics()["joins"]
 
@@ -94,13 +94,15 @@ async def test_a_whole_minute_of_refusals_is_outlived(hq: Hq, tell: Callable[[st
     await worker.logged("realtime.subscribed", times=2)
     asked += await ask_for(hq, 2)
 
-    tell("joined again after", f"{took:.1f} s")
-    tell("attempts during the minute", len(worker.events("realtime.lost")))
-    tell("longest wait", f"{await claimed_in_time(hq, asked):.1f} s")
+    record_figure("joined again after", f"{took:.1f} s")
+    record_figure("attempts during the minute", len(worker.events("realtime.lost")))
+    record_figure("longest wait", f"{await claimed_in_time(hq, asked):.1f} s")
     assert hq.rows("select from hq.worker_heartbeats where realtime = 'live'") or worker.tail()
 
 
-async def test_a_socket_that_hangs_is_noticed_and_replaced(hq: Hq, tell: Callable[[str, object], None]) -> None:
+async def test_a_socket_that_hangs_is_noticed_and_replaced(
+    hq: Hq, record_figure: Callable[[str, object], None]
+) -> None:
     """Half open: neither data nor an end ever comes. Only the worker's own echo proves such a socket dead."""
     worker = await hq.worker(live=True, **PACE)
 
@@ -113,8 +115,8 @@ async def test_a_socket_that_hangs_is_noticed_and_replaced(hq: Hq, tell: Callabl
     asked += await ask_for(hq, 2)
 
     assert lost["reason"] == "2 echoes missing"
-    tell("noticed after", f"{noticed:.1f} s")
-    tell("longest wait", f"{await claimed_in_time(hq, asked):.1f} s")
+    record_figure("noticed after", f"{noticed:.1f} s")
+    record_figure("longest wait", f"{await claimed_in_time(hq, asked):.1f} s")
     assert noticed < 40
 
 

@@ -45,7 +45,7 @@ async def test_a_worker_that_was_paused_past_its_lease_writes_nothing_when_it_go
 
 
 async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_when_it_goes_on(hq: Hq) -> None:
-    """Its settlement is on its way already: nothing tells it beforehand that it lost the run."""
+    """Its settlement is on its way already: it has no way to know that it lost the run."""
     await hq.vendors.script("openai", {"delay_ms": 300}, repeat=True)
     late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
@@ -61,7 +61,7 @@ async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_whe
 
 
 async def test_a_lease_that_was_handed_back_is_void_although_nobody_took_the_run_yet(hq: Hq) -> None:
-    """The tokens alone would not tell: no newer one was given out."""
+    """The tokens alone would not show it: no newer one was given out."""
     await hq.vendors.script("openai", {"delay_ms": 300}, repeat=True)  # slow enough to be worth a checkpoint
     late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
@@ -86,7 +86,7 @@ async def test_a_lease_that_was_handed_back_is_void_although_nobody_took_the_run
 @pytest.mark.parametrize("lost", ["handed back", "run out"])
 @pytest.mark.parametrize("late_at", ["checkpoint Rapport du modèle:before", "settle:before"])
 async def test_a_former_worker_writes_nothing_while_its_successor_is_at_work(hq: Hq, late_at: str, lost: str) -> None:
-    """The run is under way and leased: nothing but the token tells whose write it is."""
+    """The run is under way and leased: only the token shows whose write it is."""
     await hq.vendors.script("openai", {"delay_ms": 300}, repeat=True)  # slow enough to be worth a checkpoint
     late = hq.start_worker(module="support.mortal", DIE_AT=late_at, DIE_BY=STOP)
     run_id = hq.ask()

@@ -33,8 +33,8 @@ def test_the_switch_and_the_list_of_the_cockpit_are_understood(database: Databas
 
     config = config_of(database, written)
 
-    told = (config["enabled"], config["allowed_run_types"], config["max_daily_runs"], config["pause_on_error"])
-    assert told == (True, ["CODE_REVIEW"], 3, False)
+    reported = (config["enabled"], config["allowed_run_types"], config["max_daily_runs"], config["pause_on_error"])
+    assert reported == (True, ["CODE_REVIEW"], 3, False)
 
 
 def test_the_security_page_replaces_the_whole_and_the_rest_takes_the_screens_defaults(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Who decides, what is told to whoever does, and when the model may be asked."""
+"""Who may decide, what context they are given, and when the model may be asked."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The budget's threshold: told once a day, by one log and one announcement."""
+"""The budget's threshold: reported once a day, by one log and one announcement."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ def configure(database: Database, **fields: Any) -> None:
     )
 
 
-def told(database: Database) -> list[Row]:
+def reported(database: Database) -> list[Row]:
     return database.rows("select * from hq.structured_logs where message like 'budget.%'")
 
 
@@ -39,7 +39,7 @@ def test_below_the_threshold_nothing_is_told(database: Database, service: Connec
 
     call(service, "rescue_hq_runs")
 
-    assert told(database) == []
+    assert reported(database) == []
     assert announced(database) == []
 
 
@@ -50,14 +50,14 @@ def test_the_threshold_is_told_once_a_day(database: Database, service: Connectio
     call(service, "rescue_hq_runs")
     call(service, "rescue_hq_runs")
 
-    (log,) = told(database)
+    (log,) = reported(database)
     assert (log["level"], log["source"], log["message"]) == ("warn", "budget-monitor", "budget.threshold_reached")
     assert log["metadata"]["month_cost_eur"] == 80
     assert log["metadata"]["pct_used"] == 80
     assert len(announced(database)) == 1
     database.run("update hq.announcements set key = 'budget_reached:2020-01-01'")
     call(service, "rescue_hq_runs")
-    assert len(told(database)) == 2
+    assert len(reported(database)) == 2
 
 
 def test_who_switched_alerts_off_hears_nothing(database: Database, service: Connection) -> None:
@@ -66,7 +66,7 @@ def test_who_switched_alerts_off_hears_nothing(database: Database, service: Conn
 
     call(service, "rescue_hq_runs")
 
-    assert told(database) == []
+    assert reported(database) == []
 
 
 def test_of_many_at_once_one_tells(database: Database) -> None:
@@ -80,7 +80,7 @@ def test_of_many_at_once_one_tells(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(rescue, range(16)))
 
-    assert len(told(database)) == 1
+    assert len(reported(database)) == 1
     assert len(announced(database)) == 1
 
 
@@ -91,5 +91,5 @@ def test_the_older_schema_keeps_the_log_under_a_source_that_it_knows(seed_databa
     with seed_database.as_caller("service_role") as session:
         call(session, "rescue_hq_runs")
 
-    (log,) = told(seed_database)
+    (log,) = reported(seed_database)
     assert (log["source"], log["metadata"]["source"]) == ("edge_function", "budget-monitor")

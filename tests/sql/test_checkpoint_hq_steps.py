@@ -1,4 +1,4 @@
-"""Many steps are kept in one call, each for itself: what is wrong with one is told of that one alone."""
+"""Many steps are kept in one call, each by itself: an error in one is reported for that one alone."""
 
 from uuid import uuid4
 

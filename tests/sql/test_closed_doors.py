@@ -94,7 +94,7 @@ HEAD_SCREENS = (
     "select * from public.client_error_logs",
 )
 
-# What a stranger may call: policies run the first four as whoever asks, the others answer about nobody but the caller.
+# What an untrusted caller may call: policies run the first four as the caller, the others answer about the caller only.
 OPEN_FUNCTIONS = {
     "is_owner",
     "has_role",
@@ -215,22 +215,22 @@ def test_a_grant_by_mistake_opens_no_private_table(table: str, database: Databas
 
 
 def test_what_the_host_opens_again_is_told_and_closed_by_the_next_migration(database: Database) -> None:
-    """A later migration of the host may make a function anew, and Supabase opens what is new."""
+    """A later migration of the host may create a function again, and Supabase grants what is new."""
     database.run("grant execute on function public.insert_hq_log to public, anon")
     database.run("alter table hq.conversations disable row level security")
 
-    told = database.one("select state, detail from hq.inspect_host() where name = 'closed doors'")
+    reported = database.one("select state, detail from hq.inspect_host() where name = 'closed doors'")
     report = schema.apply(database.url)
 
-    assert told["state"] == "red"
-    assert "public.insert_hq_log(" in told["detail"]
-    assert "hq.conversations" in told["detail"]
+    assert reported["state"] == "red"
+    assert "public.insert_hq_log(" in reported["detail"]
+    assert "hq.conversations" in reported["detail"]
     assert not report.changed
     assert database.rows("select * from hq.find_open_doors()") == []
 
 
 def test_an_older_host_that_moves_on_brings_its_doors_closed(clone) -> None:  # noqa: ANN001
-    """A door that was not there yet is closed when it is."""
+    """A privilege on an object that did not exist yet is revoked once it exists."""
     database: Database = clone("seed_hq")
     database.run("create function public.get_active_push_subscriptions() returns int language sql as 'select 1'")
     database.run("create table hq.conversations (id int)")
@@ -280,10 +280,10 @@ def test_what_belongs_to_somebody_else_stops_no_migration(database: Database) ->
     ],
 )
 def test_a_fault_of_the_host_is_told(name: str, says: str, database: Database) -> None:
-    told = database.one("select state, detail from hq.inspect_host() where name = %s", f"host {name}")
+    reported = database.one("select state, detail from hq.inspect_host() where name = %s", f"host {name}")
 
-    assert told["state"] == "amber"
-    assert says in told["detail"]
+    assert reported["state"] == "amber"
+    assert says in reported["detail"]
 
 
 def test_the_studios_faults_are_told_where_there_is_a_studio(database: Database) -> None:
@@ -295,10 +295,10 @@ def test_the_studios_faults_are_told_where_there_is_a_studio(database: Database)
     database.run("revoke execute on function public.insert_studio_public_submission from public, anon")
     database.run("revoke execute on function public.list_studio_deals from anon")
 
-    told = {row["name"]: row["detail"] for row in database.rows("select * from hq.inspect_host()")}
+    reported = {row["name"]: row["detail"] for row in database.rows("select * from hq.inspect_host()")}
 
-    assert "fails whenever it is called" in told["host insert_studio_public_submission"]
-    assert told["host studio functions"].startswith("anon may execute list_studio_deals:")
+    assert "fails whenever it is called" in reported["host insert_studio_public_submission"]
+    assert reported["host studio functions"].startswith("anon may execute list_studio_deals:")
 
 
 CURES = {

@@ -218,8 +218,8 @@ def test_a_timeline_tells_the_whole_story_in_order(database: Database) -> None:
 
     story = _timeline(database, run_id)
 
-    told = ("demande", "étape", "prise", "coût", "essai manqué", "prise", "coût", "rapport", "fin")
-    assert tuple(line["quoi"] for line in story) == told
+    reported = ("demande", "étape", "prise", "coût", "essai manqué", "prise", "coût", "rapport", "fin")
+    assert tuple(line["quoi"] for line in story) == reported
     assert all(line["heure_de_paris"] for line in story)
     asked, *_, ended = story
     assert asked["detail"] == 'SEO_AUDIT emotionscare · par sql (manual) · contexte {"sujet": "tarifs"}'
@@ -260,13 +260,13 @@ def test_cancelling_says_what_became_of_it(database: Database) -> None:
     settle(database.sql, ended)
     waiting = request(database.sql)["run_id"]
 
-    told = [
+    reported = [
         database.one("select hq.cancel_run(%s) as said", run_id)["said"]
         for run_id in (waiting, waiting, ended["run_id"])
     ]
 
     assert run_of(database, waiting)["status"] == "cancelled"
-    assert told == [
+    assert reported == [
         "L'exécution est annulée.",
         "L'exécution était déjà annulée.",
         "Trop tard : l'exécution est terminée, son rapport est là.",
@@ -317,10 +317,10 @@ def test_of_those_who_retry_at_once_one_makes_a_run(database: Database) -> None:
     _fail(database, claimed)
     query = b"select run_id, created from hq.retry_run(%s)"
 
-    told = race(database.connect, [lambda s: s.execute(query, [claimed["run_id"]]).fetchone()] * 5)
+    reported = race(database.connect, [lambda s: s.execute(query, [claimed["run_id"]]).fetchone()] * 5)
 
-    assert len({row["run_id"] for row in told if row}) == 1
-    assert [row["created"] for row in told if row].count(True) == 1
+    assert len({row["run_id"] for row in reported if row}) == 1
+    assert [row["created"] for row in reported if row].count(True) == 1
 
 
 def test_what_has_not_ended_is_not_retried(database: Database) -> None:
@@ -580,8 +580,10 @@ def test_the_costs_of_a_platform_are_those_of_its_month_in_paris(database: Datab
     lines = database.rows("select * from hq.costs_by_platform")
 
     assert {row["mois"] for row in lines} == {"2026-11"}
-    told = {row["plateforme"]: (row["executions"], str(row["cout_eur"]), str(row["dont_estime_eur"])) for row in lines}
-    assert told == {"emotionscare": (1, "0.0125", "0.0000"), "(toutes)": (1, "0.0125", "0.0125")}
+    reported = {
+        row["plateforme"]: (row["executions"], str(row["cout_eur"]), str(row["dont_estime_eur"])) for row in lines
+    }
+    assert reported == {"emotionscare": (1, "0.0125", "0.0000"), "(toutes)": (1, "0.0125", "0.0125")}
 
 
 @pytest.mark.parametrize("template", ["seed_hq", "head_hq"])
@@ -658,12 +660,12 @@ def test_health_tells_of_a_setting_that_is_not_applied_as_it_stands(
     key: str, odd: object, right: object, check: str, database: Database
 ) -> None:
     configure(database, key, odd)
-    told = _health(database)[check]
+    reported = _health(database)[check]
     configure(database, key, right)
     after = _health(database)[check]
 
-    assert told["etat"] == "amber"
-    assert f"Le réglage {key} est illisible" in told["phrase"]
+    assert reported["etat"] == "amber"
+    assert f"Le réglage {key} est illisible" in reported["phrase"]
     assert after["etat"] == "green"
 
 

@@ -1,4 +1,4 @@
-"""Each slot of the plan is fired once, or told why not; whoever looks, however often, whatever dies."""
+"""Each slot of the plan is fired once, or logged with the reason why not; whoever looks, whatever dies."""
 
 import random
 from collections.abc import Iterable
@@ -226,10 +226,10 @@ def test_what_fails_unexpectedly_is_told_once_and_tried_again(database: Database
 def test_what_keeps_failing_is_missed_in_the_end(database: Database) -> None:
     database.run("alter table hq.runs add constraint broken check (false) not valid")
 
-    told = [look(database.sql, SEVEN + n * MINUTE) for n in (0, 60, 120)]
+    reported = [look(database.sql, SEVEN + n * MINUTE) for n in (0, 60, 120)]
 
-    assert [[slot["outcome"] for slot in slots] for slots in told] == [[], [], ["missed"]]
-    assert "broken" in told[2][0]["reason"]
+    assert [[slot["outcome"] for slot in slots] for slots in reported] == [[], [], ["missed"]]
+    assert "broken" in reported[2][0]["reason"]
 
 
 def test_a_row_held_in_the_sql_editor_holds_up_nobody_for_long(database: Database, other: Connection) -> None:
@@ -306,7 +306,7 @@ class _Enqueuer(Thread):
                 )
                 if not paused:
                     self._look(tick + timedelta(seconds=self._random.randrange(59)))
-            except BaseException as failure:  # noqa: BLE001 - told by the test
+            except BaseException as failure:  # noqa: BLE001 - reported by the test
                 self.failure = failure
                 self._gate.abort()
                 return
@@ -377,11 +377,11 @@ def test_through_pauses_deaths_and_an_outage_each_slot_is_fired_once_or_told_as_
 def _assert_each_slot_is_accounted_for(database: Database, wanted: set[tuple[str, datetime]]) -> None:
     decided = {(slot["job_key"], slot["slot_at"]): slot for slot in slots_of(database)}
     assert set(decided) == wanted
-    told: dict[tuple[str, str], list[str]] = {}
+    reported: dict[tuple[str, str], list[str]] = {}
     for line in journal_of(database):
         named = line["metadata"]
         for slot in named.get("slots") or [named["slot"]]:
-            told.setdefault((named["job_key"], slot), []).append(line["message"].removeprefix("plan.slot_"))
+            reported.setdefault((named["job_key"], slot), []).append(line["message"].removeprefix("plan.slot_"))
     asked = [
         (row["job_key"], row["slot"])
         for row in database.rows(
@@ -390,6 +390,6 @@ def _assert_each_slot_is_accounted_for(database: Database, wanted: set[tuple[str
     ]
     for (key, at), slot in decided.items():
         name = (key, at.astimezone(PARIS).strftime("%Y-%m-%d %H:%M"))
-        assert told[name] == [slot["outcome"]], name
+        assert reported[name] == [slot["outcome"]], name
         assert asked.count(name) == (slot["outcome"] == "fired" and slot["reason"] == "created"), name
     assert {slot["outcome"] for slot in decided.values()} >= {"fired", "missed"}

@@ -85,14 +85,14 @@ def test_a_failure_is_told_once_and_whole(
 
     assert run_of(database, claimed["run_id"])["status"] == "failed"
     (log,) = logs_of(database, claimed["run_id"], "run.failed")
-    told = log["metadata"]
+    reported = log["metadata"]
     assert log["level"] == "error"
     # Of a run that a person ended before it was billed nobody knows a model.
     known = SAID - {"model_used"} if fail is _end_it_by_hand else SAID
-    assert {name for name in SAID if told.get(name) is not None} == known
-    assert told["run_id"] == str(log["run_id"]) == str(claimed["run_id"])
-    assert (told["run_type"], told["platform_key"]) == ("SEO_AUDIT", "nearvity")
-    assert isinstance(told["duration_ms"], int)
+    assert {name for name in SAID if reported.get(name) is not None} == known
+    assert reported["run_id"] == str(log["run_id"]) == str(claimed["run_id"])
+    assert (reported["run_type"], reported["platform_key"]) == ("SEO_AUDIT", "nearvity")
+    assert isinstance(reported["duration_ms"], int)
 
 
 def test_a_second_life_that_fails_again_is_told_again(database: Database) -> None:
@@ -114,17 +114,21 @@ def test_a_failure_by_hand_is_told_with_what_the_run_took_and_cost(database: Dat
     _end_it_by_hand(database, claimed)
 
     (log,) = logs_of(database, claimed["run_id"], "run.failed")
-    told = log["metadata"]
-    assert (told["error_code"], told["model_used"], told["cost_estimate"]) == ("ended_by_hand", billed["model"], 0.0125)
-    assert 180_000 <= told["duration_ms"] < 190_000
+    reported = log["metadata"]
+    assert (reported["error_code"], reported["model_used"], reported["cost_estimate"]) == (
+        "ended_by_hand",
+        billed["model"],
+        0.0125,
+    )
+    assert 180_000 <= reported["duration_ms"] < 190_000
 
 
 def test_a_run_that_is_ended_by_hand_before_it_began_took_and_cost_nothing(database: Database) -> None:
     _end_it_by_hand(database, waiting := request(database.sql))
 
     (log,) = logs_of(database, waiting["run_id"], "run.failed")
-    told = log["metadata"]
-    assert (told["model_used"], told["cost_estimate"], told["duration_ms"]) == (None, 0, 0)
+    reported = log["metadata"]
+    assert (reported["model_used"], reported["cost_estimate"], reported["duration_ms"]) == (None, 0, 0)
 
 
 def test_what_older_code_left_running_is_told_as_any_failure(database: Database) -> None:

@@ -4,7 +4,7 @@ from support.calls import call, claim, request
 from support.database import Connection, Database
 
 
-def test_an_empty_queue_has_nothing_to_tell(service: Connection) -> None:
+def test_an_empty_queue_has_nothing_to_report(service: Connection) -> None:
     (state,) = call(service, "get_hq_queue_state")
 
     assert (state["waiting"], state["running"], state["oldest_due_seconds"]) == (0, 0, 0)

@@ -18,8 +18,8 @@ def test_a_finished_run_is_told_whole(database: Database, service: Connection) -
 
     (run,) = call(service, "get_hq_run", run_id=first["run_id"])
 
-    told = {name: run[name] for name in ("run_id", "run_type", "platform_key", "status", "trigger", "requester")}
-    assert told == {
+    reported = {name: run[name] for name in ("run_id", "run_type", "platform_key", "status", "trigger", "requester")}
+    assert reported == {
         "run_id": first["run_id"],
         "run_type": "SEO_AUDIT",
         "platform_key": "nearvity",

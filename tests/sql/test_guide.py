@@ -67,7 +67,7 @@ def test_every_statement_of_the_guide_works(template: str, clone: Callable[[str]
     assert answers["select * from hq.timeline('…')"][-1]["quoi"] == "fin"
     assert answers["select * from hq.queue"]
     assert answers["select * from hq.costs_by_platform"]
-    # Asked for anew by the statement before.
+    # Requested again by the statement before.
     assert answers["select hq.cancel_run('…')"] == [{"cancel_run": "L'exécution est annulée."}]
     (retried,) = answers["select * from hq.retry_run('…')"]
     assert retried["created"]
@@ -82,12 +82,12 @@ def test_the_guide_is_read_whole() -> None:
 
 
 def test_the_guide_speaks_of_every_view_and_every_task() -> None:
-    told = " ".join(statement for statement, _ in STATEMENTS)
+    reported = " ".join(statement for statement, _ in STATEMENTS)
 
-    missing = [name for name in schema.read_views() if f"hq.{name}" not in told]
+    missing = [name for name in schema.read_views() if f"hq.{name}" not in reported]
     tools = ("request_run", "cancel_run", "retry_run", "pause_runs", "resume_runs", "timeline")
     assert missing == []
-    assert [name for name in tools if f"hq.{name}(" not in told] == []
+    assert [name for name in tools if f"hq.{name}(" not in reported] == []
 
 
 def test_the_guide_and_the_editor_give_the_same_advice(database: Database) -> None:

@@ -70,9 +70,9 @@ def test_pausing_and_resuming_again_changes_nothing_and_is_journalled_once(datab
 
 
 def test_of_those_who_pause_at_once_one_is_journalled(database: Database) -> None:
-    told = race(database.connect, [lambda session: session.execute("select hq.pause_runs()").fetchone()] * 4)
+    reported = race(database.connect, [lambda session: session.execute("select hq.pause_runs()").fetchone()] * 4)
 
-    assert len({str(each) for each in told}) == 2
+    assert len({str(each) for each in reported}) == 2
     assert _journal(database) == ["runs.paused"]
 
 

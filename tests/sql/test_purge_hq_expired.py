@@ -37,7 +37,7 @@ def _keep_for(database: Database, value: str) -> None:
     )
 
 
-def _told(database: Database) -> list[Row]:
+def _reported(database: Database) -> list[Row]:
     return database.rows(
         "select level, source, message, metadata from hq.structured_logs "
         "where message like 'logs.%' order by created_at"
@@ -113,8 +113,8 @@ def test_a_setting_that_cannot_be_meant_purges_nothing_and_says_so_once(
 
     assert _left(database) == ["old"]
     assert (answer["deleted"], answer["more"]) == (0, False)
-    (told,) = _told(database)
-    assert (told["level"], told["source"], told["message"]) == ("warn", "scheduler", "logs.purge_refused")
+    (reported,) = _reported(database)
+    assert (reported["level"], reported["source"], reported["message"]) == ("warn", "scheduler", "logs.purge_refused")
     (check,) = [check for check in call(service, "inspect_hq_backend") if check["name"] == "log retention"]
     assert check["state"] == "red"
     assert '{"days": n}' in check["detail"]
@@ -126,7 +126,7 @@ def test_a_refusal_is_told_again_the_next_day(database: Database) -> None:
     database.run("update hq.maintenance set told_at = told_at - interval '25 hours'")
     database.run("call hq.purge_expired()")
 
-    assert len(_told(database)) == 2
+    assert len(_reported(database)) == 2
 
 
 def test_many_batches_are_counted_in_one_log(database: Database) -> None:
@@ -137,9 +137,9 @@ def test_many_batches_are_counted_in_one_log(database: Database) -> None:
     database.run("call hq.purge_expired()")
 
     assert _left(database) == ["young"]
-    (told,) = _told(database)
-    assert (told["level"], told["message"]) == ("info", "logs.purged")
-    assert told["metadata"] == {"deleted": 6500, "deleted_elsewhere": 0, "retention_days": 30, "complete": True}
+    (reported,) = _reported(database)
+    assert (reported["level"], reported["message"]) == ("info", "logs.purged")
+    assert reported["metadata"] == {"deleted": 6500, "deleted_elsewhere": 0, "retention_days": 30, "complete": True}
 
 
 def test_a_purge_of_nothing_writes_nothing_but_its_end(database: Database) -> None:
@@ -147,7 +147,7 @@ def test_a_purge_of_nothing_writes_nothing_but_its_end(database: Database) -> No
 
     database.run("call hq.purge_expired()")
 
-    assert _told(database) == []
+    assert _reported(database) == []
     assert database.one("select done_at > now() - interval '1 minute' as now from hq.maintenance") == {"now": True}
 
 
@@ -308,7 +308,7 @@ def test_a_worker_purges_batch_by_batch_when_pg_cron_fell_silent(database: Datab
 
     assert [(answer["deleted"], answer["more"]) for answer in answers] == [(5, True), (5, True), (2, False), (0, False)]
     assert _left(database) == ["young"]
-    assert [told["metadata"]["complete"] for told in _told(database)] == [False, False, True]
+    assert [reported["metadata"]["complete"] for reported in _reported(database)] == [False, False, True]
 
 
 def test_of_two_workers_one_purges(database: Database, service: Connection) -> None:
@@ -330,7 +330,7 @@ def test_a_purge_that_does_not_come_to_its_end_is_told_by_the_doctor(database: D
 
 
 def test_a_run_that_is_deleted_meanwhile_leaves_no_log_behind(database: Database) -> None:
-    """Deleting a run writes its logs anew; the purge then meets rows that moved, and takes them the next time."""
+    """Deleting a run rewrites its log rows; the purge then meets rows that moved, and takes them the next time."""
     (run,) = database.rows("insert into hq.runs (run_type, status) values ('SEO_AUDIT', 'completed') returning id")
     database.run(
         "insert into hq.structured_logs (message, run_id, created_at) values ('old', %s, now() - interval '31 days')",

@@ -1,4 +1,4 @@
-"""Reading the earnings; what is kept, and how, is told beside its recording."""
+"""Reading the earnings; the tests of record_hq_finance_snapshots cover what is kept, and how."""
 
 from support.calls import call
 from support.database import Connection

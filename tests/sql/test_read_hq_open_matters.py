@@ -1,4 +1,4 @@
-"""What waits for somebody, as the morning brief tells it."""
+"""What waits for somebody, as the morning brief reports it."""
 
 from support.calls import call, settle, start
 from support.database import Connection, Database

@@ -1,4 +1,4 @@
-"""A decision and what it launches are one: recorded once, journalled when it is news."""
+"""A decision and what it launches are one: recorded once, logged when something changed."""
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -29,16 +29,20 @@ def test_what_is_allowed_is_launched_through_the_door_and_journalled_once(
     assert len({run["idempotency_key"] for run in runs}) == 2
     assert recorded["run_ids"] == [run["id"] for run in runs]
     (line,) = journal_of(database)
-    told = line["metadata"]
+    reported = line["metadata"]
     assert (line["source"], line["level"]) == ("autopilot", "info")
-    assert (told["jobs_to_run"], told["reasoning"]) == (recorded["jobs_to_run"], "Parce que.")
-    assert (told["next_check_in_minutes"], told["decided_by"], told["cost_estimate"]) == (30, "model", 0.0125)
-    assert not [key for key, value in told.items() if isinstance(value, dict)]
+    assert (reported["jobs_to_run"], reported["reasoning"]) == (recorded["jobs_to_run"], "Parce que.")
+    assert (reported["next_check_in_minutes"], reported["decided_by"], reported["cost_estimate"]) == (
+        30,
+        "model",
+        0.0125,
+    )
+    assert not [key for key, value in reported.items() if isinstance(value, dict)]
     paris = database.one(
         "select extract(hour from now() at time zone 'Europe/Paris') as hour, "
         "extract(dow from now() at time zone 'Europe/Paris') as day"
     )
-    assert (told["paris_hour"], told["paris_day"]) == (paris["hour"], paris["day"])
+    assert (reported["paris_hour"], reported["paris_day"]) == (paris["hour"], paris["day"])
 
 
 def test_recording_twice_changes_nothing_and_answers_the_same(database: Database, service: Connection) -> None:
@@ -137,8 +141,8 @@ def test_a_job_that_began_meanwhile_is_skipped_as_the_panel_knows_it(database: D
     assert recorded["jobs_to_run"] == []
     (line,) = journal_of(database, "autopilot.skip_duplicate")
     assert (line["level"], line["source"]) == ("warn", "autopilot")
-    told = {key: line["metadata"][key] for key in ("job_key", "run_type", "reason", "running_minutes")}
-    assert told == {
+    reported = {key: line["metadata"][key] for key in ("job_key", "run_type", "reason", "running_minutes")}
+    assert reported == {
         "job_key": "daily_platform_review",
         "run_type": "PLATFORM_STATUS_REVIEW",
         "reason": "already_running",

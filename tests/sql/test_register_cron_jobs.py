@@ -140,10 +140,10 @@ def test_pg_cron_really_purges_batch_by_batch(ticking: Database) -> None:
     ticking.rows("select cron.alter_job(jobid, '* * * * *') from cron.job where jobname = 'purge-old-hq-logs'")
 
     purged = "select metadata from hq.structured_logs where message = 'logs.purged'"
-    while not (told := ticking.rows(purged)):
+    while not (reported := ticking.rows(purged)):
         time.sleep(0.2)
 
-    assert told[0]["metadata"]["deleted"] == 5000
+    assert reported[0]["metadata"]["deleted"] == 5000
     assert ticking.rows("select from hq.structured_logs where message = 'old'") == []
     tick = "select status from cron.job_run_details where command like 'call%' and end_time is not null"
     while not (ticks := ticking.rows(tick)):

@@ -1,4 +1,4 @@
-"""A request that an owner makes through a worker: the one door, and the run is that worker's at once."""
+"""A request that an owner makes through a worker: the one entry point, and the run is that worker's at once."""
 
 from typing import Any
 from uuid import uuid4
@@ -144,8 +144,8 @@ def test_it_is_the_same_door_as_the_owners_own(database: Database, service: Conn
     assert by_worker["reason"] == "replayed"
     with refused("HQ007"):
         ask(service, "CODE_REVIEW", idempotency_key="click")
-    stranger = ask(service, "CODE_REVIEW", idempotency_key="click", requester=make_owner(database))
-    assert stranger["created"]
+    another_owner = ask(service, "CODE_REVIEW", idempotency_key="click", requester=make_owner(database))
+    assert another_owner["created"]
 
 
 def test_the_limit_counts_what_an_owner_asked_by_either_way(

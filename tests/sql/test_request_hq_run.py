@@ -1,4 +1,4 @@
-"""The one door: who may ask for a run, for which, how often, and what is written when the request is accepted."""
+"""The one entry point: who may ask, for what, how often, and what is written when a request is accepted."""
 
 import json
 from functools import partial

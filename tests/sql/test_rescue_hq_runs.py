@@ -388,9 +388,9 @@ def test_a_run_of_ours_is_never_taken_for_stuck_however_long_it_runs(database: D
 def test_a_stuck_run_is_closed_once_by_however_many(database: Database) -> None:
     run_id = _leave_running(database, 20)["id"]
 
-    told = race(database.connect, [rescue] * 4)
+    reported = race(database.connect, [rescue] * 4)
 
-    assert sum(done["failed"] for done in told) == 1
+    assert sum(done["failed"] for done in reported) == 1
     assert len(logs_of(database, run_id, "run.failed")) == 1
     assert len(logs_of(database, run_id, "autopilot.%")) == 1
 

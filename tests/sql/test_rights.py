@@ -38,7 +38,7 @@ def functions(database: Database) -> dict[str, str]:
 
 
 @contextmanager
-def _strangers(database: Database) -> Iterator[dict[str, Connection]]:
+def _untrusted_sessions(database: Database) -> Iterator[dict[str, Connection]]:
     with ExitStack() as stack:
         yield {
             "anon": stack.enter_context(database.as_caller("anon")),
@@ -55,12 +55,12 @@ def _refusal(session: Connection, statement: str) -> str | None:
     return None
 
 
-def test_every_function_of_ours_is_refused_to_strangers(database: Database, functions: dict[str, str]) -> None:
+def test_every_function_of_ours_is_refused_to_untrusted_callers(database: Database, functions: dict[str, str]) -> None:
     expected: dict[tuple[str, str], str] = {}
     met: dict[tuple[str, str], str | None] = {}
 
-    with _strangers(database) as strangers:
-        for who, session in strangers.items():
+    with _untrusted_sessions(database) as untrusted:
+        for who, session in untrusted.items():
             for name, call in functions.items():
                 lets_in_owners = name in FOR_OWNERS and who != "anon"
                 expected[who, name] = "HQ001" if lets_in_owners else "42501"
@@ -81,8 +81,8 @@ def test_the_owner_reaches_what_is_meant_for_the_screens_and_nothing_else(
 @pytest.mark.parametrize("text", ["the printed SQL", "docs/architecture.md", "docs/securite.fr.md"])
 def test_what_owners_may_call_is_written_where_the_choices_are(text: str) -> None:
     if text == "the printed SQL":
-        told = next(part for part in schema.render([]).split("\n\n") if "authenticated " in part)
-        lines = told.partition("authenticated ")[2].partition("service_role ")[0]
+        reported = next(part for part in schema.render([]).split("\n\n") if "authenticated " in part)
+        lines = reported.partition("authenticated ")[2].partition("service_role ")[0]
     else:
         page = (Path(__file__).parents[2] / text).read_text()
         lines = next(line for line in page.splitlines() if line.startswith("|") and "is_owner()" in line)
@@ -215,7 +215,7 @@ def test_anon_does_not_even_enter_the_schema(database: Database) -> None:
         session.execute("select id from hq.runs")
 
 
-def test_pg_cron_and_the_sql_editor_are_not_taken_for_strangers(database: Database) -> None:
+def test_pg_cron_and_the_sql_editor_are_not_taken_for_untrusted_callers(database: Database) -> None:
     found: dict[str, Any] = database.one("select hq.caller() as caller")
 
     assert found == {"caller": "sql"}

@@ -1,4 +1,4 @@
-"""Many attempts end in one call, each for itself: what is wrong with one is told of that one alone."""
+"""Many attempts end in one call, each by itself: an error in one is reported for that one alone."""
 
 from uuid import uuid4
 
@@ -57,8 +57,8 @@ def test_what_is_wrong_with_one_undoes_that_one_alone(database: Database) -> Non
         ],
     )
 
-    told = {answer["run_id"]: (answer["status"], answer["error_code"]) for answer in answers}
-    assert told == {
+    reported = {answer["run_id"]: (answer["status"], answer["error_code"]) for answer in answers}
+    assert reported == {
         broken["run_id"]: (None, "23502"),
         unknown_outcome["run_id"]: (None, "22023"),
         good["run_id"]: ("completed", None),

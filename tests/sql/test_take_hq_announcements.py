@@ -1,4 +1,4 @@
-"""What the open pages are told: constants, once per key, as true as the transaction that said so."""
+"""What is announced to open pages: constants, once per key, written in the transaction they announce."""
 
 import json
 
@@ -105,15 +105,15 @@ def test_news_of_yesterday_are_no_news(database: Database) -> None:
 # Runs that failed for good, whoever says so.
 
 
-@pytest.mark.parametrize(("outcome", "told"), [("completed", 0), ("retry", 0), ("failed", 1)])
-def test_a_settlement_that_fails_for_good_is_announced(outcome: str, told: int, database: Database) -> None:
+@pytest.mark.parametrize(("outcome", "reported"), [("completed", 0), ("retry", 0), ("failed", 1)])
+def test_a_settlement_that_fails_for_good_is_announced(outcome: str, reported: int, database: Database) -> None:
     claimed = start(database)
 
     for _ in range(2):  # repeated after a lost answer
         settle(database.sql, claimed, outcome, summary="Un secret.", appendix={})
 
     taken = take(database.sql)
-    assert [(row["event"], row["payload"]) for row in taken] == [("alert", RUN_FAILED)] * told
+    assert [(row["event"], row["payload"]) for row in taken] == [("alert", RUN_FAILED)] * reported
 
 
 def test_the_last_lost_lease_is_announced_and_the_others_are_not(database: Database) -> None:

@@ -1,6 +1,6 @@
 """The HQ with everything real: a cloned database behind PostgREST and Realtime, vendors to ask, workers to hurt.
 
-Tests ask for runs and await what becomes of them; a test that waits in vain tells what the database and the workers
+Tests ask for runs and await what becomes of them; a test that waits in vain prints what the database and the workers
 had to say.
 """
 
@@ -145,8 +145,8 @@ class Hq:
 
     def logs(self, run_id: UUID) -> list[str]:
         """Tell the story of a run by the events in the journal."""
-        told = self.rows("select message from hq.structured_logs where run_id = %s order by created_at", run_id)
-        return [line["message"] for line in told]
+        reported = self.rows("select message from hq.structured_logs where run_id = %s order by created_at", run_id)
+        return [line["message"] for line in reported]
 
     async def settled(self, run_id: UUID, *, within: float = 15) -> Row:
         """Wait until a run has ended; return its row."""
@@ -191,12 +191,12 @@ class Hq:
 
     def explain(self) -> str:
         """Tell what there is to see, for the message of a failed test."""
-        told = self.rows(
+        reported = self.rows(
             "select r.id, r.status, r.started_at, q.attempt, q.lease_token, q.worker_id, q.leased_until, q.run_at "
             "from hq.runs as r left join hq.run_queue as q on q.run_id = r.id "
             "order by (r.status in ('pending', 'running')) desc, r.created_at limit 10"
         )
-        lines = [" ".join(f"{name}={value}" for name, value in row.items() if value is not None) for row in told]
+        lines = [" ".join(f"{name}={value}" for name, value in row.items() if value is not None) for row in reported]
         return "\n".join([f"── hq.runs at {time.strftime('%H:%M:%S')}", *lines, *(w.tail() for w in self.workers)])
 
     def close(self) -> None:

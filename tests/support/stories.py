@@ -17,7 +17,7 @@ having r.status not in ('completed', 'failed', 'cancelled')
 
 
 async def every_story_ends(hq: Hq, *, within: float = 20) -> int:
-    """Wait until every run has ended and the journal tells so of each of its starts; return how many runs there are."""
+    """Wait until every run has ended and each start has its end in the log; return how many runs there are."""
     deadline = time.monotonic() + within
     while unfinished := hq.rows(_UNFINISHED, list(_ENDS)):
         assert time.monotonic() < deadline, f"{unfinished}\n{hq.explain()}"

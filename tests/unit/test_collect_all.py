@@ -31,7 +31,7 @@ class Fake:
         return await self._act()
 
 
-def telling(name: str, clock: FakeClock) -> Fake:
+def answering(name: str, clock: FakeClock) -> Fake:
     async def act() -> Collected:
         return Collected(findings=(Finding(source=name, label=name, text="x", read_at=clock.now()),))
 
@@ -55,7 +55,7 @@ async def collect(clock: FakeClock, *sources: Fake, wanted: tuple[str, ...], wit
 
 
 async def test_findings_come_in_the_wanted_order_and_only_from_wanted_sources(clock: FakeClock) -> None:
-    sources = (telling("github", clock), telling("stripe", clock), telling("platforms", clock))
+    sources = (answering("github", clock), answering("stripe", clock), answering("platforms", clock))
 
     collected = await collect(clock, *sources, wanted=("platforms", "github", "platforms"))
 
@@ -89,7 +89,7 @@ async def test_a_slow_source_is_a_gap_and_the_others_are_kept(clock: FakeClock) 
     collected = await collect(
         clock,
         Fake("github", hang),
-        telling("platforms", clock),
+        answering("platforms", clock),
         wanted=("github", "platforms"),
         within=timedelta(milliseconds=20),
     )
@@ -111,7 +111,7 @@ async def test_a_source_error_that_slips_out_is_a_gap_with_its_sentence(clock: F
 async def test_an_error_nobody_foresaw_is_a_gap_and_is_logged(clock: FakeClock, error: Exception) -> None:
     with capture_logs() as logs:
         collected = await collect(
-            clock, failing("github", error), telling("platforms", clock), wanted=("github", "platforms")
+            clock, failing("github", error), answering("platforms", clock), wanted=("github", "platforms")
         )
 
     assert len(collected.findings) == 1

@@ -85,8 +85,8 @@ def test_a_sentence_of_its_own_replaces_the_class_wide_one() -> None:
 
 @pytest.mark.parametrize("error", [error for error in TREE if error.retryable])
 def test_what_we_do_ourselves_is_not_asked_of_the_reader(error: type[WorkersError]) -> None:
-    told = error("for developers").what_happened
+    reported = error("for developers").what_happened
 
-    assert error.sentence.startswith(told)
-    assert told.endswith(".")
-    assert not re.search(r"[Rr]elance|[Rr]éessa", told)
+    assert error.sentence.startswith(reported)
+    assert reported.endswith(".")
+    assert not re.search(r"[Rr]elance|[Rr]éessa", reported)

@@ -15,10 +15,10 @@ def days(count: int) -> datetime:
 
 
 def compute_figures(*subscriptions: Subscription, **more: object) -> Figures:
-    return tell_of(make_accounts(*subscriptions, **more))
+    return figures_of(make_accounts(*subscriptions, **more))
 
 
-def tell_of(accounts: Accounts) -> Figures:
+def figures_of(accounts: Accounts) -> Figures:
     report = RevenueReport(accounts)
     return report.compute_figures(report.reconstruct(day_of(NOW) - WINDOW))
 

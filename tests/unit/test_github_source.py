@@ -1,4 +1,4 @@
-"""The GitHub source against the stand-in: what it tells, what it names as missing, what it asks for."""
+"""The GitHub source against the stand-in: what it reports, what it names as missing, what it asks for."""
 
 import asyncio
 from collections.abc import AsyncIterator

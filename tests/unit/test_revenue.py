@@ -119,7 +119,7 @@ async def test_silent_stripe_costs_the_freshness_and_not_the_figures(
 async def test_the_last_good_figures_are_anybodys(
     vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, shelf: Shelf
 ) -> None:
-    """Also another machine's, or this one's before it was started anew."""
+    """Also another machine's, or this one's before its restart."""
     first = (await open_revenue(vendors, http, clock, shelf).read()).figures
     await vendors.script("stripe", {"status": 503}, repeat=True)
 

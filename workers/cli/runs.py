@@ -252,7 +252,7 @@ async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> 
         nonlocal warned
         detail = await retry.ask(partial(runs.read, run_id))
         if detail.status is RunStatus.PENDING and not warned and _CLOCK.now() - detail.created_at > _SOON:
-            typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; tells why.", err=True)
+            typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; shows why.", err=True)
             warned = True
         return detail
 

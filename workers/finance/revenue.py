@@ -35,7 +35,7 @@ class DatedFigures:
 
 
 class RevenueService:
-    """Reads, keeps and tells the figures.
+    """Reads, keeps and formats the figures.
 
     Concurrency: any number of callers, who share one reading; the reading for the history is one of its own.
     """

@@ -48,7 +48,7 @@ class Paging(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An answer as it was read, with the tag that tells whether it still holds."""
+    """An answer as it was read, with the entity tag that shows whether it still holds."""
 
     value: Any
     paging: Paging
