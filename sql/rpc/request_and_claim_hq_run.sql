@@ -1,7 +1,7 @@
 -- Ask for a run in the name of an owner whose token the service has verified, and start it in the worker that asks,
 -- in one round trip. p_worker_id null: ask only. claim is null where another worker has the run, or will have it,
 -- and while runs are paused: then the reason ends in ', paused'.
--- As request_hq_run called with the owner's own token: same keys, same limit. Claims as claim_hq_runs, ahead of the queue.
+-- As request_hq_run called with the owner's own token: same keys, same limit. Claims as claim_hq_runs, before others.
 -- Raises HQ001 not an owner, and what request_hq_run raises.
 create or replace function public.request_and_claim_hq_run(
   p_requester uuid,

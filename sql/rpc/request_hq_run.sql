@@ -1,4 +1,4 @@
--- The one entry point: ask for a run. Returns the run that answers the request, made now or found; the reason of one that
+-- The one entry point: ask for a run. Returns the run that answers the request, new or found; the reason of one that
 -- waits for hq.resume_runs() ends in ', paused'.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
 -- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
