@@ -27,6 +27,8 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
 
 _DAY_SECONDS = 86_400
 
@@ -98,6 +100,12 @@ def _watchable(sites: dict[str, HttpUrl]) -> dict[str, HttpUrl]:
 
 
 Pages = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_split)]
+Models = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[\w./:@-]{1,100}$")], ...],
+    Field(min_length=1),
+    NoDecode,
+    BeforeValidator(_split),
+]
 Sites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 WatchedSites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair), AfterValidator(_watchable)]
@@ -219,12 +227,31 @@ class GatewaySettings(_Block):
         description="Waiting that one question may cost in all; beyond it the run goes back to the queue.",
     )
     max_calls: int = Field(4, ge=1, alias="LLM_MAX_CALLS", description="Calls that one question may cost in all.")
-    max_tokens: int = Field(3000, ge=1, alias="LLM_MAX_TOKENS")
-    temperature: float = Field(0.7, ge=0, le=2, alias="LLM_TEMPERATURE")
+    max_tokens: int = Field(
+        3000, ge=1, alias="LLM_MAX_TOKENS", description="Room for the text; what a model thinks has its own."
+    )
+    models_default: Models = Field(
+        CANDIDATES[ModelTier.DEFAULT],
+        alias="LLM_MODELS_DEFAULT",
+        description="Ids with commas, the preferred one first; likewise the next three.",
+    )
+    models_reasoning: Models = Field(CANDIDATES[ModelTier.REASONING], alias="LLM_MODELS_REASONING")
+    models_summary: Models = Field(CANDIDATES[ModelTier.SUMMARY], alias="LLM_MODELS_SUMMARY")
+    models_coding: Models = Field(CANDIDATES[ModelTier.CODING], alias="LLM_MODELS_CODING")
     eur_per_usd: float = Field(0.92, gt=0, alias="EUR_PER_USD", description="For costs that come in dollars.")
     breaker_failures: int = Field(3, ge=1, alias="LLM_BREAKER_FAILURES")
     breaker_window: Seconds = Field(timedelta(minutes=2), alias="LLM_BREAKER_WINDOW_SECONDS")
     breaker_open: Seconds = Field(timedelta(seconds=60), alias="LLM_BREAKER_OPEN_SECONDS")
+
+    @property
+    def models(self) -> dict[ModelTier, tuple[str, ...]]:
+        """Return the candidates of each tier, the preferred one first."""
+        return {
+            ModelTier.DEFAULT: self.models_default,
+            ModelTier.REASONING: self.models_reasoning,
+            ModelTier.SUMMARY: self.models_summary,
+            ModelTier.CODING: self.models_coding,
+        }
 
 
 class GithubSettings(_Block):

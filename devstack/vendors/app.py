@@ -94,8 +94,9 @@ def make_app(default_delay_ms: int = 0) -> Starlette:
 
 async def _perform(stage: Stage, vendor: str, incoming: requests.Request) -> responses.Response:
     request = await _receive(incoming)
-    await stage.record(vendor, request)
-    step = stage.next_step(vendor, request)
+    part = f"{vendor}-models" if (vendor, request.path) == ("openai", openai.LIST_PATH) else vendor
+    await stage.record(part, request)
+    step = stage.next_step(part, request)
     delay_ms = stage.default_delay_ms if step.delay_ms is None else step.delay_ms
     if delay_ms and await _waits_in_vain(incoming.receive, delay_ms / 1000):
         request.aborted = True

@@ -1,4 +1,7 @@
-"""The stand-in of an OpenAI-compatible gateway: ``/openai/v1/chat/completions``."""
+"""The stand-in of an OpenAI-compatible gateway: ``/openai/v1/chat/completions`` and ``/openai/v1/models``.
+
+It answers whatever model is asked; the list of models is what a gateway of November 2026 resells.
+"""
 
 import hashlib
 import time
@@ -8,7 +11,24 @@ from devstack.vendors.decision import is_decision, write_decision
 from devstack.vendors.report import write_report
 from devstack.vendors.stage import Request, Response, Step
 
+LIST_PATH = "/v1/models"
+"""Scripted and recorded by itself, as ``openai-models``: a list is no question."""
+
 _CHARS_PER_TOKEN = 4
+_MODELS = (
+    "google/gemini-3.8-flash",
+    "google/gemini-3.7-flash",
+    "google/gemini-3.6-flash",
+    "google/gemini-3.5-flash-lite",
+    "google/gemini-3.1-pro-preview",
+    "google/gemini-3.1-flash-lite",
+    "google/gemini-3-flash-preview",
+    "google/gemini-2.5-pro",
+    "google/gemini-2.5-flash",
+    "openai/gpt-6-astra",
+    "openai/gpt-5.6-terra",
+    "openai/gpt-5.2",
+)
 _DOLLARS_PER_TOKEN = {"in": 1.25e-6, "out": 10e-6}
 _ERRORS = {
     400: ("invalid_request_error", "bad_request", "The request is malformed."),
@@ -21,10 +41,12 @@ _ERRORS = {
 
 def answer(request: Request, step: Step) -> Response:
     """Answer a request as the gateway would."""
-    if request.path != "/v1/chat/completions":
+    if request.path not in {"/v1/chat/completions", LIST_PATH}:
         return error(404)
     if not request.authorized:
         return error(401)
+    if request.path == LIST_PATH:
+        return Response(200, {"object": "list", "data": [{"id": model, "object": "model"} for model in _MODELS]})
     question = request.body if isinstance(request.body, dict) else {}
     messages = question.get("messages")
     if not request.model or not isinstance(messages, list) or not messages:

@@ -29,12 +29,12 @@ class ModelTier(StrEnum):
 
     @property
     def model(self) -> str:
-        """Return the id of the tier's model."""
+        """Return the id that the page shows for the tier; what is asked is ``LLM_MODELS_<TIER>``."""
         return _MODELS[self]
 
     @property
     def fallback_model(self) -> str:
-        """Return the id of the model to ask when the tier's own is out of order."""
+        """Return the id that the page shows as the second choice."""
         return _MODELS[_FALLBACKS[self]]
 
 

@@ -8,7 +8,10 @@ import pytest
 from psycopg.types.json import Jsonb
 from support.hq import Hq, Service
 
-DECISION_MODEL = "google/gemini-3-flash-preview"
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
+
+DECISION_MODEL = CANDIDATES[ModelTier.DEFAULT][0]
 REVIEW = "PLATFORM_STATUS_REVIEW"
 LISTED = [REVIEW, "CODE_REVIEW"]
 
@@ -228,7 +231,7 @@ async def test_the_panel_does_not_wait_for_long_reports(hq: Hq, owner: str) -> N
     service = await hq.service(AI_DECIDE_WAIT_SECONDS=0.2)
     configure(hq)
     fail_something(hq)
-    await hq.vendors.script("openai", {"match": "gemini-2.5-flash", "delay_ms": 1_500})
+    await hq.vendors.script("openai", {"match": CANDIDATES[ModelTier.SUMMARY][0], "delay_ms": 1_500})
 
     body = await decide(service, owner)
 

@@ -6,6 +6,9 @@ from datetime import timedelta
 import pytest
 from support.hq import Hq
 
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
+
 
 async def test_another_attempt_resumes_after_what_was_done(hq: Hq) -> None:
     await hq.worker()
@@ -101,5 +104,5 @@ async def test_what_an_abandoned_attempt_cost_is_kept(hq: Hq, end: str) -> None:
             hq.rows("update hq.runs set status = 'failed' where id = %s returning id", run_id)
 
     (bill,) = await hq.until("select * from hq.run_costs where run_id = %s", run_id)
-    assert (bill["calls"], bill["model"]) == (1, "google/gemini-2.5-flash")
+    assert (bill["calls"], bill["model"]) == (1, CANDIDATES[ModelTier.SUMMARY][0])
     assert bill["cost_eur"] > 0

@@ -10,6 +10,9 @@ from realtime import RealtimePostgresChangesListenEvent
 from support.database import OWNER, Database
 from support.hq import Hq, open_hq, signed_in
 
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
+
 BRIEF = "DAILY_EXECUTIVE_BRIEF"
 STEPS = ["Collecte", "Rédaction de la demande", "Rapport du modèle", "Enregistrement"]
 # The metadata that the screens read, whatever the event.
@@ -35,7 +38,7 @@ async def test_a_requested_brief_becomes_a_report_that_the_president_reads(
         assert "EmotionsCare" in run["executive_summary"]
         assert run["started_at"] < run["completed_at"]
         appendix = run["detailed_appendix"]
-        assert appendix["model_used"] == "google/gemini-2.5-pro"
+        assert appendix["model_used"] == CANDIDATES[ModelTier.REASONING][0]
         assert appendix["data_sources"] == ["Base du QG", "GitHub API", "Lovable AI Gateway"]
         assert appendix["fallback_used"] is False
         story = [line for line in reversed(logs) if line["run_id"] == str(run_id)]
@@ -62,7 +65,7 @@ async def test_a_report_comes_with_its_steps_its_evidence_and_its_bill(hq: Hq) -
         row["source_url"].startswith("https://github.com/") for row in evidence if row["evidence_type"] == "github"
     )
     bill = hq.one("select * from hq.run_costs where run_id = %s", run_id)
-    assert (bill["model"], bill["calls"], bill["estimated"]) == ("google/gemini-2.5-pro", 1, False)
+    assert (bill["model"], bill["calls"], bill["estimated"]) == (CANDIDATES[ModelTier.REASONING][0], 1, False)
     assert bill["cost_eur"] > 0
     assert Decimal(str(run["detailed_appendix"]["cost_estimate"])) == bill["cost_eur"]
     assert not hq.rows("select from hq.run_queue")

@@ -8,7 +8,8 @@ import pytest
 from support.database import Row
 from support.hq import Hq
 
-from shared.registry import RUN_TYPES, RunType, SourceName
+from shared.language_models import CANDIDATES
+from shared.registry import RUN_TYPES, ModelTier, RunType, SourceName
 
 LABELS = {
     SourceName.PLATFORMS: "Base du QG",
@@ -151,7 +152,7 @@ async def test_what_a_search_cost_is_part_of_the_runs_cost(hq: Hq) -> None:
     run = (await finish(hq, RUN_TYPES["TECH_WATCH_REPORT"]))["TECH_WATCH_REPORT"]
 
     bill = hq.one("select * from hq.run_costs where run_id = %s", run["id"])
-    assert (bill["calls"], bill["model"], bill["estimated"]) == (2, "google/gemini-2.5-pro", False)
+    assert (bill["calls"], bill["model"], bill["estimated"]) == (2, CANDIDATES[ModelTier.REASONING][0], False)
     assert float(bill["cost_eur"]) > 0.006
     assert run["detailed_appendix"]["cost_estimate"] == float(bill["cost_eur"])
 

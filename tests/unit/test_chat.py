@@ -23,6 +23,7 @@ from shared.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
+from shared.language_models import CANDIDATES, THINKING
 from shared.registry import ModelTier
 from workers.gateway.chat import ChatGateway
 from workers.ports import Answer, Message, Usage
@@ -30,8 +31,10 @@ from workers.settings import GatewaySettings
 
 KEY = "sk-canary-0123456789"
 PROMPT = (Message(role="system", content="Vous êtes concis."), Message(role="user", content="CANARI : 42 tickets."))
-PRIMARY = ModelTier.REASONING.model
-FALLBACK = ModelTier.REASONING.fallback_model
+PRIMARY = "google/gemini-3.8-flash"
+FALLBACK = "openai/gpt-5.2"
+THIRD = "google/gemini-3.1-pro-preview"
+ROOM = THINKING[ModelTier.REASONING].tokens
 
 MakeGateway = Callable[..., ChatGateway]
 
@@ -56,6 +59,7 @@ def make_gateway(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClo
             "max_calls": 4,
             "breaker_failures": 10,
             "eur_per_usd": 0.5,
+            "models_reasoning": f"{PRIMARY}, {FALLBACK}",
         }
         return ChatGateway(http, GatewaySettings(**(usual | settings)), clock=clock, rng=random.Random(1))
 
@@ -106,7 +110,7 @@ async def test_an_answer_comes_with_its_model_and_its_cost_in_euros(
 
 
 async def test_the_question_is_sent_in_the_vendors_format(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
-    await ask(make_gateway(temperature=0.25, max_tokens=321))
+    await ask(make_gateway(max_tokens=321))
 
     (call,) = await vendors.calls("openai")
     assert call["path"] == "/v1/chat/completions"
@@ -114,8 +118,8 @@ async def test_the_question_is_sent_in_the_vendors_format(make_gateway: MakeGate
     assert call["body"] == {
         "model": PRIMARY,
         "messages": [{"role": message.role, "content": message.content} for message in PROMPT],
-        "temperature": 0.25,
-        "max_tokens": 321,
+        "max_tokens": 321 + ROOM,
+        "reasoning_effort": "medium",
     }
 
 
@@ -189,7 +193,7 @@ async def test_a_refused_key_is_final(make_gateway: MakeGateway, vendors: Vendor
     assert await models_asked(vendors) == [PRIMARY]
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
+@pytest.mark.parametrize("status", [404, 410, 413])
 async def test_a_model_that_refuses_the_request_gives_way_to_its_fallback_at_once(
     make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, status: int
 ) -> None:
@@ -279,6 +283,47 @@ async def test_an_answer_that_is_no_answer_is_billed_and_asked_again(
     assert all(usage.tokens_in > 0 and usage.cost_eur > 0 for usage in meter.usages)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"finish_reason": "RECITATION"},
+        {"finish_reason": "some_new_reason"},
+        {"merge": {"choices": [{"finish_reason": None, "message": {"content": "La moi"}}]}},
+        {"merge": {"choices": [{"finish_reason": None, "error": {"code": 502}, "message": {"content": "La moi"}}]}},
+        {"content": "<think>Je ne sais pas encore."},
+        {
+            "merge": {
+                "choices": [{"finish_reason": "stop", "message": {"content": [{"type": "reasoning", "text": "x"}]}}]
+            }
+        },
+    ],
+    ids=str,
+)
+async def test_what_is_not_known_to_be_whole_is_asked_again(
+    make_gateway: MakeGateway, vendors: VendorsClient, step: dict[str, Any]
+) -> None:
+    await vendors.script("openai", step)
+
+    answer = await ask(make_gateway())
+
+    assert answer.text.startswith("## ")
+    assert len(await models_asked(vendors)) == 2
+
+
+@pytest.mark.parametrize("finish", ["stop", "STOP", "end_turn"])
+async def test_what_a_model_thought_is_no_part_of_its_answer(
+    make_gateway: MakeGateway, vendors: VendorsClient, finish: str
+) -> None:
+    thought = {"content": "<think>Pesons le pour.\n</think>\n## Synthèse\n\n<think> est une balise."}
+    parts = [{"type": "reasoning", "text": "Pesons"}, {"type": "text", "text": "## Synthèse"}]
+    in_parts = {"merge": {"choices": [{"finish_reason": finish, "message": {"content": parts}}]}}
+    await vendors.script("openai", thought | {"finish_reason": finish}, in_parts)
+    gateway = make_gateway()
+
+    assert (await ask(gateway)).text.strip() == "## Synthèse\n\n<think> est une balise."
+    assert (await ask(gateway)).text == "## Synthèse"
+
+
 async def test_only_unusable_answers_end_as_such(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
     await vendors.script("openai", {"empty": True}, repeat=True)
 
@@ -294,7 +339,7 @@ async def test_after_a_cut_answer_the_model_gets_more_room(make_gateway: MakeGat
 
     await ask(make_gateway(max_tokens=1000))
 
-    assert [call["body"]["max_tokens"] for call in await vendors.calls("openai")] == [1000, 2000]
+    assert [call["body"]["max_tokens"] for call in await vendors.calls("openai")] == [1000 + ROOM, 2 * (1000 + ROOM)]
 
 
 async def test_an_answer_in_parts_is_joined(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
@@ -359,7 +404,7 @@ async def test_a_cancelled_question_hangs_up_at_once(make_gateway: MakeGateway, 
     assert call["status"] is None
 
 
-async def test_neither_key_nor_prompt_is_ever_told(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+async def test_neither_key_nor_prompt_is_ever_logged(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
     echo = {"error": {"message": f"{KEY} CANARI", "code": "CANARI tickets", "type": KEY}}
     seen: list[object] = []
     for step in ({"status": 401, "body": echo}, {"status": 500, "body": echo}, {"malformed": True}):
@@ -371,6 +416,172 @@ async def test_neither_key_nor_prompt_is_ever_told(make_gateway: MakeGateway, ve
     assert KEY not in repr(seen)
     assert "CANARI" not in repr(seen)
     assert "model.retried" in repr(seen)
+
+
+NOT_FOUND = {"error": {"code": "model_not_found", "message": "The model does not exist."}}
+
+
+class TestCandidates:
+    """A tier names several models; those that the gateway no longer has are passed over for a day."""
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            {"status": 404},
+            {"status": 410},
+            {"status": 400, "body": NOT_FOUND},
+            {"status": 400, "body": [NOT_FOUND]},
+            {"status": 400, "body": {"error": {"message": f"{PRIMARY} is not a valid model ID", "code": 400}}},
+            {"status": 400, "body": {"type": "invalid_request", "message": "This model is deprecated."}},
+        ],
+        ids=str,
+    )
+    async def test_a_retired_model_costs_one_call_a_day(
+        self, make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, refusal: dict[str, Any]
+    ) -> None:
+        await vendors.script("openai", refusal | {"match": PRIMARY}, repeat=True)
+        gateway = make_gateway(max_calls=1)
+
+        with capture_logs() as logs:
+            answers = [await ask(gateway) for _ in range(3)]
+            clock.advance(timedelta(hours=25))
+            answers.append(await ask(gateway))
+
+        assert {(answer.model, answer.fallback_used) for answer in answers} == {(FALLBACK, True)}
+        assert await models_asked(vendors) == [PRIMARY, FALLBACK, FALLBACK, FALLBACK, PRIMARY, FALLBACK]
+        assert [log["model"] for log in logs if log["event"] == "model.retired"] == [PRIMARY, PRIMARY]
+        assert gateway.retired_models() == [PRIMARY]
+
+    async def test_where_all_are_gone_all_are_asked_again(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        gateway = make_gateway()
+        await vendors.script("openai", {"status": 404}, {"status": 404})
+        assert "ne propose plus le modèle" in (await fail(gateway)).sentence
+
+        assert (await ask(gateway)).model == PRIMARY
+
+    async def test_a_list_is_gone_through_to_its_end(self, make_gateway: MakeGateway, vendors: VendorsClient) -> None:
+        gateway = make_gateway(models_reasoning=f"{PRIMARY},{FALLBACK},{THIRD}", max_calls=4)
+        await vendors.script(
+            "openai", {"match": PRIMARY, "status": 404}, {"match": FALLBACK, "status": 500}, {"status": 500}
+        )
+
+        assert (await ask(gateway)).model in {FALLBACK, THIRD}
+
+    @pytest.mark.parametrize(
+        ("refused", "then"),
+        [
+            ("max_tokens", {"max_completion_tokens": 3000 + ROOM, "reasoning_effort": "medium"}),
+            ("reasoning_effort", {"max_tokens": 3000 + ROOM}),
+            (None, {}),
+        ],
+    )
+    @pytest.mark.parametrize("where", ["param", "message"])
+    async def test_a_parameter_that_a_model_refuses_is_left_out_and_remembered(
+        self,
+        make_gateway: MakeGateway,
+        vendors: VendorsClient,
+        refused: str | None,
+        then: dict[str, Any],
+        where: str,
+    ) -> None:
+        error = {"param": refused} if where == "param" else {"message": f"Unsupported parameter: '{refused}'."}
+        await vendors.script("openai", {"status": 400, "body": {"error": {"code": "unsupported_parameter"} | error}})
+        gateway = make_gateway(max_calls=1)
+
+        answers = [await ask(gateway), await ask(gateway)]
+
+        assert {answer.model for answer in answers} == {PRIMARY}
+        sent = [call["body"] for call in await vendors.calls("openai")]
+        assert [{k: v for k, v in body.items() if k not in {"model", "messages"}} for body in sent[1:]] == [then, then]
+
+    async def test_a_request_that_is_refused_whatever_is_left_out_gives_way(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        await vendors.script("openai", {"match": PRIMARY, "status": 400}, {"match": PRIMARY, "status": 400})
+        gateway = make_gateway()
+
+        assert (await ask(gateway)).model == FALLBACK
+        assert (await ask(gateway)).model == PRIMARY
+        assert "max_tokens" in (await vendors.calls("openai"))[-1]["body"]
+
+    async def test_another_model_that_answers_is_named_and_priced_as_itself(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+        reply = {"merge": {"model": "gemini-3.5-flash-lite-001", "usage": usage}}
+        await vendors.script("openai", reply)
+        meter = Meter()
+
+        with capture_logs() as logs:
+            answer = await ask(make_gateway(), meter)
+
+        assert answer.model == "gemini-3.5-flash-lite-001"
+        assert [(each.model, each.cost_eur) for each in meter.usages] == [(answer.model, Decimal("0.15"))]
+        assert [log["answered"] for log in logs if log["event"] == "model.rerouted"] == [answer.model]
+
+    @pytest.mark.parametrize("alias", ["gemini-3.8-flash", "models/gemini-3.8-flash-001", f"{PRIMARY}-latest", 7, None])
+    async def test_a_snapshot_of_a_model_is_the_model(
+        self, make_gateway: MakeGateway, vendors: VendorsClient, alias: object
+    ) -> None:
+        await vendors.script("openai", {"merge": {"model": alias}})
+
+        assert (await ask(make_gateway())).model == PRIMARY
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"error": {"details": [{"@type": "RetryInfo", "retryDelay": "39s"}]}},
+            [{"error": {"details": [{"retryDelay": "39s"}]}}],
+            {"error": {"metadata": {"retry_after": 39}}},
+            {"type": "rate_limited", "retry_after_ms": 39_000},
+        ],
+        ids=str,
+    )
+    async def test_a_wait_in_the_body_is_honoured(
+        self, make_gateway: MakeGateway, vendors: VendorsClient, clock: FakeClock, body: object
+    ) -> None:
+        await vendors.script("openai", {"status": 429, "body": body})
+
+        await ask(make_gateway())
+
+        assert clock.sleeps == [timedelta(seconds=39)]
+
+    async def test_what_the_gateway_does_not_list_is_passed_over(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        gateway = make_gateway(models_reasoning=f"google/gemini-3-pro-preview,{PRIMARY},{FALLBACK}")
+        ended = {"id": PRIMARY, "shutdown_date": "2020-01-01"}
+        await vendors.script("openai-models", {"merge": {"data": [ended, {"id": FALLBACK, "expiration_date": None}]}})
+
+        await gateway.look_up_models()
+
+        assert (await ask(gateway)).model == FALLBACK
+        assert await models_asked(vendors) == [FALLBACK]
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            {"status": 404},
+            {"status": 500},
+            {"malformed": True},
+            {"close": True},
+            {"body": []},
+            {"body": {"data": "none"}},
+            {"body": {"data": [{"id": "somebody/else"}, None, {"id": 7}]}},
+        ],
+        ids=str,
+    )
+    async def test_a_list_that_proves_nothing_changes_nothing(
+        self, make_gateway: MakeGateway, vendors: VendorsClient, step: dict[str, Any]
+    ) -> None:
+        gateway = make_gateway()
+        await vendors.script("openai-models", step)
+
+        await gateway.look_up_models()
+
+        assert gateway.retired_models() == []
 
 
 class TestBreaker:
@@ -473,5 +684,7 @@ class TestBreaker:
         assert (await ask(gateway)).model == PRIMARY
         assert gateway.breaker_states()[PRIMARY] == "CLOSED"
 
-    def test_every_model_of_the_registry_has_a_state(self, gateway: ChatGateway) -> None:
-        assert set(gateway.breaker_states()) == {tier.model for tier in ModelTier}
+    def test_every_candidate_has_a_state(self) -> None:
+        gateway = ChatGateway(httpx.AsyncClient(), GatewaySettings(), clock=FakeClock())
+
+        assert set(gateway.breaker_states()) == {model for models in CANDIDATES.values() for model in models}

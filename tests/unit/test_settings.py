@@ -78,7 +78,7 @@ def test_pages_and_sites_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) 
         ("RUN_TIMEOUT_SECONDS", "inf"),
         ("WORKER_CONCURRENCY", "my-secret-value"),
         ("WORKER_CONCURRENCY", "0"),
-        ("LLM_TEMPERATURE", "3"),
+        ("LLM_MODELS_DEFAULT", "a model with blanks"),
         ("LOG_LEVEL", "my-secret-value"),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.language_models import CANDIDATES, DEAREST, PRICES
 from shared.registry import ModelTier
-from workers.outbound.usage import DEAREST, PRICES, read_usage
+from workers.outbound.usage import read_usage
 from workers.ports import Usage
 
 TOKENS = {"prompt_tokens": 1_000_000, "completion_tokens": 100_000, "total_tokens": 1_100_000}
@@ -185,8 +186,14 @@ def test_without_any_count_lengths_give_a_marked_estimate() -> None:
     assert usage.cost_eur > 0
 
 
-def test_every_model_of_the_registry_has_a_price() -> None:
-    assert set(PRICES) == {tier.model for tier in ModelTier}
+def test_every_candidate_has_a_price() -> None:
+    assert [model for models in CANDIDATES.values() for model in models if model not in PRICES] == []
+
+
+def test_no_tier_stands_on_one_family_of_models() -> None:
+    families = {tier: {model.partition("/")[0] for model in models} for tier, models in CANDIDATES.items()}
+
+    assert [tier for tier, makers in families.items() if tier is not ModelTier.SUMMARY and len(makers) < 2] == []
 
 
 NUMBERS = st.integers() | st.floats() | st.text(max_size=8) | st.none() | st.booleans()

@@ -51,6 +51,8 @@ from workers.sources.stripe import StripeSource
 
 # A lease ends before the same worker, whose periods are jittered, asks for the next one.
 _LEASE_SHARE: Final = 0.8
+# A model that was given a date is gone on that day, and a new list may name it again.
+_MODELS_EVERY: Final = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
                     clock=clock,
                 ),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
+                PeriodicTask("models", _MODELS_EVERY, gateway.look_up_models, at_start=True),
                 *_leased_tasks(settings, leases, revenue, watch),
             ],
         )

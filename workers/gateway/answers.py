@@ -1,10 +1,11 @@
 """What came back from the endpoint → the text of an answer, or the error that says why there is none.
 
 Pure. What the endpoint writes in its errors is never passed on, for it may quote the prompt or the key;
-of it only a short code is kept.
+of it only a short code is kept, and what it names of our request.
 """
 
 import re
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -18,45 +19,82 @@ from shared.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
+from shared.wording import drop_thoughts
 
-_CUT: Final = frozenset({"length", "max_tokens"})
-_WITHHELD: Final = frozenset({"content_filter", "safety", "error"})
+# How a whole answer ends. Every other end, also one that nobody has heard of yet, is an answer that is not whole.
+_WHOLE: Final = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"})
+_CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_TEXT_PARTS: Final = frozenset({"text", "output_text"})
 _SHORT_CODE: Final = re.compile(r"[a-z][a-z0-9_]{2,39}")
+_SHORT_WORD: Final = re.compile(r"[\w-]{1,32}")
+_MODEL_ID: Final = re.compile(r"[\w./:@-]{1,100}")
+_MESSAGE_CHARS: Final = 2_000
+_MODEL_GONE_CODE: Final = re.compile(
+    r"model_(?:is_)?(?:not_|no_|un|in|de|retired|gone|shut)|(?:invalid|unknown|deprecated|retired)_model"
+)
+_MODEL_GONE_WORDS: Final = re.compile(
+    r"not a valid model|unknown model|invalid model|"
+    r"\bmodels?\b.{0,120}?(?:not found|not exist|not available|no longer|deprecated|retired|decommission|shut ?down)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SECONDS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s?")
+_DEEPEST: Final = 8
+_PASSING: Final = frozenset({408, 409, 425})
 
 
 class AnswerCut(GatewayAnswerUnusable):
     """The model ran out of room before it had finished."""
 
 
+class ModelGone(GatewayRejected):
+    """The gateway has this model no longer."""
+
+    sentence = (
+        "Le service d'IA ne propose plus le modèle demandé. L'équipe technique doit en choisir un autre dans la "
+        "configuration."
+    )
+
+
 def read_answer(body: JsonValue) -> str:
-    """Return the text of the answer.
+    """Return the text of the answer, without what the model thought before it.
 
     Raises: AnswerCut, GatewayAnswerUnusable.
     """
-    choices = body.get("choices") if isinstance(body, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
+    choice = _first_choice(body)
+    if choice is None:
         raise GatewayAnswerUnusable("the answer holds no choice")
     finish = str(choice.get("finish_reason") or "").lower()
     if finish in _CUT:
         raise AnswerCut("the answer was cut at the token limit")
-    if finish in _WITHHELD:
-        raise GatewayAnswerUnusable(f"the answer ended by {finish}")
+    if finish not in _WHOLE:
+        shown = finish if _SHORT_WORD.fullmatch(finish) else "no known reason"
+        raise GatewayAnswerUnusable(f"the answer ended by {shown}")
     message = choice.get("message")
     text = _read_text(message.get("content") if isinstance(message, dict) else None)
-    if not text.strip():
-        raise GatewayAnswerUnusable("the answer is empty")
-    return text
+    answer = drop_thoughts(text)
+    if not answer.strip():
+        raise GatewayAnswerUnusable("the answer is thoughts alone" if text.strip() else "the answer is empty")
+    return answer
+
+
+def read_model(body: JsonValue, *, asked: str) -> str:
+    """Return the id of the model that says it answered, or the one asked where none is said."""
+    model = body.get("model") if isinstance(body, dict) else None
+    return model if isinstance(model, str) and _MODEL_ID.fullmatch(model) else asked
 
 
 def read_status(status: int, body: JsonValue) -> int:
     """Return the status that counts.
 
-    A gateway that had begun to answer 200 when its provider failed says so in the body (OpenRouter does).
+    A gateway that had begun to answer 200 when its provider failed says so in the body, beside the choices or on
+    one (OpenRouter does both).
     """
-    error = body.get("error") if isinstance(body, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code <= 599 else status  # noqa: PLR2004 - HTTP's errors
+    for holder in (body, _first_choice(body)):
+        error = holder.get("error") if isinstance(holder, dict) else None
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, int) and 400 <= code <= 599:  # noqa: PLR2004 - HTTP's errors
+            return code
+    return status
 
 
 def refusal(status: int, body: JsonValue, retry_after: timedelta | None) -> GatewayError:
@@ -67,25 +105,88 @@ def refusal(status: int, body: JsonValue, retry_after: timedelta | None) -> Gate
             return GatewayOutOfCredit(message)
         case 429:
             return GatewayRateLimited(message, retry_after=retry_after)
-        case 408 | 409 | 425:
+        case _ if status in _PASSING or status >= 500:  # noqa: PLR2004 - HTTP's own boundary
             return GatewayUnavailable(message, retry_after=retry_after)
-        case _ if status >= 500:  # noqa: PLR2004 - HTTP's own boundary
-            return GatewayUnavailable(message, retry_after=retry_after)
+        case 404 | 410:
+            return ModelGone(message)
+        case 400 | 422 if _names_model(body):
+            return ModelGone(message)
         case _:
             return GatewayRejected(message)
 
 
+def find_refused_parameters(body: JsonValue, sent: Collection[str]) -> set[str]:
+    """Return which of the parameters that were sent an error names."""
+    error = _error(body)
+    named = error.get("param")
+    words = set(re.findall(r"[a-z_]+", _message(error)))
+    return {name for name in sent if name == named or name in words}
+
+
+def read_wait(body: JsonValue) -> timedelta | None:
+    """Return the wait that stands in the body of a refusal, wherever it stands, in Google's or another shape."""
+    return next((wait for wait in _waits(body, _DEEPEST) if wait is not None), None)
+
+
+def _waits(value: JsonValue, depth: int) -> Iterator[timedelta | None]:
+    if depth and isinstance(value, list):
+        for each in value[:32]:
+            yield from _waits(each, depth - 1)
+    if depth and isinstance(value, dict):
+        for key, each in list(value.items())[:32]:
+            match key.lower().replace("_", "").replace("-", ""):
+                case "retrydelay" | "retryafter" | "retryafterseconds":
+                    yield _read_seconds(each, 1)
+                case "retryafterms":
+                    yield _read_seconds(each, 1_000)
+                case _:
+                    yield from _waits(each, depth - 1)
+
+
+def _read_seconds(value: JsonValue, per_second: int) -> timedelta | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    found = _SECONDS.fullmatch(str(value).strip())
+    return timedelta(seconds=float(found[1]) / per_second) if found else None
+
+
+def _first_choice(body: JsonValue) -> dict[str, JsonValue] | None:
+    choices = body.get("choices") if isinstance(body, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return choice if isinstance(choice, dict) else None
+
+
 def _read_text(content: JsonValue) -> str:
-    """Return the content, also where a gateway sends it in parts."""
+    """Return the content, also where a gateway sends it in parts: those of text, not of thought."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    texts = (part.get("text") for part in parts if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS)
     return "".join(text for text in texts if isinstance(text, str))
 
 
+def _error(body: JsonValue) -> dict[str, JsonValue]:
+    """Return the error object: nested, flat, or in Google's list of one."""
+    holder = body[0] if isinstance(body, list) and body else body
+    if not isinstance(holder, dict):
+        return {}
+    error = holder.get("error", holder)
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _message(error: dict[str, JsonValue]) -> str:
+    message = error.get("message")
+    return message[:_MESSAGE_CHARS] if isinstance(message, str) else ""
+
+
+def _names_model(body: JsonValue) -> bool:
+    error = _error(body)
+    codes = (code for code in (error.get("code"), error.get("type")) if isinstance(code, str))
+    return any(_MODEL_GONE_CODE.match(code) for code in codes) or bool(_MODEL_GONE_WORDS.search(_message(error)))
+
+
 def _code(body: JsonValue) -> str:
-    error = body.get("error") if isinstance(body, dict) else None
-    found = (error.get("code"), error.get("type")) if isinstance(error, dict) else ()
+    error = _error(body)
+    found = (error.get("code"), error.get("type"))
     code = next((c for c in found if isinstance(c, str) and _SHORT_CODE.fullmatch(c)), None)
     return f" ({code})" if code else ""

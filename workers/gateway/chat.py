@@ -3,13 +3,18 @@
 What a failed call leads to:
 
     402, 401, 403               the account: final, no other model would fare better
-    400, 404, 422, other 4xx    this model, or what it accepts: its fallback is asked at once
+    404, 410, a 400 that names the model
+                                the model is gone: passed over for a day, the next candidate is asked at once
+    400, 422                    what this model accepts: asked again without the parameter that the error names, or
+                                with model and messages alone where it names none; remembered for that model
+    other 4xx                   the next candidate is asked at once
     429                         waited for, asked again; a wait beyond the budget sends the run back to the queue
-    5xx, network, time limit    asked again, then the fallback; counts against the model's breaker
-    no, empty or cut answer     asked again, then the fallback; after a cut one with twice the room
+    5xx, network, time limit    asked again, then the next candidate; counts against the model's breaker
+    no, empty or cut answer     asked again, then the next candidate; after a cut one with twice the room
 
-The first model asked has half of the calls (rounded up), the other what is left. A model whose breaker is
-open is passed over. Prompts, answers and keys are never logged.
+The first model asked has half of the calls (rounded up), the others one each, the last what is left; what a retired
+model or a refused parameter costs is no call, for nothing was written. A model whose breaker is open is passed over.
+An answer is priced as what the model says it is. Prompts, answers and keys are never logged.
 """
 
 import random
@@ -21,14 +26,25 @@ from typing import Final
 
 import httpx
 import structlog
-from pydantic import JsonValue
+from pydantic import JsonValue, SecretStr
 
 from shared.backoff import draw_delay
 from shared.errors import CircuitOpen, GatewayError, GatewayRateLimited, GatewayRejected, GatewayUnavailable
+from shared.language_models import THINKING, is_same_model
 from shared.registry import ModelTier
 from workers import outbound
-from workers.gateway.answers import AnswerCut, read_answer, read_status, refusal
+from workers.gateway.answers import (
+    AnswerCut,
+    ModelGone,
+    find_refused_parameters,
+    read_answer,
+    read_model,
+    read_status,
+    read_wait,
+    refusal,
+)
 from workers.gateway.breaker import Breaker, Permit
+from workers.gateway.candidates import Candidates
 from workers.outbound.usage import read_usage
 from workers.ports import Answer, Clock, Message, Meter
 from workers.settings import GatewaySettings
@@ -37,6 +53,10 @@ _BACKOFF_BASE: Final = timedelta(seconds=1)
 _BACKOFF_CAP: Final = timedelta(seconds=8)
 _PROBE_MARGIN: Final = timedelta(seconds=10)
 _ACCOUNT_REFUSALS: Final = frozenset({401, 402, 403})
+_MALFORMED: Final = frozenset({400, 422})
+_LIST_WITHIN: Final = timedelta(seconds=10)
+_LIST_BYTES: Final = 8 * 1024 * 1024  # a gateway that resells hundreds of models describes each at length
+_PARAMETERS: Final = frozenset({"max_tokens", "max_completion_tokens", "reasoning_effort"})
 
 _log = structlog.get_logger()
 
@@ -44,11 +64,14 @@ _log = structlog.get_logger()
 class _Failed(Exception):
     """One call gave no answer: why, and whether asking again may help."""
 
-    def __init__(self, error: GatewayError, *, outage: bool = False, final: bool = False) -> None:
+    def __init__(
+        self, error: GatewayError, *, outage: bool = False, final: bool = False, adapted: bool = False
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.outage = outage
         self.final = final
+        self.adapted = adapted  # the same model is to be asked again at once, without what it refused
 
 
 @dataclass
@@ -59,15 +82,17 @@ class _Question:
     prompt_chars: int
     models: list[str]  # still worth asking, the preferred one first
     calls_left: int
-    share_left: int  # calls before the other model is asked
+    share_left: int  # calls before the next model is asked
     waiting_left: timedelta
-    max_tokens: int
+    max_tokens: int  # thoughts included
+    effort: str
     failures: int = 0
+    plain: set[str] = field(default_factory=set)  # models that are asked with their messages alone
     meter: Meter = field(kw_only=True)
 
-    def spend_call(self) -> None:
-        self.calls_left -= 1
-        self.share_left -= 1
+    def spend_call(self, calls: int = 1) -> None:
+        self.calls_left -= calls
+        self.share_left -= calls
 
     def learn(self, model: str, failure: _Failed) -> None:
         """Draw the conclusions of a failed call; the last model is never given up for its share of calls."""
@@ -103,24 +128,51 @@ class ChatGateway:
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._url = f"{str(settings.base_url).rstrip('/')}/chat/completions"
+        self._list_url = f"{str(settings.base_url).rstrip('/')}/models"
         self._eur_per_usd = Decimal(str(settings.eur_per_usd))
+        self._candidates = Candidates(settings.models, clock=clock)
+        self._refused: dict[str, set[str]] = {}  # model → the parameters that it does not take
         self._breakers = {
-            tier.model: Breaker(
+            model: Breaker(
                 failures=settings.breaker_failures,
                 window=settings.breaker_window,
                 open_for=settings.breaker_open,
                 probe_for=settings.call_timeout + _PROBE_MARGIN,
                 monotonic=clock.monotonic,
             )
-            for tier in ModelTier
+            for model in self._candidates.models()
         }
 
     def breaker_states(self) -> Mapping[str, str]:
         """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""
         return {model: breaker.state.value for model, breaker in self._breakers.items()}
 
+    def retired_models(self) -> list[str]:
+        """Return the models of the settings that the gateway no longer has."""
+        return self._candidates.gone()
+
+    async def look_up_models(self) -> None:
+        """Learn from the gateway's list of models which ones it has; without a readable list, all are worth asking."""
+        if self._settings.api_key is None:
+            return
+        try:
+            response = await outbound.call(
+                self._http,
+                "GET",
+                self._list_url,
+                within=_LIST_WITHIN,
+                max_bytes=_LIST_BYTES,
+                headers=self._headers(self._settings.api_key),
+            )
+            body = response.json()
+        except outbound.CallFailed as error:
+            _log.info("models.not_listed", reason=str(error))
+            return
+        if httpx.codes.is_success(response.status):
+            self._candidates.learn_list(body)
+
     async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
-        """Ask the tier's model, or its fallback.
+        """Ask the tier's models, one after the other, until one gives a whole answer.
 
         Cost: at most ``max_calls`` calls and ``retry_budget`` of waiting.
         Raises: GatewayError; its ``retry_after`` says when asking again makes sense, where that is known.
@@ -135,15 +187,17 @@ class ChatGateway:
             question.spend_call()
             try:
                 with permit:
-                    text = await self._call(model, question, permit)
+                    text, answered_by = await self._call(model, question, permit)
             except _Failed as failed:
                 failure = failed
             else:
-                return Answer(text=text, model=model, fallback_used=model != tier.model)
+                fallback_used = model != self._candidates.preferred(tier)
+                return Answer(text=text, model=answered_by, fallback_used=fallback_used)
             await self._recover(model, question, failure)
 
     def _open_question(self, tier: ModelTier, messages: Sequence[Message], meter: Meter) -> _Question:
         settings = self._settings
+        thinking = THINKING[tier]
         if settings.api_key is None:
             raise GatewayRejected(
                 "LOVABLE_API_KEY is not set",
@@ -152,11 +206,12 @@ class ChatGateway:
         return _Question(
             messages=[message.model_dump() for message in messages],
             prompt_chars=sum(len(message.content) for message in messages),
-            models=list(dict.fromkeys((tier.model, tier.fallback_model))),
+            models=self._candidates.of(tier),
             calls_left=settings.max_calls,
             share_left=(settings.max_calls + 1) // 2,
             waiting_left=settings.retry_budget,
-            max_tokens=settings.max_tokens,
+            max_tokens=settings.max_tokens + thinking.tokens,
+            effort=thinking.effort,
             meter=meter,
         )
 
@@ -167,11 +222,17 @@ class ChatGateway:
         """Say why no model may be asked: what the last one answered, if that may pass; else the breakers."""
         if failure is not None and failure.error.retryable:
             return failure.error
-        wait = min(self._breakers[model].wait for model in (tier.model, tier.fallback_model))
+        wait = min(self._breakers[model].wait for model in self._candidates.of(tier))
         return CircuitOpen(f"the breakers of {tier.value}'s models are open", retry_after=wait)
 
     async def _recover(self, model: str, question: _Question, failure: _Failed) -> None:
         """Wait as long as the next call asks for; raise when there is to be none."""
+        if failure.adapted:
+            question.spend_call(-1)
+            return
+        if isinstance(failure.error, ModelGone):
+            question.spend_call(-1)
+            self._candidates.note_gone(model, str(failure.error))
         question.learn(model, failure)
         if failure.final or not question.models or not question.calls_left:
             raise failure.error from failure
@@ -198,14 +259,14 @@ class ChatGateway:
         if wait:
             await self._clock.sleep(wait)
 
-    async def _call(self, model: str, question: _Question, permit: Permit) -> str:
-        """Make one call: settle its permit, record its usage, return its text or raise ``_Failed``."""
+    async def _call(self, model: str, question: _Question, permit: Permit) -> tuple[str, str]:
+        """Make one call: settle its permit, record its usage; return the text and the model that wrote it."""
         began = self._clock.monotonic()
         status: int | None = None
         try:
             response = await self._send(model, question)
             status = response.status
-            text = self._receive(model, question, response)
+            text, answered_by = self._receive(model, question, response)
         except _Failed as failure:
             if failure.outage:
                 permit.failed()
@@ -217,52 +278,86 @@ class ChatGateway:
         finally:
             spent_ms = round((self._clock.monotonic() - began) * 1000)
             _log.debug("model.called", model=model, status=status, duration_ms=spent_ms)
-        return text
+        return text, answered_by
 
     async def _send(self, model: str, question: _Question) -> outbound.Response:
         key = self._settings.api_key
         assert key is not None
+        parameters = self._choose_parameters(model, question)
         try:
             return await outbound.call(
                 self._http,
                 "POST",
                 self._url,
                 within=self._settings.call_timeout,
-                headers={"authorization": f"Bearer {key.get_secret_value()}"},
-                json={
-                    "model": model,
-                    "messages": question.messages,
-                    "temperature": self._settings.temperature,
-                    "max_tokens": question.max_tokens,
-                },
+                headers=self._headers(key),
+                json={"model": model, "messages": question.messages, **parameters},
             )
         except outbound.CallFailed as error:
             if error.fault is outbound.Fault.MISUSED:
                 raise _Failed(GatewayRejected(str(error)), final=True) from error
             raise _Failed(GatewayUnavailable(str(error)), outage=error.is_outage) from error
 
-    def _receive(self, model: str, question: _Question, response: outbound.Response) -> str:
+    @staticmethod
+    def _headers(key: SecretStr) -> dict[str, str]:
+        return {"authorization": f"Bearer {key.get_secret_value()}"}
+
+    def _choose_parameters(self, model: str, question: _Question) -> dict[str, JsonValue]:
+        """Return what is sent beside model and messages: what the model is not known to refuse."""
+        if model in question.plain:
+            return {}
+        refused = self._refused.get(model, set())
+        room = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
+        wanted: dict[str, JsonValue] = {room: question.max_tokens, "reasoning_effort": question.effort}
+        return {name: value for name, value in wanted.items() if name not in refused}
+
+    def _adapt(self, model: str, question: _Question, body: JsonValue) -> bool:
+        """Leave out what the model refuses, or everything where it names nothing; return whether that is a change."""
+        sent = self._choose_parameters(model, question)
+        if not sent:
+            return False
+        if named := find_refused_parameters(body, sent):
+            self._refused.setdefault(model, set()).update(named)
+        else:
+            question.plain.add(model)
+        return True
+
+    def _receive(self, model: str, question: _Question, response: outbound.Response) -> tuple[str, str]:
         try:
             body = response.json()
         except outbound.CallFailed:
             body = None  # no choice in it, so an unusable answer; and an error page needs no body
+        answered_by = self._record_usage(model, question, response, body)
+        status = read_status(response.status, body)
+        if not httpx.codes.is_success(status):
+            retry_after = outbound.parse_retry_after(response.headers, self._clock.now()) or read_wait(body)
+            error = refusal(status, body, retry_after)
+            adapted = status in _MALFORMED and not isinstance(error, ModelGone) and self._adapt(model, question, body)
+            outage = httpx.codes.is_server_error(status)
+            raise _Failed(error, outage=outage, final=status in _ACCOUNT_REFUSALS, adapted=adapted)
+        if model in question.plain:
+            self._refused[model] = set(_PARAMETERS)
+        try:
+            return read_answer(body), answered_by
+        except GatewayError as error:
+            raise _Failed(error) from error
+
+    def _record_usage(self, model: str, question: _Question, response: outbound.Response, body: JsonValue) -> str:
+        """Bill the call to the model that says it answered, which may be another than the one asked; return its id."""
+        answered_by = read_model(body, asked=model)
+        if is_same_model(model, answered_by):
+            answered_by = model
+        elif response.status == httpx.codes.OK:
+            _log.warning("model.rerouted", asked=model, answered=answered_by)
         if response.status == httpx.codes.OK or (isinstance(body, dict) and body.get("usage")):
             question.meter.add(
                 read_usage(
                     body,
                     response.headers,
-                    model=model,
+                    model=answered_by,
                     eur_per_usd=self._eur_per_usd,
                     prompt_chars=question.prompt_chars,
                     answer_chars=len(response.body),
                 )
             )
-        status = read_status(response.status, body)
-        if not httpx.codes.is_success(status):
-            retry_after = outbound.parse_retry_after(response.headers, self._clock.now())
-            error = refusal(status, body, retry_after)
-            raise _Failed(error, outage=httpx.codes.is_server_error(status), final=status in _ACCOUNT_REFUSALS)
-        try:
-            return read_answer(body)
-        except GatewayError as error:
-            raise _Failed(error) from error
+        return answered_by

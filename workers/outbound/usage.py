@@ -14,37 +14,9 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
+from shared.language_models import Price, find_price
 from workers.ports import Usage
 
-
-class Price(NamedTuple):
-    """Dollars per million tokens, and per call."""
-
-    fresh: Decimal
-    cached: Decimal
-    output: Decimal
-    per_call: Decimal = Decimal(0)
-    """Dollars that a call costs whatever its length, as a search does."""
-
-    @property
-    def is_free(self) -> bool:
-        """Return whether nothing is charged."""
-        return not any(self)
-
-
-PRICES: Final[Mapping[str, Price]] = {
-    "google/gemini-3-flash-preview": Price(Decimal("0.50"), Decimal("0.05"), Decimal("3.00")),
-    "google/gemini-2.5-pro": Price(Decimal("1.25"), Decimal("0.125"), Decimal("10.00")),
-    "google/gemini-2.5-flash": Price(Decimal("0.30"), Decimal("0.03"), Decimal("2.50")),
-    "openai/gpt-5.2": Price(Decimal("1.75"), Decimal("0.175"), Decimal("14.00")),
-}
-"""The makers' public list prices for text, prompts under 200,000 tokens; read in November 2026."""
-
-DEAREST: Final = max(PRICES.values(), key=lambda price: price.output)
-"""What an unknown model is taken to cost: an estimate that errs, errs upwards."""
-
-_FREE: Final = Price(Decimal(0), Decimal(0), Decimal(0))
-_FREE_SUFFIX: Final = ":free"  # OpenRouter's name for what it charges nobody for
 _CHARS_PER_TOKEN: Final = 4
 _MOST_TOKENS: Final = 1_000_000_000  # beyond these it is a fault of the gateway, taken as not said
 _MOST_MONEY: Final = 10_000
@@ -85,11 +57,6 @@ def read_usage(
     if cost_eur is None or (not cost_eur and not listed.is_free):
         return usage.model_copy(update={"cost_eur": _estimate_cost(usage, listed, eur_per_usd), "estimated": True})
     return usage.model_copy(update={"cost_eur": cost_eur, "estimated": guessed})
-
-
-def find_price(model: str) -> Price:
-    """Return the listed price of a model; nothing where its name says that it is free; else the dearest."""
-    return PRICES.get(model, _FREE if model.endswith(_FREE_SUFFIX) else DEAREST)
 
 
 class _Tokens(NamedTuple):

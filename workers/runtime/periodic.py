@@ -18,6 +18,8 @@ class PeriodicTask:
     name: str
     every: timedelta
     do: Callable[[], Awaitable[None]]
+    at_start: bool = False
+    """Whether the first time is at once; else workers that started together spread over the period."""
 
 
 def look_at_plan(plan: Plan, *, every: timedelta) -> PeriodicTask:

@@ -170,8 +170,8 @@ class Worker:
             self._look.set()
 
     async def _repeat(self, task: PeriodicTask) -> None:
-        """Do a task again and again; workers that started together spread over its period."""
-        pause = task.every * self._random.random()
+        """Do a task again and again."""
+        pause = timedelta(0) if task.at_start else task.every * self._random.random()
         while True:
             await self._clock.sleep(pause)
             await self._answer(task.name, task.do())

@@ -12,10 +12,11 @@ import httpx
 from pydantic import Field, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
 
 from shared.findings import Collected, Finding
+from shared.language_models import Price
 from shared.registry import Search, SourceName
 from shared.wording import clean_line, clean_text, drop_thoughts, shorten
 from workers.outbound.shapes import ForeignModel
-from workers.outbound.usage import Price, read_usage
+from workers.outbound.usage import read_usage
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import PerplexitySettings
 from workers.sources.gaps import label_of

@@ -1,0 +1,91 @@
+"""Which models of a tier are worth asking: the list of the settings, less what the gateway no longer has.
+
+A model counts as gone for a day after the gateway has said so (404, 410, or an error that names the model), or when its
+list of models does not hold it or gives a date of shutdown that has passed. Where all of a tier's models would be
+gone, all are asked again: then it is rather the list, or the gateway, that is wrong.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import structlog
+from pydantic import JsonValue
+
+from shared.registry import ModelTier
+from workers.ports import Clock
+
+_GONE_FOR: Final = timedelta(days=1)
+_MOST_ENTRIES: Final = 10_000
+# What gateways call the day on which they stop answering for a model.
+_SHUTDOWN_FIELDS: Final = ("shutdown_date", "deprecation_date", "expiration_date", "retirement_date")
+
+_log = structlog.get_logger()
+
+
+class Candidates:
+    """The lists of models, and what is known of each. One instance per process; its state is memory only."""
+
+    def __init__(self, lists: Mapping[ModelTier, Sequence[str]], *, clock: Clock) -> None:
+        self._lists = lists
+        self._clock = clock
+        self._gone: dict[str, timedelta] = {}  # model → the clock's reading until which it is passed over
+
+    def models(self) -> list[str]:
+        """Return every model of every tier, each once."""
+        return list(dict.fromkeys(model for models in self._lists.values() for model in models))
+
+    def preferred(self, tier: ModelTier) -> str:
+        """Return the first model of the tier's list, gone or not."""
+        return self._lists[tier][0]
+
+    def of(self, tier: ModelTier) -> list[str]:
+        """Return the models of the tier that are worth asking, in order; never none."""
+        models = self._lists[tier]
+        return [model for model in models if not self.is_gone(model)] or list(models)
+
+    def is_gone(self, model: str) -> bool:
+        """Return whether the model is passed over for now."""
+        return self._gone.get(model, timedelta(0)) > self._now()
+
+    def gone(self) -> list[str]:
+        """Return the models of the lists that are passed over for now."""
+        return [model for model in self.models() if self.is_gone(model)]
+
+    def note_gone(self, model: str, reason: str) -> None:
+        """Pass the model over for a day, and log it once for that day."""
+        if not self.is_gone(model):
+            _log.warning("model.retired", model=model, reason=reason)
+        self._gone[model] = self._now() + _GONE_FOR
+
+    def learn_list(self, body: JsonValue) -> None:
+        """Learn from an answer to ``GET /models``. An answer that holds none of our models proves nothing."""
+        listed = {model: ends for model, ends in _entries(body)}  # noqa: C416 - the last of two entries counts
+        ours = self.models()
+        if not any(model in listed for model in ours):
+            return
+        today = self._clock.now().date()
+        for model in ours:
+            if model not in listed:
+                self.note_gone(model, "not listed by the gateway")
+            elif (ends := listed[model]) is not None and ends <= today:
+                self.note_gone(model, f"shut down on {ends.isoformat()}")
+
+    def _now(self) -> timedelta:
+        return timedelta(seconds=self._clock.monotonic())
+
+
+def _entries(body: JsonValue) -> Iterator[tuple[str, date | None]]:
+    """Yield the id of each model and its date of shutdown; what has another shape is left out."""
+    data = body.get("data") if isinstance(body, dict) else None
+    for entry in data[:_MOST_ENTRIES] if isinstance(data, list) else ():
+        model = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(entry, dict) and isinstance(model, str):
+            yield model, next(filter(None, (_read_date(entry.get(field)) for field in _SHUTDOWN_FIELDS)), None)
+
+
+def _read_date(value: JsonValue) -> date | None:
+    try:
+        return datetime.fromisoformat(value).date() if isinstance(value, str) else None
+    except ValueError:
+        return None
