@@ -120,6 +120,18 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
     assert "up to date" in emocare("migrate")
 
 
+def test_the_doctor_joins_realtime_once_and_says_why_it_could_not(hq: Hq, emocare: Any) -> None:
+    hq.stack.realtime.tune(public_access=False)
+    refused = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}["realtime"]
+    hq.stack.realtime.tune(public_access=True)
+    joined = {check["name"]: check for check in json.loads(emocare("doctor", "--json"))}["realtime"]
+
+    assert (refused["state"], joined["state"]) == ("amber", "green")
+    assert "PrivateOnly" in refused["detail"]
+    assert "« Allow public access »" in refused["detail"]
+    assert hq.stack.realtime.statistics()["joins"] == 1
+
+
 def test_the_doctor_names_what_is_defined_otherwise_and_says_so_in_its_answer_alone(hq: Hq, emocare: Any) -> None:
     hq.rows("update hq.worker_migrations set sha256 = 'older' where name = 'claim_hq_runs' returning 1")
 

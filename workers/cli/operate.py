@@ -21,6 +21,7 @@ from shared.registry import REGISTRY_VERSION, RUN_TYPES
 from workers import schema
 from workers.backend.client import ask_auth, open_client
 from workers.backend.inspection import SchemaState, SupabaseInspection
+from workers.backend.wakeups import try_realtime
 from workers.bootstrap import find_differences, open_service, open_worker
 from workers.cli.context import (
     AsJson,
@@ -31,6 +32,7 @@ from workers.cli.context import (
     settings_from,
 )
 from workers.cli.terminal import console, print_line
+from workers.clock import SystemClock
 from workers.logs import configure_logs
 from workers.ports import Check, CheckState
 from workers.settings import Settings, SupabaseSettings, render_env_example, without_user
@@ -39,6 +41,10 @@ from workers.web import server
 _MARKS: Final = {"green": ("✓", "green"), "amber": ("!", "yellow"), "red": ("✗", "red")}
 _SKEW_SECONDS: Final = 5
 _PROJECT: Final = Path(__file__).parents[2]  # of a checkout; an installed wheel has no devstack/ there
+_PRIVATE_ONLY: Final = (
+    "this project admits private channels only: switch on « Allow public access » in its Realtime settings, or runs "
+    "start 4 s late and open pages receive no announcement"
+)
 _UNREADABLE_URL: Final = (
     "--database-url cannot be read: copy the whole postgresql:// address from the dashboard (Connect), put the "
     "password in it, and write its special characters as %XX."
@@ -192,6 +198,7 @@ async def _examine(settings: Settings) -> list[Check]:
         checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
+        checks.append(await _examine_realtime(settings))
         try:
             checks += map(_compare_run_types, await inspection.check_backend())
         except BackendError as error:
@@ -238,6 +245,15 @@ async def _examine_auth(settings: SupabaseSettings) -> Check:
     except BackendError as error:
         return Check(name="auth", state="red", detail=f"callers cannot be identified: {error}")
     return Check(name="auth", state="green", detail="answers")
+
+
+async def _examine_realtime(settings: Settings) -> Check:
+    """Subscribe once as a worker does."""
+    fault = await try_realtime(settings.supabase, settings.realtime, clock=SystemClock())
+    if fault is None:
+        return Check(name="realtime", state="green", detail="a subscription to hq.runs is confirmed")
+    meaning = _PRIVATE_ONLY if fault.code == "PrivateOnly" else "runs start 4 s late"
+    return Check(name="realtime", state="amber", detail=f"{fault.reason}: {meaning}")
 
 
 def _examine_schema(state: SchemaState) -> Check:
