@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -239,6 +240,22 @@ async def test_the_panel_does_not_wait_for_long_reports(hq: Hq, owner: str) -> N
     assert (executed["job"], executed["success"]) == (REVIEW, True)
     assert "arrière-plan" in executed["summary"]
     await hq.until("select from hq.runs where run_type = %s and status = 'completed'", REVIEW)
+
+
+async def test_the_panel_is_answered_in_time_also_when_the_decision_takes_most_of_it(hq: Hq, owner: str) -> None:
+    """The relay gives up after a while: the wait for the reports is what the decision leaves of it."""
+    service = await hq.service(AI_DECIDE_WAIT_SECONDS=4)
+    configure(hq)
+    fail_something(hq)
+    await hq.vendors.script("openai", {"delay_ms": 3_500}, {"delay_ms": 30_000})
+    began = time.monotonic()
+
+    body = await decide(service, owner)
+
+    took = time.monotonic() - began
+    assert [executed["job"] for executed in body["executed"]] == [REVIEW]
+    assert "arrière-plan" in body["executed"][0]["summary"]
+    assert 3.5 < took < 7
 
 
 async def test_what_the_plan_launched_in_this_hour_is_reported_as_done(hq: Hq, owner: str) -> None:
