@@ -13,7 +13,7 @@
     │  │    GatewayUnavailable* · GatewayRateLimited* · GatewayOutOfCredit · GatewayRejected
     │  │    GatewayAnswerUnusable* · CircuitOpen*
     │  └─ BackendError               Supabase
-    │       BackendUnavailable* · BackendRejected (KeyRefused)
+    │       BackendUnavailable* (RequestTooLarge*) · BackendRejected (KeyRefused · FunctionMissing)
     └─ RunError
          LeaseLost (another worker owns the run: stop, write nothing) · RunTimedOut* · RunCrashed*
 
@@ -280,11 +280,15 @@ class BackendError(UpstreamError):
 
 
 class BackendUnavailable(BackendError):
-    """Supabase could not be reached, or answered 5xx."""
+    """Supabase could not be reached, or what answered was not PostgREST."""
 
     code = "backend_unavailable"
     retryable = True
     sentence = "La base de données ne répond pas pour le moment. Rien n'est perdu ; réessayez bientôt."
+
+
+class RequestTooLarge(BackendUnavailable):
+    """What stands before PostgREST did not let so much pass at once."""
 
 
 class BackendRejected(BackendError):
@@ -295,6 +299,10 @@ class BackendRejected(BackendError):
 
 class KeyRefused(BackendRejected):
     """Supabase refused the key itself, whatever the request."""
+
+
+class FunctionMissing(BackendRejected):
+    """PostgREST knows no such function: the database lacks it, or PostgREST has not read the schema again yet."""
 
 
 # ── The run itself ───────────────────────────────────────────────────────────────────────────

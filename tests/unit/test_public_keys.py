@@ -30,7 +30,7 @@ class AuthServer:
     def __init__(self) -> None:
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self.asked = 0
-        self.fault: int | Exception | None = None
+        self.fault: int | Exception | httpx.Response | None = None
         self.is_asked = asyncio.Event()
         self.answers = asyncio.Event()
         self.answers.set()
@@ -42,6 +42,8 @@ class AuthServer:
         await self.answers.wait()
         if isinstance(self.fault, Exception):
             raise self.fault
+        if isinstance(self.fault, httpx.Response):
+            return self.fault
         if self.fault is not None:
             return httpx.Response(self.fault)
         keys = [ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid} for kid, key in self.keys.items()]
@@ -109,6 +111,36 @@ async def test_an_auth_server_that_is_away_is_left_in_peace_for_a_second(
     server.fault = None
     clock.advance(timedelta(seconds=1))
     assert await auth.get_claims(server.sign("ours"))
+
+
+@pytest.mark.parametrize("page", ["<html>Please wait</html>", '{"message":"paused"}', '{"keys":"none"}', ""])
+async def test_what_is_no_list_of_keys_is_no_fault_of_a_token_and_not_kept(
+    auth: AsyncGoTrueClient, server: AuthServer, clock: FakeClock, page: str
+) -> None:
+    server.fault = httpx.Response(200, text=page, headers={"content-type": "application/json"})
+    with pytest.raises((BackendUnavailable, AuthRetryableError)):
+        await auth.get_claims(server.sign("ours"))
+
+    server.fault = None
+    clock.advance(timedelta(seconds=1))
+    assert await auth.get_claims(server.sign("ours"))
+
+
+async def test_an_answer_that_is_stuck_hangs_nobody_who_comes_later(server: AuthServer, clock: FakeClock) -> None:
+    settings = SETTINGS.model_copy(update={"timeout": timedelta(seconds=0.3)})
+    server.answers.clear()
+    async with open_auth(settings, clock=clock, network=httpx.MockTransport(server.answer)) as auth:
+        stuck = asyncio.create_task(auth.get_claims(server.sign("ours")))
+        await server.is_asked.wait()
+
+        server.answers = asyncio.Event()
+        server.answers.set()
+        clock.advance(timedelta(seconds=1.1))
+        assert await auth.get_claims(server.sign("ours"))
+
+        with pytest.raises((BackendUnavailable, AuthRetryableError)):
+            await stuck
+    assert server.asked == 2
 
 
 async def test_whoever_leaves_takes_the_answer_from_nobody(auth: AsyncGoTrueClient, server: AuthServer) -> None:

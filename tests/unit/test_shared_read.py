@@ -146,6 +146,23 @@ async def test_a_value_that_was_read_elsewhere_is_kept_and_a_slower_older_failur
     assert await shared.get(readings.read) == 77
 
 
+async def test_a_read_that_is_stuck_is_shared_with_nobody_who_comes_later(readings: Readings, clock: FakeClock) -> None:
+    shared = SharedRead[int](TTL, clock, patience=timedelta(seconds=1))
+    (stuck,) = await start(shared, readings, 1)
+    clock.advance(timedelta(seconds=1))
+    (early,) = await start(shared, readings, 1)
+    assert readings.count == 1
+
+    clock.advance(timedelta(seconds=0.1))
+    late = await start(shared, readings, 2)
+    assert readings.count == 2
+    readings.gate.set()
+
+    assert await asyncio.gather(stuck, early, *late) == [1, 1, 2, 2]
+    assert await shared.get(readings.read) == 2
+    assert readings.count == 2
+
+
 async def test_closing_ends_the_read_that_is_under_way(shared: SharedRead[int], readings: Readings) -> None:
     (only,) = await start(shared, readings, 1)
     await shared.close()

@@ -16,13 +16,13 @@ import structlog
 from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
-from shared.errors import BackendError
+from shared.errors import BackendError, BackendUnavailable
 from shared.registry import RUN_TYPES
 from shared.runs import RunStatus
 from workers.backend.client import key_headers
+from workers.backend.http import SupabaseHttp
 from workers.backend.rpc import call
-from workers.backend.translate import refuse_bad_status, translated
-from workers.outbound import refuse_cookies
+from workers.backend.translate import quote_answer, translated
 from workers.ports import Announcement, Clock
 from workers.settings import SupabaseSettings
 
@@ -45,12 +45,10 @@ async def open_announcer(
 ) -> AsyncIterator["RealtimeAnnouncer"]:
     """Open an announcer over a connection of its own: a Realtime that hangs takes none from the runs."""
     key = supabase.service_key.get_secret_value()
-    async with httpx.AsyncClient(
-        cookies=refuse_cookies(),
+    async with SupabaseHttp(
+        within=_TIMEOUT,
         base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
         headers=key_headers(key),
-        timeout=_TIMEOUT.total_seconds(),
-        event_hooks={"response": [refuse_bad_status]},
     ) as http:
         yield RealtimeAnnouncer(client, http, clock=clock, look_every=look_every)
 
@@ -131,12 +129,17 @@ class RealtimeAnnouncer:
     async def _broadcast(self, messages: Sequence[JsonValue]) -> bool:
         try:
             with translated("broadcast"):
-                answer = await self._http.post("api/broadcast", json={"messages": list(messages)})
-                answer.raise_for_status()
+                _refuse_failure(await self._http.post("api/broadcast", json={"messages": list(messages)}))
         except BackendError as error:
             log.warning("broadcast.failed", error_code=error.code, error_message=str(error))
             return False
         return True
+
+
+def _refuse_failure(response: httpx.Response) -> None:
+    # Whatever it is, it is said once, and what must not be lost is sent again.
+    if response.status_code != httpx.codes.ACCEPTED:
+        raise BackendUnavailable(quote_answer(response, "Realtime"))
 
 
 def _message(event: str, payload: dict[str, JsonValue]) -> dict[str, JsonValue]:

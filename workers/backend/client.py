@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from workers.backend.translate import refuse_bad_status, translated
-from workers.outbound.http import open_post_transport, refuse_cookies
+from workers.backend.http import SupabaseHttp
+from workers.backend.translate import refuse_bad_answer, translated
+from workers.outbound.http import open_post_transport
 from workers.settings import SupabaseSettings
 
 
@@ -28,18 +29,21 @@ async def _send_no_opaque_bearer(request: httpx.Request) -> None:
 
 
 @asynccontextmanager
-async def open_client(settings: SupabaseSettings) -> AsyncIterator[AsyncClient]:
+async def open_client(
+    settings: SupabaseSettings, *, network: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[AsyncClient]:
     """Open a client that acts with the service key, and close its connections at the end.
 
+    Units: a call takes no longer than the settings' timeout, waiting for a connection included.
     Concurrency: shared by the whole process. Never call ``auth.sign_in…`` or ``postgrest.auth`` on it: they write
     its shared headers, and one caller's call would run as another.
     """
-    async with httpx.AsyncClient(
-        cookies=refuse_cookies(),
-        timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
+    async with SupabaseHttp(
+        within=settings.timeout,
+        check=refuse_bad_answer,
         # PostgREST has about ten connections of its own to the database.
-        transport=open_post_transport(max_connections=16),
-        event_hooks={"request": [_send_no_opaque_bearer], "response": [refuse_bad_status]},
+        transport=network or open_post_transport(max_connections=16),
+        event_hooks={"request": [_send_no_opaque_bearer]},
     ) as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
         yield await acreate_client(str(settings.url), settings.service_key.get_secret_value(), options)
@@ -48,14 +52,9 @@ async def open_client(settings: SupabaseSettings) -> AsyncIterator[AsyncClient]:
 async def ask_auth(settings: SupabaseSettings) -> None:
     """Ask the auth server, which verifies callers' tokens, whether it is there.
 
-    Raises: BackendUnavailable, KeyRefused, BackendRejected.
+    Raises: BackendUnavailable, KeyRefused.
     """
     with translated("auth health"):
-        async with httpx.AsyncClient(
-            cookies=refuse_cookies(),
-            timeout=settings.timeout.total_seconds(),
-            event_hooks={"response": [refuse_bad_status]},
-        ) as http:
+        async with SupabaseHttp(within=settings.timeout, check=refuse_bad_answer) as http:
             url = f"{str(settings.url).rstrip('/')}/auth/v1/health"
-            answer = await http.get(url, headers={"apikey": settings.service_key.get_secret_value()})
-            answer.raise_for_status()
+            await http.get(url, headers={"apikey": settings.service_key.get_secret_value()})

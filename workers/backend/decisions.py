@@ -8,15 +8,15 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from workers.backend.retry import retry
-from workers.backend.rpc import call
+from workers.backend.rpc import AtLeastOne, call
 from workers.ports import Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision, Usage
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
 _RETRY_FOR: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(seconds=2)
 
-_CONTEXTS = TypeAdapter(list[DecisionContext])
-_RECORDED = TypeAdapter(list[RecordedDecision])
+_CONTEXTS = TypeAdapter(AtLeastOne[DecisionContext])
+_RECORDED = TypeAdapter(AtLeastOne[RecordedDecision])
 _JOURNAL = TypeAdapter(list[JournalledDecision])
 
 

@@ -1,20 +1,21 @@
 """What an attempt writes under its lease: finished steps, and its end; what comes together is sent together."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from supabase import AsyncClient
 
-from shared.errors import BackendError, BackendRejected
+from shared.errors import BackendError, BackendRejected, BackendUnavailable, RequestTooLarge
 from shared.runs import Lease, LeaseToken, RunId, Settlement, StepRecord
 from workers.backend.group_commit import GroupCommit
 from workers.backend.rpc import call
 from workers.backend.translate import refusal
-from workers.ports import Usage
+from workers.ports import Clock, Usage
 
 Item = TypeVar("Item")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 # A report, or what was collected for it, is tens of kilobytes: this many stay below what a gateway accepts at once.
 _AT_ONCE: Final = 50
@@ -46,6 +47,7 @@ class _Written(BaseModel):
 class _Kept(_Written):
     kept: bool | None
 
+    @property
     def answer(self) -> bool | BackendError:
         return _refused("checkpoint_hq_steps", self) if self.kept is None else self.kept
 
@@ -53,12 +55,31 @@ class _Kept(_Written):
 class _Settled(_Written):
     status: str | None
 
+    @property
     def answer(self) -> str | BackendError:
         return _refused("settle_hq_runs", self) if self.status is None else self.status
 
 
 def _refused(name: str, written: _Written) -> BackendError:
     return refusal(name, written.error_code or "", written.error_message or "")
+
+
+class _Row(Protocol[T_co]):
+    """A row that answers one item of a group."""
+
+    @property
+    def run_id(self) -> RunId: ...
+    @property
+    def lease_token(self) -> LeaseToken: ...
+    @property
+    def answer(self) -> T_co | BackendError: ...
+
+
+def _sort_answers(leases: Sequence[Lease], rows: Sequence[_Row[T]]) -> list[T | BackendError]:
+    """Return each lease's own answer; one that is missing is asked for again, for all these writes are idempotent."""
+    answers = {(row.run_id, row.lease_token): row.answer for row in rows}
+    missing = BackendUnavailable("The answer to this item of a group is missing.")
+    return [answers.get((lease.run_id, lease.lease_token), missing) for lease in leases]
 
 
 _BOOL = TypeAdapter(bool)
@@ -74,10 +95,10 @@ class FencedWrites:
     Concurrency: any number of tasks.
     """
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, *, clock: Clock) -> None:
         self._client = client
-        self._checkpoints = GroupCommit(self._send_checkpoints, limit=_AT_ONCE)
-        self._ends = GroupCommit(self._send_ends, limit=_AT_ONCE)
+        self._checkpoints = GroupCommit(self._send_checkpoints, limit=_AT_ONCE, clock=clock)
+        self._ends = GroupCommit(self._send_ends, limit=_AT_ONCE, clock=clock)
 
     async def checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Keep a finished step; False when the lease is lost. Raises: BackendError."""
@@ -100,8 +121,7 @@ class FencedWrites:
     async def _checkpoint_many(self, checkpoints: Sequence[Checkpoint]) -> list[bool | BackendError]:
         params = {"p_checkpoints": [_dump_checkpoint(checkpoint) for checkpoint in checkpoints]}
         rows = await call(self._client, "checkpoint_hq_steps", params, _KEPT)
-        answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
-        return [answers[checkpoint.lease.run_id, checkpoint.lease.lease_token] for checkpoint in checkpoints]
+        return _sort_answers([checkpoint.lease for checkpoint in checkpoints], rows)
 
     async def _settle_one(self, end: End) -> str:
         params = {f"p_{name}": value for name, value in _dump_end(end).items()}
@@ -110,8 +130,7 @@ class FencedWrites:
     async def _settle_many(self, ends: Sequence[End]) -> list[str | BackendError]:
         params = {"p_settlements": [_dump_end(end) for end in ends]}
         rows = await call(self._client, "settle_hq_runs", params, _SETTLED)
-        answers = {(row.run_id, row.lease_token): row.answer() for row in rows}
-        return [answers[end.lease.run_id, end.lease.lease_token] for end in ends]
+        return _sort_answers([end.lease for end in ends], rows)
 
 
 async def _send_group(
@@ -124,7 +143,7 @@ async def _send_group(
         return [await alone(group[0])]
     try:
         return await together(group)
-    except BackendRejected:
+    except (BackendRejected, RequestTooLarge):
         # One of them, or all together, is too much: each for itself, so that the others are kept.
         return [await _answer_or_error(alone(item)) for item in group]
 

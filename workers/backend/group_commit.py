@@ -1,28 +1,40 @@
 """Many writers, few round trips: what comes while a call is on its way goes together in the next one.
 
-A lone writer waits for nobody; a crowd shares the cost of a call. Nothing is delayed on purpose.
+A lone writer waits for nobody; a crowd shares the cost of a call. Nothing is delayed on purpose, and a call that is
+stuck holds up the next one for a moment only.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from workers.ports import Clock
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+# Beyond this a call is stuck, and what waits goes without it. Its deadline is what bounds how many are under way.
+_PATIENCE: Final = timedelta(seconds=1)
+
+
 class GroupCommit(Generic[Item, Result]):
-    """Sends items in groups, one group at a time.
+    """Sends items in groups, one group at a time while their answers come.
 
     Concurrency: any number of tasks may submit at once.
     """
 
-    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, limit: int) -> None:
+    def __init__(
+        self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, limit: int, clock: Clock
+    ) -> None:
         self._send = send
         self._limit = limit
+        self._clock = clock
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._sender: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
         """Send an item with the next group and return what came back for it.
@@ -38,19 +50,25 @@ class GroupCommit(Generic[Item, Result]):
     async def _send_groups(self) -> None:
         try:
             while group := self._next_group():
-                try:
-                    results = await self._send([item for item, _ in group])
-                    answered = list(zip(group, results, strict=True))
-                except Exception as error:  # noqa: BLE001 - whoever submitted an item decides what to do about it
-                    for _, answer in group:
-                        if not answer.done():
-                            answer.set_exception(error)
-                else:
-                    for (_, answer), result in answered:
-                        if not answer.done():
-                            answer.set_result(result)
+                sending = asyncio.create_task(self._send_group(group))
+                self._sending.add(sending)
+                sending.add_done_callback(self._sending.discard)
+                await self._clock.wait(sending, within=_PATIENCE)
         finally:
             self._sender = None
+
+    async def _send_group(self, group: list[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+        try:
+            results = await self._send([item for item, _ in group])
+            answered = list(zip(group, results, strict=True))
+        except Exception as error:  # noqa: BLE001 - whoever submitted an item decides what to do about it
+            for _, answer in group:
+                if not answer.done():
+                    answer.set_exception(error)
+        else:
+            for (_, answer), result in answered:
+                if not answer.done():
+                    answer.set_result(result)
 
     def _next_group(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
         """Take what waits, up to the limit; what nobody waits for any more is not sent."""

@@ -17,19 +17,21 @@ from typing import Any, Final
 from uuid import UUID
 
 import httpx
+from pydantic import StrictBool, TypeAdapter
 from supabase import AsyncClient
 from supabase_auth import AsyncGoTrueClient
 from supabase_auth.errors import AuthRetryableError
 
 from shared.errors import BackendError, BackendUnavailable, Unauthenticated
+from workers.backend.http import SupabaseHttp
 from workers.backend.public_keys import SparingTransport
-from workers.backend.translate import translated
-from workers.outbound import refuse_cookies
+from workers.backend.translate import parse_json, quote_answer, translated
 from workers.ports import Caller, Clock
 from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
 
 OWNER_ROLE: Final = "owner"
+_FLAG: Final = TypeAdapter(StrictBool)  # an answer that is none must not be kept as "no owner"
 _SERVICE_KEY: Final = (
     "Cet appel porte une clé de service au lieu d'une session. Connectez-vous, puis relancez avec votre session."
 )
@@ -39,6 +41,8 @@ _SERVICE_KEY: Final = (
 # expire (decision 324).
 _KEPT_FOR: Final = timedelta(seconds=30)
 _KEPT_AT_MOST: Final = 1024
+# Who comes while a verification is stuck for so long begins another.
+_PATIENCE: Final = timedelta(seconds=2)
 _TOKEN_CHARS: Final = 8192
 # A token that only the auth server can verify costs a call each: however many come, only so many ask at once.
 _CONNECTIONS: Final = httpx.Limits(max_connections=8)
@@ -64,11 +68,10 @@ async def open_auth(
 ) -> AsyncIterator[AsyncGoTrueClient]:
     """Open an auth client that only verifies: it has no session, and nothing of it is shared."""
     network = network or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
-    async with httpx.AsyncClient(
-        cookies=refuse_cookies(),
-        transport=SparingTransport(network, clock=clock),
-        timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=5),
-        event_hooks={"response": [_refuse_outage]},
+    async with SupabaseHttp(
+        within=settings.timeout,
+        check=_refuse_outage,
+        transport=SparingTransport(network, clock=clock, within=settings.timeout),
     ) as http:
         yield AsyncGoTrueClient(
             url=f"{str(settings.url).rstrip('/')}/auth/v1",
@@ -79,25 +82,24 @@ async def open_auth(
         )
 
 
-async def _refuse_outage(response: httpx.Response) -> None:
+def _refuse_outage(response: httpx.Response) -> None:
     """Let pass what Auth itself answers: its keys, a user, or by its own codes that the token is bad.
 
     The library would call anything else a fault of the token: a gateway's refusal of our key, a page, a pause.
     """
-    await response.aread()
     try:
-        body = json.loads(response.content)
+        body = parse_json(response.headers.get("content-type", ""), response.content)
     except ValueError:
         body = None
     fields = body if isinstance(body, dict) else {}
-    if response.is_success and ("keys" in fields or "id" in fields):
+    if response.is_success and (isinstance(fields.get("keys"), list) or isinstance(fields.get("id"), str)):
         return
     # Its first API version names the reason in `error_code`, the newer one in `code`.
     if not response.is_success and not _TOKEN_FAULTS.isdisjoint(
         str(fields.get(name)) for name in ("code", "error_code")
     ):
         return
-    raise BackendUnavailable(f"Auth answered {response.status_code}, and not in its own words.")
+    raise BackendUnavailable(quote_answer(response, "Auth"))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class SupabaseIdentity:
         """
         kept = self._kept.get(digest)
         if kept is None:
-            kept = self._kept[digest] = SharedRead(_KEPT_FOR, self._clock)
+            kept = self._kept[digest] = SharedRead(_KEPT_FOR, self._clock, patience=_PATIENCE)
         self._kept.move_to_end(digest)
         while len(self._kept) > _KEPT_AT_MOST:
             self._kept.popitem(last=False)
@@ -185,7 +187,7 @@ class SupabaseIdentity:
     async def _is_owner(self, user_id: UUID) -> bool:
         with translated("has_role"):
             answer = await self._service.rpc("has_role", {"_user_id": str(user_id), "_role": OWNER_ROLE}).execute()
-        return answer.data is True
+            return _FLAG.validate_python(answer.data)
 
 
 def _is_service_key(token: str) -> bool:

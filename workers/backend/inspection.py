@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
-from workers.backend.rpc import call
+from workers.backend.rpc import AtLeastOne, call
 from workers.ports import Check, QueueState
 
 
@@ -19,9 +19,9 @@ class SchemaState(FrozenModel):
     server_time: datetime
 
 
-_STATES = TypeAdapter(list[SchemaState])
+_STATES = TypeAdapter(AtLeastOne[SchemaState])
 _CHECKS = TypeAdapter(list[Check])
-_QUEUE_STATES = TypeAdapter(list[QueueState])
+_QUEUE_STATES = TypeAdapter(AtLeastOne[QueueState])
 
 
 class SupabaseInspection:

@@ -10,14 +10,14 @@ from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
-from workers.backend.rpc import call, call_void
+from workers.backend.rpc import AtLeastOne, call, call_void
 from workers.logs import redact_fields, redact_text
 from workers.ports import LogLine, Purge
 
 log = structlog.get_logger(__name__)
 
 _LINES = TypeAdapter(list[LogLine])
-_PURGES = TypeAdapter(list[Purge])
+_PURGES = TypeAdapter(AtLeastOne[Purge])
 
 
 class SupabaseJournal:

@@ -5,11 +5,13 @@ does not know the name. Made-up names must not make us the hammer on our own aut
 network, an answer is kept for a moment, and who asks meanwhile gets the same.
 """
 
+import asyncio
 from datetime import timedelta
 from typing import Final
 
 import httpx
 
+from workers.backend.translate import parse_json
 from workers.ports import Clock
 from workers.runtime.shared_read import SharedRead
 
@@ -18,6 +20,8 @@ _PATH: Final = "/.well-known/jwks.json"
 # A project publishes a new key long before it signs with it.
 _KEPT_FOR: Final = timedelta(seconds=10)
 _FAULT_KEPT_FOR: Final = timedelta(seconds=1)
+# Who comes while an answer is stuck for so long asks on another connection.
+_PATIENCE: Final = timedelta(seconds=1)
 
 
 class _NoKeys(Exception):
@@ -30,12 +34,14 @@ class _NoKeys(Exception):
 class SparingTransport(httpx.AsyncBaseTransport):
     """Passes requests on, but that for the keys only once in a while.
 
-    Concurrency: those who ask while an answer is on its way share it.
+    Concurrency: those who ask while an answer is on its way share it; it has its own deadline, because it outlives
+    whoever asked first.
     """
 
-    def __init__(self, network: httpx.AsyncBaseTransport, *, clock: Clock) -> None:
+    def __init__(self, network: httpx.AsyncBaseTransport, *, clock: Clock, within: timedelta) -> None:
         self._network = network
-        self._keys = SharedRead[httpx.Response](_KEPT_FOR, clock, failure_ttl=_FAULT_KEPT_FOR)
+        self._within = within.total_seconds()
+        self._keys = SharedRead[httpx.Response](_KEPT_FOR, clock, failure_ttl=_FAULT_KEPT_FOR, patience=_PATIENCE)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer from the network, or as the network answered a moment ago."""
@@ -45,7 +51,7 @@ class SparingTransport(httpx.AsyncBaseTransport):
             answer = await self._keys.get(lambda: self._ask(request))
         except _NoKeys as fault:
             answer = fault.answer
-        return httpx.Response(answer.status_code, content=answer.content, headers={"content-type": "application/json"})
+        return httpx.Response(answer.status_code, content=answer.content, headers=_content_type(answer))
 
     async def aclose(self) -> None:
         """Close the network's connections."""
@@ -53,9 +59,25 @@ class SparingTransport(httpx.AsyncBaseTransport):
         await self._network.aclose()
 
     async def _ask(self, request: httpx.Request) -> httpx.Response:
-        response = await self._network.handle_async_request(request)
-        await response.aread()
-        answer = httpx.Response(response.status_code, content=response.content)
-        if not answer.is_success:
+        try:
+            async with asyncio.timeout(self._within):
+                response = await self._network.handle_async_request(request)
+                await response.aread()
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no keys within {self._within:g} s", request=request) from error
+        answer = httpx.Response(response.status_code, content=response.content, headers=_content_type(response))
+        if not (answer.is_success and _holds_keys(answer)):
             raise _NoKeys(answer)
         return answer
+
+
+def _content_type(answer: httpx.Response) -> dict[str, str]:
+    return {"content-type": answer.headers.get("content-type", "")}
+
+
+def _holds_keys(answer: httpx.Response) -> bool:
+    try:
+        body = parse_json(answer.headers["content-type"], answer.content)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and isinstance(body.get("keys"), list)

@@ -9,12 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 from supabase import AsyncClient
 
 from workers.backend.translate import translated
 
 T = TypeVar("T")
+
+AtLeastOne = Annotated[list[T], Field(min_length=1)]
+"""The rows of a function that always has one: an answer without is none."""
 
 # PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
 # Untrusted callers write such things; a run must not be lost to them.
@@ -25,12 +28,16 @@ def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
     return None if answer == [] else answer
 
 
-# PostgREST answers 204 without a body for a function that returns void, and the client makes an empty list of it.
+# PostgREST answers 204 without a body for a function that returns void. SupabaseHttp makes a null of it, which cannot be
+# taken for no rows; over another client, the library makes an empty list.
 _VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
 
 
 async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
-    """Call a function and read its answer in the given shape. Raises: the CallerError that SQL meant; BackendError."""
+    """Call a function and read its answer in the given shape.
+
+    Raises: the CallerError that SQL meant; BackendUnavailable also for an answer in another shape; BackendRejected.
+    """
     with translated(name):
         response = await client.rpc(name, _storable(dict(params))).execute()
         return shape.validate_python(response.data)

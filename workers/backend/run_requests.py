@@ -4,11 +4,11 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.runs import RunId, RunStatus
-from workers.backend.rpc import call
+from workers.backend.rpc import AtLeastOne, call
 from workers.ports import RunDetail, RunLine, RunRequest, RunTicket
 
-_TICKETS = TypeAdapter(list[RunTicket])
-_DETAILS = TypeAdapter(list[RunDetail])
+_TICKETS = TypeAdapter(AtLeastOne[RunTicket])
+_DETAILS = TypeAdapter(AtLeastOne[RunDetail])
 _LINES = TypeAdapter(list[RunLine])
 _STATUS = TypeAdapter(RunStatus)
 

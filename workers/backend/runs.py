@@ -12,7 +12,7 @@ from shared.errors import LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_lease
 from workers.backend.retry import retry
-from workers.backend.rpc import call
+from workers.backend.rpc import AtLeastOne, call
 from workers.backend.run_requests import SupabaseRunRequests
 from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage, WakeupFault
 from workers.settings import WorkerSettings
@@ -30,11 +30,11 @@ class _RenewedLease(BaseModel):
     state: LeaseState
 
 
-_ACCEPTANCES = TypeAdapter(list[Acceptance])
+_ACCEPTANCES = TypeAdapter(AtLeastOne[Acceptance])
 _CLAIMS = TypeAdapter(list[dict[str, JsonValue]])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _COUNT = TypeAdapter(int)
-_RESCUES = TypeAdapter(list[Rescue])
+_RESCUES = TypeAdapter(AtLeastOne[Rescue])
 _PLATFORMS = TypeAdapter(list[Platform])
 
 
@@ -51,7 +51,7 @@ class SupabaseRunStore:
         self._clock = clock
         self._started_at = clock.now()
         self._requests = SupabaseRunRequests(client)
-        self._writes = FencedWrites(client)
+        self._writes = FencedWrites(client, clock=clock)
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
         """Take the next due runs. Not idempotent: never repeated, a lost answer is rescued. Raises: BackendError."""

@@ -1,10 +1,17 @@
-"""Their errors → ours. Foreign exceptions of Supabase cross the border here and nowhere else."""
+"""Their errors → ours. Foreign exceptions and answers of Supabase cross the border here and nowhere else.
+
+Two things are kept apart. *Refused* is what PostgREST itself says of a call, under a code of its own or of PostgreSQL,
+and what the gateway says of our key in words that are known. *Away* is everything else: what is in front of PostgREST
+may answer with any status and any page, and tomorrow with another. To ask again costs a moment; a refusal that was none
+costs a report that is paid for.
+"""
 
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from enum import Enum
+from typing import Any, Final
 
 import aiohttp
 import httpx
@@ -12,6 +19,7 @@ from postgrest import APIError
 from supabase_auth.errors import AuthError, AuthRetryableError
 
 from shared import errors
+from shared.wording import clean_line
 
 # Our own SQLSTATEs; each message is the French sentence that SQL wrote for the reader.
 _OURS: Final[dict[str, type[errors.WorkersError]]] = {
@@ -28,51 +36,93 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
 # intervention, system, a function that is being replaced at this moment; PostgREST's connection and its client library.
 _PASSING_CODES: Final = ("08", "25006", "40", "53", "55P03", "57", "58", "XX000", "PGRST0", "PGRSTX")
 # Where there is no code, the library puts the status in its place, and 404 is no SQLSTATE of class 40.
-_CODE: Final = re.compile(r"[0-9A-Z]{5}|PGRST\w+")
-_PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_REFUSED_STATUSES: Final = frozenset({401, 403})
+_CODE: Final = re.compile(r"(?=.*\d)[0-9A-Z]{5}|PGRST\w+")
+_ERROR_FIELDS: Final = frozenset({"code", "message", "details", "hint"})
+_KEY_STATUSES: Final = frozenset({401, 403})
+# The gateway has no codes. "Invalid API key", "Legacy API keys are disabled", "Invalid JWT", and their like.
+_KEY_WORDS: Final = re.compile(r"\bapi keys?\b|\bjwt\b|\bauthentication credentials\b", re.IGNORECASE)
+_NO_CONTENT: Final = 204
+_SERVER_ERROR: Final = 500
+_BUSY: Final = frozenset({402, 408, 425, 429})
+_QUOTED_CHARS: Final = 160
 
 _MIGRATE: Final = "Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
 _CHECK_URL: Final = "Check SUPABASE_URL: the project's address, with nothing after the host."
 _REMEDIES: Final = {
-    "": _CHECK_URL,  # an answer without a code is not PostgREST's
-    "404": _CHECK_URL,
     "PGRST125": _CHECK_URL,
-    "PGRST202": _MIGRATE,
     "42883": _MIGRATE,
     "42P01": _MIGRATE,
     "42501": "Check that SUPABASE_SERVICE_ROLE_KEY is the secret key, then run `emocare migrate`.",
 }
 
 
-async def refuse_bad_status(response: httpx.Response) -> None:
-    """Translate an answer whose status says enough; a hook of the HTTP client, before any library reads the body.
+class Meaning(Enum):
+    """What an answer says of the call."""
+
+    ANSWERED = "PostgREST answered: with data, with nothing, or with a refusal under its code"
+    KEY_REFUSED = "the gateway or PostgREST does not take our key"
+    AWAY = "whoever answered, it was not PostgREST, or it says itself that this passes"
+
+
+def judge(status: int, content_type: str, body: bytes) -> Meaning:
+    """Decide what an answer means. Only what is known to be PostgREST's, or a refused key, is more than "away"."""
+    if status == _NO_CONTENT:
+        return Meaning.ANSWERED
+    try:
+        parsed = parse_json(content_type, body)
+    except ValueError:
+        return Meaning.AWAY
+    if httpx.codes.is_success(status):
+        return Meaning.ANSWERED
+    return _judge_error(status, parsed) if isinstance(parsed, dict) else Meaning.AWAY
+
+
+def _judge_error(status: int, body: dict[str, Any]) -> Meaning:
+    code = str(body.get("code"))
+    if body.keys() >= _ERROR_FIELDS and _CODE.fullmatch(code) and httpx.codes.is_error(status):
+        if status in _KEY_STATUSES and code.startswith("PGRST3"):
+            return Meaning.KEY_REFUSED
+        return Meaning.AWAY if _passes(code) else Meaning.ANSWERED
+    names_key = _KEY_WORDS.search(str(body.get("message"))) is not None
+    return Meaning.KEY_REFUSED if status in _KEY_STATUSES and names_key else Meaning.AWAY
+
+
+def parse_json(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Parse a body that says it is JSON, and is. Raises: ValueError."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise ValueError("not declared as JSON")
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def refuse_bad_answer(response: httpx.Response) -> None:
+    """Translate an answer that is not PostgREST's own, before any library reads its body.
 
     Raises: BackendUnavailable for what passes, KeyRefused.
     """
-    status = response.status_code
-    if status not in _PASSING_STATUSES and status not in _REFUSED_STATUSES:
-        return
-    await response.aread()
-    code = _sqlstate(response)
-    if code is not None and not _passes(code):
-        return  # PostgreSQL's own error: translated with its code
-    if status in _REFUSED_STATUSES:
+    content_type = response.headers.get("content-type", "")
+    meaning = judge(response.status_code, content_type, response.content)
+    if meaning is Meaning.KEY_REFUSED:
         raise errors.KeyRefused(
-            f"Supabase answered {status}: the key is wrong, expired, or not allowed. Check SUPABASE_SERVICE_ROLE_KEY."
+            f"{quote_answer(response)} The key is wrong, expired, or not allowed: check SUPABASE_SERVICE_ROLE_KEY."
         )
-    raise errors.BackendUnavailable(f"Supabase answered {status}.")
+    if meaning is Meaning.AWAY and response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        raise errors.RequestTooLarge(quote_answer(response))
+    if meaning is Meaning.AWAY:
+        # A project that is away answers in many ways; another site than a project, in these.
+        elsewhere = response.status_code < _SERVER_ERROR and response.status_code not in _BUSY
+        raise errors.BackendUnavailable(quote_answer(response) + (f" If this lasts: {_CHECK_URL}" if elsewhere else ""))
 
 
-def _sqlstate(response: httpx.Response) -> str | None:
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        return None
-    code = body.get("code") if isinstance(body, dict) else None
-    # PostgREST's own refusals of a token are known by the status alone.
-    is_sqlstate = isinstance(code, str) and _CODE.fullmatch(code) and not code.startswith("PGRST3")
-    return code if is_sqlstate else None
+def quote_answer(response: httpx.Response, who: str = "Supabase") -> str:
+    """Render what was answered, for whoever must find out who answered it: status, type, the beginning of the body."""
+    content_type = clean_line(response.headers.get("content-type", "").partition(";")[0], 40)
+    beginning = clean_line(response.content[: 4 * _QUOTED_CHARS].decode(errors="replace"), _QUOTED_CHARS)
+    quoted = f"{content_type or 'of no type'}: {beginning}" if beginning else "empty"
+    return f"{who} answered {response.status_code} ({quoted})."
 
 
 def _passes(code: str) -> bool:
@@ -95,7 +145,7 @@ def translated(what: str) -> Iterator[None]:
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
     except (ValueError, RecursionError) as error:  # ValidationError is one; so is JSON that cannot be read
-        raise errors.BackendRejected(f"{what}: Supabase answered in a shape that was not expected.") from error
+        raise errors.BackendUnavailable(f"{what}: Supabase answered in a shape that was not expected.") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
         raise errors.BackendRejected(f"{what}: {type(error).__name__}.") from error
 
@@ -105,8 +155,9 @@ def _from_api_error(what: str, error: APIError) -> errors.WorkersError:
     message = " ".join(part for part in (error.message, error.hint) if part) or "no message"
     if code in _OURS:
         return _OURS[code](message, sentence=error.message)
-    if error.code == "":  # seen when a session ends in the middle of an answer: a 400 with nothing in it
-        return errors.BackendUnavailable(f"{what}: the database broke off its answer.")
+    if not _CODE.fullmatch(code):  # the hook lets no such answer pass; nor is it a refusal where there is no hook
+        remedy = "" if error.code == "" else f" {_CHECK_URL}"
+        return errors.BackendUnavailable(f"{what}: the answer was not PostgREST's.{remedy}")
     return refusal(what, code, message)
 
 
@@ -115,6 +166,7 @@ def refusal(what: str, code: str, message: str) -> errors.BackendError:
     if _passes(code):
         return errors.BackendUnavailable(f"{what}: {code} {message}")
     if code == "PGRST202":  # it goes on to propose another function, whose name looks like this one's
-        message = "the database has no such function"
-    refused = " ".join(part for part in (code, message) if part)
-    return errors.BackendRejected(" ".join(part for part in (f"{what}: {refused}.", _REMEDIES.get(code)) if part))
+        return errors.FunctionMissing(f"{what}: {code} the database has no such function. {_MIGRATE}")
+    return errors.BackendRejected(
+        " ".join(part for part in (f"{what}: {code} {message}.", _REMEDIES.get(code)) if part)
+    )

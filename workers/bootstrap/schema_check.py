@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from shared.backoff import draw_delay
-from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
+from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, FunctionMissing
 from workers.backend.inspection import SchemaState, SupabaseInspection
 from workers.ports import Clock
 from workers.schema import read_files
@@ -15,22 +15,40 @@ from workers.schema import read_files
 log = structlog.get_logger(__name__)
 
 _RETRY_BASE: Final = timedelta(seconds=1)
-_RETRY_CAP: Final = timedelta(seconds=5)
+_RETRY_CAP: Final = timedelta(seconds=3)
+# How long PostgREST may take to read a schema that has just been brought up to date.
+_SCHEMA_CACHE_PATIENCE: Final = timedelta(seconds=8)
 
 
 async def await_schema_state(inspection: SupabaseInspection, clock: Clock) -> SchemaState:
-    """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again."""
+    """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again.
+
+    Raises: ConfigurationError for what PostgREST refuses, the lack of our function only once it has lasted.
+    """
     rng = random.Random()  # noqa: S311 - jitter, not a secret
     failures = 0
+    missing_since: float | None = None
     while True:
         try:
             return await inspection.read_schema()
+        except FunctionMissing as error:
+            now = clock.monotonic()
+            missing_since = now if missing_since is None else missing_since
+            if now - missing_since >= _SCHEMA_CACHE_PATIENCE.total_seconds():
+                raise ConfigurationError(str(error)) from error
+            failures = 0
+            _log_failure(error)
         except BackendRejected as error:
             raise ConfigurationError(str(error)) from error
         except BackendUnavailable as error:
-            log.warning("backend.failed", call="get_hq_schema_state", error_code=error.code, error_message=str(error))
+            missing_since = None
+            _log_failure(error)
         failures += 1
         await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
+
+
+def _log_failure(error: BackendError) -> None:
+    log.warning("backend.failed", call="get_hq_schema_state", error_code=error.code, error_message=str(error))
 
 
 def refuse_older_schema(state: SchemaState) -> None:

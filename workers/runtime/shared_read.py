@@ -1,6 +1,7 @@
 """Fresh for a while, and one read at a time: what many ask for at once, or again a moment later, is read once."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,8 +26,9 @@ class SharedRead(Generic[T]):
 
     A value serves for ``ttl`` from the start of its read, or from its end where the read itself may take that long.
     A failure serves for ``failure_ttl`` from its end; by default not at all, so that the next caller reads again.
-    Concurrency: any number of callers; those who come during a read share its outcome, also when it fails. A caller
-    who is cancelled, the first one too, cancels the read of nobody else.
+    Concurrency: any number of callers; those who come during a read share its outcome, also when it fails; a read that
+    has taken longer than ``patience``, where there is one, is shared with nobody more: the next caller begins another.
+    A caller who is cancelled, the first one too, cancels the read of nobody else.
     """
 
     def __init__(
@@ -36,23 +38,28 @@ class SharedRead(Generic[T]):
         *,
         failure_ttl: timedelta = timedelta(0),
         counted_from: Literal["start", "end"] = "start",
+        patience: timedelta | None = None,
     ) -> None:
         self._ttl = ttl.total_seconds()
         self._failure_ttl = failure_ttl.total_seconds()
         self._clock = clock
         self._counted_from = counted_from
+        self._patience = math.inf if patience is None else patience.total_seconds()
         self._kept: _Outcome[T] | None = None
-        self._reading: asyncio.Task[T] | None = None
+        # Those under way with the moments at which they began; the newest is the last.
+        self._reads: dict[asyncio.Task[T], float] = {}
 
     async def get(self, read: Callable[[], Awaitable[T]]) -> T:
         """Return the value that is kept while it is fresh, else what ``read`` returns. Raises: what it raises."""
         if self._kept is not None and self._is_fresh(self._kept):
             return self._kept.result.result()
-        if self._reading is None:
-            self._reading = asyncio.create_task(_run(read))
-            began = self._clock.monotonic()
-            self._reading.add_done_callback(lambda reading: self._finish(reading, began))
-        return await asyncio.shield(self._reading)
+        now = self._clock.monotonic()
+        newest = next(reversed(self._reads), None)
+        if newest is None or now - self._reads[newest] > self._patience:
+            newest = asyncio.create_task(_run(read))
+            self._reads[newest] = now
+            newest.add_done_callback(self._finish)
+        return await asyncio.shield(newest)
 
     def keep(self, value: T, *, as_of: float) -> None:
         """Keep a value that was read elsewhere, true as of that moment of the clock's ``monotonic``."""
@@ -63,16 +70,16 @@ class SharedRead(Generic[T]):
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is kept or being read."""
-        return self._kept is None and self._reading is None
+        return self._kept is None and not self._reads
 
     async def close(self) -> None:
-        """Cancel the read that is under way, if one is."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        """Cancel what is being read."""
+        for reading in self._reads:
+            reading.cancel()
+        await asyncio.gather(*self._reads, return_exceptions=True)
 
-    def _finish(self, reading: "asyncio.Task[T]", began: float) -> None:
-        self._reading = None
+    def _finish(self, reading: "asyncio.Task[T]") -> None:
+        began = self._reads.pop(reading)
         if reading.cancelled():
             return
         now = self._clock.monotonic()

@@ -1,0 +1,68 @@
+"""How every request to Supabase is made: within one deadline, from the wait for a connection to the last byte.
+
+The HTTP libraries limit each read, and a server that sends one blank now and then is never late for them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx
+
+from workers.outbound.http import CONNECT_TIMEOUT, refuse_cookies
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+
+_NO_CONTENT: Final = 204
+# What is no longer true of an answer that has been read.
+_CODINGS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+class SupabaseHttp(httpx.AsyncClient):
+    """An HTTP client that brings back whole answers, checked where a check is given, or raises; it keeps no cookie.
+
+    The deadline is one of real time, not of the clock port: it is a network that is waited for.
+    Raises: httpx.TransportError when the time is over, or the answer is larger than any of ours; what the check raises.
+    """
+
+    def __init__(
+        self,
+        *,
+        within: timedelta,
+        check: Callable[[httpx.Response], None] | None = None,
+        **options: Any,  # noqa: ANN401 - handed to httpx as they are
+    ) -> None:
+        seconds = within.total_seconds()
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
+        super().__init__(cookies=refuse_cookies(), timeout=timeout, **options)
+        self._within = seconds
+        self._check = check
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401 - as in httpx
+        """Send a request, which every method of a client does through this one, and read the whole answer."""
+        try:
+            async with asyncio.timeout(self._within):
+                response = await super().send(request, **options | {"stream": True})
+                try:
+                    answer = await _read(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole answer within {self._within:g} s", request=request) from error
+        if self._check is not None:
+            self._check(answer)
+        return answer
+
+
+async def _read(response: httpx.Response) -> httpx.Response:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise httpx.ReadError(f"an answer of more than {MAX_BODY_BYTES} bytes")
+    if response.status_code == _NO_CONTENT and not body:
+        # What a function that returns nothing is answered with; the client library would make an empty list of it.
+        body = bytearray(b"null")
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _CODINGS]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
