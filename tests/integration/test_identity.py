@@ -20,6 +20,7 @@ from support.hq import Hq
 from devstack.controls import FAULTS
 from shared.errors import BackendUnavailable, Unauthenticated
 from workers.backend.client import open_client
+from workers.backend.http import SupabaseHttp
 from workers.backend.identity import SupabaseIdentity, open_auth
 from workers.clock import SystemClock
 from workers.ports import Caller, Clock
@@ -250,8 +251,10 @@ async def test_while_auth_is_away_nobody_is_called_unauthenticated(
             raise httpx.ConnectError("gone", request=request)
         return httpx.Response(int(fault), json={"code": int(fault), "msg": "away"}, request=request)
 
-    identity._auth._http_client = httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), event_hooks=identity._auth._http_client.event_hooks
+    opened = identity._auth._http_client
+    assert isinstance(opened, SupabaseHttp)
+    identity._auth._http_client = SupabaseHttp(
+        within=timedelta(seconds=5), check=opened._check, transport=httpx.MockTransport(answer)
     )
 
     for legacy in (False, True):
