@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 import httpx
 
 from devstack.processes import HOST
+
+Stuck = Literal["silent", "stalled", "trickling", "endless"]
 
 _HTML: Final = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>"
 
@@ -20,6 +22,7 @@ class GatewayFault:
     status: int
     body: str = ""
     type: str = "application/json"
+    pace: Literal["whole"] | Stuck = "whole"
 
 
 # What the hosted gateway answers about a project or its key. The names are for tests.
@@ -39,6 +42,10 @@ FAULTS: Final = {
 }
 
 
+# Answers that never come whole. The names are for tests.
+STUCK: Final = {pace: GatewayFault(200, pace=pace) for pace in get_args(Stuck)}
+
+
 class GatewayControl:
     """Changes what the gateway answers."""
 
@@ -48,7 +55,7 @@ class GatewayControl:
         self.word = secrets.token_urlsafe(16)
 
     def fail(self, path: str, fault: GatewayFault) -> None:
-        """Answer this to every path that begins so, until `heal`."""
+        """Answer this to every path that begins so, until `heal` or the next `fail`."""
         self._order(faults=[{"path": path, **asdict(fault)}])
 
     def refuse_legacy_keys(self) -> None:

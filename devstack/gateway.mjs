@@ -8,9 +8,10 @@
  * frontend, which every other path is answered from. Standard library only.
  *
  * A test changes its ways by POST to /_control, with the word `control` in the header x-control:
- *   { legacyKeys, bearerKeys, faults: [{ path, status, body, type }] }
+ *   { legacyKeys, bearerKeys, faults: [{ path, status, body, type, pace }] }
  * `legacyKeys: false` refuses the JWT keys, as a project does that has disabled them; `bearerKeys: false` refuses
- * a key sb_… as a bearer token; a fault answers every path that begins so.
+ * a key sb_… as a bearer token; a fault answers every path that begins so. Its `pace` is `whole`, or one at which no
+ * answer ever comes whole: `silent`, `stalled` after the head, `trickling` a blank every 2 s, `endless`.
  */
 import http from 'node:http'
 import net from 'node:net'
@@ -112,6 +113,20 @@ function findFault(url) {
   return ways.faults.find(({ path }) => url.startsWith(path))
 }
 
+function answerFault(res, { status, body, type, pace }) {
+  if (pace === 'silent') return
+  if (pace === 'whole') {
+    res.writeHead(status, { ...CORS, 'content-type': type, 'content-length': Buffer.byteLength(body) })
+    return res.end(body)
+  }
+  res.writeHead(status, { ...CORS, 'content-type': type })
+  res.flushHeaders()
+  if (pace === 'stalled') return
+  const [bytes, every] = pace === 'endless' ? [1024, 10] : [1, 2000]
+  const timer = setInterval(() => res.write(' '.repeat(bytes)), every)
+  res.on('close', () => clearInterval(timer))
+}
+
 async function changeWays(req, res) {
   if (!config.control || req.headers['x-control'] !== config.control) return answer(res, 404, { message: 'not found' })
   let text = ''
@@ -172,10 +187,7 @@ const server = http.createServer((req, res) => {
   if (req.url === '/_control') return changeWays(req, res)
   const route = findRoute(req.url)
   const fault = findFault(req.url)
-  if (fault && !isPreflight(req)) {
-    res.writeHead(fault.status, { ...CORS, 'content-type': fault.type, 'content-length': Buffer.byteLength(fault.body) })
-    return res.end(fault.body)
-  }
+  if (fault && !isPreflight(req)) return answerFault(res, fault)
   if (!route && config.dist) return servePage(config.dist, req, res)
   if (isPreflight(req) && !(route?.opaque && route.upstream)) return answerPreflight(req, res)
   if (!route) return answer(res, 404, { message: 'no Route matched with those values', hint: NO_PAGE })

@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 _JITTER: Final = 0.15
 # A worker that stops may outlive its grace period by no more than this.
 _HAND_BACK: Final = timedelta(seconds=10)
+# Claims wait for a rescue, whose runs they may get, and not for one that is stuck.
+_RESCUE_PATIENCE: Final = timedelta(seconds=1)
 # Nothing depends on the goodbye: a worker that leaves without it is taken for dead.
 _LEAVE: Final = timedelta(seconds=2)
 # The run types of which a process takes only so many at once.
@@ -86,6 +88,9 @@ class Worker:
         self._kept: Counter[str] = Counter()
         # Requests that may come back with a claim: a worker that stops waits for their answers too.
         self._accepting: set[asyncio.Future[None]] = set()
+        # The claim that is under way, for the same reason.
+        self._claiming: set[asyncio.Task[None]] = set()
+        self._rescuing: set[asyncio.Task[None]] = set()
         self._closing = False  # claims no more
         self._closed = False  # starts nothing more: a claim that still arrives is handed back
         self._rescue_at = -math.inf
@@ -111,7 +116,7 @@ class Worker:
             await _end(periodic_tasks)
             await self._drain()
         finally:
-            await _end([*periodic_tasks, *background])
+            await _end([*periodic_tasks, *self._claiming, *self._rescuing, *background])
         await self._answer("leave", self._leave())
         log.info("worker.stopped", worker_id=self._worker_id)
 
@@ -154,16 +159,23 @@ class Worker:
 
     async def _take_work_until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
-        stopping.add_done_callback(lambda _: self._look.set())
+        taking = asyncio.create_task(self._take_work(), name="taking")
         try:
-            while not stop.is_set():
-                self._look.clear()
-                if self._clock.monotonic() >= self._rescue_at:
-                    await self._rescue()
-                await self._claim()
-                await self._clock.wait(self._look, within=self._jitter(self._settings.sweep_every))
+            await asyncio.wait({stopping, taking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            await _end([taking])
+        if not taking.cancelled():
+            taking.result()  # it never returns: this raises what ended it
+
+    async def _take_work(self) -> None:
+        while True:
+            self._look.clear()
+            if self._clock.monotonic() >= self._rescue_at and not self._rescuing:
+                await self._clock.wait(_track(self._rescue(), self._rescuing), within=_RESCUE_PATIENCE)
+            # Shielded, because an answer that is on its way may hold runs: a worker that stops waits for it as well.
+            await asyncio.shield(_track(self._claim(), self._claiming))
+            await self._clock.wait(self._look, within=self._jitter(self._settings.sweep_every))
 
     def _hear(self, run_id: str | None) -> None:
         if run_id not in self._taken_at_once:
@@ -318,11 +330,12 @@ class Worker:
     async def _drain(self) -> None:
         """Let running work finish within the grace period, then hand the rest back: no attempt is counted."""
         self._closing = True
-        if self._running or self._accepting:
+        if self._running or self._accepting or self._claiming:
             grace = self._settings.grace.total_seconds()
             log.info("worker.draining", running=len(self._running), accepting=len(self._accepting), grace_s=grace)
             await self._finish(until=self._clock.monotonic() + grace)
         self._closed = True
+        await _end(list(self._claiming))
         left = list(self._running.values())
         for execution in left:
             execution.task.cancel()
@@ -336,7 +349,7 @@ class Worker:
     async def _finish(self, *, until: float) -> None:
         """Wait for what runs, and for the runs whose claim is on its way: their callers wait for reports as well."""
         while (left := until - self._clock.monotonic()) > 0:
-            unfinished = [*self._accepting, *(execution.task for execution in self._running.values())]
+            unfinished = [*self._accepting, *self._claiming, *(execution.task for execution in self._running.values())]
             if not unfinished:
                 return
             await self._clock.wait(asyncio.gather(*unfinished, return_exceptions=True), within=timedelta(seconds=left))
@@ -357,6 +370,14 @@ class Worker:
             return task.result()
         finally:
             task.cancel()
+
+
+def _track(call: Coroutine[Any, Any, None], under_way: "set[asyncio.Task[None]]") -> "asyncio.Task[None]":
+    """Begin a call, and keep it among those under way until it is done."""
+    task = asyncio.create_task(call)
+    under_way.add(task)
+    task.add_done_callback(under_way.discard)
+    return task
 
 
 async def _end(tasks: "Sequence[asyncio.Task[None]]") -> None:

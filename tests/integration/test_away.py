@@ -1,0 +1,98 @@
+"""Supabase is away for a moment, in whatever words: nothing is counted, paid twice, or left hanging."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from support.away import AWAY, stay_away
+from support.hq import Hq
+
+from devstack.controls import FAULTS, STUCK
+
+RPC = "/rest/v1/rpc/"
+# What a stuck answer may hold up.
+CALL_SECONDS = 1.5
+
+
+@pytest.mark.parametrize("name", ["settle_hq_run", "checkpoint_hq_step", "renew_hq_leases"])
+async def test_a_moment_away_at_any_write_costs_no_attempt_and_no_second_report(hq: Hq, name: str) -> None:
+    """A lease of 6 s and 3 s of absence are to each other as production's 30 s and 15 s."""
+    await hq.vendors.script("openai", {"delay_ms": 1_000}, repeat=True)
+    worker = await hq.worker(LEASE_SECONDS=6, LEASE_RENEW_SECONDS=1)
+    asked = [hq.ask() for _ in range(3)]
+    await hq.vendors.wait_for("openai", calls=3)
+
+    await stay_away(hq, f"{RPC}{name}", seconds=3)
+
+    for run_id in asked:
+        run = await hq.settled(run_id)
+        assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1), worker.tail()
+    assert await hq.model_calls() == 3
+    assert worker.events("backend.failed", call="renew") or name != "renew_hq_leases"
+
+
+async def test_a_request_that_found_the_database_away_is_said_to_be_lost_for_now_and_succeeds_again(hq: Hq) -> None:
+    service = await hq.service()
+    token = hq.stack.sign_in()
+    body = {"run_type": "PLATFORM_STATUS_REVIEW"}
+    for fault in AWAY.values():
+        hq.stack.gateway.fail(f"{RPC}request_and_claim_hq_run", fault)
+        answer = await service.post("executive-run", body, token=token)
+        assert (answer.status_code, answer.json()["error_code"]) == (503, "backend_unavailable")
+
+    hq.stack.gateway.heal()
+    assert (await service.post("executive-run", body, token=token)).status_code == 200
+    assert await hq.model_calls() == 1
+
+
+@pytest.mark.parametrize("fault", ["paused", "timed out", "restricted", "page of success", "not found"])
+async def test_a_worker_that_starts_waits_whatever_is_answered_in_supabases_place(hq: Hq, fault: str) -> None:
+    hq.stack.gateway.fail("/rest/v1", FAULTS[fault])
+    run_id = hq.ask()
+
+    worker = hq.start_worker()
+    waiting = await worker.logged("backend.failed", call="get_hq_schema_state", times=2)
+    assert f"Supabase answered {FAULTS[fault].status} (" in waiting["error_message"]
+    hq.stack.gateway.heal()
+
+    assert (await hq.settled(run_id))["status"] == "completed"
+
+
+async def test_a_key_that_the_gateway_refuses_ends_a_worker_that_starts(hq: Hq) -> None:
+    hq.stack.gateway.fail("/rest/v1", FAULTS["invalid key"])
+
+    worker = hq.start_worker()
+
+    assert await worker.exit_code() == 78
+    assert "Invalid API key" in worker.tail()
+
+
+@pytest.mark.parametrize("pace", STUCK)
+async def test_a_worker_stops_within_its_grace_period_while_answers_never_come_whole(hq: Hq, pace: str) -> None:
+    """Each call of its own is stuck: it claims, rescues, renews and looks at the plan."""
+    worker = await hq.worker(SHUTDOWN_GRACE_SECONDS=5, SUPABASE_TIMEOUT_SECONDS=60)
+    hq.stack.gateway.fail(RPC, STUCK[pace])
+    await asyncio.sleep(1.5)  # by now a look for work is stuck
+
+    worker.signal(signal.SIGTERM)
+    began = time.monotonic()
+
+    assert await worker.exit_code(within=5 + 5) == 0
+    assert time.monotonic() - began < 5 + 4  # the goodbye has its own two seconds
+
+
+@pytest.mark.parametrize("pace", STUCK)
+async def test_a_stuck_settlement_is_given_up_and_made_again_and_holds_up_no_other(hq: Hq, pace: str) -> None:
+    worker = await hq.worker(LEASE_SECONDS=10, SUPABASE_TIMEOUT_SECONDS=CALL_SECONDS)
+    stuck = hq.ask()
+    hq.stack.gateway.fail(f"{RPC}settle_hq_run", STUCK[pace])
+    await hq.vendors.wait_for("openai", calls=1)
+    await asyncio.sleep(0.5)
+    hq.stack.gateway.heal()
+    other = hq.ask()
+
+    assert (await hq.settled(other))["status"] == "completed"
+    run = await hq.settled(stuck)
+    assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1), worker.tail()
+    assert await hq.model_calls() == 2
