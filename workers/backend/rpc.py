@@ -28,8 +28,8 @@ def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
     return None if answer == [] else answer
 
 
-# PostgREST answers 204 without a body for a function that returns void. SupabaseHttp makes a null of it, which cannot be
-# taken for no rows; over another client, the library makes an empty list.
+# PostgREST answers 204 without a body for a function that returns void. SupabaseHttp makes a null of it, which nobody
+# takes for no rows; over another client, the library makes an empty list.
 _VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
 
 
