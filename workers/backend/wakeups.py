@@ -180,7 +180,9 @@ class _Subscription:
         # A half-open socket never answers a close: it is cut off, and what listened to it is ended.
         if socket is not None:
             socket.transport.abort()
-        await self._client.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._client.close()
 
     async def join(self, *, look: Look, check_leases: Callable[[], None]) -> None:
         """Join the channel. Raises: _NotLive when the server refuses or does not answer."""
