@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.away import AWAY, PLACES, stay_away
 from support.hq import RUN_TYPE, Hq
 
 RPC = "/rest/v1/rpc/"
-PRODUCTION = {
+PRODUCTION: dict[str, Any] = {
     "LEASE_SECONDS": 30,
     "LEASE_RENEW_SECONDS": 10,
     "CANCEL_POLL_SECONDS": 1.5,
