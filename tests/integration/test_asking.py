@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from support.hq import RUN_TYPE, Hq, signed_in
+from support.hq import RUN_TYPE, Hq, read_rows, signed_in
 
 
 async def test_thirty_clients_at_once_make_one_run(hq: Hq) -> None:
@@ -14,7 +14,7 @@ async def test_thirty_clients_at_once_make_one_run(hq: Hq) -> None:
         request = president.rpc("request_hq_run", {"p_run_type": RUN_TYPE}).execute
         answers = await asyncio.gather(*(request() for _ in range(30)))
 
-    tickets = [answer.data[0] for answer in answers]
+    tickets = [read_rows(answer)[0] for answer in answers]
     assert len({ticket["run_id"] for ticket in tickets}) == 1
     assert [ticket["created"] for ticket in tickets].count(True) == 1
     await hq.settled(UUID(tickets[0]["run_id"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from realtime import RealtimePostgresChangesListenEvent
 from support.database import OWNER, Database
-from support.hq import Hq, open_hq, signed_in
+from support.hq import Hq, open_hq, read_rows, signed_in
 
 from shared.language_models import CANDIDATES
 from shared.registry import ModelTier
@@ -29,8 +29,8 @@ async def test_a_requested_brief_becomes_a_report_that_the_president_reads(
         assert (await hq.settled(run_id))["status"] == "completed", hq.explain()
 
         async with signed_in(hq) as president:
-            recent = (await president.rpc("get_hq_recent_runs", {"limit_count": 5}).execute()).data
-            logs = (await president.rpc("get_hq_logs", {"limit_count": 50}).execute()).data
+            recent = read_rows(await president.rpc("get_hq_recent_runs", {"limit_count": 5}).execute())
+            logs = read_rows(await president.rpc("get_hq_logs", {"limit_count": 50}).execute())
 
         (run,) = [line for line in recent if line["id"] == str(run_id)]
         assert run["status"] == "completed"
@@ -96,7 +96,7 @@ async def test_the_screens_hear_of_a_run_through_realtime(hq: Hq) -> None:
     async with asyncio.timeout(10), signed_in(hq) as president:
         channel = president.channel("hq-runs").on_postgres_changes(
             RealtimePostgresChangesListenEvent.All,
-            lambda payload: heard.put_nowait(payload["data"]["record"]["status"]),
+            lambda payload: heard.put_nowait((payload["data"]["record"] or {})["status"]),
             schema="hq",
             table="runs",
         )
@@ -114,7 +114,7 @@ async def test_the_presidents_own_request_is_done_like_any_other(hq: Hq) -> None
 
     async with signed_in(hq) as president:
         request = {"p_run_type": BRIEF, "p_platform_key": "nearvity", "p_context": {"focus": "rétention"}}
-        ticket = (await president.rpc("request_hq_run", request).execute()).data[0]
+        (ticket,) = read_rows(await president.rpc("request_hq_run", request).execute())
     run = await hq.settled(ticket["run_id"])
 
     assert run["status"] == "completed"

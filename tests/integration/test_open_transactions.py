@@ -16,7 +16,7 @@ async def test_a_row_that_is_held_holds_up_no_other_run(hq: Hq, held: str) -> No
     stuck, free = asked[2], asked[:2] + asked[3:]
 
     with hq.database.connect() as person, person.transaction():
-        person.execute(f"select from {held} where {key} = %s for update", [stuck])  # type: ignore[arg-type]
+        person.execute(f"select from {held} where {key} = %s for update", [stuck])
         for run_id in free:
             assert (await hq.settled(run_id, within=8))["status"] == "completed"
         late = hq.ask()

@@ -79,7 +79,7 @@ async def prompts(hq: Hq) -> dict[str, str]:
 async def test_every_report_holds_its_data_and_tells_exactly_where_they_came_from(hq: Hq) -> None:
     hq.database.run("insert into hq.actions (action_type, title, risk_level) values ('x', 'Publier la 2.1', 'high')")
     hq.database.run("insert into hq.runs (run_type, status) values ('SEO_AUDIT', 'completed')")
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
 
     runs = await finish(hq, *RUN_TYPES.values())
 
@@ -106,7 +106,7 @@ async def test_every_report_holds_its_data_and_tells_exactly_where_they_came_fro
     ],
 )
 async def test_with_a_vendor_down_every_report_is_written_and_names_it(hq: Hq, vendor: str, words: str) -> None:
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
     await hq.vendors.script(vendor, {"status": 500}, repeat=True)
     touched = [t for t in RUN_TYPES.values() if any(source.startswith(vendor) for source in t.sources)]
 
@@ -135,7 +135,7 @@ async def test_with_a_vendor_down_every_report_is_written_and_names_it(hq: Hq, v
 async def test_with_a_part_of_the_database_closed_the_report_is_written_and_names_it(
     hq: Hq, function: str, source: SourceName
 ) -> None:
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
     hq.database.run(f"revoke execute on function public.{function} from service_role")
     run_type = next(run_type for run_type in RUN_TYPES.values() if source in run_type.sources)
 
@@ -147,7 +147,7 @@ async def test_with_a_part_of_the_database_closed_the_report_is_written_and_name
 
 
 async def test_what_a_search_cost_is_part_of_the_runs_cost(hq: Hq) -> None:
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
 
     run = (await finish(hq, RUN_TYPES["TECH_WATCH_REPORT"]))["TECH_WATCH_REPORT"]
 
@@ -161,7 +161,7 @@ async def test_everything_that_a_brief_reads_is_asked_at_the_same_time(hq: Hq) -
     """All calls are under way before one of them is answered, and the model waits for them all."""
     for vendor, calls in (("github", 21), ("perplexity", 1)):
         await hq.vendors.script(vendor, *[{"delay_ms": 5000}] * calls)
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
 
     hq.ask("DAILY_EXECUTIVE_BRIEF")
 
@@ -171,7 +171,7 @@ async def test_everything_that_a_brief_reads_is_asked_at_the_same_time(hq: Hq) -
 
 
 async def test_a_search_that_was_paid_is_not_paid_again_by_the_next_attempt(hq: Hq) -> None:
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
     await hq.vendors.script("openai", {"status": 500}, {"status": 500}, {"status": 500}, {"status": 500})
 
     run = (await finish(hq, RUN_TYPES["GROWTH_STRATEGY_REVIEW"]))["GROWTH_STRATEGY_REVIEW"]

@@ -47,7 +47,7 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
     await hq.vendors.script("openai", {"delay_ms": 200}, {"delay_ms": 500}, repeat=True)
     # Leases as in production: an outage of seconds must not cost anybody his run.
     pace = {"WORKER_CONCURRENCY": 4, "LEASE_SECONDS": 30, "LEASE_RENEW_SECONDS": 10}
-    workers = [await hq.worker(**pace) for _ in range(2)]
+    workers = [await hq.worker(pace) for _ in range(2)]
     asked = [hq.ask() for _ in range(RUNS)]
 
     for _ in range(2):

@@ -156,7 +156,7 @@ def _kept(database: Database) -> dict[str, int]:
 async def test_a_migration_holds_nobody_up_and_loses_nothing(
     variant: str, clone: Callable[[str], Database], tmp_path: Path, record_figure: RecordFigure
 ) -> None:
-    database: Database = clone(variant)
+    database = clone(variant)
     database.sql.execute(DATA.encode())
     before = _kept(database)
 

@@ -21,11 +21,11 @@ async def test_a_dead_workers_runs_are_under_way_again_within_forty_seconds(
     hq: Hq, record_figure: Callable[[str, object], None]
 ) -> None:
     await hq.vendors.script("openai", *[{"delay_ms": 120_000}] * 8)
-    dying = await hq.worker(**PRODUCTION)
+    dying = await hq.worker(PRODUCTION)
     asked = [hq.ask() for _ in range(8)]
     await hq.vendors.wait_for("openai", calls=8)
     await dying.logged("worker.started")
-    await hq.worker(**PRODUCTION)
+    await hq.worker(PRODUCTION)
     # The worst moment: every lease was renewed just now.
     renewed = hq.one("select max(leased_until) as until from hq.run_queue")["until"]
     await hq.until("select from hq.run_queue having max(leased_until) > %s", renewed, within=12)

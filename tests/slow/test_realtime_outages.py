@@ -39,7 +39,7 @@ async def ask_for(hq: Hq, seconds: float, *, every: float = 0.5) -> list[UUID]:
 
 async def claimed_in_time(hq: Hq, asked: list[UUID]) -> float:
     """Wait until all are done; return the longest time that one waited for its claim."""
-    waits = []
+    waits: list[float] = []
     for run_id in asked:
         run = await hq.settled(run_id)
         assert run["status"] == "completed"
@@ -62,7 +62,7 @@ async def joined_again(hq: Hq, joins: int, *, within: float = BACK_SECONDS) -> f
 async def test_a_lost_connection_comes_back_and_no_run_waits(
     hq: Hq, harm: str, record_figure: Callable[[str, object], None]
 ) -> None:
-    worker = await hq.worker(live=True, **PACE)
+    worker = await hq.worker(PACE, live=True)
     joins = hq.stack.realtime.statistics()["joins"]
 
     if harm == "cut":
@@ -82,7 +82,7 @@ async def test_a_lost_connection_comes_back_and_no_run_waits(
 
 
 async def test_a_whole_minute_of_refusals_is_outlived(hq: Hq, record_figure: Callable[[str, object], None]) -> None:
-    worker = await hq.worker(live=True, **PACE)
+    worker = await hq.worker(PACE, live=True)
     joins = hq.stack.realtime.statistics()["joins"]
 
     hq.stack.realtime.refuse_sockets(90)  # longer than the asking takes on a busy machine; ended below
@@ -104,7 +104,7 @@ async def test_a_socket_that_hangs_is_noticed_and_replaced(
     hq: Hq, record_figure: Callable[[str, object], None]
 ) -> None:
     """Half open: neither data nor an end ever comes. Only the worker's own echo proves such a socket dead."""
-    worker = await hq.worker(live=True, **PACE)
+    worker = await hq.worker(PACE, live=True)
 
     hq.stack.realtime.freeze_sockets(90)
     frozen = time.monotonic()
@@ -123,7 +123,7 @@ async def test_a_socket_that_hangs_is_noticed_and_replaced(
 async def test_no_row_is_missed_before_and_while_the_subscription_comes_up(hq: Hq) -> None:
     """The server says SUBSCRIBED seconds before it reads the table; what is inserted meanwhile makes no event."""
     asked = [hq.ask(), hq.ask()]
-    worker = await hq.worker(**PACE | {"SWEEP_SECONDS": 60})
+    worker = await hq.worker(PACE, SWEEP_SECONDS=60)
     await joined_again(hq, 0)
     assert not worker.events("realtime.subscribed"), "too late to test anything"
     await hq.until("select from hq.runs where status = 'completed' offset 1")
@@ -135,7 +135,7 @@ async def test_no_row_is_missed_before_and_while_the_subscription_comes_up(hq: H
 
 
 async def test_two_idle_minutes_need_no_new_subscription(hq: Hq) -> None:
-    worker = await hq.worker(live=True, **PACE)
+    worker = await hq.worker(PACE, live=True)
     before = hq.stack.realtime.statistics()
 
     await asyncio.sleep(120)  # the point of the test is that nothing happens

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -137,8 +137,8 @@ def _outcome(session: Connection, statement: str) -> str:
 
 
 @pytest.mark.parametrize("variant", ["seed", "head"])
-def test_the_owners_screens_are_answered_as_before(variant: str, clone) -> None:  # noqa: ANN001
-    database: Database = clone(variant)
+def test_the_owners_screens_are_answered_as_before(variant: str, clone: Callable[[str], Database]) -> None:
+    database = clone(variant)
     _fill(database, variant)
     statements = SCREENS + (HEAD_SCREENS if variant == "head" else ())
 
@@ -155,8 +155,8 @@ def test_the_owners_screens_are_answered_as_before(variant: str, clone) -> None:
 
 
 @pytest.mark.parametrize("variant", ["seed", "head"])
-def test_a_stranger_meets_nothing_but_refusals(variant: str, clone) -> None:  # noqa: ANN001
-    database: Database = clone(f"{variant}_hq")
+def test_a_stranger_meets_nothing_but_refusals(variant: str, clone: Callable[[str], Database]) -> None:
+    database = clone(f"{variant}_hq")
     _fill(database, variant)
     functions = database.rows(
         "select p.oid::regproc::text as name, p.proname, p.prokind, "
@@ -229,9 +229,9 @@ def test_what_the_host_opens_again_is_told_and_closed_by_the_next_migration(data
     assert database.rows("select * from hq.find_open_doors()") == []
 
 
-def test_an_older_host_that_moves_on_brings_its_doors_closed(clone) -> None:  # noqa: ANN001
+def test_an_older_host_that_moves_on_brings_its_doors_closed(clone: Callable[[str], Database]) -> None:
     """A privilege on an object that did not exist yet is revoked once it exists."""
-    database: Database = clone("seed_hq")
+    database = clone("seed_hq")
     database.run("create function public.get_active_push_subscriptions() returns int language sql as 'select 1'")
     database.run("create table hq.conversations (id int)")
 
@@ -242,8 +242,8 @@ def test_an_older_host_that_moves_on_brings_its_doors_closed(clone) -> None:  # 
         assert _outcome(anon, "select public.get_active_push_subscriptions()").startswith("42501")
 
 
-def test_a_service_that_came_in_by_the_door_for_everybody_keeps_its_key(clone) -> None:  # noqa: ANN001
-    database: Database = clone("head")
+def test_a_service_that_came_in_by_the_door_for_everybody_keeps_its_key(clone: Callable[[str], Database]) -> None:
+    database = clone("head")
     database.run("revoke execute on function public.insert_hq_log from service_role")
     schema.apply(database.url)
 

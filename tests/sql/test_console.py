@@ -1,5 +1,6 @@
 """The operators' console: what hangs, what failed, what it cost, who lives, and what to do about it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -422,11 +423,15 @@ def test_a_run_whose_workers_vanished_is_kept_once(database: Database) -> None:
     assert (letter["original_run_id"], letter["failure_reason"]) == (claimed["run_id"], "lease_lost")
 
 
+def _failing(claimed: Row) -> Callable[[Connection], object]:
+    return lambda session: settle(session, claimed, "failed", **FAILURE)
+
+
 def test_settling_and_rescuing_at_once_keep_it_once(database: Database) -> None:
     for _ in range(5):
         claimed = start(database)
         database.run("update hq.run_queue set attempt = 2, leased_until = now() - interval '1 s'")
-        race(database.connect, [lambda s, c=claimed: settle(s, c, "failed", **FAILURE), rescue])  # type: ignore[misc]
+        race(database.connect, [_failing(claimed), rescue])
         rescue(database.sql)
         pass_time(database, 60)
 

@@ -1,7 +1,7 @@
 """Each slot of the plan is fired once, or logged with the reason why not; whoever looks, whatever dies."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
@@ -154,7 +154,9 @@ def _exhaust(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("hold", "reason"), [(_pause, "paused"), (_panic, "panic"), (_exhaust, "budget_exhausted")])
-def test_a_plan_that_is_held_skips_its_slots_and_tells_each_once(hold, reason: str, database: Database) -> None:  # noqa: ANN001
+def test_a_plan_that_is_held_skips_its_slots_and_tells_each_once(
+    hold: Callable[[Database], None], reason: str, database: Database
+) -> None:
     hold(database)
 
     (skipped,) = look(database.sql, SEVEN)

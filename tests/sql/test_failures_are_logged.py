@@ -76,9 +76,9 @@ WAYS = [
 def test_a_failure_is_told_once_and_whole(
     fail: Callable[[Database, Row], None],
     variant: str,
-    clone,  # noqa: ANN001
+    clone: Callable[[str], Database],
 ) -> None:
-    database: Database = clone(f"{variant}_hq")
+    database = clone(f"{variant}_hq")
     claimed = start(database, platform_key="nearvity")
 
     fail(database, claimed)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -50,8 +51,8 @@ def _fall_silent(database: Database) -> None:
 
 
 @pytest.mark.parametrize("variant", ["seed", "head"])
-def test_thirty_days_exactly(variant: str, clone) -> None:  # noqa: ANN001
-    database: Database = clone(f"{variant}_hq")
+def test_thirty_days_exactly(variant: str, clone: Callable[[str], Database]) -> None:
+    database = clone(f"{variant}_hq")
     for level in LEVELS:
         _log(database, "29 days 23:59:00", level, f"young {level}")
         _log(database, "30 days 00:01:00", level, f"old {level}")

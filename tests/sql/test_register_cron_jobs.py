@@ -1,7 +1,7 @@
 """Our pg_cron jobs are there once, by name; an operator's switch-off is respected; and they really tick."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,8 +79,10 @@ def test_the_hosts_jobs_are_left_alone(scheduled: Database) -> None:
 
 
 @pytest.mark.parametrize("when", ["at the installation", "by a later migration of the host"])
-def test_the_hosts_purge_gives_its_name_to_ours_and_the_migration_says_so(when: str, clone) -> None:  # noqa: ANN001
-    database: Database = clone("head" if when == "at the installation" else "head_hq")
+def test_the_hosts_purge_gives_its_name_to_ours_and_the_migration_says_so(
+    when: str, clone: Callable[[str], Database]
+) -> None:
+    database = clone("head" if when == "at the installation" else "head_hq")
     need_extension(database.cluster, "pg_cron")
     database.rows("select cron.schedule('purge-old-hq-logs', '0 3 * * *', 'select hq.purge_old_logs()')")
 

@@ -1,5 +1,6 @@
 """A request that an owner makes through a worker: the one entry point, and the run is that worker's at once."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -183,7 +184,7 @@ def test_a_request_that_could_not_become_a_run_is_refused(
 def test_ten_workers_asked_at_once_make_one_run_of_one_worker(database: Database) -> None:
     answers = race(
         lambda: database.as_caller("service_role"),
-        [lambda session, n=n: ask(session, worker_id=f"worker-{n}") for n in range(10)],
+        [partial(ask, worker_id=f"worker-{n}") for n in range(10)],
     )
 
     assert len({answer["run_id"] for answer in answers}) == 1

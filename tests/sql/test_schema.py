@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare
     assert not schema.apply(bare_database.url).changed
 
 
-def test_the_printed_text_and_the_migrations_make_the_same_schema(clone) -> None:  # noqa: ANN001
+def test_the_printed_text_and_the_migrations_make_the_same_schema(clone: Callable[[str], Database]) -> None:
     pasted, migrated = clone("head"), clone("head")
     pasted.sql.execute(schema.render().encode())
     pasted.sql.execute(_last_statement(schema.render()))
@@ -210,9 +211,11 @@ def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_reported(bare_da
 
 
 @pytest.mark.parametrize("template", ["head", "head_hq"])
-def test_behind_a_long_transaction_a_migration_gives_way_and_nobody_waits_for_it(template: str, clone) -> None:  # noqa: ANN001
+def test_behind_a_long_transaction_a_migration_gives_way_and_nobody_waits_for_it(
+    template: str, clone: Callable[[str], Database]
+) -> None:
     """A lock that is waited for is in the way of all who come later, although they would not be in each other's."""
-    database: Database = clone(template)
+    database = clone(template)
     with database.connect() as holder, database.connect() as page:
         holder.execute("begin; insert into hq.runs (run_type, status) values ('IN_USE', 'completed')")
         migrating = threading.Thread(target=schema.apply, args=(database.url,))

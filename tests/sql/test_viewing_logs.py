@@ -1,6 +1,7 @@
 """The viewer's list stays as quick as it is on an empty table, however it is filtered."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from support.database import OWNER, Connection, Database, one, rows
@@ -10,8 +11,8 @@ ASKED = 50
 
 
 @pytest.fixture(params=["seed", "head"])
-def full(request: pytest.FixtureRequest, clone) -> Database:  # noqa: ANN001
-    database: Database = clone(f"{request.param}_hq")
+def full(request: pytest.FixtureRequest, clone: Callable[[str], Database]) -> Database:
+    database = clone(f"{request.param}_hq")
     # Shares as in life: mostly information, few errors; a source that writes all the time and one that seldom does.
     database.run(
         "insert into hq.structured_logs (level, source, message, created_at) select "

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -45,7 +45,7 @@ class Database:
 
     def run(self, statement: str, *params: object) -> int:
         """Run a statement as role postgres and return how many rows it touched."""
-        return self.sql.execute(cast("LiteralString", statement), params or None).rowcount
+        return self.sql.execute(statement, params or None).rowcount
 
     @contextmanager
     def as_caller(self, role: str, sub: UUID | None = None, **claims: object) -> Iterator[Connection]:
@@ -53,7 +53,7 @@ class Database:
         claims |= {"role": role} | ({} if sub is None else {"sub": str(sub)})
         with self.connect("authenticator") as session:
             session.execute("select set_config('request.jwt.claims', %s, false)", [json.dumps(claims)])
-            session.execute(cast("LiteralString", f"set role {role}"))
+            session.execute(f"set role {role}")
             yield session
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Database:
 
 def rows(session: Connection, query: str, *params: object) -> list[Row]:
     """Run a query in a session and return its rows."""
-    return session.execute(cast("LiteralString", query), params or None).fetchall()
+    return session.execute(query, params or None).fetchall()
 
 
 def one(session: Connection, query: str, *params: object) -> Row:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import httpx
 import psycopg
+from postgrest import APIResponse
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
@@ -106,9 +107,10 @@ class Hq:
 
     def start_worker(self, *, module: str = "workers.cli", fresh: bool = False, **settings: object) -> Worker:
         """Start a worker and do not wait for it."""
-        worker = Worker(
-            f"worker-{len(self.workers) + 1}", self.environment(**settings), self.folder, module=module, fresh=fresh
-        )
+        return self._start(self.environment(**settings), module=module, fresh=fresh)
+
+    def _start(self, environment: dict[str, str], *, module: str = "workers.cli", fresh: bool = False) -> Worker:
+        worker = Worker(f"worker-{len(self.workers) + 1}", environment, self.folder, module=module, fresh=fresh)
         self.workers.append(worker)
         return worker
 
@@ -120,9 +122,11 @@ class Hq:
         port = (await worker.logged("http.listening"))["port"]
         return Service(worker, f"http://127.0.0.1:{port}/functions/v1")
 
-    async def worker(self, *, live: bool = False, **settings: object) -> Worker:
+    async def worker(
+        self, shared: Mapping[str, object] | None = None, /, *, live: bool = False, **settings: object
+    ) -> Worker:
         """Start a worker and wait until it takes work; ``live``: until Realtime wakes it."""
-        worker = self.start_worker(**settings)
+        worker = self._start(self.environment(**{**(shared or {}), **settings}))
         await worker.logged("worker.started")
         if live:
             await worker.logged("realtime.subscribed")
@@ -232,6 +236,12 @@ def _start_stack(database: Database, tuning: Tuning) -> Stack:
             if "in use" not in str(error):
                 raise
     raise AssertionError("three times in a row, a free port was taken before it could be used")
+
+
+def read_rows(response: APIResponse) -> list[Row]:
+    """Take the rows out of an answer of PostgREST."""
+    assert isinstance(response.data, list)
+    return [dict(row) for row in response.data if isinstance(row, dict)]
 
 
 @asynccontextmanager

@@ -9,9 +9,9 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import workers.bootstrap.parts
 from workers import cli
 from workers.backend.runs import SupabaseRunStore
+from workers.bootstrap import parts
 from workers.gateway.chat import ChatGateway
 
 Call = Callable[..., Awaitable[Any]]
@@ -53,10 +53,10 @@ def mortal(name: str, call: Call) -> Call:
 
 def main() -> None:
     """Run the command line of a mortal worker."""
-    for name in ("claim", "read_platforms", "checkpoint", "settle"):
-        setattr(SupabaseRunStore, name, mortal(name, getattr(SupabaseRunStore, name)))
-    ChatGateway.ask = mortal("ask", ChatGateway.ask)  # type: ignore[method-assign]
-    workers.bootstrap.parts.collect_all = mortal("collect", workers.bootstrap.parts.collect_all)  # type: ignore[assignment]
+    owners = dict.fromkeys(("claim", "read_platforms", "checkpoint", "settle"), SupabaseRunStore)
+    for name, owner in {**owners, "ask": ChatGateway}.items():
+        setattr(owner, name, mortal(name, getattr(owner, name)))
+    vars(parts)["collect_all"] = mortal("collect", vars(parts)["collect_all"])
     cli.main()
 
 
