@@ -1,5 +1,5 @@
 -- Give a pending row that somebody inserted by hand its queue row and its request.
--- A request made through request_hq_run wrote both already, so both inserts are then without effect.
+-- A request made through request_hq_run_v2 wrote both already, so both inserts are then without effect.
 -- Raises nothing.
 create or replace function hq.enqueue_inserted_run()
 returns trigger

@@ -1,6 +1,7 @@
 -- Ask for a run from the SQL editor: select * from hq.request_run('DAILY_EXECUTIVE_BRIEF', 'emotionscare');
--- Idempotent as public.request_hq_run, which does the work; refused to the API roles, who have that one.
--- Raises what request_hq_run raises.
+-- Idempotent as public.request_hq_run_v2, which does the work; refused to the API roles, who have that one. The pause
+-- is part of the reason, for who reads it.
+-- Raises what request_hq_run_v2 raises.
 create or replace function hq.request_run(p_run_type text, p_platform_key text default null)
 returns table (run_id uuid, status text, created boolean, reason text)
 language plpgsql
@@ -10,7 +11,9 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  return query select r.* from public.request_hq_run(p_run_type, p_platform_key) as r;
+  return query
+    select r.run_id, r.status, r.created, concat(r.reason, case when r.is_paused then ', paused' end)
+    from public.request_hq_run_v2(p_run_type, p_platform_key) as r;
 end
 $$;
 revoke execute on function hq.request_run from public, anon, authenticated;

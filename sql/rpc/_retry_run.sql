@@ -1,8 +1,8 @@
 -- Ask again for a run that has ended, with its whole request, from the SQL editor: select * from hq.retry_run('…');
--- Goes through request_hq_run as everybody does, so a run in flight of the same type and platform answers it, and two
--- who ask at once get one.
+-- Goes through request_hq_run_v2 as everybody does, so a run in flight of the same type and platform answers it, and
+-- two who ask at once get one. The pause is part of the reason, for who reads it.
 -- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it.
--- Locks the run that answers. Raises HQ006 unknown run, and what request_hq_run raises.
+-- Locks the run that answers. Raises HQ006 unknown run, and what request_hq_run_v2 raises.
 create or replace function hq.retry_run(p_run_id uuid)
 returns table (run_id uuid, status text, created boolean, reason text)
 language plpgsql
@@ -13,6 +13,7 @@ as $$
 #variable_conflict use_column
 declare
   v_run record;
+  v_is_paused boolean;
 begin
   select r.run_type, r.platform_key, r.status, q.context into v_run
   from hq.runs as r
@@ -28,15 +29,16 @@ begin
     return;
   end if;
 
-  select a.* into run_id, status, created, reason
-  from public.request_hq_run(v_run.run_type, v_run.platform_key, coalesce(v_run.context, '{}'), 'retry') as a;
+  select a.* into run_id, status, created, reason, v_is_paused
+  from public.request_hq_run_v2(v_run.run_type, v_run.platform_key, coalesce(v_run.context, '{}'), 'retry') as a;
   -- A run in flight that was asked something else is no new try of this one.
-  if created or reason in ('already_running', 'already_running, paused') then
+  if created or reason = 'already_running' then
     -- Whoever settles it holds it: once we do, either it has not ended or we see how it did.
     perform from hq.runs as r where r.id = run_id for no key update;
     update hq.run_requests as q set retry_of = p_run_id where q.run_id = retry_run.run_id and q.retry_of is null;
     perform hq.track_dead_letter(run_id);
   end if;
+  reason := concat(reason, case when v_is_paused then ', paused' end);
   return next;
 end
 $$;

@@ -1,8 +1,7 @@
--- Ask for a run in the name of an owner whose token the service has verified, and start it in the worker that asks,
--- in one round trip. p_worker_id null: ask only. claim is null where another worker has the run, or will have it,
--- and while runs are paused: then the reason ends in ', paused'.
--- As request_hq_run called with the owner's own token: same keys, same limit. Claims as claim_hq_runs, before others.
--- Raises HQ001 not an owner, and what request_hq_run raises.
+-- Ask for a run and start it as request_and_claim_hq_run_v2 does; where its is_paused is true, the reason ends in
+-- ', paused'.
+-- Deprecated: served until the release after next, because deployed workers call it and read that ending.
+-- Idempotent, and locks, as request_and_claim_hq_run_v2. Raises what request_and_claim_hq_run_v2 raises.
 create or replace function public.request_and_claim_hq_run(
   p_requester uuid,
   p_run_type text,
@@ -20,37 +19,14 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  if not coalesce(public.has_role(p_requester, 'owner'), false) then
-    raise exception using
-      errcode = 'HQ001',
-      message = 'Accès refusé : cette action est réservée à la présidence.',
-      hint = 'p_requester must be a user whose role is owner.';
-  end if;
-  select a.*, null::jsonb into run_id, status, created, reason, claim
-  from hq.accept_request(
-    'owner', p_requester::text, p_run_type, p_platform_key, p_context, 'manual', p_idempotency_key, 0, false
-  ) as a;
-
-  if status = 'pending' and hq.is_paused() then
-    reason := reason || ', paused';
-  elsif status = 'pending' and p_worker_id is not null then
-    -- What the worker would read next comes along: the platforms that the run is about.
-    select to_jsonb(l) || jsonb_build_object('platforms', (
-      select coalesce(jsonb_agg(p order by p.name), '[]') from public.read_hq_platforms(l.platform_key) as p
-    )) into claim
-    from hq.lease_runs(p_worker_id, p_lease_seconds, array(
-      select q.run_id from hq.run_queue as q
-      where q.run_id = request_and_claim_hq_run.run_id and q.worker_id is null and q.run_at <= now()
-      for update skip locked
-    )) as l;
-    if claim is not null then
-      status := 'running';
-    end if;
-  end if;
-  return next;
+  return query
+    select r.run_id, r.status, r.created, concat(r.reason, case when r.is_paused then ', paused' end), r.claim
+    from public.request_and_claim_hq_run_v2(
+      p_requester, p_run_type, p_platform_key, p_context, p_idempotency_key, p_worker_id, p_lease_seconds
+    ) as r;
 end
 $$;
 revoke execute on function public.request_and_claim_hq_run from public, anon, authenticated;
 grant execute on function public.request_and_claim_hq_run to service_role;
 comment on function public.request_and_claim_hq_run is
-  'Demande une exécution au nom de la présidence et la confie aussitôt à l''ouvrier qui la demande.';
+  'Ancienne forme de request_and_claim_hq_run_v2, gardée pour les ouvriers déjà déployés.';

@@ -16,6 +16,8 @@ RPC_FOLDER = SQL_FOLDER / "rpc"
 BACKEND = Path(__file__).parents[2] / "workers" / "backend"
 FILES = {path.stem: path.read_text() for path in sorted(RPC_FOLDER.glob("*.sql"))}
 SERVED = {name for name in FILES if not name.startswith("_")}
+# Served for what is deployed already, and called by nothing here: beside each stands the `_v2` that it hands over to.
+DEPRECATED = {name for name in SERVED if "\n-- Deprecated: " in FILES[name]}
 PRIVATE = {name.removeprefix("_") for name in FILES if name.startswith("_")}
 
 MAX_COLUMNS = 120
@@ -149,7 +151,23 @@ CALLERS = _callers()
 
 
 def test_each_served_function_has_one_method_that_calls_it() -> None:
-    assert {name: len(methods) for name, methods in CALLERS.items()} == dict.fromkeys(SERVED, 1)
+    assert {name: len(methods) for name, methods in CALLERS.items()} == dict.fromkeys(SERVED - DEPRECATED, 1)
+
+
+def test_a_deprecated_function_only_hands_over_to_its_successor(database: Database) -> None:
+    """Same parameters and defaults, so that whoever calls the older one gets what it always got."""
+    parameters = {
+        row["name"]: row["parameters"]
+        for row in database.rows(
+            "select p.proname as name, pg_get_function_arguments(p.oid) as parameters from pg_proc as p "
+            "where p.pronamespace = 'public'::regnamespace and p.proname = any(%s)",
+            [*DEPRECATED, *(f"{name}_v2" for name in DEPRECATED)],
+        )
+    }
+
+    assert DEPRECATED
+    assert {name for name in DEPRECATED if f"from public.{name}_v2(" not in FILES[name]} == set()
+    assert {name for name in DEPRECATED if parameters[name] != parameters[f"{name}_v2"]} == set()
 
 
 def test_what_returns_nothing_is_called_so_and_nothing_else_is() -> None:
@@ -176,7 +194,7 @@ def test_a_caller_names_the_parameters_of_the_function(database: Database) -> No
     functions = database.rows(
         "select p.proname as name, coalesce(p.proargnames[1:p.pronargs], '{}') as parameters from pg_proc as p "
         "where p.pronamespace = 'public'::regnamespace and p.proname = any(%s)",
-        sorted(SERVED),
+        sorted(SERVED - DEPRECATED),
     )
     # A request is sent field by field; every other caller writes its parameters down.
     fields = {f"p_{field}" for field in RunRequest.model_fields}
@@ -187,7 +205,7 @@ def test_a_caller_names_the_parameters_of_the_function(database: Database) -> No
         for (method,) in [CALLERS[function["name"]]]
         for names in [set(re.findall(r'"(p_\w+)"', method)) | (fields if "RunRequest" in method else set())]
     }
-    assert unknown == {name: [] for name in SERVED}
+    assert unknown == {name: [] for name in SERVED - DEPRECATED}
 
 
 @pytest.mark.parametrize(("enum", "name"), [(RunStatus, "hq.run_status"), (Risk, "hq.risk_level")])

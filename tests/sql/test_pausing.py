@@ -48,6 +48,39 @@ def test_while_paused_a_screens_request_only_waits(database: Database, service: 
     assert (resumed["status"], resumed["run_id"]) == ("running", paused["run_id"])
 
 
+def test_the_pause_is_a_column_beside_the_reason(database: Database, service: Connection, owner: Connection) -> None:
+    asked = {"requester": OWNER, "run_type": "SEO_AUDIT", "worker_id": "worker-1"}
+
+    def ask() -> list[tuple[bool, str]]:
+        tickets = [
+            *call(owner, "request_hq_run_v2", run_type="SEO_AUDIT"),
+            *call(service, "request_and_claim_hq_run_v2", **asked),
+        ]
+        return [(ticket["is_paused"], ticket["reason"]) for ticket in tickets]
+
+    database.one("select hq.pause_runs()")
+    assert ask() == [(True, "created"), (True, "already_running")]
+
+    database.one("select hq.resume_runs()")
+    assert ask() == [(False, "already_running"), (False, "already_running")]
+
+    database.one("select hq.pause_runs()")  # the run has begun: it waits for nobody
+    assert ask() == [(False, "already_running"), (False, "already_running")]
+
+
+@pytest.mark.parametrize("caller", ["sql", "service", "owner"])
+def test_the_older_function_returns_what_its_successor_does(
+    caller: str, database: Database, service: Connection, owner: Connection
+) -> None:
+    session = {"sql": database.sql, "service": service, "owner": owner}[caller]
+    (new,) = call(session, "request_hq_run_v2", run_type="SEO_AUDIT", idempotency_key="k")
+    old = request(session, idempotency_key="k")
+
+    assert old == {"run_id": new["run_id"], "status": "pending", "created": False, "reason": "replayed"}
+    requests = database.rows("select requester from hq.run_requests where run_id = %s", old["run_id"])
+    assert [row["requester"] for row in requests] == [str(OWNER) if caller == "owner" else caller]
+
+
 def test_what_runs_already_is_not_told_as_paused(database: Database, service: Connection) -> None:
     asked = {"requester": OWNER, "run_type": "SEO_AUDIT", "worker_id": "worker-1"}
     call(service, "request_and_claim_hq_run", **asked)

@@ -15,6 +15,7 @@ from workers import schema
 
 FOR_OWNERS = {
     "public.request_hq_run",
+    "public.request_hq_run_v2",
     "public.cancel_hq_run",
     "public.get_hq_run",
     "public.get_hq_ai_costs",

@@ -67,10 +67,12 @@ class Setup:
         return Settlement(outcome=Outcome.COMPLETED, summary="## Rapport", appendix={"model_used": "m"})
 
     def accept(
-        self, claim: Claim | None = None, *, status: RunStatus = RunStatus.RUNNING, reason: str = "created"
+        self, claim: Claim | None = None, *, status: RunStatus = RunStatus.RUNNING, is_paused: bool = False
     ) -> Acceptance:
         run_id = claim.run_id if claim else make_claim().run_id
-        acceptance = Acceptance(run_id=run_id, status=status, created=True, reason=reason, claim=claim)
+        acceptance = Acceptance(
+            run_id=run_id, status=status, created=True, reason="created", is_paused=is_paused, claim=claim
+        )
         self.store.acceptances.append(acceptance)
         return acceptance
 
@@ -132,7 +134,7 @@ async def test_the_hint_of_a_request_that_was_taken_at_once_causes_no_look() -> 
 
 async def test_nobody_waits_through_a_pause() -> None:
     setup = Setup(wait=60)
-    held = setup.accept(status=RunStatus.PENDING, reason="created, paused")
+    held = setup.accept(status=RunStatus.PENDING, is_paused=True)
 
     async with running(setup):
         launch = await setup.launcher.launch(REQUEST)

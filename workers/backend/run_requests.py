@@ -25,7 +25,7 @@ class SupabaseRunRequests:
     async def submit(self, request: RunRequest) -> RunTicket:
         """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
         params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
-        return (await call(self._client, "request_hq_run", params, _TICKETS))[0]
+        return (await call(self._client, "request_hq_run_v2", params, _TICKETS))[0]
 
     async def read(self, run_id: RunId) -> RunDetail:
         """Read one run. Raises: UnknownRun, BackendError."""

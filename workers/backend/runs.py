@@ -81,7 +81,7 @@ class SupabaseRunStore:
             "p_worker_id": self._worker_id if claim else None,
             "p_lease_seconds": self._settings.lease.total_seconds(),
         }
-        return (await call(self._client, "request_and_claim_hq_run", params, _ACCEPTANCES))[0]
+        return (await call(self._client, "request_and_claim_hq_run_v2", params, _ACCEPTANCES))[0]
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended. Raises: UnknownRun, BackendError."""

@@ -93,9 +93,11 @@ def run(
             ticket = await _submit(runs, request)
             if not as_json:
                 verb = "created" if ticket.created else f"already answers your request ({ticket.reason})"
-                held = "; runs are paused until somebody executes `select hq.resume_runs();`" if ticket.is_held else ""
+                pause = (
+                    "; runs are paused until somebody executes `select hq.resume_runs();`" if ticket.is_paused else ""
+                )
                 run_id = (str(ticket.run_id), "bold")
-                console.print(Text.assemble("run ", run_id, f" {verb}, ", _status(ticket.status), held))
+                console.print(Text.assemble("run ", run_id, f" {verb}, ", _status(ticket.status), pause))
             if not wait:
                 return ticket, None
             return ticket, await _follow(runs, ticket.run_id, silent=as_json)

@@ -34,11 +34,8 @@ class RunTicket(FrozenModel):
     status: RunStatus
     created: bool
     reason: str
-
-    @property
-    def is_held(self) -> bool:
-        """Return whether everything is paused, so that the run begins when somebody says so."""
-        return self.reason.endswith(", paused")
+    is_paused: bool
+    """Whether everything is paused, so that the run begins when somebody says so."""
 
 
 class OwnerRequest(FrozenModel):

@@ -43,7 +43,7 @@ class RunLauncher:
     async def launch(self, request: OwnerRequest) -> Launch:
         """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
         ticket = await self._worker.submit(request)
-        if ticket.is_held:
+        if ticket.is_paused:
             return Launch(ticket=ticket, ended=None)  # nobody knows how long
         with self._worker.waiters.subscribe(ticket.run_id) as ending:
             ended = await self._look_up(ticket.run_id) if ticket.status.is_final else None

@@ -59,9 +59,9 @@ _HEAD: Final = """\
 -- Who may do what afterwards, and why:
 --   anon            calls nothing of ours. Six functions of the host stay open, because its policies run them as
 --                   whoever asks, or because they answer about nobody but the caller.
---   authenticated   as owner only: request_hq_run, get_hq_run, cancel_hq_run, get_hq_ai_costs,
---                   get_hq_autopilot_journal. Reads id, type, status and date of its runs, because Realtime checks the
---                   subscriber's rights. No other table of schema hq.
+--   authenticated   as owner only: request_hq_run_v2 and its older form request_hq_run, get_hq_run, cancel_hq_run,
+--                   get_hq_ai_costs, get_hq_autopilot_journal. Reads id, type, status and date of its runs, because
+--                   Realtime checks the subscriber's rights. No other table of schema hq.
 --   service_role    the workers: our functions in schema public, and no table. A stolen key does what they do, no more.
 --   postgres        operators in this editor, and pg_cron: everything.
 -- Closed, where the host left them open: what hq.closed_doors lists, line by line with its reason.

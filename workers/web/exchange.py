@@ -20,7 +20,7 @@ _RECORDED: Final = (
     "La demande est enregistrée ; l'exécution se fera en arrière-plan. "
     "Le rapport apparaîtra dans la liste des exécutions dès qu'il sera prêt."
 )
-_HELD: Final = (
+_PAUSED: Final = (
     "Les exécutions sont en pause. Votre demande est enregistrée ; elle sera traitée dès la reprise. "
     "Le rapport apparaîtra dans la liste des exécutions."
 )
@@ -62,8 +62,8 @@ class Endpoint(Protocol):
 
 def render_wait(ticket: RunTicket) -> dict[str, JsonValue]:
     """Render how far a run is that nobody waits for any longer, with a sentence for the reader."""
-    if ticket.is_held:
-        return {"status": ticket.status.value, "paused": True, "executive_summary": _HELD}
+    if ticket.is_paused:
+        return {"status": ticket.status.value, "paused": True, "executive_summary": _PAUSED}
     return {"status": ticket.status.value, "executive_summary": describe_progress(ticket.status)}
 
 

@@ -23,7 +23,7 @@ _ERROR: Final[dict[str, JsonValue]] = {
     },
 }
 _REFERENCE: Final = "#/components/schemas/{model}"
-# What every call may bear: see `app` for the id, `request_hq_run` for the key.
+# What every call may bear: see `app` for the id, `request_hq_run_v2` for the key.
 _USUAL_HEADERS: Final = ("Idempotency-Key", "X-Request-Id")
 
 
