@@ -2,7 +2,7 @@
 -- Read-only. The dead-man check: a job that never ran counts from when it was registered.
 -- Raises nothing; where pg_cron is missing, one row says who does its work.
 create or replace function hq.inspect_cron_jobs()
-returns table (name text, state text, detail text)
+returns table (name text, state text, detail text, code text, subject text)
 language plpgsql
 stable
 security definer
@@ -16,7 +16,9 @@ begin
     return query select
       'pg_cron',
       'amber',
-      'not enabled: workers rescue and fire the plan by themselves, nothing does while none lives';
+      'not enabled: workers rescue and fire the plan by themselves, nothing does while none lives',
+      'pg_cron',
+      null::text;
     return;
   end if;
   for v_job in
@@ -52,7 +54,9 @@ begin
           coalesce(v_job.status || ' at ' || v_job.start_time, 'not yet'),
           case when v_job.is_late then ': pg_cron has stopped running it; see cron.job_run_details' else '' end
         )
-      end;
+      end,
+      'cron_job',
+      v_job.name;
   end loop;
 end
 $$;

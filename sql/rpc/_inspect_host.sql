@@ -4,7 +4,7 @@
 -- the cure. Each is recognised by what the function's text says, so a function that was rewritten is not accused.
 -- Raises nothing.
 create or replace function hq.inspect_host()
-returns table (name text, state text, detail text)
+returns table (name text, state text, detail text, code text, subject text)
 language sql
 stable
 security definer
@@ -17,7 +17,9 @@ as $$
       when count(d.object) = 0
         then format('all closed (%s listed in hq.closed_doors)', (select count(*) from hq.closed_doors))
       else format('open: %s; run emocare migrate', string_agg(d.object, ', ' order by d.object))
-    end
+    end,
+    'closed_doors',
+    null
   from hq.find_open_doors() as d
   union all
   (
@@ -26,7 +28,7 @@ as $$
       from pg_catalog.pg_proc as p
       where p.pronamespace = 'public'::regnamespace
     )
-    select 'host ' || f.name, 'amber', f.fault
+    select 'host ' || f.name, 'amber', f.fault, 'host_fault', f.name
     from (
       select
         h.name,

@@ -2,7 +2,7 @@
 -- Read-only.
 -- Raises nothing.
 create or replace function hq.inspect_plan()
-returns table (name text, state text, detail text)
+returns table (name text, state text, detail text, code text)
 language plpgsql
 stable
 security definer
@@ -38,7 +38,8 @@ begin
       when hold is not null then 'held: ' || hold
       when failing is not null then 'a slot fails and is tried again, ' || failing
       else format('%s jobs enabled', enabled)
-    end
+    end,
+    'plan'
   from facts;
 end
 $$;

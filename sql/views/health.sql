@@ -1,45 +1,45 @@
 create or replace view hq.health with (security_invoker = true) as
 -- What emocare doctor examines, said to an operator.
-with sentences (pattern, controle, if_green, otherwise) as (
+with sentences (code, controle, if_green, otherwise) as (
   values
     (
-      'schema variant',
+      'schema_variant',
       'Schéma de l''application',
       'Le schéma est connu.',
       'Le schéma n''est pas reconnu.'
     ),
     (
-      'log source executive-run',
+      'log_source',
       'Sources des journaux',
       'Les journaux portent leur vraie source.',
       'Ancien schéma : les journaux sont gardés sous la source edge_function.'
     ),
     (
-      'realtime publication',
+      'realtime_publication',
       'Publication Realtime',
       'hq.runs est publiée.',
       'hq.runs n''est pas publiée : les exécutions démarrent en 4 s au lieu d''un instant. Lancez emocare migrate.'
     ),
     (
-      'realtime grant %',
+      'realtime_grant',
       'Droits Realtime',
       'Les événements de hq.runs parviennent à ce rôle.',
       'Aucun événement de hq.runs ne parvient à ce rôle. Lancez emocare migrate.'
     ),
     (
-      'trigger on hq.runs',
+      'runs_trigger',
       'Déclencheur de hq.runs',
       'Une ligne insérée à la main part aussitôt.',
       'Une ligne insérée à la main attend jusqu''à une minute. Lancez emocare migrate.'
     ),
     (
-      'function %',
+      'function',
       'Fonctions des ouvriers',
       'Elle est en place.',
       'Elle manque ou n''est pas permise. Lancez emocare migrate.'
     ),
     (
-      'run types',
+      'run_types',
       'Types d''exécution',
       'Le registre est en place.',
       'Le registre est vide. Lancez emocare migrate.'
@@ -51,26 +51,26 @@ with sentences (pattern, controle, if_green, otherwise) as (
       'Aucun ouvrier n''a donné signe de vie depuis une minute : rien ne démarre. Regardez les machines sur Fly.io.'
     ),
     (
-      'oldest waiting run',
+      'oldest_waiting_run',
       'File d''attente',
       'Rien n''attend trop longtemps.',
       'Une exécution attend depuis plus d''une minute : select * from hq.queue; dit pourquoi.'
     ),
     (
-      'index of the logs by date',
+      'logs_index',
       'Index des journaux',
       'La liste des journaux est rapide.',
       'Il manque : la liste des journaux est lente. '
       'Lancez emocare migrate ou, seule, la dernière instruction de emocare sql.'
     ),
     (
-      'log retention',
+      'log_retention',
       'Conservation des journaux',
       'Les journaux expirés sont purgés.',
       'Rien n''est purgé : corrigez log_retention dans hq.system_config, ou lancez call hq.purge_expired();'
     ),
     (
-      'closed doors',
+      'closed_doors',
       'Portes fermées',
       'Ce qui doit être fermé l''est.',
       'L''application hôte a rouvert une porte. Lancez emocare migrate, qui la referme.'
@@ -82,7 +82,7 @@ with sentences (pattern, controle, if_green, otherwise) as (
       'Le plan est retenu (pause, bouton d''urgence, budget), échoue, ou n''est plus examiné : le détail le dit.'
     ),
     (
-      'cron job %',
+      'cron_job',
       'Tâche pg_cron',
       'Elle passe à l''heure.',
       'Elle manque, est éteinte, échoue, ou l''application hôte a mis autre chose sous son nom : le détail le dit. '
@@ -97,16 +97,15 @@ with sentences (pattern, controle, if_green, otherwise) as (
 ),
 examined as (
   select
-    coalesce(s.controle || case when s.pattern like '%\%' then ' ' || split_part(b.name, ' ', -1) else '' end, b.name)
-      as controle,
+    case when s.code is null then b.name else concat_ws(' ', s.controle, b.subject) end as controle,
     -- To the doctor that may be before the first start; to an operator nothing works.
-    case when b.name = 'workers' and b.state = 'amber' then 'red' else b.state end as etat,
+    case when b.code = 'workers' and b.state = 'amber' then 'red' else b.state end as etat,
     coalesce(case b.state when 'green' then s.if_green else s.otherwise end, 'Voir le détail.') as phrase,
     b.detail
-  from public.inspect_hq_backend() as b
-  left join sentences as s on b.name like s.pattern
+  from public.inspect_hq_backend_v2() as b
+  left join sentences as s on s.code = b.code
   -- The host's own faults are not an operator's to mend; the doctor reports them.
-  where b.name not like 'host %'
+  where b.code <> 'host_fault'
 ),
 -- What the doctor does not examine: how the work goes.
 realtime (controle, etat, phrase, detail) as (

@@ -49,6 +49,58 @@ def test_a_database_at_the_newest_schema_is_all_green(database: Database, servic
     assert checks["schema variant"]["detail"] == "head"
 
 
+def test_each_check_has_a_code_and_each_of_several_a_subject(database: Database, service: Connection) -> None:
+    database.run("drop function public.cancel_hq_run")
+    need_extension(database.cluster, "pg_cron")
+    checks = call(service, "inspect_hq_backend_v2")
+
+    several = {(check["code"], check["subject"], check["name"]) for check in checks if check["subject"] is not None}
+    codes = [check["code"] for check in checks if check["subject"] is None]
+    assert {code for code, _, _ in several} == {"realtime_grant", "function", "cron_job", "host_fault"}
+    assert {
+        ("realtime_grant", "authenticated", "realtime grant authenticated"),
+        ("function", "cancel_hq_run", "function cancel_hq_run"),
+        ("cron_job", "hq-rescue-runs", "cron job hq-rescue-runs"),
+        ("host_fault", "get_hq_slo_status", "host get_hq_slo_status"),
+    } <= several
+    assert sorted(codes) == sorted(set(codes))
+    assert {"run_types", "workers", "plan", "closed_doors"} <= set(codes)
+
+
+def test_a_check_is_recognised_by_its_code_whatever_it_is_called(database: Database) -> None:
+    """An operator's sentence must not depend on the wording of the doctor."""
+    for private in ("plan", "cron_jobs", "host"):
+        (source,) = database.rows("select pg_get_functiondef(%s::regproc) as text", f"hq.inspect_{private}")
+        database.run(source["text"].replace("'plan',", "'the calendar',", 1).replace("'closed doors'", "'doors'"))
+
+    named = {row["controle"] for row in database.rows("select controle from hq.health")}
+
+    assert {"Plan des exécutions", "Portes fermées"} <= named
+    assert not {"the calendar", "doors"} & named
+
+
+@pytest.mark.parametrize(
+    ("version", "count", "state"),
+    [
+        (REGISTRY_VERSION, len(RUN_TYPES), "green"),
+        (REGISTRY_VERSION, len(RUN_TYPES) + 1, "amber"),
+        ("another", len(RUN_TYPES), "amber"),
+        (None, None, "green"),
+    ],
+)
+def test_run_types_are_compared_with_those_the_caller_knows(
+    version: str | None, count: int | None, state: str, service: Connection
+) -> None:
+    checks = call(service, "inspect_hq_backend_v2", registry_version=version, run_types=count)
+
+    (check,) = [check for check in checks if check["code"] == "run_types"]
+    assert check["state"] == state
+    wanted = f", wanted {count} of registry {version}: run emocare migrate"
+    assert check["detail"].partition(f"{len(RUN_TYPES)} of registry {REGISTRY_VERSION}")[2] == (
+        wanted if state == "amber" else ""
+    )
+
+
 def test_the_older_schema_is_known_by_its_logs(seed_database: Database) -> None:
     checks = _inspect(seed_database.sql)
 

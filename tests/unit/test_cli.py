@@ -301,7 +301,7 @@ def test_the_doctor_reports_what_is_wrong_as_json_too(emocare: Emocare) -> None:
     checks = {check["name"]: check for check in json.loads(result.out)}
     assert checks["supabase"]["state"] == "red"
     for name in ("GITHUB_TOKEN", "STRIPE_SECRET_KEY", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY"):
-        assert checks[name] == {"name": name, "state": "amber", "detail": "absent"}
+        assert checks[name] == {"code": name, "name": name, "state": "amber", "detail": "absent"}
 
 
 def test_the_doctor_never_shows_a_key(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,9 +34,13 @@ class SupabaseInspection:
         """Read what the database has of ours. Raises: BackendError."""
         return (await call(self._client, "get_hq_schema_state", {}, _STATES))[0]
 
-    async def check_backend(self) -> list[Check]:
-        """Examine what the workers need from the database beside our own objects. Raises: BackendError."""
-        return await call(self._client, "inspect_hq_backend", {}, _CHECKS)
+    async def check_backend(self, registry_version: str, run_types: int) -> list[Check]:
+        """Examine what the workers need from the database beside our own objects, and whether it has these run types.
+
+        Raises: BackendError.
+        """
+        params = {"p_registry_version": registry_version, "p_run_types": run_types}
+        return await call(self._client, "inspect_hq_backend_v2", params, _CHECKS)
 
     async def read_queue(self) -> QueueState:
         """Read how long the queue is, and how old. Raises: BackendError."""

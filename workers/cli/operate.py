@@ -193,16 +193,16 @@ async def _examine(settings: Settings) -> list[Check]:
         try:
             state = await inspection.read_schema()
         except BackendError as error:
-            return [*checks, Check(name="supabase", state="red", detail=f"{address}: {error}")]
-        checks.append(Check(name="supabase", state="green", detail=f"{address} answers"))
+            return [*checks, Check(code="supabase", name="supabase", state="red", detail=f"{address}: {error}")]
+        checks.append(Check(code="supabase", name="supabase", state="green", detail=f"{address} answers"))
         checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
         checks.append(await _examine_realtime(settings))
         try:
-            checks += map(_compare_run_types, await inspection.check_backend())
+            checks += await inspection.check_backend(REGISTRY_VERSION, len(RUN_TYPES))
         except BackendError as error:
-            checks.append(Check(name="database", state="red", detail=str(error)))
+            checks.append(Check(code="database", name="database", state="red", detail=str(error)))
     return checks
 
 
@@ -214,68 +214,66 @@ def _examine_settings(settings: Settings) -> list[Check]:
         _examine_key("PERPLEXITY_API_KEY", settings.perplexity.key, if_absent="amber"),
         _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
     ]
-    return [*checks, Check(name="LLM_BASE_URL", state="green", detail=without_user(settings.gateway.base_url))]
+    return [
+        *checks,
+        Check(code="LLM_BASE_URL", name="LLM_BASE_URL", state="green", detail=without_user(settings.gateway.base_url)),
+    ]
 
 
 def _examine_database_url(url: str | None) -> Check:
     name = "DATABASE_URL"
     if url is None:
         detail = f"absent; only emocare migrate needs it: {schema.RIGHT_URLS}"
-        return Check(name=name, state="green", detail=detail)
+        return Check(code=name, name=name, state="green", detail=detail)
     try:
         parts = conninfo_to_dict(url)
         host, port = str(parts.get("host") or "localhost"), int(str(parts.get("port") or 5432).split(",")[0])
     except (psycopg.ProgrammingError, ValueError):  # which would quote what they cannot read, password and all
-        return Check(name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}")
+        return Check(
+            code=name, name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}"
+        )
     if schema.is_transaction_pooler(host, port):
         detail = f"{host}:{port} is the transaction pooler; emocare migrate needs {schema.RIGHT_URLS}"
-        return Check(name=name, state="amber", detail=detail)
-    return Check(name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
+        return Check(code=name, name=name, state="amber", detail=detail)
+    return Check(code=name, name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
 
 
 def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> Check:
-    return (
-        Check(name=name, state="green", detail="present") if key else Check(name=name, state=if_absent, detail="absent")
-    )
+    state, detail = ("green", "present") if key else (if_absent, "absent")
+    return Check(code=name, name=name, state=state, detail=detail)
 
 
 async def _examine_auth(settings: SupabaseSettings) -> Check:
     try:
         await ask_auth(settings)
     except BackendError as error:
-        return Check(name="auth", state="red", detail=f"callers cannot be identified: {error}")
-    return Check(name="auth", state="green", detail="answers")
+        return Check(code="auth", name="auth", state="red", detail=f"callers cannot be identified: {error}")
+    return Check(code="auth", name="auth", state="green", detail="answers")
 
 
 async def _examine_realtime(settings: Settings) -> Check:
     """Subscribe once as a worker does."""
     fault = await try_realtime(settings.supabase, settings.realtime, clock=SystemClock())
     if fault is None:
-        return Check(name="realtime", state="green", detail="a subscription to hq.runs is confirmed")
+        return Check(code="realtime", name="realtime", state="green", detail="a subscription to hq.runs is confirmed")
     meaning = _PRIVATE_ONLY if fault.code == "PrivateOnly" else "runs start 4 s late"
-    return Check(name="realtime", state="amber", detail=f"{fault.reason}: {meaning}")
+    return Check(code="realtime", name="realtime", state="amber", detail=f"{fault.reason}: {meaning}")
 
 
 def _examine_schema(state: SchemaState) -> Check:
     try:
         differing = find_differences(state)
     except WorkersError as error:
-        return Check(name="our schema", state="red", detail=str(error))
+        return Check(code="our_schema", name="our schema", state="red", detail=str(error))
     if differing:
         detail = f"{', '.join(differing)}: defined differently from this version; run emocare migrate"
-        return Check(name="our schema", state="amber", detail=detail)
-    return Check(name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there")
-
-
-def _compare_run_types(check: Check) -> Check:
-    """Compare the run types that the database reports with the registry of this version."""
-    wanted = f"{len(RUN_TYPES)} of registry {REGISTRY_VERSION}"
-    if check.name != "run types" or check.state != "green" or check.detail == wanted:
-        return check
-    return Check(name=check.name, state="amber", detail=f"{check.detail}, wanted {wanted}: run emocare migrate")
+        return Check(code="our_schema", name="our schema", state="amber", detail=detail)
+    return Check(
+        code="our_schema", name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there"
+    )
 
 
 def _examine_clock(server_time: datetime) -> Check:
     skew = abs((datetime.now(UTC) - server_time).total_seconds())
     state: CheckState = "green" if skew < _SKEW_SECONDS else "amber"
-    return Check(name="clock", state=state, detail=f"{skew:.1f} s from the database's")
+    return Check(code="clock", name="clock", state=state, detail=f"{skew:.1f} s from the database's")

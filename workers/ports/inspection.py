@@ -19,6 +19,8 @@ CheckState = Literal["green", "amber", "red"]
 class Check(FrozenModel):
     """One line of the doctor."""
 
+    code: str
+    """Which check it is, for programs; the name and the detail are for who reads them."""
     name: str
     state: CheckState
     detail: str
