@@ -162,7 +162,8 @@ def _read_fee(body: JsonValue) -> Decimal:
     """Return the list fee of the request, in dollars; the dearest where the answer does not say how much it read."""
     usage = body.get("usage") if isinstance(body, dict) else None
     size = usage.get("search_context_size") if isinstance(usage, dict) else None
-    return _FEES.get(size, max(_FEES.values())) if isinstance(size, str) else max(_FEES.values())
+    dearest = max(_FEES.values())
+    return _FEES.get(size, dearest) if isinstance(size, str) else dearest
 
 
 def _read_citations(answer: _Answer) -> dict[str, str]:
