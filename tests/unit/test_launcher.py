@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from support.runs import NOW, FakeAnnouncer, FakeStore, fail_with, make_claim
 
 from shared.errors import BackendUnavailable, RateLimited
@@ -265,13 +266,14 @@ async def test_a_run_whose_claim_arrives_while_the_worker_stops_is_still_execute
 
     async def stop_meanwhile() -> None:
         setup.stop.set()
-        while not setup.worker._closing:  # noqa: ASYNC110 - no event says it
+        while not any(line["event"] == "worker.draining" for line in logs):  # noqa: ASYNC110 - the log alone says it
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.02)
 
-    async with running(setup):
-        setup.store.faults["accept"] = stop_meanwhile
-        launch = await setup.launcher.launch(REQUEST)
+    with structlog.testing.capture_logs() as logs:
+        async with running(setup):
+            setup.store.faults["accept"] = stop_meanwhile
+            launch = await setup.launcher.launch(REQUEST)
 
     assert launch.ended is not None
     assert setup.store.released == []
@@ -284,7 +286,7 @@ async def test_a_claim_that_arrives_after_the_grace_is_handed_back() -> None:
 
     async def stop_meanwhile() -> None:
         setup.stop.set()
-        while not setup.worker._closed:  # noqa: ASYNC110 - no event says it
+        while not setup.store.has_left:  # noqa: ASYNC110 - no event says it
             await asyncio.sleep(0.01)
 
     async with running(setup):

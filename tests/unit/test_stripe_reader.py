@@ -42,9 +42,9 @@ def reader(vendors: VendorsClient, http: httpx.AsyncClient, today: TodaysClock) 
     return make_reader(vendors, http, today)
 
 
-def make_reader(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) -> StripeReader:
+def make_reader(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, **bounds: int) -> StripeReader:
     settings = StripeSettings(base_url=f"{vendors.base_url}/stripe", key=SecretStr(KEY))
-    return StripeReader(http, settings, clock=clock)
+    return StripeReader(http, settings, clock=clock, **bounds)
 
 
 async def refused(reader: StripeReader) -> SourceError:
@@ -221,8 +221,8 @@ async def test_a_limit_holds_back_every_call_until_its_end(
     assert (await reader.read()).customers == 140
 
 
-async def test_endless_pages_end(reader: StripeReader, vendors: VendorsClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.finance.stripe._MAX_SUBSCRIPTIONS", 250)
+async def test_endless_pages_end(vendors: VendorsClient, http: httpx.AsyncClient, today: TodaysClock) -> None:
+    reader = make_reader(vendors, http, today, max_subscriptions=250)
     await vendors.script(
         "stripe", {"match": "/subscriptions", "body": listed(*[subscription()] * 100, has_more=True)}, repeat=True
     )

@@ -89,7 +89,15 @@ class StripeReader:
     /invoices.
     """
 
-    def __init__(self, http: httpx.AsyncClient, settings: StripeSettings, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        settings: StripeSettings,
+        *,
+        clock: Clock,
+        max_subscriptions: int = _MAX_SUBSCRIPTIONS,
+    ) -> None:
+        self._max_subscriptions = max_subscriptions
         self._clock = clock
         self._hold = RateLimitHold(clock)
         self._client = None if settings.key is None else _open_client(http, settings, settings.key, clock)
@@ -157,8 +165,8 @@ class StripeReader:
                 raw["items"]["data"] = [item async for item in pages(api.subscription_items.list_async(query))]
                 kept = odd.keep("subscription", raw, slim)
             raws += [] if kept is None else [kept]
-            if len(raws) > _MAX_SUBSCRIPTIONS:
-                raise SourceRejected(f"more than {_MAX_SUBSCRIPTIONS} subscriptions", sentence=_ODD)
+            if len(raws) > self._max_subscriptions:
+                raise SourceRejected(f"more than {self._max_subscriptions} subscriptions", sentence=_ODD)
         return raws
 
     @contextmanager
