@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing.util
 import os
 import signal
 import socket
@@ -191,6 +192,7 @@ async def test_nothing_survives_a_killed_program(folder: Path) -> None:
 def test_a_project_of_its_own_leaves_no_folder(
     cluster: PostgresCluster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    multiprocessing.util.get_temp_dir()  # made once per process, for whatever is forked later: not here
     monkeypatch.setattr(tempfile, "tempdir", str(folder.parent))
     assert cluster.port
 
