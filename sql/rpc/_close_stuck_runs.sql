@@ -1,4 +1,5 @@
 -- Close as failed what older code left running: for over 15 minutes, without a request, a queue row or a lease.
+-- At most 200 in a second; the next call goes on.
 -- Locks the rows it closes, skips locked ones. Idempotent: a closed run is no longer running.
 -- Raises nothing. Answers how many were closed.
 create or replace function hq.close_stuck_runs()
@@ -10,6 +11,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
+  v_stop_at constant timestamptz := clock_timestamp() + interval '1 second';
   v_run record;
   v_closed integer := 0;
 begin
@@ -24,8 +26,10 @@ begin
       and coalesce(r.started_at, r.created_at) < now() - interval '15 minutes'
       and not exists (select from hq.run_queue as q where q.run_id = r.id)
       and not exists (select from hq.run_requests as own where own.run_id = r.id)
+    limit 200
     for no key update of r skip locked
   loop
+    exit when clock_timestamp() > v_stop_at;
     perform hq.write_log(
       'warn',
       'autopilot',

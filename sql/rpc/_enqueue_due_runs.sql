@@ -1,5 +1,7 @@
 -- Look at the plan as of p_now: note the slots that came since the last look, and make of each what becomes of it.
 -- One caller at a time, by the row of hq.plan_clock; the others return at once. Idempotent: a slot is decided once.
+-- Ends within seconds, however long nobody looked or however much is held: the next call goes on, and what failed comes
+-- after what was not tried yet.
 -- Raises nothing of its own. Answers the slots decided by this call; those missed for longer than their job's grace
 -- are journalled in one line per job, and looked for no more than 31 days back.
 create or replace function hq.enqueue_due_runs(p_now timestamptz)
@@ -11,6 +13,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
+  v_stop_at constant timestamptz := clock_timestamp() + interval '3 seconds';
   v_since timestamptz;
   v_hold text;
   v_slot record;
@@ -65,8 +68,12 @@ begin
 
   v_hold := hq.read_hold(p_now);
   for v_slot in
-    select s.job_key, s.slot_at from hq.plan_slots as s where s.outcome is null order by s.slot_at, s.job_key
+    select s.job_key, s.slot_at
+    from hq.plan_slots as s
+    where s.outcome is null
+    order by s.reason is not null, s.slot_at, s.job_key
   loop
+    exit when clock_timestamp() > v_stop_at;
     perform hq.fire_slot(v_slot.job_key, v_slot.slot_at, v_hold, p_now);
     return query
       select s.job_key, s.slot_at, s.outcome, s.reason, s.run_id

@@ -25,7 +25,7 @@ from support.calls import (
     step,
     wait_until_blocked,
 )
-from support.database import Connection, Database, Row
+from support.database import Connection, Database, Row, one
 
 NOTHING = {"requeued": 0, "failed": 0, "adopted": 0, "dropped": 0}
 
@@ -402,3 +402,45 @@ def test_on_the_older_schema_the_journal_keeps_a_stuck_run_under_another_source(
 
     (line,) = logs_of(seed_database, run_id, "autopilot.%")
     assert (line["source"], line["metadata"]["source"]) == ("scheduler", "autopilot")
+
+
+# Very many at once.
+
+
+def test_eight_thousand_runs_put_back_at_once_are_adopted_call_by_call_and_no_dead_lease_waits_for_them(
+    database: Database, service: Connection
+) -> None:
+    dead = {request(database.sql, run_type)["run_id"] for run_type in ("SEO_AUDIT", "CODE_REVIEW")}
+    claim(database.sql)
+    expire(database)
+    database.run("insert into hq.runs (run_type, status) select 'SEO_AUDIT', 'completed' from generate_series(1, 8000)")
+    database.run("update hq.runs set status = 'pending' where status = 'completed'")
+    assert one(service, "show statement_timeout")["statement_timeout"] == "8s"
+
+    first = rescue(service)
+
+    assert first["requeued"] == 2
+    assert {row["run_id"] for row in database.rows("select run_id from hq.run_queue where attempt = 1")} == dead
+    adopted = [first["adopted"]]
+    while adopted[-1]:
+        adopted.append(rescue(service)["adopted"])
+    assert sum(adopted) == database.one("select count(*) as n from hq.run_queue")["n"] - 2 == 8000
+    assert max(adopted) <= 500
+
+
+def test_of_very_many_dead_leases_the_oldest_are_freed_first_and_all_within_a_few_calls(
+    database: Database, service: Connection
+) -> None:
+    """Rows changed by hand come after them, whatever their number."""
+    database.run("insert into hq.runs (run_type, status) select 'SEO_AUDIT', 'pending' from generate_series(1, 1200)")
+    changed = database.run("update hq.runs set status = 'cancelled' where id in (select id from hq.runs limit 400)")
+    left = claim(database.sql, limit=2000)
+    database.run(
+        "update hq.run_queue set leased_until = now() - lease_token * interval '1 s' where worker_id is not null"
+    )
+
+    rescues = [rescue(service) for _ in range(4)]
+
+    assert rescues[0]["dropped"] == 0
+    assert (sum(done["requeued"] for done in rescues), sum(done["dropped"] for done in rescues)) == (len(left), changed)
+    assert rescue(service) == NOTHING
