@@ -13,7 +13,7 @@
     │  │    GatewayUnavailable* · GatewayRateLimited* · GatewayOutOfCredit · GatewayRejected
     │  │    GatewayAnswerUnusable* · CircuitOpen*
     │  └─ BackendError               Supabase
-    │       BackendUnavailable* (RequestTooLarge*) · BackendRejected (KeyRefused · FunctionMissing)
+    │       BackendUnavailable* (RequestTooLarge* · QueueHeld*) · BackendRejected (KeyRefused · FunctionMissing)
     └─ RunError
          LeaseLost (another worker owns the run: stop, write nothing) · RunTimedOut* · RunCrashed*
 
@@ -289,6 +289,17 @@ class BackendUnavailable(BackendError):
 
 class RequestTooLarge(BackendUnavailable):
     """What stands before PostgREST did not let so much pass at once."""
+
+
+class QueueHeld(BackendUnavailable):
+    """Somebody's open transaction holds what the call needs."""
+
+    code = "queue_held"
+    retry_after: ClassVar[timedelta] = timedelta(seconds=5)
+    sentence = (
+        "Une autre session tient cette file, le plus souvent une transaction restée ouverte dans un éditeur SQL. "
+        "Rien n'a été fait : réessayez dans quelques secondes."
+    )
 
 
 class BackendRejected(BackendError):

@@ -1,10 +1,11 @@
 -- Accept a request for a run: answer it with a run in flight or just ended, or make one.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end. The unique
--- index on run_queue.dedupe_key decides between racing callers; a person's requests go one by one.
+-- index on run_queue.dedupe_key decides between racing callers; a person's requests go one by one. Waits for what takes
+-- moments, not for a transaction that somebody left open.
 -- p_caller is what hq.caller() says, or 'owner' for whom the service vouches;
 -- p_requester is whose keys and limit count.
 -- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
--- HQ007 key used for something else.
+-- HQ007 key used for something else, HQ008 somebody holds this type or key.
 create or replace function hq.accept_request(
   p_caller text,
   p_requester text,
@@ -21,6 +22,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -140,6 +142,8 @@ begin
     jsonb_build_object('run_type', p_run_type, 'platform_key', v_platform, 'trigger', v_trigger)
   );
   return query select v_run_id, 'pending', true, 'created';
+exception when lock_not_available then
+  perform hq.refuse_held();
 end
 $$;
 revoke execute on function hq.accept_request from public, anon, authenticated;

@@ -7,6 +7,8 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+-- Others of the same person, each in turn; nothing that a session of SQL can hold.
+set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 begin

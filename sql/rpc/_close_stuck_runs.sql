@@ -8,6 +8,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -30,35 +31,42 @@ begin
     for no key update of r skip locked
   loop
     exit when clock_timestamp() > v_stop_at;
-    perform hq.write_log(
-      'warn',
-      'autopilot',
-      'autopilot.stuck_run_override',
-      jsonb_build_object(
-        'job_key', (select j.key from hq.scheduled_jobs as j where j.run_type = v_run.run_type order by j.key limit 1),
-        'run_type', v_run.run_type,
-        'stuck_run_id', v_run.id,
-        'running_minutes', v_run.minutes
-      ),
-      v_run.id
-    );
-    perform hq.end_run(
-      v_run.id,
-      'failed',
-      format(
-        'L''exécution est restée « en cours » pendant %s minutes sans que personne ne s''en occupe : elle a été close. '
-        'Relancez-la si le rapport est encore utile.',
-        v_run.minutes
-      ),
-      jsonb_build_object('error_code', 'run_stuck', 'fallback_used', false, 'cost_estimate', 0),
-      jsonb_build_object(
-        'error_code', 'run_stuck',
-        'error_message', 'Left running by older code; nobody executes it.',
-        'duration_ms', hq.elapsed_ms(v_run.since),
-        'cost_estimate', 0
-      )
-    );
-    v_closed := v_closed + 1;
+    begin
+      perform hq.write_log(
+        'warn',
+        'autopilot',
+        'autopilot.stuck_run_override',
+        jsonb_build_object(
+          'job_key', (
+            select j.key from hq.scheduled_jobs as j where j.run_type = v_run.run_type order by j.key limit 1
+          ),
+          'run_type', v_run.run_type,
+          'stuck_run_id', v_run.id,
+          'running_minutes', v_run.minutes
+        ),
+        v_run.id
+      );
+      perform hq.end_run(
+        v_run.id,
+        'failed',
+        format(
+          'L''exécution est restée « en cours » pendant %s minutes sans que personne ne s''en occupe : '
+          'elle a été close. Relancez-la si le rapport est encore utile.',
+          v_run.minutes
+        ),
+        jsonb_build_object('error_code', 'run_stuck', 'fallback_used', false, 'cost_estimate', 0),
+        jsonb_build_object(
+          'error_code', 'run_stuck',
+          'error_message', 'Left running by older code; nobody executes it.',
+          'duration_ms', hq.elapsed_ms(v_run.since),
+          'cost_estimate', 0
+        )
+      );
+      v_closed := v_closed + 1;
+    exception when lock_not_available then
+      -- However many are held, together they cost one wait.
+      perform set_config('lock_timeout', '5ms', true);
+    end;
   end loop;
   return v_closed;
 end

@@ -1,5 +1,6 @@
 -- Note what a purge did: its count in one log, its end in hq.maintenance, or why it was refused (p_days is null).
--- Locks its row of hq.maintenance. A refusal is logged once a day, not every ten minutes.
+-- Locks its row of hq.maintenance; where somebody holds it, the next purge notes its end. A refusal is logged once a
+-- day, not every ten minutes.
 -- Raises nothing.
 create or replace function hq.end_purge(p_days integer, p_logs bigint, p_rest bigint, p_done boolean)
 returns void
@@ -7,6 +8,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
@@ -36,6 +38,8 @@ begin
     insert into hq.maintenance as m (task, done_at) values ('purge', now())
     on conflict (task) do update set done_at = excluded.done_at;
   end if;
+exception when lock_not_available then
+  null;
 end
 $$;
 revoke execute on function hq.end_purge from public, anon, authenticated;

@@ -10,6 +10,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -35,10 +36,15 @@ begin
   with missed as (
     update hq.plan_slots as s
     set outcome = 'missed', reason = coalesce(s.reason, 'too_late'), decided_at = p_now
-    where s.outcome is null
-      and s.slot_at <= p_now - make_interval(mins => coalesce(
-        (select j.grace_minutes from hq.scheduled_jobs as j where j.key = s.job_key), 0
-      ))
+    where (s.job_key, s.slot_at) in (
+      select late.job_key, late.slot_at
+      from hq.plan_slots as late
+      where late.outcome is null
+        and late.slot_at <= p_now - make_interval(mins => coalesce(
+          (select j.grace_minutes from hq.scheduled_jobs as j where j.key = late.job_key), 0
+        ))
+      for update skip locked
+    )
     returning s.*
   ),
   logged as materialized (
@@ -72,6 +78,7 @@ begin
     from hq.plan_slots as s
     where s.outcome is null
     order by s.reason is not null, s.slot_at, s.job_key
+    for update skip locked
   loop
     exit when clock_timestamp() > v_stop_at;
     perform hq.fire_slot(v_slot.job_key, v_slot.slot_at, v_hold, p_now);

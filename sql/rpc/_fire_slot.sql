@@ -1,5 +1,5 @@
 -- Make of one undecided slot of the plan what becomes of it, and journal it: fired, or skipped for p_hold, or refused.
--- Part of the caller's transaction, which holds hq.plan_clock. Gives way to a lock after five seconds.
+-- Part of the caller's transaction, which holds hq.plan_clock. Waits for no lock that somebody holds.
 -- Raises nothing: what fails unexpectedly stays undecided, is journalled once, and is tried again at the next look.
 create or replace function hq.fire_slot(p_job_key text, p_slot_at timestamptz, p_hold text, p_now timestamptz)
 returns void
@@ -7,7 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
-set lock_timeout = '5s'
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare

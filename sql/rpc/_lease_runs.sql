@@ -20,17 +20,23 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
   return query
-  with leased as (
+  with free as materialized (
+    -- A run that somebody holds in the SQL editor is left to a later claim.
+    select r.id from hq.runs as r where r.id = any (p_run_ids) for no key update skip locked
+  ),
+  leased as (
     update hq.run_queue as q
     set
       worker_id = p_worker_id,
       leased_until = now() + make_interval(secs => p_lease_seconds::double precision),
       lease_token = nextval('hq.lease_tokens')
-    where q.run_id = any (p_run_ids)
+    from free
+    where q.run_id = free.id
     returning q.*
   ),
   started as (

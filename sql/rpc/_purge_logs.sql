@@ -2,13 +2,14 @@
 -- came, so that the next batch need not step over what this one deleted.
 -- Locks the rows it deletes. Idempotent. No row is returned while somebody else purges: two would only wait in turn.
 -- Planned again each time: the moments decide that the index (level, created_at) serves it, not a scan of the table.
--- Raises nothing.
+-- Raises 55P03 when somebody holds one of the rows: the next purge comes back.
 create or replace function hq.purge_logs(p_level text, p_from timestamptz, p_before timestamptz, p_limit integer)
 returns table (deleted integer, reached timestamptz)
 language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 set plan_cache_mode = 'force_custom_plan'
 as $$
 #variable_conflict use_column

@@ -1,6 +1,7 @@
 -- Delete one batch of everything else that ages: what pg_cron keeps of its jobs after 7 days, platform checks after 30,
 -- announcements after 90, the traces of workers after one. Answers how many rows went.
--- Locks the rows it deletes. Idempotent. A table that this database lacks, or does not let us purge, is passed over.
+-- Locks the rows it deletes, skips locked ones. Idempotent. A table that this database lacks, or does not let us purge,
+-- is passed over.
 -- Raises nothing.
 create or replace function hq.purge_rest(p_limit integer)
 returns integer
@@ -8,6 +9,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -33,7 +35,8 @@ begin
   loop
     execute format(
       -- Asked twice: the row may be written again, and young, between the two.
-      'delete from %1$s where %2$I < $1 and ctid = any (array(select ctid from %1$s where %2$I < $1 limit $2))',
+      'delete from %1$s where %2$I < $1 and ctid = any (array('
+      'select ctid from %1$s where %2$I < $1 limit $2 for update skip locked))',
       v_kind.name, v_kind.moment
     ) using v_kind.before, p_limit;
     get diagnostics v_deleted = row_count;

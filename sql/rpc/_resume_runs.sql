@@ -1,12 +1,13 @@
 -- End the pause, from the SQL editor: waiting runs start. Slots of the plan that it skipped stay skipped.
 -- Locks its row of system_config. Idempotent: journalled once.
--- Raises nothing.
+-- Raises HQ008 somebody holds that row.
 create or replace function hq.resume_runs()
 returns text
 language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
@@ -18,6 +19,9 @@ begin
   end if;
   perform hq.write_log('info', 'scheduler', 'runs.resumed', '{}', null);
   return 'Les exécutions reprennent.';
+exception when lock_not_available then
+  perform hq.refuse_held();
+  return null;
 end
 $$;
 revoke execute on function hq.resume_runs from public, anon, authenticated;

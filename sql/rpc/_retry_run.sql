@@ -2,13 +2,15 @@
 -- Goes through request_hq_run_v2 as everybody does, so a run in flight of the same type and platform answers it, and
 -- two who ask at once get one. The pause is part of the reason, for who reads it.
 -- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it.
--- Locks the run that answers. Raises HQ006 unknown run, and what request_hq_run_v2 raises.
+-- Locks the run that answers.
+-- Raises HQ006 unknown run, HQ008 somebody holds it, and what request_hq_run_v2 raises.
 create or replace function hq.retry_run(p_run_id uuid)
 returns table (run_id uuid, status text, created boolean, reason text)
 language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -40,6 +42,8 @@ begin
   end if;
   reason := concat(reason, case when v_is_paused then ', paused' end);
   return next;
+exception when lock_not_available then
+  perform hq.refuse_held();
 end
 $$;
 revoke execute on function hq.retry_run from public, anon, authenticated;

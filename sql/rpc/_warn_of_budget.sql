@@ -9,6 +9,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -37,6 +38,8 @@ begin
     'threshold_pct', v_budget.threshold_pct,
     'pct_used', v_budget.pct_used
   ), null);
+exception when lock_not_available then
+  null;
 end
 $$;
 revoke execute on function hq.warn_of_budget from public, anon, authenticated;

@@ -1,13 +1,14 @@
 -- Cancel a run that has not ended. It is over at once; a worker that executes it hears of it within 2 s and can
 -- write nothing, because its queue row is gone.
 -- Locks the queue row, then the run. Idempotent: a run that has ended stays as it is.
--- Raises HQ001 not allowed, HQ006 unknown run. Answers the run's status.
+-- Raises HQ001 not allowed, HQ006 unknown run, HQ008 somebody holds the run. Answers the run's status.
 create or replace function public.cancel_hq_run(p_run_id uuid)
 returns text
 language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -37,6 +38,9 @@ begin
     v_measured || jsonb_build_object('cancelled_by', v_caller)
   );
   return 'cancelled';
+exception when lock_not_available then
+  perform hq.refuse_held();
+  return null;
 end
 $$;
 revoke execute on function public.cancel_hq_run from public, anon, authenticated;

@@ -10,7 +10,7 @@ volatile
 security definer
 set search_path = ''
 -- A run that somebody holds in the SQL editor must not hold a connection for as long.
-set lock_timeout = '1s'
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin

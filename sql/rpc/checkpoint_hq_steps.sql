@@ -12,6 +12,7 @@ as $$
 #variable_conflict use_column
 declare
   v_item record;
+  v_waited boolean := false;
 begin
   for v_item in
     select c.*
@@ -24,8 +25,14 @@ begin
     error_code := null;
     error_message := null;
     begin
+      if v_waited then
+        -- One wait is enough for all that somebody holds.
+        perform from hq.run_queue as q where q.run_id = v_item.run_id for update nowait;
+        perform from hq.runs as r where r.id = v_item.run_id for no key update nowait;
+      end if;
       kept := public.checkpoint_hq_step(v_item.run_id, v_item.lease_token, v_item.step, v_item.usage);
     exception when others then
+      v_waited := v_waited or sqlstate = '55P03';
       error_code := sqlstate;
       error_message := sqlerrm;
     end;

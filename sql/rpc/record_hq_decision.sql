@@ -2,7 +2,8 @@
 -- nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
 -- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and
 -- returns the same. Journals what launches or refuses something; a quiet decision at most once an hour.
--- Raises nothing. recorded is false where the decision was somebody else's to make.
+-- Raises HQ008 where somebody holds the lock of decisions. recorded is false where the decision was somebody else's
+-- to make.
 create or replace function public.record_hq_decision(
   p_decision_id bigint,
   p_decided_by text,
@@ -24,6 +25,8 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+-- The model has been paid: worth a longer wait, of one caller.
+set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 declare
@@ -44,18 +47,23 @@ begin
     loop
       select r.* into v_refusal from hq.refuse_addition(v_wanted) as r;
       if v_refusal.code is null then
-        select a.* into v_run from hq.accept_request(
-          'service', 'autopilot', v_wanted, null,
-          jsonb_build_object('triggered_by', 'autopilot', 'decision', p_decision_id),
-          'autopilot', format('decision:%s:%s', p_decision_id, v_wanted), -10, false
-        ) as a;
-        if v_run.created then
-          v_jobs := v_jobs || v_wanted;
-          v_run_ids := v_run_ids || v_run.run_id;
-        else
-          -- Somebody else's request came between the look and the launch: the run is theirs.
-          select 'already_running' as code, 'déjà en cours' as reason, 0 as running_minutes into v_refusal;
-        end if;
+        begin
+          select a.* into v_run from hq.accept_request(
+            'service', 'autopilot', v_wanted, null,
+            jsonb_build_object('triggered_by', 'autopilot', 'decision', p_decision_id),
+            'autopilot', format('decision:%s:%s', p_decision_id, v_wanted), -10, false
+          ) as a;
+          if v_run.created then
+            v_jobs := v_jobs || v_wanted;
+            v_run_ids := v_run_ids || v_run.run_id;
+          else
+            -- Somebody else's request came between the look and the launch: the run is theirs.
+            select 'already_running' as code, 'déjà en cours' as reason, 0 as running_minutes into v_refusal;
+          end if;
+        exception when sqlstate 'HQ008' then
+          select 'held' as code, 'file tenue par une autre session' as reason, null::integer as running_minutes
+          into v_refusal;
+        end;
       end if;
       if v_refusal.code is not null then
         v_refused := v_refused || format('%s : %s', left(v_wanted, 80), v_refusal.reason);
@@ -79,6 +87,8 @@ begin
     select d.state = 'decided', d.jobs_to_run, d.run_ids, d.skipped, d.reasoning, d.next_check_in_minutes
     from hq.autopilot_decisions as d
     where d.id = p_decision_id;
+exception when lock_not_available then
+  perform hq.refuse_held();
 end
 $$;
 revoke execute on function public.record_hq_decision from public, anon, authenticated;

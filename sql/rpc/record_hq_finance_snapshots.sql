@@ -1,12 +1,13 @@
 -- Keep what the company earned on some days: what was measured on a day stands above what was found out later.
 -- Locks the rows of the days, in their order. Idempotent; of two measures of a day the later one stays.
--- Raises 22023 for what is no list.
+-- Raises 22023 for what is no list, 55P03 when somebody holds a day: ask again.
 create or replace function public.record_hq_finance_snapshots(p_snapshots jsonb)
 returns void
 language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
   insert into hq.finance_snapshots as s (
     day, taken_at, measured, currency, mrr, active_subscriptions, churn_rate, figures

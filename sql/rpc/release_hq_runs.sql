@@ -8,7 +8,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
-set lock_timeout = '1s'
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
@@ -29,7 +29,8 @@ begin
       ));
       v_released := v_released + 1;
     exception when lock_not_available then
-      null;
+      -- However many are held, together they cost one wait.
+      perform set_config('lock_timeout', '5ms', true);
     end;
   end loop;
   return v_released;

@@ -1,7 +1,8 @@
 -- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives; without a heartbeat,
 -- that it has stopped: it is forgotten, so that a silent worker is one that died.
 -- Fenced by the lease tokens. Idempotent. Waits for nobody: a lease that is being written stays as it is this time.
--- Raises nothing. Answers each run's state: held, cancelled (stop, somebody cancelled it) or lost (stop).
+-- Raises nothing: where somebody holds the heartbeat, the leases are renewed without it. Answers each run's state:
+-- held, cancelled (stop, somebody cancelled it) or lost (stop).
 create or replace function public.renew_hq_leases(
   p_worker_id text, p_leases jsonb, p_lease_seconds numeric, p_heartbeat jsonb
 )
@@ -10,35 +11,40 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
-  if p_heartbeat is null then
-    delete from hq.worker_heartbeats where worker_id = p_worker_id;
-  else
-    insert into hq.worker_heartbeats (
-      worker_id, version, concurrency, running, realtime, realtime_fault, realtime_reason, started_at
-    )
-    select
-      p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases),
-      h.realtime, h.realtime_fault, h.realtime_reason, h.started_at
-    from jsonb_to_record(p_heartbeat) as h (
-      version text,
-      concurrency integer,
-      realtime text,
-      realtime_fault text,
-      realtime_reason text,
-      started_at timestamptz
-    )
-    on conflict (worker_id) do update set
-      version = excluded.version,
-      concurrency = excluded.concurrency,
-      running = excluded.running,
-      realtime = excluded.realtime,
-      realtime_fault = excluded.realtime_fault,
-      realtime_reason = excluded.realtime_reason,
-      seen_at = now();
-  end if;
+  begin
+    if p_heartbeat is null then
+      delete from hq.worker_heartbeats where worker_id = p_worker_id;
+    else
+      insert into hq.worker_heartbeats (
+        worker_id, version, concurrency, running, realtime, realtime_fault, realtime_reason, started_at
+      )
+      select
+        p_worker_id, h.version, h.concurrency, jsonb_array_length(p_leases),
+        h.realtime, h.realtime_fault, h.realtime_reason, h.started_at
+      from jsonb_to_record(p_heartbeat) as h (
+        version text,
+        concurrency integer,
+        realtime text,
+        realtime_fault text,
+        realtime_reason text,
+        started_at timestamptz
+      )
+      on conflict (worker_id) do update set
+        version = excluded.version,
+        concurrency = excluded.concurrency,
+        running = excluded.running,
+        realtime = excluded.realtime,
+        realtime_fault = excluded.realtime_fault,
+        realtime_reason = excluded.realtime_reason,
+        seen_at = now();
+    end if;
+  exception when lock_not_available then
+    null;
+  end;
 
   return query
   with given as (

@@ -20,7 +20,7 @@ volatile
 security definer
 set search_path = ''
 -- A run that somebody holds in the SQL editor must not hold up those that are settled with it, or after it.
-set lock_timeout = '1s'
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare

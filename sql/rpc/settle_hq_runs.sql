@@ -12,6 +12,7 @@ as $$
 #variable_conflict use_column
 declare
   v_item record;
+  v_waited boolean := false;
 begin
   for v_item in
     select s.*
@@ -27,11 +28,18 @@ begin
     error_code := null;
     error_message := null;
     begin
+      if v_waited then
+        -- One wait is enough for all that somebody holds.
+        perform from hq.run_queue as q where q.run_id = v_item.run_id for update nowait;
+        perform from hq.runs as r where r.id = v_item.run_id for no key update nowait;
+        perform from hq.run_requests as o where o.run_id = v_item.run_id for no key update nowait;
+      end if;
       status := public.settle_hq_run(
         v_item.run_id, v_item.lease_token, v_item.outcome, v_item.summary, v_item.appendix, v_item.steps,
         v_item.evidence, v_item.usage, v_item.retry_in_seconds
       );
     exception when others then
+      v_waited := v_waited or sqlstate = '55P03';
       error_code := sqlstate;
       error_message := sqlerrm;
     end;

@@ -8,10 +8,14 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
-  update hq.announcements as a set sent_at = now() where a.key = any(p_said) and a.sent_at is null;
+  update hq.announcements as a set sent_at = now()
+  where a.key in (
+    select s.key from hq.announcements as s where s.key = any(p_said) and s.sent_at is null for update skip locked
+  );
 
   return query
   with next as (

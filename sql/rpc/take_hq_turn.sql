@@ -1,12 +1,13 @@
 -- Give a periodic piece of work to the first worker that asks once it is due; return whether it was given.
 -- Locks the row of the work for the moment of the answer. Not idempotent: a lost answer costs one turn.
--- Raises nothing.
+-- Raises 55P03 when somebody holds the row: ask again.
 create or replace function public.take_hq_turn(p_name text, p_worker_id text, p_every_seconds numeric)
 returns boolean
 language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
   with taken as (
     insert into hq.turns as t (name, worker_id, taken_at, due_at)

@@ -1,7 +1,10 @@
 """Somebody leaves a transaction open in the SQL editor: only the row it holds waits for its end."""
 
+import asyncio
+
+import httpx
 import pytest
-from support.hq import Hq
+from support.hq import RUN_TYPE, Hq
 
 
 # The first two hold up a checkpoint, the last a settlement.
@@ -39,3 +42,29 @@ async def test_a_pending_row_that_is_held_holds_up_no_other_claim(hq: Hq) -> Non
             assert (await hq.settled(run_id, within=8))["status"] == "completed"
 
     assert (await hq.settled(stuck))["status"] == "completed"
+
+
+async def test_many_requests_for_a_type_that_somebody_holds_cost_nobody_else_his_answer(hq: Hq) -> None:
+    """A transaction left open after hq.request_run: its type is refused at once, everything else goes on."""
+    service = await hq.service()
+    limits = httpx.Limits(max_connections=40)
+    headers = {"authorization": f"Bearer {hq.stack.sign_in()}"}
+    async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30, limits=limits) as http:
+
+        async def ask(run_type: str) -> httpx.Response:
+            return await http.post("executive-run", json={"run_type": run_type})
+
+        await asyncio.gather(*(http.options("healthz") for _ in range(30)))  # the connections are there
+        with hq.database.connect() as person, person.transaction():
+            person.execute("select * from hq.request_run('CODE_REVIEW')")
+            held = [asyncio.create_task(ask("CODE_REVIEW")) for _ in range(24)]
+            await hq.until("select from pg_catalog.pg_stat_activity where wait_event_type = 'Lock'")
+            health, report = await asyncio.gather(http.get("healthz"), ask(RUN_TYPE))
+            refusals = await asyncio.gather(*held)
+        again = await ask("CODE_REVIEW")
+
+    assert {(refusal.status_code, refusal.json()["error_code"]) for refusal in refusals} == {(503, "queue_held")}
+    assert {refusal.headers["retry-after"] for refusal in refusals} == {"5"}
+    assert "éditeur SQL" in refusals[0].json()["error"]
+    assert (health.status_code, report.status_code, again.status_code) == (200, 200, 200)
+    assert health.elapsed.total_seconds() < 2  # half a second is theirs, the rest a busy machine's

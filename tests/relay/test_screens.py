@@ -52,6 +52,7 @@ TOAST_OF_CODE = {
     "unknown_platform": Toast.SENTENCE,
     "context_too_large": Toast.SENTENCE,
     "idempotency_key_reused": Toast.SENTENCE,
+    "queue_held": Toast.SENTENCE,
     "body_too_large": Toast.SENTENCE,
     "wrong_method": Toast.SENTENCE,
     "run_timed_out": Toast.SENTENCE,

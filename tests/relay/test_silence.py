@@ -137,6 +137,7 @@ async def test_a_run_that_is_kept_through_a_pause_is_told_as_that(
         (answer(400, {"code": "HQ005", "message": THEIR_WORDS}), 413, "context_too_large"),
         (answer(400, {"code": "HQ006", "message": THEIR_WORDS}), 404, "not_found"),
         (answer(400, {"code": "HQ007", "message": THEIR_WORDS}), 409, "idempotency_key_reused"),
+        (answer(400, {"code": "HQ008", "message": THEIR_WORDS}), 503, "queue_held"),
         (answer(401, {"code": "PGRST301", "message": THEIR_WORDS}), 401, "unauthenticated"),
         (answer(403, {"code": "42501", "message": THEIR_WORDS}), 403, "forbidden"),
         (answer(401, {"message": "Legacy API keys are disabled"}), 503, "workers_silent"),

@@ -93,6 +93,7 @@ def test_an_answer_in_another_shape_is_none_and_nothing_of_it_is_shown() -> None
         ("HQ005", errors.ContextTooLarge),
         ("HQ006", errors.UnknownRun),
         ("HQ007", errors.KeyReused),
+        ("HQ008", errors.QueueHeld),
     ],
 )
 def test_what_our_sql_refuses_keeps_its_french_sentence(code: str, kind: type[errors.WorkersError]) -> None:

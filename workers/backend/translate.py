@@ -30,6 +30,7 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
     "HQ005": errors.ContextTooLarge,
     "HQ006": errors.UnknownRun,
     "HQ007": errors.KeyReused,
+    "HQ008": errors.QueueHeld,
 }
 
 # Codes that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
