@@ -1,5 +1,6 @@
 -- Read what waits for somebody: actions to approve, incidents that go on, runs that failed in the last day.
--- Read-only; of one platform, or of all. Thirty of each kind at most, the oldest first; failures the newest first.
+-- Read-only; of one platform, or of all. Thirty of each kind at most, the oldest first; failures the newest first:
+-- count_hq_open_matters says how many there are.
 -- Raises nothing.
 create or replace function public.read_hq_open_matters(p_platform_key text default null)
 returns table (kind text, title text, detail text, level text, platform_key text, since timestamptz)
@@ -8,40 +9,14 @@ stable
 security definer
 set search_path = ''
 as $$
-  (
-    select 'action', a.title, a.action_type, a.risk_level::text, r.platform_key, a.created_at
-    from hq.actions as a
-    left join hq.runs as r on r.id = a.run_id
-    where a.status = 'pending' and a.requires_approval and isfinite(a.created_at)
-      and (p_platform_key is null or r.platform_key is null or r.platform_key = p_platform_key)
-    order by a.created_at
-    limit 30
+  with matters as materialized (
+    select m.* from hq.list_open_matters(p_platform_key) as m
   )
+  (select a.* from matters as a where a.kind = 'action' order by a.since limit 30)
   union all
-  (
-    select 'incident', i.title, i.status, i.severity, i.platform_key, i.created_at
-    from hq.incidents as i
-    where i.status in ('open', 'investigating') and isfinite(i.created_at)
-      and (p_platform_key is null or i.platform_key = p_platform_key)
-    order by i.created_at
-    limit 30
-  )
+  (select i.* from matters as i where i.kind = 'incident' order by i.since limit 30)
   union all
-  (
-    select
-      'failure',
-      coalesce(t.label, r.run_type),
-      left(r.executive_summary, 200),
-      null,
-      r.platform_key,
-      r.completed_at
-    from hq.runs as r
-    left join hq.run_types as t on t.key = r.run_type
-    where r.status = 'failed' and r.completed_at between now() - interval '1 day' and now()
-      and (p_platform_key is null or r.platform_key = p_platform_key)
-    order by r.completed_at desc
-    limit 30
-  )
+  (select f.* from matters as f where f.kind = 'failure' order by f.since desc limit 30)
 $$;
 revoke execute on function public.read_hq_open_matters from public, anon, authenticated;
 grant execute on function public.read_hq_open_matters to service_role;

@@ -1,5 +1,6 @@
 -- Read how each type of run did in the last days: how many, how they ended, how long they took, what they cost.
--- Read-only. runs_before counts the period of the same length before.
+-- Read-only. runs_before counts the period of the same length before. A hundred types at most, the busiest first:
+-- sum_hq_run_history has the totals of all.
 -- Raises nothing.
 create or replace function public.read_hq_run_history(p_days integer default 30)
 returns table (
@@ -19,49 +20,7 @@ stable
 security definer
 set search_path = ''
 as $$
-  with days as (
-    select make_interval(days => least(greatest(p_days, 1), 366)) as length
-  ),
-  recent as (
-    select
-      r.run_type, r.status, r.created_at >= now() - d.length as is_current, r.detailed_appendix,
-      case
-        when r.status = 'completed' and isfinite(r.started_at) and isfinite(r.completed_at)
-          then extract(epoch from r.completed_at - r.started_at) * 1000
-      end as took_ms
-    from hq.runs as r
-    cross join days as d
-    where r.created_at >= now() - 2 * d.length
-  ),
-  settled as (
-    select
-      r.run_type,
-      count(*) filter (where r.is_current) as runs,
-      count(*) filter (where not r.is_current) as runs_before,
-      count(*) filter (where r.is_current and r.status = 'completed') as completed,
-      count(*) filter (where r.is_current and r.status = 'failed') as failed,
-      count(*) filter (where r.is_current and r.status = 'cancelled') as cancelled,
-      round(avg(r.took_ms) filter (where r.is_current))::bigint as mean_ms,
-      round(max(r.took_ms) filter (where r.is_current))::bigint as longest_ms,
-      mode() within group (order by r.detailed_appendix ->> 'error_code')
-        filter (where r.is_current and r.status = 'failed') as usual_error
-    from recent as r
-    group by r.run_type
-  ),
-  billed as (
-    select c.run_type, sum(c.cost_eur) as cost_eur
-    from hq.run_costs as c
-    cross join days as d
-    where c.created_at >= now() - d.length
-    group by c.run_type
-  )
-  select
-    t.run_type, t.runs, t.runs_before, t.completed, t.failed, t.cancelled, t.mean_ms, t.longest_ms, t.usual_error,
-    coalesce(b.cost_eur, 0)
-  from settled as t
-  left join billed as b on b.run_type = t.run_type
-  order by t.runs desc, t.run_type
-  limit 100
+  select h.* from hq.list_run_history(p_days) as h order by h.runs desc, h.run_type limit 100
 $$;
 revoke execute on function public.read_hq_run_history from public, anon, authenticated;
 grant execute on function public.read_hq_run_history to service_role;

@@ -9,8 +9,19 @@ from support.sources import collect_from
 
 from shared.errors import BackendUnavailable
 from shared.findings import GapReason
+from shared.french import format_count
 from shared.registry import find_run_type
-from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, OpenMatter, Source, Subject, TypeHistory
+from workers.ports import (
+    SOURCE_TEXT_CHARS,
+    CatalogueCounts,
+    CatalogueEntry,
+    HistoryTotals,
+    MatterCounts,
+    OpenMatter,
+    Source,
+    Subject,
+    TypeHistory,
+)
 from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
 
 SUBJECT = Subject(run_type=find_run_type("SECURITY_AUDIT_RLS"), platforms=(), platform_key="nearvity")
@@ -25,24 +36,55 @@ class FakeReader:
         catalogue: Sequence[CatalogueEntry] = (),
         history: Sequence[TypeHistory] = (),
         matters: Sequence[OpenMatter] = (),
+        unlisted: int = 0,
         away: bool = False,
     ) -> None:
         self._catalogue, self._history, self._matters, self._away = catalogue, history, matters, away
+        self._unlisted = unlisted  # of everything, so many more than the lists show
         self.asked_platform: str | None = None
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
         self._answer()
         return self._catalogue
 
+    async def count_catalogue(self) -> CatalogueCounts:
+        self._answer()
+        tables = [entry for entry in self._catalogue if entry.kind == "table"]
+        return CatalogueCounts(
+            tables=len(tables) + self._unlisted,
+            without_row_security=sum(not entry.row_security for entry in tables),
+            without_policy=sum(bool(entry.row_security) and not entry.policies for entry in tables),
+            functions_open_to_anon=len(self._catalogue) - len(tables) + self._unlisted,
+        )
+
     async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
         assert days == 30
         self._answer()
         return self._history
 
+    async def sum_run_history(self, days: int) -> HistoryTotals:
+        assert days == 30
+        self._answer()
+        return HistoryTotals(
+            run_types=len(self._history) + self._unlisted,
+            runs=sum(line.runs for line in self._history) + self._unlisted,
+            runs_before=sum(line.runs_before for line in self._history),
+            completed=sum(line.completed for line in self._history),
+            failed=sum(line.failed for line in self._history),
+            cost_eur=sum((line.cost_eur for line in self._history), Decimal(0)),
+        )
+
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
         self._answer()
         self.asked_platform = platform_key
         return self._matters
+
+    async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
+        assert platform_key == SUBJECT.platform_key
+        self._answer()
+        kinds = [matter.kind for matter in self._matters]
+        counts = {f"{kind}s": kinds.count(kind) + self._unlisted for kind in ("action", "incident", "failure")}
+        return MatterCounts.model_validate(counts)
 
     def _answer(self) -> None:
         if self._away:
@@ -84,6 +126,39 @@ async def test_a_large_catalogue_takes_several_findings(clock: FakeClock) -> Non
     assert 1 < len(findings) <= 6
     assert findings[0].label == f"Base du QG · catalogue (1/{len(findings)})"
     assert all(len(finding.text) <= SOURCE_TEXT_CHARS for finding in findings)
+
+
+async def test_what_the_catalogue_leaves_out_is_counted(clock: FakeClock) -> None:
+    tables = [table(f"t{n}", policies=("politique" * 10,) * 8) for n in range(300)]
+    functions = [CatalogueEntry(kind="function", schema_name="public", object_name=f"f{n}") for n in range(300)]
+    reader = FakeReader(catalogue=[*tables, *functions], unlisted=900)
+
+    findings = (await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)).findings
+
+    text = "\n".join(finding.text for finding in findings)
+    listed = sum(line.startswith("- hq.t") for line in text.splitlines())
+    assert len(findings) == 6
+    tables_and_functions = [format_count(1200, "", many) for many in ("tables", "fonctions appelables")]
+    assert text.startswith("{}, dont 0 sans RLS ; {} sans connexion (anon)\n".format(*tables_and_functions))
+    rest = format_count(1200 - listed, "autre table", "autres tables")
+    assert f"- et {rest}, moins exposées, qui ne figurent pas dans cette liste" in text
+    named = text.count("public.f")
+    assert text.endswith(f"public.f{named - 1} et {format_count(1200 - named, 'autre', 'autres')}")
+    assert (findings[0].data["tables"], findings[0].data["functions_open_to_anon"]) == (1200, 1200)
+
+
+async def test_what_a_list_leaves_out_is_counted(clock: FakeClock) -> None:
+    since = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    given = {"detail": None, "level": None, "platform_key": None, "since": since}
+    matters = [OpenMatter.model_validate(given | {"kind": "action", "title": f"n{n}"}) for n in range(30)]
+
+    (finding,) = (
+        await OpenMattersSource(FakeReader(matters=matters, unlisted=15), clock=clock).collect(SUBJECT)
+    ).findings
+
+    assert "Actions en attente d'approbation (45) :" in finding.text
+    assert "- et 15 autres, qui ne figurent pas dans cette liste" in finding.text
+    assert finding.data == {"actions": 45, "incidents": 15, "failures": 15}
 
 
 async def test_who_keeps_the_catalogue_to_themselves_gets_a_gap(clock: FakeClock) -> None:

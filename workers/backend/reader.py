@@ -7,11 +7,22 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from workers.backend.rpc import call
-from workers.ports import CatalogueEntry, CostLine, OpenMatter, TypeHistory
+from workers.ports import (
+    CatalogueCounts,
+    CatalogueEntry,
+    CostLine,
+    HistoryTotals,
+    MatterCounts,
+    OpenMatter,
+    TypeHistory,
+)
 
 _CATALOGUE = TypeAdapter(list[CatalogueEntry])
+_CATALOGUE_COUNTS = TypeAdapter(list[CatalogueCounts])
 _HISTORY = TypeAdapter(list[TypeHistory])
+_HISTORY_TOTALS = TypeAdapter(list[HistoryTotals])
 _MATTERS = TypeAdapter(list[OpenMatter])
+_MATTER_COUNTS = TypeAdapter(list[MatterCounts])
 _COSTS = TypeAdapter(list[CostLine])
 
 
@@ -25,13 +36,26 @@ class SupabaseReader:
         """Read who may reach what, by names alone. Raises: BackendError."""
         return await call(self._client, "read_hq_catalogue", {}, _CATALOGUE)
 
+    async def count_catalogue(self) -> CatalogueCounts:
+        """Count what the catalogue holds. Raises: BackendError."""
+        return (await call(self._client, "count_hq_catalogue", {}, _CATALOGUE_COUNTS))[0]
+
     async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
         """Read how the runs of the last days went, by type. Raises: BackendError."""
         return await call(self._client, "read_hq_run_history", {"p_days": days}, _HISTORY)
 
+    async def sum_run_history(self, days: int) -> HistoryTotals:
+        """Sum how the runs of the last days went. Raises: BackendError."""
+        return (await call(self._client, "sum_hq_run_history", {"p_days": days}, _HISTORY_TOTALS))[0]
+
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
         """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
         return await call(self._client, "read_hq_open_matters", {"p_platform_key": platform_key}, _MATTERS)
+
+    async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
+        """Count what waits for somebody, of one platform or of all. Raises: BackendError."""
+        params = {"p_platform_key": platform_key}
+        return (await call(self._client, "count_hq_open_matters", params, _MATTER_COUNTS))[0]
 
     async def read_costs(self, month: date | None = None) -> Sequence[CostLine]:
         """Read what the reports of a month cost. Raises: BackendError."""

@@ -48,6 +48,15 @@ class CatalogueEntry(FrozenModel):
     open_to: tuple[str, ...] = ()
 
 
+class CatalogueCounts(FrozenModel):
+    """How many objects the catalogue holds, however many of them a list shows."""
+
+    tables: int
+    without_row_security: int
+    without_policy: int
+    functions_open_to_anon: int
+
+
 class TypeHistory(FrozenModel):
     """How the runs of one type went in a period."""
 
@@ -60,6 +69,17 @@ class TypeHistory(FrozenModel):
     mean_ms: int | None
     longest_ms: int | None
     usual_error: str | None
+    cost_eur: Decimal
+
+
+class HistoryTotals(FrozenModel):
+    """How all runs went in a period, however many types a list shows."""
+
+    run_types: int
+    runs: int
+    runs_before: int
+    completed: int
+    failed: int
     cost_eur: Decimal
 
 
@@ -86,17 +106,34 @@ class OpenMatter(FrozenModel):
     since: AwareDatetime
 
 
+class MatterCounts(FrozenModel):
+    """How much waits for somebody, however much of it a list shows."""
+
+    actions: int
+    incidents: int
+    failures: int
+
+
 class HqReader(Protocol):
-    """What reports read from the HQ's own database. Raises: BackendError."""
+    """What reports read from the HQ's own database. Lists are cut, counts never. Raises: BackendError."""
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
-        """Read who may reach what, by names alone."""
+        """Read who may reach what, by names alone; what is most exposed first."""
+
+    async def count_catalogue(self) -> CatalogueCounts:
+        """Count what the catalogue holds."""
 
     async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
-        """Read how the runs of the last days went, by type."""
+        """Read how the runs of the last days went, by type; the busiest first."""
+
+    async def sum_run_history(self, days: int) -> HistoryTotals:
+        """Sum how the runs of the last days went."""
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
         """Read what waits for somebody, of one platform or of all."""
+
+    async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
+        """Count what waits for somebody, of one platform or of all."""
 
 
 SOURCE_TEXT_CHARS = 4_000

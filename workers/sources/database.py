@@ -3,7 +3,9 @@
 Read through functions of ours that the backend calls.
 """
 
-from collections.abc import Iterable
+import asyncio
+import bisect
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -13,7 +15,16 @@ from shared.french import format_count, format_moment, format_money, format_numb
 from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
 from shared.wording import clean_line, format_list, shorten
-from workers.ports import SOURCE_TEXT_CHARS, CatalogueEntry, Clock, HqReader, OpenMatter, Subject, TypeHistory
+from workers.ports import (
+    SOURCE_TEXT_CHARS,
+    CatalogueCounts,
+    CatalogueEntry,
+    Clock,
+    HqReader,
+    OpenMatter,
+    Subject,
+    TypeHistory,
+)
 from workers.sources.gaps import label_of, only_gap
 
 _HISTORY_DAYS: Final = 30
@@ -25,7 +36,8 @@ _STATES: Final = {"open": "ouvert", "investigating": "en cours d'analyse"}
 class CatalogueSource:
     """Reads which tables, policies and open functions there are: names alone, since a model reads them.
 
-    Shape: as many Findings as the catalogue needs, what is most exposed first.   Cost: one call of the database.
+    Shape: as many Findings as the catalogue needs, six at most, what is most exposed first; the rest is counted.
+    Cost: two calls of the database.
     """
 
     name: Final[str] = SourceName.DATABASE_CATALOGUE.value
@@ -41,24 +53,9 @@ class CatalogueSource:
         if not self._allowed:
             sentence = "Le catalogue n'est pas transmis au modèle : AUDIT_CATALOGUE l'interdit."
             raise SourceNotConfigured("AUDIT_CATALOGUE forbids it", sentence=sentence)
-        entries = await self._reader.read_catalogue()
-        tables = sorted((e for e in entries if e.kind == "table"), key=_exposure, reverse=True)
-        functions = [f"{e.schema_name}.{e.object_name}" for e in entries if e.kind == "function"]
-        exposed = format_count(len(functions), "fonction appelable", "fonctions appelables")
-        counted = format_count(len(tables), "table", "tables")
-        without_rls = sum(not table.row_security for table in tables)
-        lines = [
-            f"{counted}, dont {without_rls} sans RLS ; {exposed} sans connexion (anon)",
-            *map(_describe_table, tables),
-            "Fonctions appelables par anon : " + (", ".join(map(clean_line, functions)) or "aucune"),
-        ]
-        parts = list(_split(lines))[:_MOST_PARTS]
-        data = {
-            "tables": len(tables),
-            "without_row_security": without_rls,
-            "without_policy": sum(table.row_security is True and not table.policies for table in tables),
-            "functions_open_to_anon": len(functions),
-        }
+        counts, entries = await asyncio.gather(self._reader.count_catalogue(), self._reader.read_catalogue())
+        parts = _describe_catalogue(counts, entries)
+        data = counts.model_dump()
         return Collected(
             findings=tuple(
                 Finding(
@@ -76,7 +73,7 @@ class CatalogueSource:
 class RunHistorySource:
     """Reads how the runs of the last thirty days went, by type.
 
-    Shape: one Finding.   Cost: one call of the database.
+    Shape: one Finding.   Cost: two calls of the database.
     """
 
     name: Final[str] = SourceName.RUN_HISTORY.value
@@ -88,16 +85,17 @@ class RunHistorySource:
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
         del subject  # agents work for all platforms
-        history = await self._reader.read_run_history(_HISTORY_DAYS)
+        totals, history = await asyncio.gather(
+            self._reader.sum_run_history(_HISTORY_DAYS), self._reader.read_run_history(_HISTORY_DAYS)
+        )
         if not history:
             return only_gap(self.name, GapReason.EMPTY, "Aucune exécution n'est enregistrée sur la période.")
-        runs, cost = sum(line.runs for line in history), sum((line.cost_eur for line in history), Decimal(0))
-        completed, failed = sum(line.completed for line in history), sum(line.failed for line in history)
-        before = sum(line.runs_before for line in history)
-        succeeded = format_count(completed, "réussie", "réussies")
-        ends = f"{succeeded}, {failed} en échec, coût {_format_cost(cost)}"
+        succeeded = format_count(totals.completed, "réussie", "réussies")
+        ends = f"{succeeded}, {totals.failed} en échec, coût {_format_cost(totals.cost_eur)}"
+        past = f"{totals.runs_before} sur la période précédente"
         lines = [
-            f"{_HISTORY_DAYS} derniers jours : {_count_runs(runs)} ({before} sur la période précédente), {ends}",
+            f"{_HISTORY_DAYS} derniers jours : {_count_runs(totals.runs)} ({past}), {ends}",
+            *_cut_note(totals.run_types - len(history), "autre type", "autres types", ", moins fréquents"),
             *map(_describe_history, history),
         ]
         finding = Finding(
@@ -106,11 +104,11 @@ class RunHistorySource:
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data={
                 "days": _HISTORY_DAYS,
-                "runs": runs,
-                "runs_before": before,
-                "completed": completed,
-                "failed": failed,
-                "cost_eur": float(cost),
+                "runs": totals.runs,
+                "runs_before": totals.runs_before,
+                "completed": totals.completed,
+                "failed": totals.failed,
+                "cost_eur": float(totals.cost_eur),
             },
             read_at=self._clock.now(),
         )
@@ -120,7 +118,7 @@ class RunHistorySource:
 class OpenMattersSource:
     """Reads what waits for somebody: approvals, incidents, failures of the day.
 
-    Shape: one Finding, also when nothing waits: that is a fact.   Cost: one call of the database.
+    Shape: one Finding, also when nothing waits: that is a fact.   Cost: two calls of the database.
     """
 
     name: Final[str] = SourceName.OPEN_MATTERS.value
@@ -131,21 +129,61 @@ class OpenMattersSource:
 
     async def collect(self, subject: Subject) -> Collected:
         """Read what the source knows about the subject."""
-        matters = await self._reader.read_open_matters(subject.platform_key)
-        found = {kind: [matter for matter in matters if matter.kind == kind] for kind in _MATTERS}
-        lines = [
-            line
-            for kind, (title, describe) in _MATTERS.items()
-            for line in format_list(f"{title} ({len(found[kind])})", map(describe, found[kind]))
-        ]
+        counts, matters = await asyncio.gather(
+            self._reader.count_open_matters(subject.platform_key), self._reader.read_open_matters(subject.platform_key)
+        )
+        data = counts.model_dump()
+        lines = []
+        for kind, (title, describe) in _MATTERS.items():
+            shown = [describe(matter) for matter in matters if matter.kind == kind]
+            total = data[f"{kind}s"]
+            lines += format_list(f"{title} ({total})", shown)
+            lines += _cut_note(total - len(shown), "autre", "autres", "")
         finding = Finding(
             source=self.name,
             label=label_of(self.name),
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
-            data={f"{kind}s": len(those) for kind, those in found.items()},
+            data=data,
             read_at=self._clock.now(),
         )
         return Collected(findings=(finding,))
+
+
+def _describe_catalogue(counts: CatalogueCounts, entries: Sequence[CatalogueEntry]) -> list[str]:
+    """Describe a catalogue in at most as many parts as a prompt takes: as many tables as fit, and how many more."""
+    tables = sorted((entry for entry in entries if entry.kind == "table"), key=_exposure, reverse=True)
+    described = [_describe_table(table) for table in tables]
+    exposed = format_count(counts.functions_open_to_anon, "fonction appelable", "fonctions appelables")
+    head = f"{format_count(counts.tables, 'table', 'tables')}, dont {counts.without_row_security} sans RLS ; {exposed}"
+    functions = [f"{entry.schema_name}.{entry.object_name}" for entry in entries if entry.kind == "function"]
+    callable_by_anon = _describe_functions(functions, counts.functions_open_to_anon)
+
+    def parts(shown: int) -> list[str]:
+        cut = _cut_note(counts.tables - shown, "autre table", "autres tables", ", moins exposées")
+        return list(_split([f"{head} sans connexion (anon)", *described[:shown], *cut, callable_by_anon]))
+
+    shown = bisect.bisect_right(range(len(described)), _MOST_PARTS, key=lambda index: len(parts(index + 1)))
+    return parts(shown)
+
+
+def _describe_functions(names: Sequence[str], total: int) -> str:
+    """Name as many functions as one line takes, and say how many more there are."""
+    title = "Fonctions appelables par anon : "
+    listed: list[str] = []
+    room = SOURCE_TEXT_CHARS // 2
+    for name in map(clean_line, names):
+        room -= len(name) + 2
+        if room < 0:
+            break
+        listed.append(name)
+    rest = total - len(listed)
+    more = f" et {format_count(rest, 'autre', 'autres')}" if rest > 0 else ""
+    return f"{title}{', '.join(listed) or 'aucune'}{more}"
+
+
+def _cut_note(rest: int, one: str, many: str, which: str) -> list[str]:
+    """Return the line that says how much a list leaves out, if it does."""
+    return [f"- et {format_count(rest, one, many)}{which}, qui ne figurent pas dans cette liste"] if rest > 0 else []
 
 
 def _exposure(table: CatalogueEntry) -> tuple[bool, bool, int]:
