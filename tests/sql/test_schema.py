@@ -1,5 +1,6 @@
 """Our part of the database applies on every schema of the host, any number of times, by both ways in."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from support.catalogue import describe
 from support.database import Database
 
+import devstack.baseline
 from shared.errors import ConfigurationError
 from shared.registry import JOBS, RUN_TYPES
 from workers import schema
@@ -45,6 +47,25 @@ def test_the_printed_text_and_the_migrations_make_the_same_schema(clone: Callabl
     schema.apply(migrated.url)
 
     assert describe(pasted) == describe(migrated)
+
+
+def test_the_head_of_the_printed_text_names_what_is_changed_of_the_host(database: Database) -> None:
+    """It used to say "It only adds", which a reader takes for a promise."""
+    migrations = [file.text for file in schema.read_files() if file.kind == "migration"]
+    ours = {name for text in migrations for name in re.findall(r"create table if not exists (hq\.\w+)", text)}
+    changed = {
+        name
+        for text in migrations
+        for name in re.findall(r"^ *(?:update|delete from|alter table) (hq\.\w+)", text, flags=re.MULTILINE)
+    }
+    head = schema.render([]).partition("\n\n")[0]
+    host = (Path(devstack.baseline.__file__).parent / "head_functions.sql").read_text()
+    host_jobs = set(re.findall(r"cron\.schedule\(\s*'([\w-]+)'", host))
+    replaced = host_jobs & {row["name"] for row in database.rows("select name from hq.list_cron_jobs()")}
+
+    assert "hq.runs" in changed
+    assert replaced
+    assert {name for name in (changed - ours) | replaced if name not in head} == set()
 
 
 def test_callers_that_migrate_at_once_wait_for_one_another(bare_database: Database) -> None:

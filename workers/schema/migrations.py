@@ -54,7 +54,12 @@ comment on table hq.worker_migrations is 'Registre de nos migrations (distinct d
 
 _HEAD: Final = """\
 -- EMOCARE HQ workers: everything they need in this database. Paste it whole in the SQL editor and run it; running it
--- again is harmless. It only adds; no table, function or policy of the host changes meaning.
+-- again is harmless. No table, function or policy of the host changes meaning. Of the host's, this is changed:
+--   pg_cron         its daily job purge-old-hq-logs is replaced under the same name: ours purges every ten minutes.
+--   hq.runs         what is pending at the first installation is old: it is cancelled, with a sentence. From then on, a
+--                   row that is inserted as pending is executed.
+--   hq.structured_logs  is vacuumed more often.
+-- The rest is added.
 --
 -- Who may do what afterwards, and why:
 --   anon            calls nothing of ours. Six functions of the host stay open, because its policies run them as
