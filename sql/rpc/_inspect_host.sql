@@ -1,5 +1,5 @@
--- Examine what the host leaves open or gets wrong: access that must be closed (hq.closed_doors), and the known faults
--- of its functions.
+-- Examine what the host leaves open or gets wrong: access that must be closed (hq.closed_doors), dead letters that its
+-- retry worker would take, and the known faults of its functions.
 -- Read-only. The faults are reported and not put right: the functions are the host's, and its next migration may bring
 -- the cure. Each is recognised by what the function's text says, so a function that was rewritten is not accused.
 -- Raises nothing.
@@ -21,6 +21,16 @@ as $$
     'closed_doors',
     null
   from hq.find_open_doors() as d
+  union all
+  select
+    'dead letters',
+    'amber',
+    format('%s are due, and the host''s retry worker takes them: run emocare migrate, which holds them', count(*)),
+    'dead_letters_due',
+    null
+  from hq.find_dead_letters() as d
+  where d.is_due
+  having count(*) > 0
   union all
   (
     with hosts as (

@@ -1,5 +1,6 @@
 -- List what a run can fail of: what happened, what an operator does about it, and whether the request is kept among the
--- dead letters. It is not where asking again cannot help, or where a person decided.
+-- dead letters. It is not where asking again cannot help, where a person decided, or where the run is an older
+-- program's, whose letters are its own.
 -- Read-only; the one place where this is written down. The guide shows the same table.
 -- Raises nothing.
 create or replace function hq.list_failure_codes()
@@ -32,7 +33,7 @@ as $$
     ('run_timed_out', 'plus de dix minutes', 'relancer ; si cela se répète, prévenir l''équipe technique', true),
     (
       'run_stuck', 'une ancienne fonction l''a laissée « en cours » plus de 15 minutes',
-      'relancer si le rapport est encore utile', true
+      'relancer si le rapport est encore utile', false
     ),
     (
       'backend_unavailable', 'la base de données n''a pas répondu, trois fois',

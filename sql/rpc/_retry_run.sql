@@ -1,7 +1,8 @@
 -- Ask again for a run that has ended, with its whole request, from the SQL editor: select * from hq.retry_run('…');
 -- Goes through request_hq_run_v2 as everybody does, so a run in flight of the same type and platform answers it, and
 -- two who ask at once get one. The pause is part of the reason, for who reads it.
--- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it.
+-- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it. An
+-- entry whose run is gone is asked for by what the entry says.
 -- Locks the run that answers.
 -- Raises HQ006 unknown run, HQ008 somebody holds it, and what request_hq_run_v2 raises.
 create or replace function hq.retry_run(p_run_id uuid)
@@ -22,10 +23,15 @@ begin
   left join hq.run_requests as q on q.run_id = r.id
   where r.id = p_run_id;
   if not found then
+    select d.run_type, d.platform_key, 'failed'::hq.run_status as status, d.context into v_run
+    from hq.find_dead_letters() as d
+    where d.run_id = p_run_id;
+  end if;
+  if not found then
     raise exception using
       errcode = 'HQ006',
       message = 'Cette exécution est introuvable.',
-      hint = 'Les échecs des dernières 24 heures : select * from hq.failures;';
+      hint = 'Les échecs récents et les lettres mortes : select * from hq.failures;';
   elsif v_run.status in ('pending', 'running') then
     return query select p_run_id, v_run.status::text, false, 'not_ended';
     return;

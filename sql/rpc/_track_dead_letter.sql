@@ -11,8 +11,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  -- The host's retry worker takes what is pending and due, and asks its old function: ours must never come due.
-  v_never constant timestamptz := timestamptz '9999-12-31 00:00:00+00';
+  v_never constant timestamptz := hq.never_due();
   v_run record;
   v_earlier uuid[];
   v_is_kept boolean;

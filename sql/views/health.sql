@@ -76,6 +76,12 @@ with sentences (code, controle, if_green, otherwise) as (
       'L''application hôte a rouvert une porte. Lancez emocare migrate, qui la referme.'
     ),
     (
+      'dead_letters_due',
+      'Lettres mortes échues',
+      'L''ancien programme ne relance rien.',
+      'L''ancien programme relancerait des demandes de lui-même. Lancez emocare migrate, qui les retient.'
+    ),
+    (
       'plan',
       'Plan des exécutions',
       'Le plan est suivi.',
@@ -220,7 +226,8 @@ failed (controle, etat, phrase, detail) as (
       else 'Aucune exécution n''a échoué depuis 24 h.'
     end,
     count(*)::text
-  from hq.failures
+  from hq.runs as r
+  where r.status = 'failed' and r.completed_at > now() - interval '24 hours'
 ),
 dead_letters (controle, etat, phrase, detail) as (
   select

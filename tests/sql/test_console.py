@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from support.calls import (
     USAGE,
+    claim,
     claim_one,
     configure,
     expire,
@@ -206,6 +207,7 @@ def test_every_way_to_fail_is_in_the_list(database: Database) -> None:
         "context_too_large",
         "ended_by_hand",
         "cancelled",
+        "run_stuck",
     }
 
 
@@ -545,6 +547,125 @@ def test_a_run_in_flight_that_was_asked_something_else_is_no_retry(database: Dat
     assert _retry(database, claimed["run_id"])["reason"] == "already_running, other context"
     settle(database.sql, claim_one(database.sql))
     assert _states(database) == {claimed["run_id"]: "pending"}
+
+
+def _end_with(database: Database, code: str) -> None:
+    """End one run with that code: by hand, by the rescue, or as a worker settles it."""
+    if code == "cancelled":
+        database.one("select hq.cancel_run(%s)", request(database.sql)["run_id"])
+    elif code == "ended_by_hand":
+        start(database)
+        database.run("update hq.runs set status = 'failed'")
+        rescue(database.sql)
+    elif code == "run_stuck":
+        database.run(
+            "insert into hq.runs (run_type, status, created_at) "
+            "values ('SEO_AUDIT', 'running', now() - interval '1 hour')"
+        )
+        rescue(database.sql)
+    else:
+        _fail(database, start(database), appendix={"error_code": code})
+
+
+def test_a_letter_is_kept_exactly_of_what_the_list_of_codes_says(clone: Callable[[str], Database]) -> None:
+    hq = clone("head_hq")
+    promised = {row["code"]: row["lettre_morte"] for row in hq.rows("select * from hq.list_failure_codes()")}
+    kept = {}
+
+    for code in promised:
+        _end_with(hq, code)
+        (logged,) = hq.rows(
+            "delete from hq.structured_logs where message in ('run.failed', 'run.cancelled') "
+            "returning coalesce(metadata ->> 'error_code', 'cancelled') as code"
+        )
+        assert logged["code"] == code
+        hq.run("delete from hq.runs")
+        kept[code] = bool(hq.rows("delete from hq.runs_dlq returning id"))
+
+    assert kept == promised
+
+
+def _host_letter(service: Connection, run_id: UUID, **letter: Any) -> None:
+    """Keep a letter as the host's old function does, which writes down no request."""
+    service.execute(
+        "select public.enqueue_dlq_run(%s, %s, %s, %s, %s)",
+        [
+            run_id,
+            letter.get("run_type", "SEO_AUDIT"),
+            letter.get("platform_key"),
+            '{"breaker_state": "OPEN"}',
+            "circuit_breaker_open",
+        ],
+    )
+
+
+def _migrate_over_host_letters(hq: Database, service: Connection) -> tuple[UUID, UUID, UUID]:
+    """Migrate a database whose old program had kept three letters: of a run, of none any more, one taken."""
+    known: UUID = hq.one(
+        "insert into hq.runs (run_type, platform_key, status, created_at, completed_at) values "
+        "('SEO_AUDIT', 'emotionscare', 'completed', now() - interval '3 days', now() - interval '3 days') returning id"
+    )["id"]
+    gone, taken = uuid4(), uuid4()
+    _host_letter(service, taken)
+    hq.run("update hq.runs_dlq set next_retry_at = now()")
+    assert len(service.execute("select * from public.get_dlq_pending(20)").fetchall()) == 1
+    _host_letter(service, known, platform_key="emotionscare")
+    _host_letter(service, gone, run_type="CODE_REVIEW")
+    hq.run("update hq.runs_dlq set next_retry_at = now() - interval '1 hour'")
+
+    schema.apply(hq.url)
+    return known, gone, taken
+
+
+def test_the_letters_of_the_host_are_never_due_once_we_are_there(clone: Callable[[str], Database]) -> None:
+    hq = clone("head")
+    with hq.as_caller("service_role") as service:
+        written = _migrate_over_host_letters(hq, service)
+
+        assert service.execute("select * from public.get_dlq_pending(20)").fetchall() == []
+    assert _states(hq) == dict.fromkeys(written, "pending")
+    assert {row["execution"] for row in hq.rows("select * from hq.failures")} == set(written)
+    assert all(row["raison"] and row["que_faire"] for row in hq.rows("select * from hq.failures"))
+    assert _health(hq)["Échecs"]["etat"] == "green"
+
+
+def test_a_letter_of_the_host_is_retried_by_a_person(clone: Callable[[str], Database]) -> None:
+    hq = clone("head")
+    with hq.as_caller("service_role") as service:
+        known, gone, taken = _migrate_over_host_letters(hq, service)
+
+    retried = {run_id: _retry(hq, run_id)["run_id"] for run_id in (known, gone)}
+    under_way = _states(hq)
+    for claimed in claim(hq.sql):
+        settle(hq.sql, claimed)
+
+    assert [run_of(hq, run_id)["platform_key"] for run_id in retried.values()] == ["emotionscare", None]
+    assert [run_of(hq, run_id)["run_type"] for run_id in retried.values()] == ["SEO_AUDIT", "CODE_REVIEW"]
+    assert under_way == {known: "in_progress", gone: "in_progress", taken: "pending"}
+    assert _states(hq) == {known: "recovered", gone: "recovered", taken: "pending"}
+    assert not schema.apply(hq.url).notices
+    assert _states(hq) == {known: "recovered", gone: "recovered", taken: "pending"}
+
+
+def test_a_letter_that_the_host_writes_later_is_reported_until_the_next_migration(database: Database) -> None:
+    with database.as_caller("service_role") as service:
+        _host_letter(service, uuid4())
+    reported = database.one("select state, detail from hq.inspect_host() where code = 'dead_letters_due'")
+    said = _health(database)["Lettres mortes échues"]["etat"]
+    schema.apply(database.url)
+
+    assert (reported["state"], said) == ("amber", "amber")
+    assert reported["detail"].startswith("1 are due")
+    assert database.rows("select * from hq.inspect_host() where code = 'dead_letters_due'") == []
+
+
+@pytest.mark.parametrize("change", ["drop column next_retry_at", "add check (next_retry_at < '3000-01-01')"])
+def test_what_the_host_makes_of_its_letters_stops_no_migration(change: str, database: Database) -> None:
+    with database.as_caller("service_role") as service:
+        _host_letter(service, uuid4())
+    database.run(f"alter table hq.runs_dlq {change}")
+
+    assert any("left as they are" in notice for notice in schema.apply(database.url).notices)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ _HEAD: Final = """\
 --   pg_cron         its daily job purge-old-hq-logs is replaced under the same name: ours purges every ten minutes.
 --   hq.runs         what is pending at the first installation is old: it is cancelled, with a sentence. From then on, a
 --                   row that is inserted as pending is executed.
+--   hq.runs_dlq     open entries are never due: its retry worker repeats nothing, a person does (hq.retry_run).
 --   hq.structured_logs  is vacuumed more often.
 -- The rest is added.
 --
@@ -76,6 +77,7 @@ _HEAD: Final = """\
 
 _AFTER: Final = """\
 select hq.close_doors();
+select hq.hold_dead_letters();
 select hq.register_cron_jobs();
 notify pgrst, 'reload schema';
 """
