@@ -10,24 +10,25 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_usage record;
+  v_bills jsonb;
 begin
-  select u.* into v_usage
-  from jsonb_to_record(p_usage) as u (
-    model text, calls integer, tokens_in bigint, tokens_out bigint, tokens_cached bigint,
-    tokens_reasoning bigint, cost_eur numeric, estimated boolean
-  );
-  update hq.autopilot_decisions set model = v_usage.model, cost_eur = v_usage.cost_eur
-  where id = p_decision_id and cost_eur is null and v_usage.calls > 0;
+  -- The last of the models is the one that answered. An object is the whole, from the release before.
+  v_bills := case when jsonb_typeof(p_usage) = 'object' then jsonb_build_array(p_usage) else p_usage end;
+  update hq.autopilot_decisions set
+    model = v_bills -> -1 ->> 'model',
+    cost_eur = (select sum((b.bill ->> 'cost_eur')::numeric) from jsonb_array_elements(v_bills) as b (bill))
+  where id = p_decision_id and cost_eur is null and (v_bills -> -1 ->> 'calls')::integer > 0;
   if found then
     insert into hq.run_costs (
       lease_token, run_type, model, calls,
       tokens_in, tokens_out, tokens_cached, tokens_reasoning, cost_eur, estimated
     )
-    values (
-      p_decision_id, 'autopilot.decision', v_usage.model, v_usage.calls,
-      v_usage.tokens_in, v_usage.tokens_out, v_usage.tokens_cached, v_usage.tokens_reasoning, v_usage.cost_eur,
-      v_usage.estimated
+    select
+      p_decision_id, 'autopilot.decision', u.model, u.calls,
+      u.tokens_in, u.tokens_out, u.tokens_cached, u.tokens_reasoning, u.cost_eur, u.estimated
+    from jsonb_to_recordset(v_bills) as u (
+      model text, calls integer, tokens_in bigint, tokens_out bigint, tokens_cached bigint,
+      tokens_reasoning bigint, cost_eur numeric, estimated boolean
     );
   end if;
 end

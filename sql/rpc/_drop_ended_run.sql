@@ -18,7 +18,7 @@ begin
     perform hq.log_run('error', 'run.failed', p_run_id, jsonb_build_object(
       'error_code', 'ended_by_hand',
       'model_used', (
-        select c.model from hq.run_costs as c where c.run_id = p_run_id order by c.lease_token desc limit 1
+        select c.model from hq.run_costs as c where c.run_id = p_run_id order by c.lease_token desc, c.id desc limit 1
       ),
       'duration_ms', hq.elapsed_ms(v_run.started_at),
       'cost_estimate', hq.run_cost(p_run_id)

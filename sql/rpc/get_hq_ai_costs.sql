@@ -46,6 +46,7 @@ begin
   ),
   by_model as (
     select b.model as name, b.run_id, b.cost_eur - b.search_cost_eur as cost, b.estimated from billed as b
+    where b.cost_eur > b.search_cost_eur or b.search_cost_eur = 0
     union all
     select 'recherche web', b.run_id, b.search_cost_eur, b.estimated from billed as b where b.search_cost_eur > 0
   ),

@@ -68,7 +68,7 @@ begin
         'lease_token', c.lease_token, 'model', c.model, 'calls', c.calls, 'tokens_in', c.tokens_in,
         'tokens_out', c.tokens_out, 'cost_eur', c.cost_eur,
         'search_cost_eur', c.search_cost_eur, 'estimated', c.estimated
-      ) order by c.lease_token), '[]')
+      ) order by c.lease_token, c.id), '[]')
       from hq.run_costs as c where c.run_id = r.id
     ),
     (select sum(c.cost_eur) from hq.run_costs as c where c.run_id = r.id)

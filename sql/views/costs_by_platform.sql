@@ -3,7 +3,7 @@ select
   to_char(c.created_at at time zone hq.paris_zone(), 'YYYY-MM') as mois,
   coalesce(c.platform_key, '(toutes)') as plateforme,
   count(distinct c.run_id) as executions,
-  count(*) as tentatives,
+  count(distinct (c.run_id, c.lease_token)) as tentatives,
   round(sum(c.cost_eur), 4) as cout_eur,
   round(coalesce(sum(c.cost_eur) filter (where c.estimated), 0), 4) as dont_estime_eur,
   round(sum(c.cost_eur) / greatest(count(distinct c.run_id), 1), 4) as moyenne_eur

@@ -119,6 +119,31 @@ def test_the_totals_of_a_lease_replace_each_other(database: Database) -> None:
     assert (row["run_type"], row["platform_key"]) == ("SEO_AUDIT", "nearvity")
 
 
+def test_each_model_that_was_asked_has_its_line(database: Database) -> None:
+    claimed = start(database, platform_key="nearvity")
+    first, second = USAGE | {"model": "one"}, USAGE | {"model": "two", "cost_eur": "0.5"}
+
+    _checkpoint(database.sql, claimed, step(), usage=[first])
+    for _ in range(2):
+        _checkpoint(database.sql, claimed, step(), usage=[first | {"calls": 2, "cost_eur": "0.03"}, second])
+
+    lines = database.rows("select model, calls, cost_eur from hq.run_costs order by model")
+    assert [tuple(line.values()) for line in lines] == [("one", 2, Decimal("0.03")), ("two", 1, Decimal("0.5"))]
+    attempts = "select tentatives, round(cout_eur, 2) as eur from hq.costs_by_platform"
+    assert database.one(attempts) == {"tentatives": 1, "eur": Decimal("0.53")}
+
+
+def test_what_the_release_before_bills_as_a_whole_is_never_added_to_its_parts(database: Database) -> None:
+    claimed = start(database)
+    whole = USAGE | {"model": "two", "calls": 2, "cost_eur": "0.5"}
+
+    _checkpoint(database.sql, claimed, step(), usage=USAGE | {"model": "one"})
+    _checkpoint(database.sql, claimed, step(), usage=whole)
+    _checkpoint(database.sql, claimed, step(), usage=USAGE | {"model": "one"})
+
+    assert database.rows("select model, cost_eur from hq.run_costs") == [{"model": "two", "cost_eur": Decimal("0.5")}]
+
+
 @pytest.mark.parametrize("later", [{"calls": 2, "cost_eur": "0.05"}, {"cost_eur": "0.0325", "search_cost_eur": "0.02"}])
 def test_a_checkpoint_that_arrives_late_does_not_lower_the_bill(later: Row, database: Database) -> None:
     claimed = start(database)

@@ -13,6 +13,7 @@ from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, 
 from workers.ports import (
     Acceptance,
     Answer,
+    Bills,
     EndedRun,
     Message,
     Meter,
@@ -55,9 +56,9 @@ class FakeStore:
     def __init__(self) -> None:
         self.claims: list[list[Claim]] = []
         self.checkpoints: list[StepRecord] = []
-        self.settlements: list[tuple[Claim, Settlement, Usage]] = []
+        self.settlements: list[tuple[Claim, Settlement, Bills]] = []
         self.renewals: list[list[Lease]] = []
-        self.released: list[tuple[Lease, Usage]] = []
+        self.released: list[tuple[Lease, Bills]] = []
         self.rescues = 0
         self.has_left = False
         self.slots: list[Mapping[str, int]] = []
@@ -94,15 +95,15 @@ class FakeStore:
         await self._pass("read_status")
         return self.statuses[run_id]
 
-    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
-        del lease, usage
+    async def checkpoint(self, lease: Lease, step: StepRecord, bills: Bills) -> None:
+        del lease, bills
         await self._pass("checkpoint")
         self.checkpoints.append(step)
 
-    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+    async def settle(self, lease: Lease, settlement: Settlement, bills: Bills) -> RunStatus:
         assert isinstance(lease, Claim)
         await self._pass("settle")
-        self.settlements.append((lease, settlement, usage))
+        self.settlements.append((lease, settlement, bills))
         return self.statuses.get(lease.run_id, RunStatus.COMPLETED)
 
     async def renew(
@@ -117,7 +118,7 @@ class FakeStore:
         await self._pass("leave")
         self.has_left = True
 
-    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+    async def release(self, attempts: Sequence[tuple[Lease, Bills]]) -> int:
         await self._pass("release")
         self.released += attempts
         return len(attempts)

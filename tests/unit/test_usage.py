@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.language_models import CANDIDATES, DEAREST, PRICES
 from shared.registry import ModelTier
 from workers.outbound.usage import read_usage
-from workers.ports import Usage
+from workers.ports import Meter, Usage
 
 TOKENS = {"prompt_tokens": 1_000_000, "completion_tokens": 100_000, "total_tokens": 1_100_000}
 FLASH = "google/gemini-2.5-flash"
@@ -215,3 +215,15 @@ def test_whatever_a_gateway_sends_amounts_are_finite_and_never_negative(usage: o
     assert read_back.cost_eur.is_finite()
     assert min(read_back.cost_eur, read_back.tokens_in, read_back.tokens_out, read_back.tokens_reasoning) >= 0
     assert 0 <= read_back.tokens_cached <= read_back.tokens_in
+
+
+def test_a_meter_adds_up_what_each_model_billed() -> None:
+    meter = Meter()
+    for model, cost in (("one", "0.1"), ("two", "0.2"), ("one", "0.3")):
+        meter.add(Usage(model=model, calls=1, cost_eur=Decimal(cost)))
+
+    assert [(usage.model, usage.calls, usage.cost_eur) for usage in meter.bills] == [
+        ("two", 1, Decimal("0.2")),
+        ("one", 2, Decimal("0.4")),
+    ]
+    assert (meter.total.model, meter.total.calls, meter.total.cost_eur) == ("one", 3, Decimal("0.6"))

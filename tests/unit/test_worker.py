@@ -230,7 +230,7 @@ async def test_what_an_abandoned_attempt_billed_is_told(store: FakeStore, work: 
             stop.set()
         await until(lambda: store.released)
 
-    assert store.released == [(claim, BILL)]
+    assert store.released == [(claim, (BILL,))]
 
 
 @pytest.mark.parametrize("state", WakeupState)
@@ -371,7 +371,7 @@ async def test_on_stop_what_cannot_end_in_time_is_handed_back(store: FakeStore, 
         stop.set()
 
     assert work.stopped == [claim]
-    assert store.released == [(claim, Usage())]
+    assert store.released == [(claim, (Usage(),))]
     assert not store.settlements
 
 

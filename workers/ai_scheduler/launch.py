@@ -96,7 +96,7 @@ class Autopilot:
             nonce=secrets.token_hex(8),
             within=self._settings.decision_timeout,
         )
-        recorded = await self._decisions.record(context.decision_id, decision, meter.total)
+        recorded = await self._decisions.record(context.decision_id, decision, meter.bills)
         log.info(
             "autopilot.decided",
             decision=context.decision_id,

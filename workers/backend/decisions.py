@@ -7,9 +7,10 @@ from typing import Final
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
+from workers.backend.fenced_writes import dump_bills
 from workers.backend.retry import retry
 from workers.backend.rpc import AtLeastOne, call
-from workers.ports import Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision, Usage
+from workers.ports import Bills, Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
 _RETRY_FOR: Final = timedelta(seconds=10)
@@ -42,7 +43,7 @@ class SupabaseDecisions:
         }
         return (await call(self._client, "begin_hq_decision", params, _CONTEXTS))[0]
 
-    async def record(self, decision_id: int, decision: Decision, usage: Usage) -> RecordedDecision:
+    async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
         """Launch what the rules still allow, and write the decision down. Idempotent. Raises: BackendError."""
         params = {
             "p_decision_id": decision_id,
@@ -51,7 +52,7 @@ class SupabaseDecisions:
             "p_run_types": list(decision.run_types),
             "p_next_check_in_minutes": decision.next_check_in_minutes,
             "p_refused": list(decision.refused),
-            "p_usage": usage.model_dump(mode="json"),
+            "p_usage": dump_bills(bills),
         }
         rows = await retry(
             lambda: call(self._client, "record_hq_decision", params, _RECORDED),

@@ -11,7 +11,7 @@ from shared.runs import Lease, LeaseToken, RunId, Settlement, StepRecord
 from workers.backend.group_commit import GroupCommit
 from workers.backend.rpc import call
 from workers.backend.translate import refusal
-from workers.ports import Clock, Usage
+from workers.ports import Bills, Clock
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
 
     lease: Lease
     step: StepRecord
-    usage: Usage
+    bills: Bills
 
 
 class End(NamedTuple):
@@ -34,7 +34,7 @@ class End(NamedTuple):
 
     lease: Lease
     settlement: Settlement
-    usage: Usage
+    bills: Bills
 
 
 class _Written(BaseModel):
@@ -168,10 +168,15 @@ def dump_lease(lease: Lease) -> dict[str, JsonValue]:
     return {"run_id": str(lease.run_id), "lease_token": lease.lease_token}
 
 
+def dump_bills(bills: Bills) -> list[JsonValue]:
+    """Render what was billed as the database reads it."""
+    return [usage.model_dump(mode="json") for usage in bills]
+
+
 def _dump_checkpoint(checkpoint: Checkpoint) -> dict[str, JsonValue]:
     return dump_lease(checkpoint.lease) | {
         "step": checkpoint.step.model_dump(mode="json"),
-        "usage": checkpoint.usage.model_dump(mode="json"),
+        "usage": dump_bills(checkpoint.bills),
     }
 
 
@@ -183,6 +188,6 @@ def _dump_end(end: End) -> dict[str, JsonValue]:
         "appendix": settlement.appendix,
         "steps": [step.model_dump(mode="json") for step in settlement.steps],
         "evidence": [evidence.model_dump(mode="json") for evidence in settlement.evidence],
-        "usage": end.usage.model_dump(mode="json"),
+        "usage": dump_bills(end.bills),
         "retry_in_seconds": settlement.retry_in.total_seconds(),
     }

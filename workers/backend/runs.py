@@ -10,11 +10,11 @@ from supabase import AsyncClient
 
 from shared.errors import LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_lease
+from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_bills, dump_lease
 from workers.backend.retry import retry
 from workers.backend.rpc import AtLeastOne, call
 from workers.backend.run_requests import SupabaseRunRequests
-from workers.ports import Acceptance, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, Usage, WakeupFault
+from workers.ports import Acceptance, Bills, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, WakeupFault
 from workers.settings import WorkerSettings
 from workers.version import read_version
 
@@ -102,15 +102,15 @@ class SupabaseRunStore:
         """Read how far a run is. Raises: UnknownRun, BackendError."""
         return (await self._requests.read(run_id)).status
 
-    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+    async def checkpoint(self, lease: Lease, step: StepRecord, bills: Bills) -> None:
         """Keep a finished step. Idempotent. Raises: LeaseLost, BackendError."""
-        checkpoint = Checkpoint(lease, step, usage)
+        checkpoint = Checkpoint(lease, step, bills)
         if not await self._retry(lambda: self._writes.checkpoint(checkpoint)):
             raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
 
-    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+    async def settle(self, lease: Lease, settlement: Settlement, bills: Bills) -> RunStatus:
         """End an attempt. Idempotent. Raises: LeaseLost, BackendError."""
-        end = End(lease, settlement, usage)
+        end = End(lease, settlement, bills)
         status = await self._retry(lambda: self._writes.settle(end))
         if status == "lost":
             raise LeaseLost(f"Settlement of {lease.run_id} refused: lease {lease.lease_token} is gone.")
@@ -134,12 +134,12 @@ class SupabaseRunStore:
         """Record that the worker has stopped. Idempotent. Raises: BackendError."""
         await self._renew([], None)
 
-    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+    async def release(self, attempts: Sequence[tuple[Lease, Bills]]) -> int:
         """Hand runs back without counting an attempt, and record what they billed; return how many were handed back.
 
         Idempotent. Raises: BackendError.
         """
-        leases = [dump_lease(lease) | {"usage": usage.model_dump(mode="json")} for lease, usage in attempts]
+        leases = [dump_lease(lease) | {"usage": dump_bills(bills)} for lease, bills in attempts]
         return await self._retry(lambda: call(self._client, "release_hq_runs", {"p_leases": leases}, _COUNT))
 
     async def rescue(self) -> Rescue:

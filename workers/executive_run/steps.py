@@ -63,7 +63,7 @@ class StepRecorder:
         record = self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started, result)
         if self._clock.now() - started > WORTH_A_CHECKPOINT:
             with contextlib.suppress(BackendUnavailable):  # then it is written with the settlement
-                await self._store.checkpoint(self._claim, record, self._meter.total)
+                await self._store.checkpoint(self._claim, record, self._meter.bills)
                 del self._unwritten[step]
         return result
 

@@ -6,7 +6,7 @@ from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, Si
 from workers.ports.identity import Caller, Identity
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
-from workers.ports.model import Answer, Gateway, Message, Meter, Usage
+from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Usage
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
     CatalogueCounts,
@@ -67,6 +67,7 @@ __all__ = [
     "Announcement",
     "Announcer",
     "Answer",
+    "Bills",
     "Caller",
     "Candidate",
     "CatalogueCounts",

@@ -31,7 +31,7 @@ class Usage(FrozenModel):
     estimated: bool = False
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Add two usages; the later model's name is kept, one estimate makes the sum an estimate."""
+        """Add two usages; the later one's model is kept, one estimate makes the sum an estimate."""
         return Usage(
             model=other.model or self.model,
             calls=self.calls + other.calls,
@@ -45,6 +45,10 @@ class Usage(FrozenModel):
         )
 
 
+Bills = tuple[Usage, ...]
+"""What an attempt has billed so far: one total per model, the one asked last at the end."""
+
+
 class Answer(FrozenModel):
     """A usable answer of the model."""
 
@@ -54,14 +58,25 @@ class Answer(FrozenModel):
 
 
 class Meter:
-    """Adds up what one attempt bills, so that it is known whatever becomes of the attempt."""
+    """Adds up what one attempt bills, model by model, so that it is known whatever becomes of the attempt."""
 
     def __init__(self) -> None:
-        self.total = Usage()
+        self._bills: dict[str, Usage] = {}
 
     def add(self, usage: Usage) -> None:
         """Record the usage of one call."""
-        self.total += usage
+        # The model asked last stands last.
+        self._bills[usage.model] = self._bills.pop(usage.model, Usage()) + usage
+
+    @property
+    def bills(self) -> Bills:
+        """Return what each model has billed so far."""
+        return tuple(self._bills.values())
+
+    @property
+    def total(self) -> Usage:
+        """Return the sum, under the model that was asked last."""
+        return sum(self._bills.values(), Usage())
 
 
 class Gateway(Protocol):

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.frozen import FrozenModel
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
-from workers.ports.model import Meter, Usage
+from workers.ports.model import Bills, Meter
 from workers.ports.reading import Platform
 
 
@@ -179,10 +179,10 @@ class RunStore(Protocol):
     async def read_status(self, run_id: RunId) -> RunStatus:
         """Read how far a run is."""
 
-    async def checkpoint(self, lease: Lease, step: StepRecord, usage: Usage) -> None:
+    async def checkpoint(self, lease: Lease, step: StepRecord, bills: Bills) -> None:
         """Keep a finished step and what was billed so far. Raises: LeaseLost."""
 
-    async def settle(self, lease: Lease, settlement: Settlement, usage: Usage) -> RunStatus:
+    async def settle(self, lease: Lease, settlement: Settlement, bills: Bills) -> RunStatus:
         """End an attempt. Raises: LeaseLost."""
 
     async def renew(
@@ -193,7 +193,7 @@ class RunStore(Protocol):
     async def leave(self) -> None:
         """Record that the worker has stopped."""
 
-    async def release(self, attempts: Sequence[tuple[Lease, Usage]]) -> int:
+    async def release(self, attempts: Sequence[tuple[Lease, Bills]]) -> int:
         """Hand runs back without counting an attempt, and record what they billed."""
 
     async def rescue(self) -> Rescue:

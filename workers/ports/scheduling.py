@@ -11,7 +11,7 @@ from pydantic import AliasChoices, AwareDatetime, Field
 from shared.frozen import FrozenModel
 from shared.registry import Job
 from shared.runs import RunId, RunStatus
-from workers.ports.model import Usage
+from workers.ports.model import Bills
 
 
 class LastRun(FrozenModel):
@@ -159,5 +159,5 @@ class Decisions(Protocol):
     ) -> DecisionContext:
         """Begin a decision, or learn of the one that there is. Raises: BackendError."""
 
-    async def record(self, decision_id: int, decision: Decision, usage: Usage) -> RecordedDecision:
+    async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
         """Launch what the rules still allow, and write it down. Raises: BackendError."""

@@ -23,7 +23,6 @@ from workers.ports import (
     RunExecutor,
     RunStore,
     RunTicket,
-    Usage,
     Wakeups,
 )
 from workers.runtime.periodic import PeriodicTask
@@ -131,7 +130,7 @@ class Worker:
         if accepted.claim is not None:
             self._taken_at_once.append(str(accepted.run_id))
             if self._closed:
-                await self._answer("release", self._store.release([(accepted.claim, Usage())]))
+                await self._answer("release", self._store.release([(accepted.claim, ())]))
             else:
                 self._start(accepted.claim)
         if accepted.status is RunStatus.PENDING:
@@ -263,7 +262,7 @@ class Worker:
         try:
             settlement = await self._execute(claim, meter)
             execution.settling = True
-            status = await self._store.settle(claim, settlement, meter.total)
+            status = await self._store.settle(claim, settlement, meter.bills)
             end = status.value
             self.waiters.publish(claim, settlement, status, at=self._clock.now())
             self._announcer.note_end(claim.run_type, status)
@@ -358,7 +357,7 @@ class Worker:
         await self._wait_for(self._store.leave(), within=_LEAVE)
 
     async def _hand_back(self, executions: Sequence[_Execution]) -> int:
-        bills = [(execution.claim, execution.meter.total) for execution in executions]
+        bills = [(execution.claim, execution.meter.bills) for execution in executions]
         return await self._wait_for(self._store.release(bills), within=_HAND_BACK)
 
     async def _wait_for(self, call: Coroutine[Any, Any, T], *, within: timedelta) -> T:
