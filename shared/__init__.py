@@ -1,1 +1,1 @@
-"""The vocabulary that every part of the program shares; it needs the standard library, pydantic and babel only."""
+"""The vocabulary that every part of the program shares; it needs only the standard library, pydantic and babel."""

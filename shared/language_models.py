@@ -1,7 +1,7 @@
 """Which models may write, in which order, and what each costs: everything here has a date, and will change.
 
-Makers retire a model, or route its name to another one, within days. So a tier names candidates of more than one
-maker's family, ``LLM_MODELS_<TIER>`` replaces its list, and what the gateway no longer has is passed over.
+Makers retire a model, or route its name to another one, within days. So a tier names candidates from more than
+one maker, ``LLM_MODELS_<TIER>`` replaces its list, and what the gateway no longer has is passed over.
 Read in November 2026 from the makers' own pages: Gemini 2.5 ends on 1 December 2026 (its name is then answered by
 3.8-flash and 3.5-flash-lite at their price, or refused, as the reseller decides).
 """

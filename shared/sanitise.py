@@ -1,9 +1,9 @@
 """What a model wrote → what a screen may show: links to the report's own sources, no image, no HTML. Pure.
 
-Whoever gets words into the data may try to make the model write a link or an image whose address carries what it
-was shown; a screen that draws an image sends that address by itself. So an address stays only if it is one of the
-sources', or a page below one of the company's own repositories; of any other link only the words stay.
-Some screens draw Markdown, others show the text as it is: so nothing is escaped, which the latter would show; what
+An attacker who gets text into the data may try to make the model write a link or an image whose address carries what
+the model was shown; a screen that renders an image requests that address by itself. So an address stays only if it is
+one of the sources', or a page below one of the company's own repositories; any other link keeps only its text.
+Some screens render Markdown, others show the text as it is and would show escapes too. So nothing is escaped: what
 could be HTML or the syntax of a link is removed, or broken by a space.
 Every step is linear in the length of the text, which is bounded first.
 """

@@ -1,4 +1,4 @@
-"""Foreign text made harmless to read: bounded, stripped of what one cannot see, and fenced."""
+"""Untrusted text made safe to read: bounded, stripped of invisible characters, and fenced."""
 
 import re
 import unicodedata

@@ -1,11 +1,11 @@
 -- Accept a request for a run: answer it with a run in flight or just ended, or make one.
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end. The unique
--- index on run_queue.dedupe_key decides between racing callers; a person's requests go one by one. Waits for what takes
--- moments, not for a transaction that somebody left open.
--- p_caller is what hq.caller() says, or 'owner' for whom the service vouches;
--- p_requester is whose keys and limit count.
+-- index on run_queue.dedupe_key decides between racing callers; a person's requests are serialised. Waits for
+-- short transactions, not for one that somebody left open.
+-- p_caller is what hq.caller() returns, or 'owner' for an owner whom the service vouches for;
+-- p_requester is the person whose keys and limit apply.
 -- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
--- HQ007 key used for something else, HQ008 somebody holds this type or key.
+-- HQ007 key used for something else, HQ008 another session holds this type or key.
 create or replace function hq.accept_request(
   p_caller text,
   p_requester text,

@@ -1,7 +1,7 @@
--- Give runs that wait without a queue row a place in the queue: put back to pending by hand, or their row was deleted.
+-- Give pending runs without a queue row a place in the queue: put back to pending by hand, or their row was deleted.
 -- At most 500 in two seconds; the next call goes on.
--- Locks the rows it changes, skips locked ones; part of the caller's transaction. What somebody holds beside a run (its
--- steps, its dead letter) delays it once for a moment, and leaves that run to the next call.
+-- Locks the rows it changes, skips locked ones; part of the caller's transaction. Where another session holds what
+-- belongs to a run (its steps, its dead letter), the call waits once for a moment and leaves that run to the next.
 -- Raises nothing. Answers how many were adopted.
 create or replace function hq.adopt_runs()
 returns integer

@@ -1,8 +1,8 @@
 -- Announce something to the open pages, once per key: 'run_failed', 'approval_required' or 'budget_reached'.
--- Anybody who has the page's public key can read, and forge, what is said there: so these are constants, and nothing of
--- a run, a platform, a person or an amount. A worker says it within seconds, see take_hq_announcements.
+-- Anybody who has the page's public key can read, and forge, what is sent there: so these are constants, and nothing of
+-- a run, a platform, a person or an amount. A worker sends it within seconds, see take_hq_announcements.
 -- Part of the caller's transaction: what is announced is true, or was never announced. Idempotent by the key.
--- Raises 22023 for what there is no sentence for.
+-- Raises 22023 for a kind that has no sentence.
 create or replace function hq.announce(p_key text, p_kind text)
 returns void
 language plpgsql

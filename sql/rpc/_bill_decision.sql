@@ -1,4 +1,4 @@
--- Bill what the model cost for a decision, once, whatever becomes of the decision: it was spent all the same.
+-- Bill what the model cost for a decision, once, whatever becomes of the decision: the money was spent all the same.
 -- Part of the caller's transaction. Repeating it changes nothing.
 -- Raises nothing when nothing was billed.
 create or replace function hq.bill_decision(p_decision_id bigint, p_usage jsonb)

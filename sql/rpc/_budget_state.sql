@@ -1,4 +1,4 @@
--- Say how this month's real cost stands to the budget that the presidency set; the month is that of Paris.
+-- Compare this month's real cost with the budget that the presidency set; the month is in Paris time.
 -- Read-only. What system_config.ai_budget lacks or holds in another shape is read as 200 EUR and 80 %.
 -- Raises nothing, whatever stands there. A budget of zero is exhausted from the start.
 create or replace function hq.budget_state(p_now timestamptz default now())

@@ -1,6 +1,6 @@
 -- Cancel a run from the SQL editor: select hq.cancel_run('…');
 -- Idempotent as public.cancel_hq_run, which does the work; refused to the API roles, who have that one.
--- Raises HQ006 unknown run, HQ008 somebody holds the run.
+-- Raises HQ006 unknown run, HQ008 another session holds the run.
 create or replace function hq.cancel_run(p_run_id uuid)
 returns text
 language plpgsql

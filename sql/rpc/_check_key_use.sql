@@ -1,4 +1,4 @@
--- Refuse an idempotency key that was used for something else: its answer would be another request's.
+-- Refuse an idempotency key that was used for something else: it would return another request's run.
 -- Read-only. A key of an earlier release kept no digest: its run's type and platform are compared instead.
 -- Raises HQ007.
 create or replace function hq.check_key_use(

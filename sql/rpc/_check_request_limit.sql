@@ -1,4 +1,4 @@
--- Hold a person to 30 new runs per 5 minutes, forced ones included.
+-- Limit a person to 30 new runs per 5 minutes, forced ones included.
 -- Takes a transaction lock per requester, so that requests sent together are counted one by one.
 -- Raises HQ004.
 create or replace function hq.check_request_limit(p_requester text)

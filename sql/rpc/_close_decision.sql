@@ -1,5 +1,5 @@
 -- Record how a decision ended, and journal it if that is worth reading: it launched or refused something, or
--- nothing quiet was journalled within the hour. Forgets decisions older than 90 days.
+-- none without launches was journalled within the hour. Forgets decisions older than 90 days.
 -- Part of the caller's transaction, which holds the lock of decisions.
 -- Raises nothing.
 create or replace function hq.close_decision(

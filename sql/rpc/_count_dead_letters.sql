@@ -1,4 +1,4 @@
--- Count the dead letters: those that wait for somebody, those under way.
+-- Count the dead letters: those waiting for a person, and those being retried.
 -- Read-only.
 -- Raises nothing; zeros where the host has no hq.runs_dlq.
 create or replace function hq.count_dead_letters()

@@ -1,5 +1,5 @@
--- Take a run that somebody ended in the table editor out of the queue. Whoever ends it as failed has its failure logged
--- as any other.
+-- Take a run that somebody ended in the table editor out of the queue. A run ended as failed has its failure logged
+-- like any other.
 -- The caller holds the queue row, then the run. Part of the caller's transaction.
 -- Raises nothing of its own.
 create or replace function hq.drop_ended_run(p_run_id uuid)

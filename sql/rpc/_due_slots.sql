@@ -1,6 +1,6 @@
--- List every slot of every enabled job in (p_from, p_to], by the clock of Paris: each of its hours on each of its days.
--- Read-only. An hour that the spring skips is due at the next instant that exists; one that the autumn repeats, the
--- first time. Two hours of a job that come to the same instant are one slot.
+-- List every slot of every enabled job in (p_from, p_to], in Paris time: each of its hours on each of its days.
+-- Read-only. An hour that the spring change skips is due at the next instant that exists; one that the autumn change
+-- repeats, the first time. Two hours of a job that come to the same instant are one slot.
 -- Raises nothing.
 create or replace function hq.due_slots(p_from timestamptz, p_to timestamptz)
 returns table (job_key text, slot_at timestamptz)

@@ -1,6 +1,6 @@
--- Note what a purge did: its count in one log, its end in hq.maintenance, or why it was refused (p_days is null).
--- Locks its row of hq.maintenance; where somebody holds it, the next purge notes its end. A refusal is logged once a
--- day, not every ten minutes.
+-- Record what a purge did: its count in one log, its end in hq.maintenance, or its refusal (p_days is null).
+-- Locks its row of hq.maintenance; where another session holds it, the next purge records its own end. A refusal is
+-- logged once a day, not every ten minutes.
 -- Raises nothing.
 create or replace function hq.end_purge(p_days integer, p_logs bigint, p_rest bigint, p_done boolean)
 returns void

@@ -1,5 +1,5 @@
--- End a run for good, as completed, failed or cancelled, with all that follows from it: its place in the queue, what a
--- report proposes, what the open pages are sent, its dead letter, its log. p_lease_token: by whoever holds that lease.
+-- End a run for good, as completed, failed or cancelled, with all that follows: its queue row, the action that a report
+-- proposes, the message to open pages, its dead letter, its log. p_lease_token: given when the lease holder ends it.
 -- The caller holds the queue row, then the run, and knows that it has not ended. Part of the caller's transaction.
 -- Raises nothing of its own.
 create or replace function hq.end_run(

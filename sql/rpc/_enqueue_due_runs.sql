@@ -1,7 +1,7 @@
--- Look at the plan as of p_now: note the slots that came since the last look, and make of each what becomes of it.
+-- Examine the plan as of p_now: record the slots that came since the last time, and decide each of them.
 -- One caller at a time, by the row of hq.plan_clock; the others return at once. Idempotent: a slot is decided once.
--- Ends within seconds, however long nobody looked or however much is held: the next call goes on, and what failed comes
--- after what was not tried yet.
+-- Ends within seconds, however many slots are due or held: the next call goes on, and slots that failed come after
+-- those not tried yet.
 -- Raises nothing of its own. Answers the slots decided by this call; those missed for longer than their job's grace
 -- are journalled in one line per job, and looked for no more than 31 days back.
 create or replace function hq.enqueue_due_runs(p_now timestamptz)

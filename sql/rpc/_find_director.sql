@@ -1,5 +1,5 @@
 -- Find the agent who signs the reports of a type: the one whose role the registry names, if the host has it.
--- Read-only. Who is switched off signs nothing; of several in one role, the first that was made.
+-- Read-only. An agent who is switched off signs nothing; of several in one role, the first created signs.
 -- In plpgsql because it is called for every run: its plan is kept for the session.
 -- Raises nothing; null where the role, or the type, is unknown.
 create or replace function hq.find_director(p_run_type text)

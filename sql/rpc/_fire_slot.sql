@@ -1,6 +1,6 @@
--- Make of one undecided slot of the plan what becomes of it, and journal it: fired, or skipped for p_hold, or refused.
--- Part of the caller's transaction, which holds hq.plan_clock. Waits for no lock that somebody holds.
--- Raises nothing: what fails unexpectedly stays undecided, is journalled once, and is tried again at the next look.
+-- Decide one slot of the plan, and journal the outcome: fired, skipped because of p_hold, or refused.
+-- Part of the caller's transaction, which holds hq.plan_clock. Waits for no lock that another session holds.
+-- Raises nothing: what fails unexpectedly stays undecided, is journalled once, and is tried again the next time.
 create or replace function hq.fire_slot(p_job_key text, p_slot_at timestamptz, p_hold text, p_now timestamptz)
 returns void
 language plpgsql

@@ -1,4 +1,4 @@
--- Lock a run for the worker that holds this lease token, and say whether it really does.
+-- Lock a run for the worker that holds this lease token, and return whether it still does.
 -- Locks the queue row, then the run. False: the lease was given away, handed back, or somebody ended the run.
 -- Raises nothing.
 create or replace function hq.guard_lease(p_run_id uuid, p_lease_token bigint)

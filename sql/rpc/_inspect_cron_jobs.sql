@@ -1,5 +1,5 @@
--- Examine our pg_cron jobs, one row each: there, as registered, switched on, and run well not long ago.
--- Read-only. The dead-man check: a job that never ran counts from when it was registered.
+-- Examine our pg_cron jobs, one row each: present, as registered, switched on, and run successfully of late.
+-- Read-only. A dead man's switch: a job that never ran counts from when it was registered.
 -- Raises nothing; where pg_cron is missing, one row says who does its work.
 create or replace function hq.inspect_cron_jobs()
 returns table (name text, state text, detail text, code text, subject text)

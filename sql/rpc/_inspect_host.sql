@@ -1,7 +1,7 @@
 -- Examine what the host leaves open or gets wrong: access that must be closed (hq.closed_doors), dead letters that its
 -- retry worker would take, and the known faults of its functions.
--- Read-only. The faults are reported and not put right: the functions are the host's, and its next migration may bring
--- the cure. Each is recognised by what the function's text says, so a function that was rewritten is not accused.
+-- Read-only. The faults are reported, not fixed: the functions are the host's, and its next migration may fix them.
+-- Each is recognised in the function's text, so a function that was rewritten is no longer reported.
 -- Raises nothing.
 create or replace function hq.inspect_host()
 returns table (name text, state text, detail text, code text, subject text)

@@ -1,4 +1,4 @@
--- Examine the plan: looked at within the last three minutes, by whomever; not held up; no slot that keeps failing.
+-- Examine the plan: looked at within the last three minutes, by any caller; not held up; no slot that keeps failing.
 -- Read-only.
 -- Raises nothing.
 create or replace function hq.inspect_plan()

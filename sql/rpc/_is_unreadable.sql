@@ -1,4 +1,4 @@
--- Decide whether a context is JSON that a reader may choke on: nested beyond 32 levels, or digits without end.
+-- Decide whether a context is JSON that a reader may choke on: nested beyond 32 levels, or endless digits.
 -- Pure. It would otherwise be read with other runs, and cost them an attempt.
 -- Raises nothing: what is too deep for PostgreSQL itself is too deep.
 create or replace function hq.is_unreadable(p_context jsonb)

@@ -1,6 +1,6 @@
--- List what the catalogue says of access: tables with row security, policies and grants; functions open to anon.
+-- List what the catalogue says about access: tables with row security, policies and grants; functions open to anon.
 -- Read-only. Names alone, no expression and no row, since it is shown to a model; the platform's own schemas and
--- what extensions brought are left out. Not bounded: who serves it bounds it.
+-- what extensions created are left out. Not bounded: the function that serves it is.
 -- Raises nothing.
 create or replace function hq.list_catalogue()
 returns table (

@@ -1,4 +1,4 @@
--- List our pg_cron jobs: what stands under which name, when, and after how long without a run something is wrong.
+-- List our pg_cron jobs: name, schedule, command, and after how long without a run something is wrong.
 -- Read-only; the one place where they are written down. purge-old-hq-logs is the host's name: ours takes its place.
 -- Raises nothing.
 create or replace function hq.list_cron_jobs()

@@ -1,6 +1,6 @@
--- List what a run can fail of: what happened, what an operator does about it, and whether the request is kept among the
--- dead letters. It is not where asking again cannot help, where a person decided, or where the run is an older
--- program's, whose letters are its own.
+-- List the ways in which a run can fail: what happened, what an operator does about it, and whether the request becomes
+-- a dead letter. It does not where asking again cannot help, where a person decided, or where an older program ran the
+-- run and keeps its own letters.
 -- Read-only; the one place where this is written down. The guide shows the same table.
 -- Raises nothing.
 create or replace function hq.list_failure_codes()

@@ -1,5 +1,5 @@
--- List what waits for somebody: actions to approve, incidents that go on, runs that failed in the last day.
--- Read-only; of one platform, or of all. Not bounded: who serves it bounds it.
+-- List what is waiting for a person: actions to approve, open incidents, runs that failed in the last day.
+-- Read-only; for one platform, or for all. Not bounded: the function that serves it is.
 -- Raises nothing.
 create or replace function hq.list_open_matters(p_platform_key text)
 returns table (kind text, title text, detail text, level text, platform_key text, since timestamptz)

@@ -1,5 +1,5 @@
 -- List how each type of run did in the last days: how many, how they ended, how long they took, what they cost.
--- Read-only. runs_before counts the period of the same length before. Not bounded: who serves it bounds it.
+-- Read-only. runs_before counts the period of the same length before. Not bounded: the function that serves it is.
 -- Raises nothing.
 create or replace function hq.list_run_history(p_days integer)
 returns table (

@@ -1,6 +1,6 @@
--- List what may call for a run beside the plan: runs that failed within a day and were not made good, red platforms,
--- and planned reports whose latest slot was missed, or held back by a pause or the budget.
--- Read-only. Texts are foreign (an error, a platform's name): bounded here, and fenced by whoever puts them in a
+-- List what may call for a run beside the plan: runs that failed within a day and have not succeeded since, red
+-- platforms, and planned reports whose latest slot was missed, or held back by a pause or the budget.
+-- Read-only. Texts are untrusted (an error, a platform's name): bounded here, and fenced by whoever puts them in a
 -- prompt.
 -- Raises nothing.
 create or replace function hq.list_signals()

@@ -1,4 +1,4 @@
--- Write a moment as the clocks of Paris show it.
+-- Write a moment in Paris time.
 -- Pure.
 -- Raises nothing.
 create or replace function hq.paris_time(p_at timestamptz)

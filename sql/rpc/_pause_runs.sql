@@ -1,6 +1,6 @@
 -- Pause everything, from the SQL editor: no run starts, no slot of the plan is fired; what runs may finish.
 -- Locks its row of system_config. Idempotent: the first pause keeps its hour and its reason, and is journalled once.
--- Raises HQ008 somebody holds that row. Requests are still accepted; they wait for hq.resume_runs().
+-- Raises HQ008 another session holds that row. Requests are still accepted; they wait for hq.resume_runs().
 create or replace function hq.pause_runs(p_reason text default null)
 returns text
 language plpgsql

@@ -1,7 +1,7 @@
 -- Propose to the presidency the action that a sensitive run verified: one row of hq.actions, and the constant
 -- broadcast.
 -- Part of the settlement's transaction. At most one per run, however often the run is done again.
--- Does nothing for a type that requires no approval. Nothing is ever executed by us: approve_hq_action records.
+-- Does nothing for a type that requires no approval. We never execute it: approve_hq_action only records.
 -- Raises nothing.
 create or replace function hq.propose_action(p_run_id uuid)
 returns void

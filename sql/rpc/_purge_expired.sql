@@ -4,7 +4,7 @@
 -- every name is qualified, and nobody but its owner may call it.
 -- Locks one batch of rows at a time. Stops after 50 s, since the job comes back in ten minutes, and goes on where it
 -- stood: what is deleted stays deleted. Two at once: the second gives way.
--- Raises 55P03 when somebody holds one of the logs.
+-- Raises 55P03 when another session holds one of the logs.
 create or replace procedure hq.purge_expired()
 language plpgsql
 as $$

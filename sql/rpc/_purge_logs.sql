@@ -1,8 +1,8 @@
 -- Delete one batch of the logs of a level written from one moment up to another, the oldest first, and say how far it
--- came, so that the next batch need not step over what this one deleted.
--- Locks the rows it deletes. Idempotent. No row is returned while somebody else purges: two would only wait in turn.
+-- got, so that the next batch need not step over what this one deleted.
+-- Locks the rows it deletes. Idempotent. No row is returned while somebody else purges.
 -- Planned again each time: the moments decide that the index (level, created_at) serves it, not a scan of the table.
--- Raises 55P03 when somebody holds one of the rows: the next purge comes back.
+-- Raises 55P03 when another session holds one of the rows: the next purge comes back.
 create or replace function hq.purge_logs(p_level text, p_from timestamptz, p_before timestamptz, p_limit integer)
 returns table (deleted integer, reached timestamptz)
 language plpgsql

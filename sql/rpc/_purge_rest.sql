@@ -1,5 +1,5 @@
--- Delete one batch of everything else that ages: what pg_cron keeps of its jobs after 7 days, platform checks after 30,
--- announcements after 90, the traces of workers after one. Answers how many rows went.
+-- Delete one batch of everything else that expires: what pg_cron keeps of its jobs after 7 days, platform checks after
+-- 30, announcements after 90, the traces of workers after one. Answers how many rows went.
 -- Locks the rows it deletes, skips locked ones. Idempotent. A table that this database lacks, or does not let us purge,
 -- is passed over.
 -- Raises nothing.

@@ -1,4 +1,4 @@
--- Cut a report at its headings of level 2: {title: text}. What stands before the first one has no title and is left.
+-- Cut a report at its headings of level 2: {title: text}. What comes before the first one has no title and is dropped.
 -- Pure.
 -- Raises nothing.
 create or replace function hq.read_sections(p_report text)

@@ -1,4 +1,4 @@
--- Say why the autopilot may not add a run of a type now; no row: it may. These are all its rules, in one place, asked
+-- Say why the autopilot may not add a run of a type now; no row: it may. These are all its rules, in one place, applied
 -- before the model chooses and again in the transaction that launches.
 -- Read-only.
 -- Raises nothing.

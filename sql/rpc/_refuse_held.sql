@@ -1,5 +1,5 @@
--- Refuse because somebody holds what a call needs, as a transaction left open in the SQL editor does: who waited with
--- it would be refused by a timeout, later, after having kept a connection from everybody else.
+-- Refuse a call because another session holds what it needs, such as a transaction left open in the SQL editor: waiting
+-- would end in a timeout later on, and keep a connection from everybody else until then.
 -- Read-only. Called by handlers of lock_not_available.
 -- Raises HQ008, always.
 create or replace function hq.refuse_held()

@@ -1,5 +1,5 @@
 -- Register our pg_cron jobs, each by its name; called at the end of every migration.
--- Idempotent: a job that exists gets its command and hour again, its on/off switch is left as it is. A command that
+-- Idempotent: a job that exists gets its command and schedule again, its on/off switch is left as it is. A command that
 -- somebody else put under the name, as a later migration of the host does, is reported and replaced.
 -- Raises nothing where pg_cron is missing: it says so and answers false; the workers rescue by themselves.
 create or replace function hq.register_cron_jobs()

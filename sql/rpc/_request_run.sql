@@ -1,6 +1,6 @@
 -- Ask for a run from the SQL editor: select * from hq.request_run('DAILY_EXECUTIVE_BRIEF', 'emotionscare');
--- Idempotent as public.request_hq_run_v2, which does the work; refused to the API roles, who have that one. The pause
--- is part of the reason, for who reads it.
+-- Idempotent as public.request_hq_run_v2, which does the work; refused to the API roles, who have that one. A pause
+-- is named in the reason, for the person who reads it.
 -- Raises what request_hq_run_v2 raises.
 create or replace function hq.request_run(p_run_type text, p_platform_key text default null)
 returns table (run_id uuid, status text, created boolean, reason text)

@@ -1,7 +1,7 @@
--- Put right the queue rows that nobody looks after: leases that ran out, runs changed or ended by hand. At most 500 in
+-- Repair the queue rows that no worker looks after: leases that ran out, runs changed or ended by hand. At most 500 in
 -- two seconds, leases first, the oldest before the others; the next call goes on.
--- Locks the rows it changes, skips locked ones; part of the caller's transaction. What somebody holds beside a run (its
--- dead letter, a table of the host) delays it once for a moment, and leaves that run to the next call.
+-- Locks the rows it changes, skips locked ones; part of the caller's transaction. Where another session holds what
+-- belongs to a run (its dead letter, a table of the host), the call waits once, and leaves that run to the next call.
 -- Raises nothing. Answers how many runs were put back, failed for good, and dropped from the queue.
 create or replace function hq.rescue_queue()
 returns table (requeued integer, failed integer, dropped integer)

@@ -1,6 +1,6 @@
 -- End the pause, from the SQL editor: waiting runs start. Slots of the plan that it skipped stay skipped.
 -- Locks its row of system_config. Idempotent: journalled once.
--- Raises HQ008 somebody holds that row.
+-- Raises HQ008 another session holds that row.
 create or replace function hq.resume_runs()
 returns text
 language plpgsql

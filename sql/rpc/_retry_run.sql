@@ -1,10 +1,10 @@
 -- Ask again for a run that has ended, with its whole request, from the SQL editor: select * from hq.retry_run('…');
 -- Goes through request_hq_run_v2 as everybody does, so a run in flight of the same type and platform answers it, and
--- two who ask at once get one. The pause is part of the reason, for who reads it.
--- Its entry among the dead letters, where there is one, says in_progress from then on, and later what became of it. An
--- entry whose run is gone is asked for by what the entry says.
+-- two who ask at once get one. A pause is named in the reason, for the person who reads it.
+-- Its dead letter, if it has one, says in_progress from then on, and later how the new run ended. For a letter whose
+-- run is gone, what the letter says is asked for.
 -- Locks the run that answers.
--- Raises HQ006 unknown run, HQ008 somebody holds it, and what request_hq_run_v2 raises.
+-- Raises HQ006 unknown run, HQ008 another session holds it, and what request_hq_run_v2 raises.
 create or replace function hq.retry_run(p_run_id uuid)
 returns table (run_id uuid, status text, created boolean, reason text)
 language plpgsql

@@ -1,4 +1,4 @@
--- List everything that is known of one run, in order: request, claims, steps, attempts, logs, bills, end.
+-- List everything that is known about one run, in order: request, claims, steps, attempts, logs, bills, end.
 -- Read-only. Logs live for thirty days; request, steps, bills and end as long as the run.
 -- Raises HQ006 unknown run.
 create or replace function hq.timeline(p_run_id uuid)

@@ -1,5 +1,5 @@
--- Bring the dead letters up to date with a run: one entry per run that failed for good, with its whole request, and the
--- entries that it is a new try of marked from its real status. Nothing retries an entry by itself: none is ever due.
+-- Bring the dead letters up to date with a run: one entry per run that failed for good, with its whole request; if the
+-- run retries earlier entries, they get its real status. Nothing retries an entry by itself: none is ever due.
 -- Part of the transaction that changed the run and holds it: exactly one entry, whoever failed it. Idempotent.
 -- Raises nothing of its own: without hq.runs_dlq nothing is done, and an entry that its checks refuse is journalled.
 create or replace function hq.track_dead_letter(p_run_id uuid, p_error_code text default null)

@@ -1,4 +1,4 @@
--- Draw a platform's state, its uptime over thirty days and its incident from its checks.
+-- Derive a platform's state, its uptime over thirty days and its incident from its checks.
 -- The caller holds the platform's row, so that two recordings never open two incidents. Idempotent.
 -- Raises nothing.
 create or replace function hq.update_platform_state(p_platform_key text)

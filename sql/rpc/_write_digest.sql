@@ -1,4 +1,4 @@
--- Make the report of a completed run the digest of its day, by the calendar of Paris, if its type is the one that does.
+-- Make the report of a completed run the digest of its day, in Paris time, if its type is the one that feeds digests.
 -- Part of the settlement's transaction, which it must never undo: what fails here is a log. A later report of the
 -- same day replaces the earlier one.
 -- Raises nothing. Does nothing on the older schema, which has no digests, and for a report on one platform.

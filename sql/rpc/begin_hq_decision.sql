@@ -1,8 +1,8 @@
--- Begin a decision of the autopilot, or return the one there is. standing: 'decide' (yours, until the lease ends),
+-- Begin a decision of the autopilot, or return the current one. standing: 'decide' (yours, until the lease ends),
 -- 'in_progress' (somebody else's), 'recent' (decided less than p_fresh_seconds ago), 'off' (only where asked for).
--- may_ask: the model may be asked, because it does not know of something yet and was not asked within the hour.
+-- may_ask: the model may be asked, because it has not been told of something yet and was not asked within the hour.
 -- One at a time, by an advisory lock that is held for moments. A decision whose lease ran out is abandoned.
--- Raises HQ008 where somebody holds that lock for longer.
+-- Raises HQ008 where another session holds that lock for longer.
 create or replace function public.begin_hq_decision(
   p_asked_by text,
   p_fresh_seconds numeric default 60,

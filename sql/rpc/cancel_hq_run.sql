@@ -1,7 +1,7 @@
--- Cancel a run that has not ended. It is over at once; a worker that executes it hears of it within 2 s and can
--- write nothing, because its queue row is gone.
+-- Cancel a run that has not ended. It is over at once; a worker that executes it notices within 2 s and can write
+-- nothing, because its queue row is gone.
 -- Locks the queue row, then the run. Idempotent: a run that has ended stays as it is.
--- Raises HQ001 not allowed, HQ006 unknown run, HQ008 somebody holds the run. Answers the run's status.
+-- Raises HQ001 not allowed, HQ006 unknown run, HQ008 another session holds the run. Answers the run's status.
 create or replace function public.cancel_hq_run(p_run_id uuid)
 returns text
 language plpgsql

@@ -1,6 +1,6 @@
 -- Keep the outcome of one step of a running run, and what it cost, so that another attempt resumes after it.
 -- Fenced by the lease token. Idempotent.
--- Raises 55P03 when somebody holds the run: ask again. Answers false when the lease is lost: the worker must stop.
+-- Raises 55P03 when another session holds the run: call again. Answers false when the lease is lost: stop.
 create or replace function public.checkpoint_hq_step(
   p_run_id uuid, p_lease_token bigint, p_step jsonb, p_usage jsonb default '{}'
 )

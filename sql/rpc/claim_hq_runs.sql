@@ -1,6 +1,6 @@
 -- Hand the first due runs to one worker, or none; none while runs are paused.
 -- p_type_slots bounds a type: {"SEO_AUDIT": 1}.
--- Locks the rows it hands out, skips locked ones. Not idempotent: a lost answer is healed by rescue_hq_runs.
+-- Locks the rows it hands out, skips locked ones. Not idempotent: after a lost answer rescue_hq_runs puts them back.
 -- Raises nothing.
 create or replace function public.claim_hq_runs(
   p_worker_id text, p_limit integer, p_lease_seconds numeric, p_type_slots jsonb default '{}'

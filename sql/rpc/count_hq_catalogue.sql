@@ -1,4 +1,4 @@
--- Count what the catalogue says of access: a list of it may be cut, by us or by the API, its counts may not.
+-- Count what the catalogue says about access: a list of it may be cut, by us or by the API, its counts may not.
 -- Read-only.
 -- Raises nothing.
 create or replace function public.count_hq_catalogue()

@@ -1,4 +1,4 @@
--- Count what waits for somebody, of one platform or of all: the lists of it show thirty of each kind.
+-- Count what is waiting for a person, for one platform or for all: the lists show at most thirty of each kind.
 -- Read-only.
 -- Raises nothing.
 create or replace function public.count_hq_open_matters(p_platform_key text default null)

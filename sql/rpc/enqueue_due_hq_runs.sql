@@ -1,4 +1,4 @@
--- Fire what is due of the plan, now: called by pg_cron every minute, by every worker as a net, and by HTTP.
+-- Fire the plan's slots that are due: called by pg_cron every minute, by every worker as a safety net, and by HTTP.
 -- However many call, each slot is decided once: the others return at once, with nothing.
 -- Raises nothing of its own.
 create or replace function public.enqueue_due_hq_runs()

@@ -1,6 +1,6 @@
 -- Read what the reports of a month cost, in Paris: in all, by platform, by type, by model. scope and key name the line.
 -- Read-only. listed_eur: runs asked for in the month at the registry's price (unknown types 0.05), as the screens sum
--- them; billed_eur: what workers were billed in the month; estimated_eur: what of it no vendor stated.
+-- them; billed_eur: what workers were billed in the month; estimated_eur: the part of it that no vendor stated.
 -- Raises HQ001 not allowed.
 create or replace function public.get_hq_ai_costs(p_month date default null)
 returns table (

@@ -1,5 +1,5 @@
 -- Read the autopilot's latest decisions, newest first: what was decided, by whom, why, and at what cost.
--- Read-only. Also the quiet decisions, of which the log keeps one an hour.
+-- Read-only. Includes decisions that launched nothing, of which the log keeps one an hour.
 -- Raises HQ001 not allowed.
 create or replace function public.get_hq_autopilot_journal(p_limit integer default 50)
 returns table (

@@ -1,5 +1,5 @@
 -- Say how the queue stands: how many runs wait, how many run, and for how long the first due one has been waiting.
--- Read-only. While everything is paused none is due: waiting is then what was asked for.
+-- Read-only. While everything is paused no run counts as due: waiting is then intended.
 -- Raises nothing.
 create or replace function public.get_hq_queue_state()
 returns table (waiting integer, running integer, oldest_due_seconds numeric)

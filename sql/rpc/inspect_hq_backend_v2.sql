@@ -1,7 +1,7 @@
--- Examine what our workers need from this database, and whether they live: one row per check.
--- Read-only. code says which check it is, subject what of several it is about; name and detail are for who reads them.
+-- Examine what our workers need from this database, and whether they are alive: one row per check.
+-- Read-only. code identifies the check, subject which of several things it is about; name and detail are for people.
 -- state is green, amber (works, not as well) or red (does not work). p_registry_version, p_run_types: the run types
--- that the caller knows; those of the database are amber where they are others.
+-- that the caller knows; the check is amber where the database's differ.
 -- Raises nothing.
 create or replace function public.inspect_hq_backend_v2(
   p_registry_version text default null,

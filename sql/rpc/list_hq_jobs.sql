@@ -1,4 +1,4 @@
--- List the jobs of the plan as they stand, what operators changed included; the most important first.
+-- List the jobs of the plan as they are now, operators' changes included; the most important first.
 -- due_since is the slot that came within the last hour, if one did.
 -- Read-only.
 -- Raises nothing.

@@ -1,7 +1,7 @@
 -- Purge one bounded batch where pg_cron has not purged for 26 hours: the workers' way to keep logs from growing for
 -- ever. Returns how many logs went, and whether to come back soon.
 -- Locks the rows it deletes. Idempotent. Two workers at once: one purges, for the other nothing is left.
--- Raises 55P03 when somebody holds one of the logs: ask again.
+-- Raises 55P03 when another session holds one of the logs: call again.
 create or replace function public.purge_hq_expired(p_limit integer default 2000)
 returns table (deleted integer, more boolean)
 language plpgsql

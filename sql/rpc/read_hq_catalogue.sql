@@ -1,4 +1,4 @@
--- Read what the catalogue says of access: tables with row security, policies and grants; functions open to anon.
+-- Read what the catalogue says about access: tables with row security, policies and grants; functions open to anon.
 -- Read-only. Of each kind 300 at most, what is most exposed first: count_hq_catalogue says how many there are.
 -- Raises nothing.
 create or replace function public.read_hq_catalogue()

@@ -1,5 +1,5 @@
--- Read what waits for somebody: actions to approve, incidents that go on, runs that failed in the last day.
--- Read-only; of one platform, or of all. Thirty of each kind at most, the oldest first; failures the newest first:
+-- Read what is waiting for a person: actions to approve, open incidents, runs that failed in the last day.
+-- Read-only; for one platform, or for all. Thirty of each kind at most, the oldest first; failures the newest first:
 -- count_hq_open_matters says how many there are.
 -- Raises nothing.
 create or replace function public.read_hq_open_matters(p_platform_key text default null)

@@ -1,5 +1,5 @@
 -- Read the managed platforms, or one of them, for a worker (the host's function is for the owner's token only).
--- Read-only. A figure that is none (NaN, infinity) is absent: one odd row must not cost every report.
+-- Read-only. A figure that is not a number (NaN, infinity) is left out: one odd row must not cost every report.
 -- In plpgsql because it is called for every run: its plan is kept for the session.
 -- Raises nothing.
 create or replace function public.read_hq_platforms(p_platform_key text default null)

@@ -1,9 +1,10 @@
 -- End a decision: launch what the rules still allow of p_run_types, through hq.accept_request, and journal it; all or
--- nothing, in one transaction, so that no launch is lost or doubled whoever dies. p_refused: what was refused before.
+-- nothing, in one transaction, so that no launch is lost or doubled whichever process dies. p_refused: what was refused
+-- before.
 -- Fenced: a decision that was abandoned meanwhile launches nothing, and is billed. Repeating changes nothing and
--- returns the same. Journals what launches or refuses something; a quiet decision at most once an hour.
--- Raises HQ008 where somebody holds the lock of decisions. recorded is false where the decision was somebody else's
--- to make.
+-- returns the same. Journals what launches or refuses something; a decision that did neither, at most once an hour.
+-- Raises HQ008 where another session holds the lock of decisions. recorded is false where the decision was somebody
+-- else's to make.
 create or replace function public.record_hq_decision(
   p_decision_id bigint,
   p_decided_by text,

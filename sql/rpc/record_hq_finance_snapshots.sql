@@ -1,6 +1,6 @@
--- Keep what the company earned on some days: what was measured on a day stands above what was found out later.
+-- Keep what the company earned on some days: what was measured on the day itself outranks what was computed later.
 -- Locks the rows of the days, in their order. Idempotent; of two measures of a day the later one stays.
--- Raises 22023 for what is no list, 55P03 when somebody holds a day: ask again.
+-- Raises 22023 for anything but a list, 55P03 when another session holds a day: call again.
 create or replace function public.record_hq_finance_snapshots(p_snapshots jsonb)
 returns void
 language sql

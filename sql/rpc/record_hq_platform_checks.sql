@@ -1,7 +1,8 @@
--- Keep checks of sites and all that follows: state and uptime of the platforms, an incident when an outage is
--- real (three failures in a row, over five minutes at least), its end when the site is back.
+-- Keep checks of sites and update what depends on them: state and uptime of the platforms, an incident when an outage
+-- is real (three failures in a row, over five minutes at least), its end when the site is back.
 -- Locks the checked platforms in the order of their keys. Not idempotent: a check sent twice counts twice.
--- Raises 22023 for what is no list. A platform that the HQ does not know, or that somebody holds, is passed over.
+-- Raises 22023 for anything but a list. A platform that the HQ does not know, or that another session holds, is passed
+-- over.
 create or replace function public.record_hq_platform_checks(p_checks jsonb)
 returns void
 language plpgsql

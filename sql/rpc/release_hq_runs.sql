@@ -1,7 +1,7 @@
 -- Hand running runs back to the queue, [{run_id, lease_token, usage}], when a worker stops. No attempt is counted.
--- Fenced by the lease tokens, but for what a lease billed: that is recorded also where the lease is gone.
+-- Fenced by the lease tokens, except for what a lease billed, which is recorded even when the lease is lost.
 -- Locks each run in turn, in the order of their ids, as settle_hq_runs. Idempotent.
--- Raises nothing: a run that somebody holds waits for its lease to run out. Answers how many were handed back.
+-- Raises nothing: a run that another session holds waits for its lease to run out. Answers how many went back.
 create or replace function public.release_hq_runs(p_leases jsonb)
 returns integer
 language plpgsql

@@ -1,8 +1,8 @@
--- Renew the leases of one worker, [{run_id, lease_token}], in one call, and note that it lives; without a heartbeat,
--- that it has stopped: it is forgotten, so that a silent worker is one that died.
--- Fenced by the lease tokens. Idempotent. Waits for nobody: a lease that is being written stays as it is this time.
--- Raises nothing: where somebody holds the heartbeat, the leases are renewed without it. Answers each run's state:
--- held, cancelled (stop, somebody cancelled it) or lost (stop).
+-- Renew the leases of one worker, [{run_id, lease_token}], in one call, and record its heartbeat. p_heartbeat null: the
+-- worker has stopped and is forgotten, so that a silent worker is one that died.
+-- Fenced by the lease tokens. Idempotent. Never waits: a run that another session holds is not renewed this time.
+-- Raises nothing: where another session holds the heartbeat, the leases are renewed without it. Answers each run's
+-- state: held, cancelled (stop, somebody cancelled it) or lost (stop).
 create or replace function public.renew_hq_leases(
   p_worker_id text, p_leases jsonb, p_lease_seconds numeric, p_heartbeat jsonb
 )

@@ -1,8 +1,8 @@
 -- Ask for a run in the name of an owner whose token the service has verified, and start it in the worker that asks,
 -- in one round trip. p_worker_id null: ask only. claim is null where another worker has the run, or will have it,
 -- and while runs are paused: then is_paused is true.
--- As request_hq_run_v2 called with the owner's own token: same keys, same limit. Claims as claim_hq_runs, before
--- others.
+-- As request_hq_run_v2 called with the owner's own token: same keys, same limit. Claims as claim_hq_runs does,
+-- ahead of the runs that wait.
 -- Raises HQ001 not an owner, and what request_hq_run_v2 raises.
 create or replace function public.request_and_claim_hq_run_v2(
   p_requester uuid,

@@ -2,7 +2,7 @@
 -- hq.resume_runs().
 -- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
 -- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
--- HQ007 key used for something else, HQ008 somebody holds this type or key.
+-- HQ007 key used for something else, HQ008 another session holds this type or key.
 create or replace function public.request_hq_run_v2(
   p_run_type text,
   p_platform_key text default null,

@@ -1,4 +1,4 @@
--- Put right what died or was changed by hand: leases that ran out, pending runs without a queue row, queue
+-- Repair what died or was changed by hand: leases that ran out, pending runs without a queue row, queue
 -- rows without an unfinished run, runs that older code left running. A bounded part of each kind with every call, the
 -- leases first: whatever was changed at once, a call ends within seconds and the next one goes on.
 -- One caller at a time, the others return at once; skips what is locked. Idempotent.

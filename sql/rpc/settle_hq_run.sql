@@ -1,8 +1,8 @@
 -- End an attempt: p_outcome is completed, failed (for good), retry (another attempt, if any is left).
 -- Fenced by the lease token; report, steps, evidence, cost and log are kept together or not at all. Repeating
 -- a settlement whose answer was lost changes nothing and answers the same.
--- Raises 55P03 when somebody holds the run: ask again. Answers the run's status now (pending: it will be tried
--- again), or 'lost': write nothing more.
+-- Raises 55P03 when another session holds the run: call again. Returns the run's status now (pending: it will
+-- be tried again), or 'lost': write nothing more.
 create or replace function public.settle_hq_run(
   p_run_id uuid,
   p_lease_token bigint,

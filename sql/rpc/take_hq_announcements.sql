@@ -1,6 +1,6 @@
--- Note which announcements were said, and take the next ones to say, oldest first, for a few seconds: whoever takes
--- them and falls silent leaves them to the next. So each is said at least once, or, a day later, not at all.
--- Skips what is locked. Idempotent for what was said. What was said stays, so that its key is unique, until purge_rest.
+-- Record which announcements were sent, and take the next ones to send, oldest first, for a few seconds: if whoever
+-- took them falls silent, the next caller gets them. So each is sent at least once or, when a day old, not at all.
+-- Skips what is locked. Idempotent for what was sent. What was sent stays, so that its key is unique, until purge_rest.
 -- Raises nothing.
 create or replace function public.take_hq_announcements(p_said text[], p_limit integer, p_lease_seconds numeric)
 returns table (key text, event text, payload jsonb)

@@ -1,6 +1,6 @@
 -- Give a periodic piece of work to the first worker that asks once it is due; return whether it was given.
--- Locks the row of the work for the moment of the answer. Not idempotent: a lost answer costs one turn.
--- Raises 55P03 when somebody holds the row: ask again.
+-- Locks the row of the work for the moment of the answer. Not idempotent: after a lost answer the work is skipped once.
+-- Raises 55P03 when another session holds the row: call again.
 create or replace function public.take_hq_turn(p_name text, p_worker_id text, p_every_seconds numeric)
 returns boolean
 language sql

@@ -1,6 +1,6 @@
 -- Write a business event that no state change goes with: a decision, a refusal worth a person's attention.
--- Not idempotent: an event sent twice is there twice.
--- Raises 22023 for metadata that the screens could not print: a list of scalars, or a scalar, under each name.
+-- Not idempotent: an event sent twice is written twice.
+-- Raises 22023 for metadata that the screens could not print; under each name it takes a scalar or a list of scalars.
 create or replace function public.write_hq_log(p_level text, p_source text, p_message text, p_metadata jsonb)
 returns void
 language plpgsql

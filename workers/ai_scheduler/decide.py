@@ -1,7 +1,7 @@
 """The situation → what to add to the plan, and why. The rules have narrowed the choice; the model only chooses.
 
-Its answer is never trusted: read as one JSON object of a known shape, asked again with the faults where it has
-another, and whatever it names goes back through the rules in the transaction that launches. Without a usable answer
+Its answer is never trusted: it must be one JSON object of a known shape, else the model is asked again and told what
+is wrong; and whatever it names goes back through the rules in the transaction that launches. Without a usable answer
 the rules alone decide: nothing is added, and the journal says why.
 """
 

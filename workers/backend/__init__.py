@@ -1,1 +1,1 @@
-"""The only package that speaks Supabase: PostgREST RPCs, Realtime, and the translation of their errors."""
+"""The only package that talks to Supabase: PostgREST RPCs, Realtime, and the translation of their errors."""

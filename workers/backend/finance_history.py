@@ -1,4 +1,4 @@
-"""The earnings, day by day, as they are kept."""
+"""The stored history of the earnings, day by day."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""Many writers, few round trips: what comes while a call is on its way goes together in the next one.
+"""Many writers, few round trips: what arrives while a call is in flight goes together in the next one.
 
 A lone writer waits for nobody; a crowd shares the cost of a call. Nothing is delayed on purpose, and a call that is
 stuck holds up the next one for a moment only.

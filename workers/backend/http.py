@@ -1,6 +1,6 @@
 """How every request to Supabase is made: within one deadline, from the wait for a connection to the last byte.
 
-The HTTP libraries limit each read, and a server that sends one blank now and then is never late for them.
+The HTTP libraries limit each read only, so a server that sends one byte now and then never exceeds their limits.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Bearer token → who is calling.
 
-A token is verified by the official auth client: with the project's public keys where it names one, by the auth server
-where it was signed with the shared secret. The client is one of its own, that nobody signs in to: on a shared client
+A token is verified by the official auth client: with the project's public keys if the token names one, by the auth
+server if it was signed with the shared secret. That client is separate, and nobody signs in with it: on a shared client
 ``sign_in`` and ``auth`` write the headers with which everybody's calls are made.
 """
 

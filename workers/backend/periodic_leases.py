@@ -1,4 +1,4 @@
-"""Which worker of this database does a periodic task now."""
+"""Leases of periodic tasks, not of runs: which of all workers does a task this time."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The plan, and what ran last of it."""
+"""The plan, and the latest finished run of each type."""
 
 from collections.abc import Mapping, Sequence
 

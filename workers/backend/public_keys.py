@@ -1,8 +1,8 @@
 """How often the project's public keys are asked for.
 
-Whoever writes a token names the key it says it was signed with, and the auth client asks for the keys again whenever it
-does not know the name. Made-up names must not make us the hammer on our own auth server: between the client and the
-network, an answer is kept for a moment, and who asks meanwhile gets the same.
+Whoever forges a token chooses the key id in it, and the auth client fetches the keys again for every id that it does
+not know. Made-up ids must not make us flood our own auth server: between the client and the network, an answer is kept
+for a moment, and everybody who asks meanwhile gets the same one.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What reports read from the database beside runs and platforms."""
+"""What reports read from the database besides runs and platforms."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""Runs as whoever asks for them sees them: requested, read, listed, cancelled."""
+"""Runs from the requester's side: requested, read, listed, cancelled."""
 
 from pydantic import TypeAdapter
 from supabase import AsyncClient

@@ -1,4 +1,4 @@
-"""The checks of the platforms' sites, as they are kept."""
+"""The stored checks of the platforms' sites."""
 
 from collections.abc import Sequence
 

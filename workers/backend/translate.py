@@ -1,9 +1,9 @@
-"""Their errors → ours. Foreign exceptions and answers of Supabase cross the border here and nowhere else.
+"""Supabase's errors → ours. Its exceptions and answers are translated here and nowhere else.
 
-Two things are kept apart. *Refused* is what PostgREST itself says of a call, under a code of its own or of PostgreSQL,
-and what the gateway says of our key in words that are known. *Away* is everything else: what is in front of PostgREST
-may answer with any status and any page, and tomorrow with another. To ask again costs a moment; a refusal that was none
-costs a report that is paid for.
+Two things are kept apart. *Refused* is an error from PostgREST itself, under a code of its own or of PostgreSQL, or one
+of the gateway's known messages about our key. *Away* is everything else: what stands in front of PostgREST may answer
+with any status and any page, and with another one tomorrow. Asking again costs a moment; an outage mistaken for a
+refusal costs a report that has been paid for.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Realtime subscription → "look now", owned by a watchdog.
 
-The client library gives up after a few tries, loses its listener to a callback that raises, and believes a dead
-socket for most of a minute. So its own reconnection is off, callbacks only set events, the worker proves the socket
-by echoes to itself, and on any doubt a new client is built, for ever, with jittered back-off.
-Missing hints cost latency only: whoever listens here also sweeps.
+The client library gives up after a few tries, stops listening when a callback raises, and takes most of a minute to
+notice a dead socket. So its own reconnection is off, callbacks only set events, the worker tests the socket with
+broadcasts to itself, and on any doubt a new client is built, for ever, with jittered back-off.
+A missed hint costs only latency: the worker also sweeps.
 """
 
 import asyncio

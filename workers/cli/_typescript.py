@@ -1,7 +1,7 @@
 """The registry as TypeScript: written for a frontend, and compared with the table that a frontend keeps.
 
 A frontend's file is a program, so the real thing reads it: Deno evaluates it and prints what it exports. It gets no
-permission, and is bounded in time, memory and output; what it imports from beside it is followed, nothing leaves.
+permission, and is bounded in time, memory and output; imports of files beside it are followed, and nothing leaves.
 """
 
 import json

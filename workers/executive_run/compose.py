@@ -1,7 +1,7 @@
 """What was collected → the question for the model. Pure.
 
-Whatever comes from outside (titles of issues, pages, answers of searches, the caller's context) is data: it is
-bounded, stripped of what one cannot see, and fenced between markers that it cannot close, because they hold a
+Whatever comes from outside (titles of issues, pages, results of searches, the caller's context) is data: it is
+bounded, stripped of invisible characters, and fenced between markers that it cannot close, because they hold a
 random word drawn for this run.
 """
 

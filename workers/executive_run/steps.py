@@ -1,7 +1,7 @@
 """The real steps of a run, and the memory of those already done.
 
 A step that took time is checkpointed as soon as it is done, so that another attempt resumes after it; the others are
-written with the settlement, which follows within milliseconds. What a model takes money for also takes time.
+written with the settlement, which follows within milliseconds. A model call that costs money also takes time.
 """
 
 import asyncio

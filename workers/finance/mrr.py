@@ -2,9 +2,9 @@
 
 The rules are those that Stripe publishes for its own figure, where it publishes one: all items, each with its own
 interval; metered prices bring nothing in advance; discounts count while they run, those for a single invoice never do;
-taxes are nobody's earnings.
+taxes are not earnings.
 Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is written:
-so the sum does not depend on the order, on the pages it came in, or on how a year divides by twelve.
+so the sum does not depend on the order, on how it was paged, or on how a year divides by twelve.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
-"""What the lists of Stripe do not show, read apart and no oftener than needed: coupons, prices, taxes, ends.
+"""What Stripe's lists do not show, read separately and only when needed: coupons, prices, taxes, ends.
 
-One thing that cannot be read costs what hangs on it, and nothing else.
+One thing that cannot be read costs what depends on it, and nothing else.
 """
 
 import asyncio

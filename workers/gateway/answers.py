@@ -1,7 +1,7 @@
 """What came back from the endpoint → the text of an answer, or the error that says why there is none.
 
-Pure. What the endpoint writes in its errors is never passed on, for it may quote the prompt or the key;
-of it only a short code is kept, and what it names of our request.
+Pure. What the endpoint writes in its errors is never passed on, because it may quote the prompt or the
+key; all that is kept is a short code, and which part of our request the error names.
 """
 
 import re

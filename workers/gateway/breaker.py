@@ -1,6 +1,6 @@
 """A circuit breaker: after a few failures in a row, leave a service alone for a while, then try one call.
 
-A state machine with an injected clock; it knows nothing of HTTP. Who calls decides what is a failure: an
+A state machine with an injected clock; it knows nothing of HTTP. The caller decides what is a failure: an
 outage is, a refusal is not (the service answered). Only failures that no success interrupts are counted, so
 that a busy service which fails one call in fifty is not shut out.
 

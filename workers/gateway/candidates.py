@@ -1,8 +1,8 @@
-"""Which models of a tier are worth asking: the list of the settings, less what the gateway no longer has.
+"""Which models of a tier are worth asking: the configured list, minus what the gateway no longer has.
 
-A model counts as gone for a day after the gateway has said so (404, 410, or an error that names the model), or when its
-list of models does not hold it or gives a date of shutdown that has passed. Where all of a tier's models would be
-gone, all are asked again: then it is rather the list, or the gateway, that is wrong.
+A model counts as gone for a day after the gateway has said so (404, 410, or an error that names the model), or when the
+gateway's list of models lacks it or gives a shutdown date that has passed. If all of a tier's models would count as
+gone, all are asked again: then it is more likely that the list, or the gateway, is wrong.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -12,9 +12,9 @@ What a failed call leads to:
     5xx, network, time limit    asked again, then the next candidate; counts against the model's breaker
     no, empty or cut answer     asked again, then the next candidate; after a cut one with twice the room
 
-The first model asked has half of the calls (rounded up), the others one each, the last what is left; what a retired
-model or a refused parameter costs is no call, for nothing was written. A model whose breaker is open is passed over.
-An answer is priced as what the model says it is. Prompts, answers and keys are never logged.
+The first model asked has half of the calls (rounded up), the others one each, the last what is left; a retired
+model or a refused parameter uses up no call, because nothing was written. A model whose breaker is open is passed over.
+An answer is priced by the model that it says wrote it. Prompts, answers and keys are never logged.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Calls to somebody else's HTTP: the one way to make them, and what they cost."""
+"""Calls to third parties over HTTP: the one way to make them, and what they cost."""
 
 from workers.outbound.http import (
     CONNECT_TIMEOUT,

@@ -1,8 +1,8 @@
-"""The one way to call somebody else's HTTP.
+"""The one way to call a third party over HTTP.
 
 A call has a deadline, a bound on what it reads, and one way to fail: ``CallFailed``, whose ``fault`` says
-what happened in a word that belongs to no HTTP library. A status is not a failure here: what a 404 means,
-the caller knows.
+what happened in a word that belongs to no HTTP library. A status is not a failure here: the caller
+knows what a 404 means.
 Messages name the method, the host and the fault; never a path, a parameter or a header, where secrets travel.
 """
 

@@ -1,4 +1,4 @@
-"""Ask nothing before the time that a rate limit named."""
+"""Hold calls back until the time that a rate limit named."""
 
 from datetime import datetime, timedelta
 from typing import Final

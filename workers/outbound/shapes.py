@@ -1,4 +1,4 @@
-"""What others answer, read by shape: what is not needed may be odd without costing what is."""
+"""Third parties' answers, parsed leniently: an optional field that is malformed does not cost the fields we need."""
 
 from typing import Any
 

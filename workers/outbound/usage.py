@@ -1,11 +1,11 @@
-"""What one call consumed: read from the answer where the vendor says it, estimated and marked so where not.
+"""What one call consumed: read from the answer if the vendor states it, otherwise estimated and marked as estimated.
 
 Vendors nearly agree on tokens and differ on money. Seen in the field, all in dollars: ``usage.cost`` (OpenRouter,
 Vercel), the same as an object with ``total_cost`` (Perplexity), ``usage.cost_usd_total`` (LLM Gateway),
 ``usage.cost_usd``, and the header ``x-litellm-response-cost``. ``usage.cost_eur`` needs no conversion.
-With keys of one's own (``is_byok``) OpenRouter's ``cost`` is its fee alone: what the model's maker charges stands in
+With our own provider keys (``is_byok``) OpenRouter's ``cost`` is its fee alone: what the model's maker charges is in
 ``cost_details.upstream_inference_cost``.
-A cost of zero is what gateways say that do not know: it is believed of a model that is listed as free, only.
+Gateways that do not know the cost say zero: that is believed only of a model that is listed as free.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The edge function ``platform-monitor``, and the watch over the platforms' sites that makes their uptime true.
+"""The edge function ``platform-monitor``, and the regular checks of the sites from which uptime is computed.
 
-``probe`` asks the sites, ``watch`` keeps what they answered, ``endpoint`` returns it to the screens.
+``probe`` asks the sites, ``watch`` stores what they answered, ``endpoint`` returns it to the screens.
 """

@@ -1,4 +1,4 @@
-"""The watch over the sites: every look is kept, whoever it was for."""
+"""The regular checks of the sites: every check is stored, whoever asked for it."""
 
 from collections.abc import Sequence
 from datetime import timedelta

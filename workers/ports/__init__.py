@@ -1,4 +1,4 @@
-"""What the inside asks of the outside: the seams at which adapters are plugged in (see ``bootstrap``)."""
+"""The protocols that the core depends on and that adapters implement (``bootstrap`` plugs them in)."""
 
 from workers.ports.announcements import Announcement, Announcer
 from workers.ports.clock import Clock

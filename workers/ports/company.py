@@ -1,4 +1,4 @@
-"""What is kept of the company from day to day: its earnings, its sites."""
+"""What is stored about the company from day to day: its earnings, its sites."""
 
 from collections.abc import Sequence
 from datetime import date

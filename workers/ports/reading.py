@@ -1,4 +1,4 @@
-"""What a report is fed with, and by whom."""
+"""What a report reads, and the sources it reads from."""
 
 from collections.abc import Sequence
 from datetime import datetime

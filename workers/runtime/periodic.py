@@ -1,4 +1,4 @@
-"""What a worker also does every so often, whatever runs."""
+"""What a worker does periodically besides executing runs; its sweep for due runs is in ``worker``."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Fresh for a while, and one read at a time: what many ask for at once, or again a moment later, is read once."""
+"""A cached read, one at a time: what many ask for at once, or again a moment later, is read once."""
 
 import asyncio
 import math

@@ -1,7 +1,7 @@
 """Our part of the database: applies ``sql/migrations`` then ``sql/rpc``, copies the registry, keeps the ledger.
 
-Two ways in, one content: ``apply`` over a database URL, and ``render`` as one text for the SQL editor of a project
-whose database password one does not have. Migrations run once, each in its own transaction; functions, views, their
+Two ways in, one content: ``apply`` over a database URL, and ``render`` as one script for the SQL editor of a project
+whose database password you do not have. Migrations run once, each in its own transaction; functions, views, their
 grants and the registry's rows are written again every time, in one transaction, because the ledger cannot know what
 somebody changed by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so
 that no writer has to wait; whether they exist is read from the catalogue.

@@ -4,7 +4,7 @@ A pooler in transaction mode gives each transaction another session of the datab
 statement of the session would end up with somebody else. Most of a migration could do without them; the building of an
 index concurrently, which is no part of a transaction and needs its own lock_timeout, could not: such a pooler is
 refused by name. The lock that lets one migration work at a time is nevertheless one of a transaction, in a session
-that does nothing else: whoever is killed leaves nothing behind, whatever stands in between.
+that does nothing else: a migration that is killed leaves nothing behind, whatever pooler stands in between.
 """
 
 import threading

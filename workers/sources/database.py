@@ -1,4 +1,4 @@
-"""What the HQ database knows of itself: who may reach its tables, how runs went, what waits for somebody.
+"""What the HQ database knows of itself: who may reach its tables, how runs went, what is waiting for a person.
 
 Read through functions of ours that the backend calls.
 """

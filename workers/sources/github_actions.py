@@ -1,6 +1,6 @@
 """The pipelines of the managed repositories: which passed lately, which failed, how long they took.
 
-How long is read from a run's jobs: the run's own last change is no end of it, GitHub moves it again months later.
+Durations come from a run's jobs: the run's own time of last change is not its end, GitHub moves it months later.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The known flaws in what the managed repositories depend on, as GitHub reports them."""
+"""Known vulnerabilities in the dependencies of the managed repositories, as GitHub reports them."""
 
 from collections import Counter
 from typing import Final

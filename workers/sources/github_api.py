@@ -1,7 +1,7 @@
 """GitHub's REST API as our sources read it: politely, a few calls at once, and nothing twice that has not changed.
 
-An answer comes with a tag; asked again with it, GitHub says "unchanged" and does not count the call. A limit that was
-met, or is about to be, holds back every call that it covers until it ends.
+An answer comes with an ETag; asked again with it, GitHub says "unchanged" and does not count the call. A limit that
+is reached, or is about to be, holds back every call that it covers until it ends.
 """
 
 import asyncio

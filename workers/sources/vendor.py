@@ -1,6 +1,6 @@
-"""A paid vendor that is asked by POST: once, within its time, and not again before the limit it named has ended.
+"""A paid vendor that is called by POST: once, within its deadline, and not again before its rate limit has ended.
 
-A question that may have been billed is not repeated behind the run's back: what a vendor refuses is a gap.
+A call that may have been billed is not repeated behind the run's back: what a vendor refuses becomes a gap.
 """
 
 from collections.abc import Mapping

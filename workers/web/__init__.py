@@ -1,1 +1,1 @@
-"""The HTTP API: what a call is, which address answers it, how it is described, and its life beside the worker's."""
+"""The HTTP API: its calls, its routes, its description, and how it starts and stops together with the worker."""

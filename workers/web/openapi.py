@@ -1,4 +1,4 @@
-"""What answers where, as an OpenAPI document: written from the routes, so that it cannot be about others."""
+"""The routes as an OpenAPI document: generated from them, so that the two cannot drift apart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
