@@ -717,17 +717,16 @@ $$;
 
 -- Rate limit.
 
--- The second of the hour is rounded where its base is truncated: the two halves of each second fall into two
--- buckets, which doubles the limit. Windows of more than an hour start again with each hour.
+-- The seconds are rounded where their base is truncated: the two halves of each second fall into two buckets, which
+-- doubles the limit.
 create function public.check_ip_rate_limit(
   p_bucket_key text, p_max_requests integer default 10, p_window_seconds integer default 60
 ) returns jsonb
 language plpgsql security definer set search_path = public
 as $$
 declare
-  second_of_hour constant integer := extract(minute from now()) * 60 + extract(second from now());
   started constant timestamptz :=
-    date_trunc('second', now()) - make_interval(secs => second_of_hour % p_window_seconds);
+    date_trunc('second', now()) - make_interval(secs => extract(epoch from now())::int % p_window_seconds);
   ends constant timestamptz := started + make_interval(secs => p_window_seconds);
   used integer;
 begin

@@ -1,7 +1,8 @@
 -- Examine what the host leaves open or gets wrong: access that must be closed (hq.closed_doors), dead letters that its
 -- retry worker would take, and the known faults of its functions.
 -- Read-only. The faults are reported, not fixed: the functions are the host's, and its next migration may fix them.
--- Each is recognised in the function's text, so a function that was rewritten is no longer reported.
+-- Each is recognised by what it does or by the catalogue; where only a call as an owner would show it, in the
+-- function's text, so a function that was rewritten is no longer reported.
 -- Raises nothing.
 create or replace function hq.inspect_host()
 returns table (name text, state text, detail text, code text, subject text)
@@ -34,18 +35,24 @@ as $$
   union all
   (
     with hosts as (
-      select p.oid, p.proname::text as name, p.prosrc as body
+      select
+        p.oid,
+        p.proname::text as name,
+        p.prosrc as body,
+        exists (
+          select from pg_catalog.aclexplode(p.proacl) as a
+          where a.grantee = 'anon'::regrole and a.privilege_type = 'EXECUTE'
+        ) as has_grant
       from pg_catalog.pg_proc as p
       where p.pronamespace = 'public'::regnamespace
     )
     select 'host ' || f.name, 'amber', f.fault, 'host_fault', f.name
     from (
       select
-        h.name,
-        'counts the two halves of a second apart, which doubles the limit; '
-        'windows over 1 h start again at each full hour' as fault
-      from hosts as h
-      where h.name = 'check_ip_rate_limit' and h.body ~* 'extract\s*\(\s*second'
+        'check_ip_rate_limit' as name,
+        format('counts %s keys in two windows at once, which doubles their limit', count(*)) as fault
+      from hq.find_split_windows()
+      having count(*) > 0
       union all
       select
         h.name,
@@ -65,14 +72,15 @@ as $$
         )
       union all
       select
-        'studio functions',
+        case when h.has_grant then 'studio functions granted to anon' else 'studio functions open to PUBLIC' end,
         format(
-          'anon may execute %s: they were closed to anon but not to PUBLIC',
-          string_agg(h.name, ', ' order by h.name)
+          'anon may execute %s: they %s',
+          string_agg(h.name, ', ' order by h.name),
+          case when h.has_grant then 'are granted to anon' else 'were closed to anon but not to PUBLIC' end
         )
       from hosts as h
       where h.name like '%studio%' and has_function_privilege('anon', h.oid, 'execute')
-      having count(*) > 0
+      group by h.has_grant
       union all
       select
         h.name,

@@ -271,7 +271,6 @@ def test_what_belongs_to_somebody_else_stops_no_migration(database: Database) ->
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("check_ip_rate_limit", "doubles the limit"),
         ("has_role", "answers anybody"),
         ("has_permission", "answers anybody"),
         ("get_user_permissions", "answers anybody"),
@@ -291,23 +290,70 @@ def test_the_studios_faults_are_told_where_there_is_a_studio(database: Database)
         "create function public.insert_studio_public_submission() returns void language sql as "
         """$$insert into hq.audit_logs (actor_type, action) values ('public', 'studio.submitted')$$"""
     )
-    database.run("create function public.list_studio_deals() returns int language sql as 'select 1'")
+    for name in ("list_studio_deals", "list_studio_calls", "get_studio_overview"):
+        database.run(f"create function public.{name}() returns int language sql as 'select 1'")
     database.run("revoke execute on function public.insert_studio_public_submission from public, anon")
     database.run("revoke execute on function public.list_studio_deals from anon")
+    database.run("grant execute on function public.list_studio_calls to anon")
+    database.run("revoke execute on function public.get_studio_overview from public")
+    database.run("grant execute on function public.get_studio_overview to anon")
 
     reported = {row["name"]: row["detail"] for row in database.rows("select * from hq.inspect_host()")}
 
     assert "fails whenever it is called" in reported["host insert_studio_public_submission"]
-    assert reported["host studio functions"].startswith("anon may execute list_studio_deals:")
+    assert reported["host studio functions open to PUBLIC"] == (
+        "anon may execute list_studio_deals: they were closed to anon but not to PUBLIC"
+    )
+    assert reported["host studio functions granted to anon"] == (
+        "anon may execute get_studio_overview, list_studio_calls: they are granted to anon"
+    )
+
+
+def _count_in_both_halves_of_a_second(database: Database, call: str) -> None:
+    halves = set()
+    for _ in range(60):
+        (part,) = database.rows(f"select extract(second from now())::numeric % 1 < 0.5 as half, {call}")
+        halves.add(part["half"])
+        if len(halves) == 2:
+            return
+        database.run("select pg_sleep(0.2)")
+    pytest.fail("only one half of each second was seen")
+
+
+_LIMITS = {
+    # The first as the host writes it, the second in other words; the last counts as it should.
+    "as the host writes it": ("public.check_ip_rate_limit('healthz:x', 60, 3600)", True),
+    "in other words": ("public.count_again()", True),
+    "put right": ("public.count_rightly()", False),
+}
+_OTHER_LIMITS = """
+create function public.count_again() returns void language sql as
+$$insert into public.rate_limit_buckets (bucket_key, window_start, expires_at)
+  select 'k', s.at, s.at + interval '1 hour'
+  from (select date_trunc('second', now()) - round(extract(epoch from now()) % 3600) * interval '1 second' as at) as s
+  on conflict do nothing$$;
+create function public.count_rightly() returns void language sql as
+$$insert into public.rate_limit_buckets (bucket_key, window_start, expires_at)
+  select 'k', date_bin('1 hour', now(), 'epoch'), date_bin('1 hour', now(), 'epoch') + interval '1 hour'
+  on conflict do nothing$$;
+"""
+
+
+@pytest.mark.parametrize("limit", _LIMITS)
+def test_a_limit_that_doubles_is_known_by_what_it_does(limit: str, database: Database) -> None:
+    call, doubles = _LIMITS[limit]
+    database.run(_OTHER_LIMITS)
+    query = "select state, detail from hq.inspect_host() where name = 'host check_ip_rate_limit'"
+    before = database.rows(query)
+
+    _count_in_both_halves_of_a_second(database, call)
+
+    assert before == []
+    assert [row["state"] for row in database.rows(query)] == ["amber"] * doubles
+    assert all("doubles their limit" in row["detail"] for row in database.rows(query))
 
 
 CURES = {
-    "check_ip_rate_limit": """
-        create or replace function public.check_ip_rate_limit(
-          p_bucket_key text, p_max_requests integer default 10, p_window_seconds integer default 60
-        ) returns jsonb language sql
-        as 'select to_jsonb(floor(extract(epoch from now()) / p_window_seconds))'
-    """,
     "update_hq_system_config": """
         create or replace function public.update_hq_system_config(p_key text, p_value jsonb) returns boolean
         language plpgsql
