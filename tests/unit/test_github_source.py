@@ -249,9 +249,13 @@ async def test_an_unreadable_answer_is_a_gap(source: Source, vendors: VendorsCli
 
 
 async def test_a_broken_connection_is_tried_again(source: Source, vendors: VendorsClient) -> None:
-    await vendors.script("github", {"close": True}, {"cut": True}, {"status": 502})
+    faults: list[dict[str, object]] = [{"close": True}, {"cut": True}, {"status": 502}]
+    await vendors.script("github", *faults)
 
     await find(source, QUIET)
+
+    tried = [call["path"] for call in await vendors.calls("github")]
+    assert len(tried) - len(set(tried)) == len(faults), tried
 
 
 class TestLimits:
