@@ -124,6 +124,12 @@ class Keys:
         """Sign a token with the shared secret, as projects did before they had a signing key."""
         return jwt.encode(claims, self.jwt_secret, "HS256")
 
+    def sign_bytes(self, payload: bytes, *, algorithm: str | None = "ES256", **header: Any) -> str:  # noqa: ANN401
+        """Sign whatever a token may hold, with the project's keys: what Auth itself would never sign."""
+        key = self._private if algorithm == "ES256" else self.jwt_secret
+        named = {"kid": self.kid} if algorithm == "ES256" else {}
+        return jwt.PyJWS().encode(payload, key if algorithm else "", algorithm, headers=named | header)
+
     def verify(self, token: str) -> Claims:
         """Return the claims of a token that one of our keys signed and that is still valid.
 

@@ -33,8 +33,13 @@ def find_binary() -> Path:
     return binary
 
 
-def build_environment(*, database_url: str, keys: Keys, port: int, admin_port: int) -> dict[str, str]:
-    """Set PostgREST up as a hosted project does; `database_url` is that of role authenticator."""
+def build_environment(
+    *, database_url: str, keys: Keys, port: int, admin_port: int, audience: str = ""
+) -> dict[str, str]:
+    """Set PostgREST up as a hosted project does; `database_url` is that of role authenticator.
+
+    Without `audience`, tokens for any are taken.
+    """
     return {
         "PGRST_DB_URI": database_url,
         "PGRST_DB_SCHEMAS": "public",
@@ -43,6 +48,7 @@ def build_environment(*, database_url: str, keys: Keys, port: int, admin_port: i
         "PGRST_DB_POOL": "20",
         "PGRST_DB_MAX_ROWS": "1000",
         "PGRST_JWT_SECRET": json.dumps(keys.verifying_jwks),
+        **({"PGRST_JWT_AUD": audience} if audience else {}),
         "PGRST_JWT_CACHE_MAX_LIFETIME": "60",
         "PGRST_SERVER_HOST": HOST,  # it would listen on every interface
         "PGRST_SERVER_PORT": str(port),

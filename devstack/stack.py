@@ -49,6 +49,7 @@ class Tuning:
     token_seconds: int = 3600
     sign_up: bool = False
     realtime: RealtimeWays = HOSTED
+    jwt_audience: str = ""  # the one whose tokens PostgREST takes; hosted projects name none
 
 
 class Stack:
@@ -198,6 +199,10 @@ class Stack:
             claims["sub"] = sub
         return self._keys.sign_legacy(claims) if legacy else self._keys.sign(claims)
 
+    def sign(self, payload: bytes, *, algorithm: str | None = "ES256", **header: Any) -> str:  # noqa: ANN401
+        """Sign any bytes under any header with the project's keys, for tests of what is refused nevertheless."""
+        return self._keys.sign_bytes(payload, algorithm=algorithm, **header)
+
     def start_postgrest(self) -> None:
         """Start PostgREST after `stop_postgrest`, and wait until it answers."""
         self._launch_postgrest()
@@ -273,6 +278,7 @@ class Stack:
             keys=self._keys,
             port=self._ports.rest,
             admin_port=self._ports.rest_admin,
+            audience=self._tuning.jwt_audience,
         )
         self._processes.start("postgrest", [postgrest.find_binary()], environment)
 

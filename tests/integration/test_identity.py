@@ -12,37 +12,30 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import HttpUrl, SecretStr
 from support.clock import FakeClock
 from support.database import OWNER, VIEWER
 from support.hq import Hq
+from support.identity import open_identity
 
 from devstack.controls import FAULTS
 from shared.errors import BackendUnavailable, Unauthenticated
-from workers.backend.client import open_client
 from workers.backend.http import SupabaseHttp
-from workers.backend.identity import SupabaseIdentity, open_auth
+from workers.backend.identity import SupabaseIdentity
 from workers.clock import SystemClock
-from workers.ports import Caller, Clock
-from workers.settings import SupabaseSettings
+from workers.ports import Caller
 
 
 @pytest.fixture
 async def identity(hq: Hq) -> AsyncIterator[SupabaseIdentity]:
     async with AsyncExitStack() as stack:
-        yield await _open(stack, hq)
+        yield await open_identity(stack, hq)
 
 
-async def _open(
-    stack: AsyncExitStack, hq: Hq, *, key: str | None = None, clock: Clock | None = None
-) -> SupabaseIdentity:
-    settings = SupabaseSettings(
-        url=HttpUrl(hq.stack.url),
-        service_key=SecretStr(key or hq.stack.service_role_key),
-        timeout=timedelta(seconds=5),
-    )
-    auth = await stack.enter_async_context(open_auth(settings, clock=clock or SystemClock()))
-    return SupabaseIdentity(auth, await stack.enter_async_context(open_client(settings)), clock=clock or SystemClock())
+def _clock() -> FakeClock:
+    """Hold a clock that shows the time of those who sign tokens."""
+    clock = FakeClock()
+    clock.advance(SystemClock().now() - clock.now())
+    return clock
 
 
 def _sign(kid: str | None = None, **claims: Any) -> str:
@@ -68,10 +61,10 @@ async def test_a_ban_is_noticed_in_thirty_seconds_or_at_expiry_and_a_lost_role_i
     legacy: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     """What decision 324 says of the two kinds of tokens."""
-    clock = FakeClock()
+    clock = _clock()
     token = hq.stack.mint_token(sub=str(OWNER), legacy=legacy)
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq, clock=clock)
+        identity = await open_identity(stack, hq, clock=clock)
         assert (await identity.identify(token)).is_owner
         hq.rows("update auth.users set banned_until = now() + interval '1 hour' returning 1")
         clock.advance(timedelta(seconds=31))
@@ -89,7 +82,7 @@ async def test_a_ban_is_noticed_in_thirty_seconds_or_at_expiry_and_a_lost_role_i
 @pytest.mark.parametrize("key", ["secret_key", "service_role_key"])
 async def test_the_workers_key_may_be_of_either_kind(hq: Hq, key: str) -> None:
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq, key=getattr(hq.stack, key))
+        identity = await open_identity(stack, hq, key=getattr(hq.stack, key))
 
         assert (await identity.identify(hq.stack.sign_in())).user_id == OWNER
 
@@ -190,10 +183,10 @@ async def test_a_thousand_interleaved_calls_of_owner_and_viewer_are_never_mixed_
 
 
 async def test_a_verification_is_kept_for_half_a_minute_and_not_longer(hq: Hq) -> None:
-    clock = FakeClock()
+    clock = _clock()
     token = hq.stack.mint_token(sub=str(OWNER), expires_in=10 * 365 * 86400)
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq, clock=clock)
+        identity = await open_identity(stack, hq, clock=clock)
         await identity.identify(token)
         hq.rows("delete from public.user_roles where user_id = %s returning 1", OWNER)
 
@@ -213,7 +206,7 @@ async def test_a_kept_verification_ends_with_its_token(hq: Hq) -> None:
     clock = Later()
     token = hq.stack.mint_token(sub=str(OWNER), expires_in=20)
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq, clock=clock)
+        identity = await open_identity(stack, hq, clock=clock)
         await identity.identify(token)
 
         clock.seconds = 21
@@ -266,7 +259,7 @@ async def test_while_auth_is_away_nobody_is_called_unauthenticated(
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_what_the_gateway_answers_in_auths_place_is_no_fault_of_the_token(hq: Hq, path: str, fault: str) -> None:
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq)
+        identity = await open_identity(stack, hq)
         hq.stack.gateway.fail(path, FAULTS[fault])
         with pytest.raises(BackendUnavailable):
             await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=path.endswith("user")))
@@ -277,6 +270,6 @@ async def test_a_strict_gateway_gets_the_newer_key_in_its_own_header_alone(hq: H
     hq.stack.gateway.refuse_legacy_keys()
     hq.stack.gateway.refuse_bearer_keys()
     async with AsyncExitStack() as stack:
-        identity = await _open(stack, hq, key=hq.stack.secret_key)
+        identity = await open_identity(stack, hq, key=hq.stack.secret_key)
         assert (await identity.identify(hq.stack.mint_token(sub=str(OWNER)))).is_owner
     hq.stack.gateway.heal()
