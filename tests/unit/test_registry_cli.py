@@ -3,18 +3,17 @@
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import JsonValue
 from typer.testing import CliRunner, Result
 
 from shared.registry import REGISTRY_VERSION, RUN_TYPES, registry_facts, render_system_prompt
 from workers.cli._typescript import (
     COST_NAMES,
     MAX_FILE_BYTES,
+    Exports,
     UnreadableTypeScriptError,
     compare_costs,
     evaluate,
@@ -40,7 +39,7 @@ def costs_of(folder: Path, source: str) -> object:
     return find_costs(evaluate(file), RUN_TYPES)
 
 
-def differences(exports: JsonValue) -> list[str]:
+def differences(exports: Exports) -> list[str]:
     return compare_costs(find_costs(exports, RUN_TYPES), RUN_TYPES)
 
 
@@ -272,40 +271,40 @@ def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_a_cost_is_found_however_the_table_is_laid_out(exports: JsonValue) -> None:
+def test_a_cost_is_found_however_the_table_is_laid_out(exports: Exports) -> None:
     assert find_costs(exports, RUN_TYPES) == {"CODE_REVIEW": (Decimal("0.12"),)}
 
 
 @pytest.mark.parametrize("cost", ["0.12", None, True, [Decimal("0.12")], Decimal("1e999"), 10**30], ids=repr)
-def test_a_cost_that_is_not_a_plain_number_is_named_and_never_guessed(cost: Any) -> None:
-    exports = {"R": {"CODE_REVIEW": {"cost": cost}}}
+def test_a_cost_that_is_not_a_plain_number_is_named_and_never_guessed(cost: Exports) -> None:
+    exports: Exports = {"R": {"CODE_REVIEW": {"cost": cost}}}
 
     assert find_costs(exports, RUN_TYPES) == {"CODE_REVIEW": ()}
     assert "no readable cost: CODE_REVIEW (costs 0.12 here)" in differences(exports)
 
 
-def in_euros(costs: dict[str, str]) -> dict[str, Any]:
+def in_euros(costs: dict[str, str]) -> dict[str, Exports]:
     return {key: {"cost": Decimal(cost)} for key, cost in costs.items()}
 
 
 def test_a_file_that_contradicts_itself_is_not_equal() -> None:
-    exports = {"R": in_euros(OURS), "LEGACY": [{"key": "CODE_REVIEW", "cost": Decimal("0.13")}]}
+    exports: Exports = {"R": in_euros(OURS), "LEGACY": [{"key": "CODE_REVIEW", "cost": Decimal("0.13")}]}
 
     assert differences(exports) == ["different cost: CODE_REVIEW costs 0.13 there, 0.12 here"]
 
 
 def test_an_object_without_a_cost_is_no_unknown_run_type() -> None:
-    exports = {"R": in_euros(OURS), "AGENTS": {"CEO": {"name": "CEO Agent"}, "list": [{"id": "CTO"}]}}
+    exports: Exports = {"R": in_euros(OURS), "AGENTS": {"CEO": {"name": "CEO Agent"}, "list": [{"id": "CTO"}]}}
 
     assert differences(exports) == []
 
 
 @st.composite
-def layouts(draw: st.DrawFn, costs: dict[str, str]) -> JsonValue:
+def layouts(draw: st.DrawFn, costs: dict[str, str]) -> Exports:
     """Draw one of the ways in which somebody may arrange the same table."""
-    entries: dict[str, Any] = {}
+    entries: dict[str, Exports] = {}
     for key, cost in draw(st.permutations(sorted(costs.items()))):
-        price = {draw(st.sampled_from(COST_NAMES)): Decimal(cost)}
+        price: dict[str, Exports] = {draw(st.sampled_from(COST_NAMES)): Decimal(cost)}
         if draw(st.booleans()):
             entries[key] = price
         else:
@@ -314,7 +313,7 @@ def layouts(draw: st.DrawFn, costs: dict[str, str]) -> JsonValue:
 
 
 @given(exports=layouts(OURS))
-def test_layout_never_makes_a_difference(exports: JsonValue) -> None:
+def test_layout_never_makes_a_difference(exports: Exports) -> None:
     assert differences(exports) == []
 
 
@@ -356,7 +355,7 @@ _json = st.recursive(
 
 
 @given(exports=_json)
-def test_any_exports_are_either_understood_or_refused_with_a_reason(exports: Any) -> None:
+def test_any_exports_are_either_understood_or_refused_with_a_reason(exports: Exports) -> None:
     try:
         costs = find_costs(exports, RUN_TYPES)
     except UnreadableTypeScriptError as refusal:

@@ -16,9 +16,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from threading import Event, Timer
-from typing import Final
-
-from pydantic import JsonValue
+from typing import Final, TypeAlias
 
 from shared.registry import KEY_PATTERN, REGISTRY_VERSION, RunType
 from shared.wording import clean_line
@@ -119,9 +117,12 @@ def _literal(value: object, indent: str = "") -> str:
 
 # ── Evaluating ───────────────────────────────────────────────────────────────────────────────
 
+Exports: TypeAlias = "dict[str, Exports] | list[Exports] | str | bool | int | Decimal | None"
+"""What a module exports, as JSON values; fractions are Decimals."""
 
-def evaluate(file: Path, *, within_seconds: float = _TIME_LIMIT_SECONDS) -> JsonValue:
-    """Return what a TypeScript module exports, as JSON values; fractions are Decimals.
+
+def evaluate(file: Path, *, within_seconds: float = _TIME_LIMIT_SECONDS) -> Exports:
+    """Return what a TypeScript module exports.
 
     Cost: one process of Deno, about 0.2 s.   Raises: UnreadableTypeScriptError, OSError, UnicodeDecodeError.
     """
@@ -134,7 +135,7 @@ def evaluate(file: Path, *, within_seconds: float = _TIME_LIMIT_SECONDS) -> Json
         script.write_text(_PRINT_EXPORTS % json.dumps(file.absolute().as_uri()), encoding="utf-8")
         output = _run_deno(deno, script, within_seconds)
     try:
-        exports: JsonValue = json.loads(output.splitlines()[-1], parse_float=Decimal)
+        exports: Exports = json.loads(output.splitlines()[-1], parse_float=Decimal)
     except (IndexError, ValueError, RecursionError):
         raise UnreadableTypeScriptError("it ended before its exports could be printed") from None
     return exports
@@ -205,7 +206,7 @@ Costs = Mapping[str, tuple[Decimal, ...]]
 """What a file says of each key: its cost, several if it contradicts itself, none if it gives no number."""
 
 
-def find_costs(exports: JsonValue, known: Collection[str]) -> Costs:
+def find_costs(exports: Exports, known: Collection[str]) -> Costs:
     """Find the run types and their costs in what a module exports.
 
     Understood are ``KEY: { …, cost: 0.1 }`` and ``{ key: "KEY", cost: 0.1 }``; where there is neither, a plain table
@@ -228,7 +229,7 @@ def find_costs(exports: JsonValue, known: Collection[str]) -> Costs:
     return {key: tuple(sorted(costs)) for key, costs in found.items()}
 
 
-def _walk(name: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
+def _walk(name: str, value: Exports) -> Iterator[tuple[str, Exports]]:
     """Yield every value with the name that introduces it, without recursion: foreign text may nest deeply."""
     waiting = [(name, value)]
     while waiting:
@@ -240,7 +241,7 @@ def _walk(name: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
             waiting += (("", item) for item in value)
 
 
-def _key_of(name: str, item: Mapping[str, JsonValue], known: Collection[str]) -> str | None:
+def _key_of(name: str, item: Mapping[str, Exports], known: Collection[str]) -> str | None:
     """Return the key of an object: a known one first, else what introduces it, else what it holds."""
     names = [name, *(value for each in _KEY_NAMES if isinstance(value := item.get(each), str))]
     keys = [each for each in names if _KEY.fullmatch(each)]
