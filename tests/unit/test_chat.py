@@ -26,7 +26,7 @@ from shared.errors import (
 from shared.language_models import CANDIDATES, THINKING
 from shared.registry import ModelTier
 from workers.gateway.chat import ChatGateway
-from workers.ports import Answer, Message, Usage
+from workers.ports import Answer, Message, Meter, Usage
 from workers.settings import GatewaySettings
 
 KEY = "sk-canary-0123456789"
@@ -39,13 +39,15 @@ ROOM = THINKING[ModelTier.REASONING].tokens
 MakeGateway = Callable[..., ChatGateway]
 
 
-class Meter:
+class DetailedMeter(Meter):
     """Keeps what each call consumed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.usages: list[Usage] = []
 
     def add(self, usage: Usage) -> None:
+        super().add(usage)
         self.usages.append(usage)
 
 
@@ -61,7 +63,7 @@ def make_gateway(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClo
             "eur_per_usd": 0.5,
             "models_reasoning": f"{PRIMARY}, {FALLBACK}",
         }
-        return ChatGateway(http, GatewaySettings(**(usual | settings)), clock=clock, rng=random.Random(1))
+        return ChatGateway(http, GatewaySettings.model_validate(usual | settings), clock=clock, rng=random.Random(1))
 
     return make
 
@@ -92,7 +94,7 @@ async def test_an_answer_comes_with_its_model_and_its_cost_in_euros(
         "cost": 0.0042,
     }
     await vendors.script("openai", {"content": "Bonjour", "merge": {"usage": usage}})
-    meter = Meter()
+    meter = DetailedMeter()
 
     answer = await ask(make_gateway(), meter)
 
@@ -274,7 +276,7 @@ async def test_an_answer_that_is_no_answer_is_billed_and_asked_again(
     make_gateway: MakeGateway, vendors: VendorsClient, step: dict[str, Any]
 ) -> None:
     await vendors.script("openai", step)
-    meter = Meter()
+    meter = DetailedMeter()
 
     answer = await ask(make_gateway(), meter)
 
@@ -512,7 +514,7 @@ class TestCandidates:
         usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
         reply = {"merge": {"model": "gemini-3.5-flash-lite-001", "usage": usage}}
         await vendors.script("openai", reply)
-        meter = Meter()
+        meter = DetailedMeter()
 
         with capture_logs() as logs:
             answer = await ask(make_gateway(), meter)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from shared.findings import Collected, Finding
 from shared.registry import find_run_type
@@ -34,7 +35,7 @@ findings = st.builds(
 
 @given(collected=st.lists(findings, max_size=4), context=st.none() | st.dictionaries(hostile, hostile, max_size=3))
 def test_the_fence_opens_and_closes_once_per_datum_and_never_within(
-    collected: list[Finding], context: dict[str, str] | None
+    collected: list[Finding], context: dict[str, JsonValue] | None
 ) -> None:
     _, question = compose(
         find_run_type("PLATFORM_STATUS_REVIEW"),

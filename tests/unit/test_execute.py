@@ -16,16 +16,24 @@ from shared.registry import find_run_type
 from shared.runs import Outcome, Settlement
 from workers.executive_run.execute import ExecutiveRun
 from workers.executive_run.steps import Step
-from workers.ports import Meter, Subject
+from workers.ports import Collect, Gateway, Meter, Subject
 from workers.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(RETRY_BASE_SECONDS=10, RETRY_CAP_SECONDS=600)
 GAP = Gap(source="stripe", label="Stripe · revenus", reason=GapReason.NOT_CONFIGURED, sentence="La clé manque.")
 
 
-def make_run(store: FakeStore, clock: FakeClock, **parts: Any) -> ExecutiveRun:
-    parts = {"collect": FakeCollect(), "gateway": FakeGateway(), "settings": SETTINGS} | parts
-    return ExecutiveRun(store=store, clock=clock, **parts)
+def make_run(
+    store: FakeStore,
+    clock: FakeClock,
+    *,
+    collect: Collect | None = None,
+    gateway: Gateway | None = None,
+    settings: WorkerSettings = SETTINGS,
+) -> ExecutiveRun:
+    return ExecutiveRun(
+        store=store, collect=collect or FakeCollect(), gateway=gateway or FakeGateway(), clock=clock, settings=settings
+    )
 
 
 @pytest.fixture
@@ -170,7 +178,8 @@ async def test_a_crash_is_an_internal_error_that_tells_nothing_of_its_cause(make
 
 
 async def test_a_run_that_takes_too_long_is_ended_and_tried_again(make: partial[ExecutiveRun]) -> None:
-    async def hang(_: Subject) -> Collected:
+    async def hang(subject: Subject) -> Collected:
+        del subject
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -187,7 +196,8 @@ async def test_a_lost_lease_is_not_a_way_to_end_an_attempt() -> None:
     store.faults["checkpoint"] = lambda: fail_with(errors.LeaseLost())
     clock = FakeClock()
 
-    async def collect_slowly(_: Subject) -> Collected:
+    async def collect_slowly(subject: Subject) -> Collected:
+        del subject
         clock.advance(timedelta(seconds=1))
         return COLLECTED
 

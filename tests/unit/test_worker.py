@@ -101,7 +101,7 @@ async def running(
         wakeups=wakeups or SilentWakeups(),
         announcer=announcer or FakeAnnouncer(),
         clock=clock or SystemClock(),
-        settings=WorkerSettings(**(SHORT | settings)),
+        settings=WorkerSettings.model_validate(SHORT | settings),
         worker_id="worker",
         periodic_tasks=periodic_tasks,
     )
@@ -401,7 +401,7 @@ async def test_a_worker_that_cannot_hand_back_stops_all_the_same(
 
 
 async def test_a_worker_that_cannot_say_that_it_leaves_stops_all_the_same(store: FakeStore, work: Work) -> None:
-    store.faults["leave"] = asyncio.Event().wait
+    store.faults["leave"] = hang
 
     async with asyncio.timeout(2), running(store, work, clock=HastyClock()) as stop:
         stop.set()
