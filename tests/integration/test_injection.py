@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from support.hq import Hq
-from test_provenance import keys
+from support.source_keys import keys
 
 CANARIES = {
     "GITHUB_TOKEN": "canary-github-9f3a",
@@ -70,13 +70,13 @@ async def report(hq: Hq, run_type: str, **context: object) -> dict[str, list[dic
 
 async def test_an_attack_from_every_side_changes_neither_tools_nor_targets(hq: Hq) -> None:
     for run_type in ("DAILY_EXECUTIVE_BRIEF", "COMPETITIVE_ANALYSIS"):
-        worker = await hq.worker(**keys(hq) | CANARIES)
+        worker = await hq.worker(keys(hq) | CANARIES)
         await hq.vendors.reset()
         quiet = await report(hq, run_type, focus="rétention")
         await hq.vendors.reset()
         worker.kill()
         await attack(hq)
-        worker = await hq.worker(**keys(hq) | CANARIES)
+        worker = await hq.worker(keys(hq) | CANARIES)
         attacked = await report(hq, run_type, focus=ATTACK, model="evil", tools=["http_get"])
         worker.kill()
 
@@ -90,7 +90,7 @@ async def test_an_attack_from_every_side_changes_neither_tools_nor_targets(hq: H
 
 async def test_what_strangers_write_stays_inside_its_fence(hq: Hq) -> None:
     await attack(hq)
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
 
     calls = await report(hq, "DAILY_EXECUTIVE_BRIEF", focus=ATTACK)
 
@@ -106,7 +106,7 @@ async def test_what_strangers_write_stays_inside_its_fence(hq: Hq) -> None:
 async def test_the_callers_words_and_our_own_figures_never_go_to_a_search_or_a_crawl(hq: Hq) -> None:
     await attack(hq)
     hq.database.run("update hq.platforms set name = 'Nom interne 7421', status_reason = 'Raison interne 7421'")
-    await hq.worker(**keys(hq))
+    await hq.worker(keys(hq))
 
     calls = await report(hq, "SEO_AUDIT", focus="contexte interne 7421")
 
@@ -120,7 +120,7 @@ async def test_the_callers_words_and_our_own_figures_never_go_to_a_search_or_a_c
 
 async def test_no_secret_is_ever_in_a_prompt_a_row_or_a_log(hq: Hq) -> None:
     secrets = [*CANARIES.values(), hq.stack.service_role_key]
-    worker = await hq.worker(**keys(hq) | CANARIES)
+    worker = await hq.worker(keys(hq) | CANARIES)
     for vendor in ("perplexity", "firecrawl", "github"):
         # A vendor that quotes our key back at us.
         await hq.vendors.script(vendor, {"status": 401, "body": {"error": " ".join(secrets)}})

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from support.database import Row
 from support.hq import Hq
+from support.source_keys import keys
 
 from shared.language_models import CANDIDATES
 from shared.registry import RUN_TYPES, ModelTier, RunType, SourceName
@@ -36,20 +37,6 @@ MARKS = {
     SourceName.STRIPE: "Clients : 140",
 }
 """Something that only the source's own data hold."""
-
-
-def keys(hq: Hq) -> dict[str, object]:
-    """Name the variables with which a worker reads every source."""
-    return {
-        "PERPLEXITY_API_URL": f"{hq.vendors.base_url}/perplexity",
-        "PERPLEXITY_API_KEY": "a-key",
-        "FIRECRAWL_API_URL": f"{hq.vendors.base_url}/firecrawl/v2",
-        "FIRECRAWL_API_KEY": "a-key",
-        "COMPETITOR_PAGES": "https://concurrent.example/tarifs",
-        "TECH_WATCH_PAGES": "https://veille-technique.example",
-        "STRIPE_SECRET_KEY": "rk_test_a-key",
-        "WORKER_CONCURRENCY": 4,
-    }
 
 
 def marks_of(run_type: RunType) -> list[str]:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 import structlog
 from hypothesis import given
+from pydantic import JsonValue
 from supabase import AsyncClientOptions, acreate_client
-from test_logs_properties import secrets
+from support.secrets import secrets
 
 from workers.backend.journal import SupabaseJournal
 from workers.logs import never_show
@@ -16,7 +17,7 @@ from workers.logs import never_show
 KEY = "sb_secret_0123456789abcdef"
 
 
-async def _call_of(message: str, metadata: dict[str, object]) -> dict[str, Any]:
+async def _call_of(message: str, metadata: dict[str, JsonValue]) -> dict[str, Any]:
     sent: list[bytes] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -26,14 +27,14 @@ async def _call_of(message: str, metadata: dict[str, object]) -> dict[str, Any]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         client = await acreate_client("http://supabase.test", KEY, AsyncClientOptions(httpx_client=http))
         with structlog.testing.capture_logs() as logs:
-            await SupabaseJournal(client).write("warn", "autopilot", message, metadata)  # type: ignore[arg-type]
+            await SupabaseJournal(client).write("warn", "autopilot", message, metadata)
     assert logs == []
     (body,) = sent
     call: dict[str, Any] = json.loads(body)
     return call
 
 
-async def _what_is_sent(metadata: dict[str, object]) -> dict[str, object]:
+async def _what_is_sent(metadata: dict[str, JsonValue]) -> dict[str, object]:
     sent: dict[str, object] = (await _call_of("autopilot.decision", metadata))["p_metadata"]
     return sent
 
@@ -47,7 +48,7 @@ async def test_no_secret_is_written_to_the_journal(secret: str) -> None:
 
 
 async def test_what_is_no_secret_is_written_as_it_is() -> None:
-    metadata: dict[str, object] = {"reasoning": "Rien à lancer.", "jobs_to_run": ["a", "b"], "duration_ms": 12}
+    metadata: dict[str, JsonValue] = {"reasoning": "Rien à lancer.", "jobs_to_run": ["a", "b"], "duration_ms": 12}
 
     assert await _what_is_sent(metadata) == metadata
 

@@ -8,21 +8,10 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.secrets import WORD, secrets, words
 
 from workers.logs import REDACTED, never_show, redact, redact_text
 
-WORD = string.ascii_letters + string.digits
-words = st.text(WORD, min_size=12, max_size=40)
-
-# One strategy per kind of secret that passes through a worker.
-prefixes = st.sampled_from(
-    ["sb_secret_", "sb_publishable_", "sk-", "sk_", "ghp_", "github_pat_", "pplx-", "fc-", "rk_"]
-)
-secrets = st.one_of(
-    st.builds("{}{}".format, prefixes, words),
-    st.builds("eyJ{}.{}.{}".format, words, words, words),
-    st.builds("{}@{}.fr".format, words, words),
-)
 surroundings = st.text(string.ascii_letters + " :,;()\"'\n/=", max_size=20)
 # A key as an operator may have pasted it: any printable character but a space.
 odd_keys = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=60)
