@@ -10,32 +10,38 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from supabase_auth.errors import AuthApiError
-from support.clients import VIEWER_EMAIL, Puppet, execute
+from support.clients import Puppet, execute, session_of, user_of
+from support.people import VIEWER_EMAIL
 
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
 
     import httpx
     from supabase import AsyncClient
+    from supabase_auth.types import (
+        AdminUserAttributes,
+        SignInWithEmailAndPasswordCredentials,
+        SignUpWithEmailAndPasswordCredentials,
+    )
 
     Connect = Callable[..., Awaitable[AsyncClient]]
     JavaScript = Callable[..., Awaitable[Puppet]]
     OpenStack = Callable[..., AbstractContextManager[Stack]]
 
-CREDENTIALS = {"email": OWNER_EMAIL, "password": OWNER_PASSWORD}
+CREDENTIALS: SignInWithEmailAndPasswordCredentials = {"email": OWNER_EMAIL, "password": OWNER_PASSWORD}
 
 
 async def test_the_python_client_signs_in_and_acts_as_the_owner(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
 
-    answer = await client.auth.sign_in_with_password(CREDENTIALS)  # type: ignore[arg-type]
+    answer = await client.auth.sign_in_with_password(CREDENTIALS)
     runs = await client.rpc("get_hq_recent_runs", {"limit_count": 50}).execute()
-    roles = await client.table("user_roles").select("role").eq("user_id", answer.user.id).execute()
+    roles = await client.table("user_roles").select("role").eq("user_id", user_of(answer).id).execute()
 
-    assert (answer.user.email, answer.session.token_type) == (OWNER_EMAIL, "bearer")
+    assert (user_of(answer).email, session_of(answer).token_type) == (OWNER_EMAIL, "bearer")
     assert isinstance(runs.data, list)
     assert {"role": "owner"} in roles.data
 
@@ -94,10 +100,11 @@ async def test_the_public_keys_verify_a_users_token(stack: Stack, connect: Conne
     by_javascript = (await page.ask("getClaims"))["data"]
 
     assert by_python is not None
-    for claims, header in (
+    verified: list[tuple[Mapping[str, object], Mapping[str, object]]] = [
         (by_python["claims"], by_python["headers"]),
         (by_javascript["claims"], by_javascript["header"]),
-    ):
+    ]
+    for claims, header in verified:
         assert header["alg"] == "ES256"
         assert (claims["email"], claims["role"], claims["aud"]) == (OWNER_EMAIL, "authenticated", "authenticated")
         assert claims["iss"] == f"{stack.url}/auth/v1"
@@ -106,12 +113,12 @@ async def test_the_public_keys_verify_a_users_token(stack: Stack, connect: Conne
 
 async def test_a_refresh_token_from_before_the_last_exchange_ends_the_session(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
-    first = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
+    first = session_of(await client.auth.sign_in_with_password(CREDENTIALS))
 
-    second = (await client.auth.refresh_session(first.refresh_token)).session
+    second = session_of(await client.auth.refresh_session(first.refresh_token))
     assert second.refresh_token != first.refresh_token
-    assert (await client.auth.get_user(second.access_token)).user.email == OWNER_EMAIL
-    third = (await client.auth.refresh_session(second.refresh_token)).session
+    assert user_of(await client.auth.get_user(second.access_token)).email == OWNER_EMAIL
+    third = session_of(await client.auth.refresh_session(second.refresh_token))
 
     with pytest.raises(AuthApiError, match="Invalid Refresh Token: Already Used"):
         await client.auth.refresh_session(first.refresh_token)
@@ -123,13 +130,13 @@ async def test_a_refresh_token_from_before_the_last_exchange_ends_the_session(st
 
 async def test_a_page_that_never_got_the_answer_may_ask_for_it_again(stack: Stack, connect: Connect) -> None:
     client = await connect(stack)
-    first = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
-    lost = (await client.auth.refresh_session(first.refresh_token)).session
+    first = session_of(await client.auth.sign_in_with_password(CREDENTIALS))
+    lost = session_of(await client.auth.refresh_session(first.refresh_token))
 
-    again = (await client.auth.refresh_session(first.refresh_token)).session
+    again = session_of(await client.auth.refresh_session(first.refresh_token))
 
     assert again.refresh_token == lost.refresh_token
-    assert (await client.auth.refresh_session(again.refresh_token)).session.refresh_token != again.refresh_token
+    assert session_of(await client.auth.refresh_session(again.refresh_token)).refresh_token != again.refresh_token
 
 
 async def test_the_javascript_client_refreshes_its_session(stack: Stack, javascript: JavaScript) -> None:
@@ -144,8 +151,8 @@ async def test_the_javascript_client_refreshes_its_session(stack: Stack, javascr
 
 async def test_signing_out_ends_the_session_everywhere(stack: Stack, connect: Connect) -> None:
     client, elsewhere = await connect(stack), await connect(stack)
-    here = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
-    there = (await elsewhere.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
+    here = session_of(await client.auth.sign_in_with_password(CREDENTIALS))
+    there = session_of(await elsewhere.auth.sign_in_with_password(CREDENTIALS))
 
     await client.auth.sign_out()
 
@@ -159,7 +166,7 @@ async def test_signing_out_locally_leaves_the_other_sessions(stack: Stack, conne
 
     await client.auth.sign_out({"scope": "local"})
 
-    assert (await elsewhere.auth.get_user()).user.email == OWNER_EMAIL
+    assert user_of(await elsewhere.auth.get_user()).email == OWNER_EMAIL
 
 
 async def ask_everybody(stack: Stack, http: httpx.AsyncClient, token: str) -> list[int]:
@@ -204,9 +211,10 @@ async def test_every_service_refuses_an_expired_token(stack: Stack, http: httpx.
 async def test_a_token_is_refused_once_its_time_is_over(open_stack: OpenStack, connect: Connect) -> None:
     with open_stack(tuning=Tuning(token_seconds=3)) as stack:
         client = await connect(stack)
-        session = (await client.auth.sign_in_with_password(CREDENTIALS)).session  # type: ignore[arg-type]
-        assert (await client.auth.get_user(session.access_token)).user.email == OWNER_EMAIL
+        session = session_of(await client.auth.sign_in_with_password(CREDENTIALS))
+        assert user_of(await client.auth.get_user(session.access_token)).email == OWNER_EMAIL
 
+        assert session.expires_at is not None
         await asyncio.sleep(session.expires_at + 0.1 - time.time())
 
         with pytest.raises(AuthApiError, match="token is expired") as refusal:
@@ -236,7 +244,11 @@ async def test_who_is_this_is_answered_only_for_a_users_token(
 
 async def test_the_service_creates_users_and_nobody_else_does(stack: Stack, connect: Connect) -> None:
     service, owner = await connect(stack, key=stack.secret_key), await connect(stack, "owner")
-    wanted: Any = {"email": "Nouveau@emocare.test", "password": "un-mot-de-passe", "email_confirm": True}
+    wanted: AdminUserAttributes = {
+        "email": "Nouveau@emocare.test",
+        "password": "un-mot-de-passe",
+        "email_confirm": True,
+    }
 
     created = (await service.auth.admin.create_user(wanted)).user
     with pytest.raises(AuthApiError, match="already been registered"):
@@ -244,8 +256,9 @@ async def test_the_service_creates_users_and_nobody_else_does(stack: Stack, conn
     with pytest.raises(AuthApiError, match="User not allowed"):
         await owner.auth.admin.create_user({"email": "x@emocare.test"})
 
+    assert created.email is not None
     session = await owner.auth.sign_in_with_password({"email": created.email, "password": "un-mot-de-passe"})
-    assert session.user.id == created.id
+    assert user_of(session).id == created.id
 
 
 async def test_a_banned_user_cannot_sign_in(open_stack: OpenStack, connect: Connect) -> None:
@@ -254,7 +267,7 @@ async def test_a_banned_user_cannot_sign_in(open_stack: OpenStack, connect: Conn
         client = await connect(stack)
 
         with pytest.raises(AuthApiError, match="User is banned"):
-            await client.auth.sign_in_with_password(CREDENTIALS)  # type: ignore[arg-type]
+            await client.auth.sign_in_with_password(CREDENTIALS)
 
 
 async def test_a_user_who_is_banned_meanwhile_is_refused_by_auth_and_not_by_postgrest(
@@ -273,7 +286,7 @@ async def test_a_user_who_is_banned_meanwhile_is_refused_by_auth_and_not_by_post
 async def test_whoever_wants_creates_an_account_where_the_project_allows_it(
     open_stack: OpenStack, connect: Connect, stack: Stack
 ) -> None:
-    wanted: Any = {"email": "Quelquun@emocare.test", "password": "un-mot-de-passe"}
+    wanted: SignUpWithEmailAndPasswordCredentials = {"email": "Quelquun@emocare.test", "password": "un-mot-de-passe"}
     with pytest.raises(AuthApiError, match="Signups not allowed"):
         await (await connect(stack)).auth.sign_up(wanted)
 
@@ -281,7 +294,7 @@ async def test_whoever_wants_creates_an_account_where_the_project_allows_it(
         client = await connect(open_project)
         created = await client.auth.sign_up(wanted)
         assert created.session is not None
-        assert (await client.auth.get_user()).user.email == "quelquun@emocare.test"
+        assert user_of(await client.auth.get_user()).email == "quelquun@emocare.test"
         with pytest.raises(AuthApiError, match="already registered"):
             await (await connect(open_project)).auth.sign_up(wanted)
 

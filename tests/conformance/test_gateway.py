@@ -150,7 +150,9 @@ async def test_functions_get_the_request_as_it_came_and_stream_their_answer(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         seen["line"], _, headers = request.partition("\r\n")
-        seen.update(line.lower().split(": ", 1) for line in headers.strip().split("\r\n"))
+        for line in headers.strip().split("\r\n"):
+            name, value = line.lower().split(": ", 1)
+            seen[name] = value
         seen["body"] = (await reader.readexactly(int(seen["content-length"]))).decode()
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: 1\n\n")
         await writer.drain()

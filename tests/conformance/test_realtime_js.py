@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.clients import VIEWER_EMAIL, VIEWER_PASSWORD, Ear, Puppet, execute, insert_run
+from support.clients import Ear, Puppet, execute, insert_run
+from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
 from devstack import ways
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning

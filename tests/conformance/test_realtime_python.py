@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx
     from supabase import AsyncClient
+    from websockets.asyncio.connection import Connection
 
     Connect = Callable[..., Awaitable[AsyncClient]]
     OpenStack = Callable[..., AbstractContextManager[Stack]]
@@ -387,6 +388,7 @@ async def test_a_renewed_token_of_another_person_changes_what_is_seen(stack: Sta
     ear = await Ear(client, "downgraded").on_changes().listen()
 
     session = await viewer.auth.get_session()
+    assert session is not None
     await client.realtime.set_auth(session.access_token)
     await ear.next("system")
     run_id = insert_run(stack)
@@ -411,7 +413,7 @@ async def open_socket(stack: Stack, *, key: str | None = None) -> websockets.Cli
     return await websockets.connect(url)
 
 
-async def exchange(socket: websockets.ClientConnection, **frame: Any) -> dict[str, Any]:
+async def exchange(socket: Connection, **frame: Any) -> dict[str, Any]:
     await socket.send(json.dumps({"ref": None, "payload": {}, **frame}))
     return dict(json.loads(await socket.recv()))
 

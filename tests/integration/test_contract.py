@@ -76,7 +76,11 @@ class Entry(StrEnum):
 
 
 # Where a screen reads `error` of a 200; its reader sees no other status.
-HEARD = {"executive-run": {None}, "ai-scheduler": {"execute"}, "scheduled-runs": {"execute"}}
+HEARD: dict[str, set[str | None]] = {
+    "executive-run": {None},
+    "ai-scheduler": {"execute"},
+    "scheduled-runs": {"execute"},
+}
 ORIGIN = "https://page.example"
 
 
@@ -103,7 +107,8 @@ class Case:
     def content(self) -> bytes:
         if "body" in self.request:
             return json.dumps(self.request["body"]).encode()
-        return self.request.get("text", " " * self.request.get("size", 0)).encode()
+        text: str = self.request.get("text", " " * self.request.get("size", 0))
+        return text.encode()
 
     @property
     def is_for_a_screen(self) -> bool:
@@ -148,8 +153,14 @@ def relay(hq: Hq, tmp_path: Path) -> Iterator[Callable[[str], str]]:
         def start(workers_url: str) -> str:
             processes.stop("functions")
             port = hq.stack.functions_port
-            keys = {"supabase_url": hq.stack.url, "anon_key": hq.stack.anon_key, "settings": {"RELAY_MIN_MS": "0"}}
-            start_functions(processes, port=port, workers_url=workers_url.removesuffix(PREFIX), **keys)
+            start_functions(
+                processes,
+                port=port,
+                workers_url=workers_url.removesuffix(PREFIX),
+                supabase_url=hq.stack.url,
+                anon_key=hq.stack.anon_key,
+                settings={"RELAY_MIN_MS": "0"},
+            )
             return f"http://127.0.0.1:{port}{PREFIX}"
 
         yield start

@@ -49,7 +49,7 @@ async def watching(
 ) -> AsyncIterator[RealtimeWakeups]:
     wakeups = RealtimeWakeups(
         SupabaseSettings(SUPABASE_URL=hq.stack.url, SUPABASE_SERVICE_ROLE_KEY=key or hq.stack.service_role_key),
-        RealtimeSettings(**(SHORT | settings)),
+        RealtimeSettings.model_validate(SHORT | settings),
         worker_id="watcher",
         clock=SystemClock(),
     )
@@ -69,6 +69,10 @@ async def until(condition: Callable[[], object], within: float = 5) -> None:
 
 async def is_live(wakeups: RealtimeWakeups) -> None:
     await until(lambda: wakeups.state is WakeupState.LIVE)
+
+
+async def is_rebuilt(wakeups: RealtimeWakeups, times: int) -> None:
+    await until(lambda: wakeups.rebuilds == times)
 
 
 def insert(hq: Hq) -> None:
@@ -221,11 +225,11 @@ async def test_a_first_join_is_waited_for_as_long_as_a_project_may_need(hq: Hq) 
 async def test_trying_once_tells_what_a_worker_would_meet(hq: Hq) -> None:
     supabase = SupabaseSettings(SUPABASE_URL=hq.stack.url, SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
 
-    assert await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock()) is None
+    assert await try_realtime(supabase, RealtimeSettings.model_validate(SHORT), clock=SystemClock()) is None
     hq.stack.realtime.tune(public_access=False)
-    refused = await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock())
+    refused = await try_realtime(supabase, RealtimeSettings.model_validate(SHORT), clock=SystemClock())
     hq.stack.kill_realtime()
-    away = await try_realtime(supabase, RealtimeSettings(**SHORT), clock=SystemClock())
+    away = await try_realtime(supabase, RealtimeSettings.model_validate(SHORT), clock=SystemClock())
 
     assert refused is not None
     assert refused.code == "PrivateOnly"
@@ -248,7 +252,7 @@ async def test_rebuilding_leaves_nothing_behind(hq: Hq, harm: str) -> None:
                     hq.stack.realtime.close_sockets(1001)
                 case _:
                     hq.stack.realtime.freeze_sockets(60)
-            await until(lambda n=rebuilds: wakeups.rebuilds == n)  # type: ignore[misc]
+            await is_rebuilt(wakeups, rebuilds)
             await is_live(wakeups)
 
         await until(lambda: workings() == before)

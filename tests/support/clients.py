@@ -18,6 +18,7 @@ from support.people import VIEWER_EMAIL, VIEWER_PASSWORD
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel
+    from supabase_auth.types import AuthResponse, Session, User, UserResponse
 
 # What our own migrations will grant: enough for the wake-up, and no more.
 GRANTS = """
@@ -121,6 +122,19 @@ async def connect_as(stack: Stack, who: str = "anon", *, key: str | None = None)
         email, password = passwords[who]
         await client.auth.sign_in_with_password({"email": email, "password": password})
     return client
+
+
+def session_of(answer: AuthResponse) -> Session:
+    """Take the session out of an answer that must hold one."""
+    assert answer.session is not None
+    return answer.session
+
+
+def user_of(answer: AuthResponse | UserResponse | None) -> User:
+    """Take the person out of an answer that must hold one."""
+    assert answer is not None
+    assert answer.user is not None
+    return answer.user
 
 
 async def close_client(client: AsyncClient) -> None:
