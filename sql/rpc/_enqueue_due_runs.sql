@@ -3,7 +3,8 @@
 -- Ends within seconds, however many slots are due or held: the next call goes on, and slots that failed come after
 -- those not tried yet.
 -- Raises nothing of its own. Answers the slots decided by this call; those missed for longer than their job's grace
--- are journalled in one line per job, and looked for no more than 31 days back.
+-- are journalled in one line per job, and looked for no more than 31 days back. A clock of the plan
+-- that is more than a day ahead of p_now is put right.
 create or replace function hq.enqueue_due_runs(p_now timestamptz)
 returns table (job_key text, slot_at timestamptz, outcome text, reason text, run_id uuid)
 language plpgsql
@@ -23,10 +24,20 @@ begin
   if not found then
     return;
   end if;
+  if v_since > p_now + interval '1 day' then
+    -- Somebody's clock or hand was wrong, and no slot would come until then. Go on after the last one that is known;
+    -- what was decided of slots that are to come, and launched nothing, does not count.
+    perform hq.write_log('warn', 'scheduler', 'plan.clock_corrected', jsonb_build_object(
+      'passed_until', v_since, 'now', p_now
+    ), null);
+    delete from hq.plan_slots as s where s.slot_at > p_now and s.run_id is null;
+    v_since := coalesce((select max(s.slot_at) from hq.plan_slots as s where s.slot_at <= p_now), p_now);
+    update hq.plan_clock set passed_until = v_since;
+  end if;
   insert into hq.plan_slots (job_key, slot_at)
   select d.job_key, d.slot_at from hq.due_slots(greatest(v_since, p_now - interval '31 days'), p_now) as d
   on conflict do nothing;
-  -- Never back: a clock that was put right must not bring slots a second time.
+  -- Never back, but above: a clock that was put right must not bring slots a second time.
   update hq.plan_clock set passed_until = p_now where passed_until < p_now;
   if not exists (select from hq.plan_slots as s where s.outcome is null) then
     return;

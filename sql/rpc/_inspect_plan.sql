@@ -1,4 +1,5 @@
--- Examine the plan: looked at within the last three minutes, by any caller; not held up; no slot that keeps failing.
+-- Examine the plan: looked at within the last three minutes, by any caller, and not ahead of the clock; not held up; no
+-- slot that keeps failing.
 -- Read-only.
 -- Raises nothing.
 create or replace function hq.inspect_plan()
@@ -27,7 +28,9 @@ begin
   select
     'plan',
     case
-      when looked_at is null or looked_at < now() - interval '3 minutes' then 'red'
+      when looked_at is null or looked_at < now() - interval '3 minutes' or looked_at > now() + interval '1 day'
+        then 'red'
+      when looked_at > now() + interval '3 minutes' then 'amber'
       when hold is not null or failing is not null then 'amber'
       else 'green'
     end,
@@ -35,6 +38,12 @@ begin
       when looked_at is null then 'hq.plan_clock has no row: insert into hq.plan_clock (passed_until) values (now());'
       when looked_at < now() - interval '3 minutes' then
         'nobody has looked at it since ' || date_trunc('second', looked_at) || ': neither pg_cron nor a worker'
+      when looked_at > now() + interval '3 minutes' then
+        'looked at until ' || date_trunc('second', looked_at) || ', ahead of the clock: no slot comes before; '
+        || case
+          when looked_at > now() + interval '1 day' then 'the next look of pg_cron or a worker puts it right'
+          else 'update hq.plan_clock set passed_until = now(); brings those that were not decided yet'
+        end
       when hold is not null then 'held: ' || hold
       when failing is not null then 'a slot fails and is tried again, ' || failing
       else format('%s jobs enabled', enabled)

@@ -15,10 +15,12 @@ declare
   v_failures bigint;
   v_first timestamptz;
   v_incident uuid;
+  -- What is later was checked before the clock was put back, and says nothing of now.
+  v_latest_at constant timestamptz := clock_timestamp() + interval '1 minute';
 begin
   select * into v_latest
   from hq.platform_checks as c
-  where c.platform_key = p_platform_key
+  where c.platform_key = p_platform_key and c.checked_at < v_latest_at
   order by c.checked_at desc, c.id desc
   limit 1;
   if not found then
@@ -30,7 +32,9 @@ begin
   from (
     select avg(case when c.status = 'red' then 0 else 1 end) as up
     from hq.platform_checks as c
-    where c.platform_key = p_platform_key and c.checked_at > now() - interval '30 days'
+    where c.platform_key = p_platform_key
+      and c.checked_at > now() - interval '30 days'
+      and c.checked_at < v_latest_at
     group by date_bin('5 minutes', c.checked_at, 'epoch')
   ) as slot;
 
@@ -51,10 +55,11 @@ begin
   select count(*), min(c.checked_at) into v_failures, v_first
   from hq.platform_checks as c
   where c.platform_key = p_platform_key
+    and c.checked_at < v_latest_at
     and c.checked_at > coalesce(
       (
         select max(good.checked_at) from hq.platform_checks as good
-        where good.platform_key = p_platform_key and good.status <> 'red'
+        where good.platform_key = p_platform_key and good.status <> 'red' and good.checked_at < v_latest_at
       ),
       '-infinity'
     );

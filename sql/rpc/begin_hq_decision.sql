@@ -42,9 +42,9 @@ begin
 
   -- What it had meant for the model may never have reached it.
   update hq.autopilot_decisions set state = 'abandoned', known_signals = '{}'
-  where state = 'deciding' and leased_until < now();
+  where state = 'deciding' and (leased_until < now() or began_at > now() + interval '1 minute');
   select d.* into v_last from hq.autopilot_decisions as d order by d.id desc limit 1;
-  if v_last.state = 'deciding' or v_last.decided_at > now() - make_interval(secs => p_fresh_seconds::float8) then
+  if v_last.state = 'deciding' or hq.is_recent(v_last.decided_at, make_interval(secs => p_fresh_seconds::float8)) then
     decision_id := v_last.id;
     standing := case v_last.state when 'deciding' then 'in_progress' else 'recent' end;
     jobs_to_run := v_last.jobs_to_run;

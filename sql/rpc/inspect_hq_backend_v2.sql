@@ -118,7 +118,7 @@ begin
       else 'none seen in the last minute: pending runs wait'
     end
   from hq.worker_heartbeats as h
-  where h.seen_at > now() - interval '1 minute';
+  where hq.is_recent(h.seen_at, interval '1 minute');
 
   return query select
     'oldest_waiting_run',

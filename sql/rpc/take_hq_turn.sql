@@ -17,7 +17,8 @@ as $$
     )
     on conflict (name) do update
     set worker_id = excluded.worker_id, taken_at = excluded.taken_at, due_at = excluded.due_at
-    where t.due_at <= excluded.taken_at
+    -- Taken in what is now the future: the clock was put back, and the work would wait until it comes again.
+    where t.due_at <= excluded.taken_at or t.taken_at > excluded.taken_at + interval '1 minute'
     returning 1
   )
   select exists (select from taken)

@@ -130,7 +130,7 @@ realtime (controle, etat, phrase, detail) as (
     end,
     string_agg(concat_ws(' ', w.worker_id, w.realtime, w.realtime_reason), ', ')
   from hq.worker_heartbeats as w
-  where w.seen_at > now() - interval '1 minute'
+  where hq.is_recent(w.seen_at, interval '1 minute')
 ),
 pause_setting as (
   select

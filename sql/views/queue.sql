@@ -2,7 +2,7 @@ create or replace view hq.queue with (security_invoker = true) as
 with facts as (
   select
     hq.is_paused() as is_paused,
-    (select count(*) from hq.worker_heartbeats as w where w.seen_at > now() - interval '1 minute') as workers
+    (select count(*) from hq.worker_heartbeats as w where hq.is_recent(w.seen_at, interval '1 minute')) as workers
 ),
 unfinished as (
   select

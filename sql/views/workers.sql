@@ -1,7 +1,7 @@
 create or replace view hq.workers with (security_invoker = true) as
 select
   w.worker_id as ouvrier,
-  case when w.seen_at > now() - interval '1 minute' then 'vivant' else 'muet' end as etat,
+  case when hq.is_recent(w.seen_at, interval '1 minute') then 'vivant' else 'muet' end as etat,
   case w.realtime when 'live' then 'en direct' else 'dégradé : regarde toutes les 4 s' end as realtime,
   (select count(*) from hq.run_queue as q where q.worker_id = w.worker_id) || '/' || w.concurrency as charge,
   floor(extract(epoch from now() - w.seen_at))::integer as vu_il_y_a_s,

@@ -45,6 +45,19 @@ def test_a_decider_that_dies_is_followed_by_another(database: Database, service:
     assert successor["decision_id"] > dead["decision_id"]
 
 
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_clock_that_is_put_back_holds_up_no_decision(
+    database: Database, service: Connection, *, is_recorded: bool
+) -> None:
+    configure(database)
+    first = begin(service)
+    if is_recorded:
+        record(service, first, ["CODE_REVIEW"])
+    age_decisions(database, -120)
+
+    assert begin(service)["standing"] == "decide"
+
+
 def test_where_the_switch_is_off_a_worker_is_told_so_and_leaves_no_trace(
     database: Database, service: Connection
 ) -> None:

@@ -690,6 +690,7 @@ def test_what_the_host_makes_of_its_table_undoes_no_settlement(change: str, data
 def test_the_workers_say_who_lives_and_who_listens(database: Database) -> None:
     _beat(database, "live")
     _beat(database, "degraded (polling)", seconds_ago=120)
+    _beat(database, "ahead", seconds_ago=-7200)  # died before the clock was put back
     database.run("update hq.worker_heartbeats set worker_id = 'worker-1' where realtime = 'live'")
     start(database)
 

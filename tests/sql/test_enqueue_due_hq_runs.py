@@ -132,6 +132,35 @@ def test_a_clock_that_goes_back_brings_no_slot_twice(database: Database) -> None
     assert look(database.sql, SEVEN + MINUTE) == []
 
 
+@pytest.mark.parametrize("ahead", ["2027-07-06", "infinity"])
+def test_a_clock_that_was_wrong_for_long_is_put_right_and_brings_what_comes(database: Database, ahead: str) -> None:
+    look(database.sql, SEVEN - 24 * HOUR)
+    database.run("delete from hq.plan_slots")
+    look(database.sql, datetime(2027, 7, 6, tzinfo=UTC))
+    decided_ahead = len(slots_of(database))
+    wind(database, ahead)
+
+    at_first = look(database.sql, SEVEN - MINUTE)
+    fired = look(database.sql, SEVEN)
+    next_day = look(database.sql, SEVEN + 24 * HOUR)
+
+    assert decided_ahead > 20
+    assert at_first == []
+    assert [[slot["outcome"] for slot in slots] for slots in (fired, next_day)] == [["fired"], ["fired"]]
+    assert len(journal_of(database, "plan.clock_corrected")) == 1
+
+
+def test_a_clock_put_right_fires_no_slot_a_second_time_and_misses_none(database: Database) -> None:
+    look(database.sql, SEVEN)
+    wind(database, SEVEN + timedelta(days=365))
+
+    later = [look(database.sql, SEVEN + n * MINUTE) for n in (1, 2)]
+
+    assert later == [[], []]
+    assert len(_runs(database)) == 1
+    assert [slot["outcome"] for slot in look(database.sql, SEVEN + 24 * HOUR)] == ["fired"]
+
+
 def test_what_an_operator_changes_counts_at_the_next_look(database: Database) -> None:
     database.run("update hq.scheduled_jobs set enabled = false where key = %s", JOB)
     assert look(database.sql, SEVEN) == []

@@ -261,6 +261,13 @@ def test_without_pg_cron_it_says_who_rescues(database: Database, service: Connec
             "red",
             "nobody has looked at it since",
         ),
+        (
+            "update hq.plan_clock set passed_until = now() + interval '2 hours'",
+            "amber",
+            "ahead of the clock: no slot comes before; update hq.plan_clock set passed_until = now();",
+        ),
+        ("update hq.plan_clock set passed_until = now() + interval '1 year'", "red", "puts it right"),
+        ("update hq.plan_clock set passed_until = 'infinity'", "red", "puts it right"),
         ("delete from hq.plan_clock", "red", "insert into hq.plan_clock"),
         ("select hq.pause_runs()", "amber", "held: paused"),
         (

@@ -55,6 +55,18 @@ def test_a_platform_shows_its_latest_check(variant: str, clone: object) -> None:
     assert (slow["status"], slow["status_reason"], slow["uptime_percent"]) == ("amber", None, Decimal("100.00"))
 
 
+def test_a_clock_that_is_put_back_hides_no_outage(database: Database, service: Connection) -> None:
+    """Two hours of checks are then in the future, and green."""
+    record(service, check())
+    age(database, -120)
+
+    fail(database, service, 4)
+
+    assert platform(database)["status"] == "red"
+    assert platform(database)["uptime_percent"] == 0
+    assert [incident["status"] for incident in incidents(database)] == ["open"]
+
+
 def test_uptime_is_the_share_of_five_minutes_in_which_the_site_answered(
     database: Database, service: Connection
 ) -> None:

@@ -26,6 +26,14 @@ def test_a_turn_comes_back_when_it_is_due_and_to_one_again(database: Database) -
     assert database.one("select due_at - taken_at = interval '5 minutes' as is_due from hq.turns")["is_due"]
 
 
+def test_a_clock_that_is_put_back_holds_up_no_work(database: Database) -> None:
+    assert take(database.sql)
+    database.run("update hq.turns set taken_at = taken_at + interval '2 hours', due_at = due_at + interval '2 hours'")
+
+    assert take(database.sql)
+    assert not take(database.sql)
+
+
 def test_turns_of_different_works_do_not_wait_for_one_another(service: Connection) -> None:
     assert take(service)
     assert take(service, name="finance")
