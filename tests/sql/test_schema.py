@@ -35,7 +35,7 @@ def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare
     text = schema.render()
     bare_database.sql.execute(text.encode())
     bare_database.sql.execute(text.encode())
-    bare_database.sql.execute(_last_statement(text))
+    _build_as_printed(bare_database, text)
 
     assert not schema.apply(bare_database.url).changed
 
@@ -43,7 +43,7 @@ def test_the_printed_text_can_be_pasted_twice_and_leaves_nothing_to_migrate(bare
 def test_the_printed_text_and_the_migrations_make_the_same_schema(clone: Callable[[str], Database]) -> None:
     pasted, migrated = clone("head"), clone("head")
     pasted.sql.execute(schema.render().encode())
-    pasted.sql.execute(_last_statement(schema.render()))
+    _build_as_printed(pasted, schema.render())
     schema.apply(migrated.url)
 
     assert describe(pasted) == describe(migrated)
@@ -197,9 +197,14 @@ def test_pending_rows_older_than_the_installation_are_cancelled_with_a_sentence(
     assert runs["CODE_REVIEW"]["status"] == "pending"
 
 
-def _last_statement(text: str) -> bytes:
-    """Follow the instruction at the end of the text: copy the last statement without its dashes."""
-    return text.splitlines()[-1].removeprefix("-- ").encode()
+def _build_as_printed(database: Database, text: str) -> None:
+    """Follow the instruction at the end of the text: copy each last statement without its dashes."""
+    statements = [line.removeprefix("-- ") for line in text.splitlines() if line.startswith("-- create index")]
+    assert len(statements) == len(schema.read_indexes())
+    for statement in statements:
+        (table,) = re.findall(r" on (hq\.\w+) ", statement)
+        if database.one("select to_regclass(%s) is not null as there", table)["there"]:
+            database.run(statement)
 
 
 def test_an_index_whose_building_was_cut_short_is_built_again(bare_database: Database) -> None:
@@ -215,9 +220,47 @@ def test_an_index_whose_building_was_cut_short_is_built_again(bare_database: Dat
 
     report = schema.apply(bare_database.url)
 
-    assert report.indexes == ["structured_logs_created"]
+    assert "structured_logs_created" in report.indexes
     assert bare_database.one(valid) == {"indisvalid": True}
     assert not schema.apply(bare_database.url).changed
+
+
+@pytest.mark.parametrize("columns", ["run_id", "run_id, step_order"])
+def test_an_index_of_the_host_that_serves_as_well_is_not_built_twice(columns: str, bare_database: Database) -> None:
+    bare_database.run(f"create index theirs on hq.run_steps ({columns})")
+
+    report = schema.apply(bare_database.url)
+
+    assert "run_steps_run" not in report.indexes
+    assert "run_evidence_run" in report.indexes
+    assert not schema.apply(bare_database.url).changed
+
+
+@pytest.mark.parametrize("index", ["(step_order, run_id)", "(run_id) where status = 'failed'"])
+def test_an_index_of_the_host_that_serves_others_is_no_reason(index: str, bare_database: Database) -> None:
+    bare_database.run(f"create index theirs on hq.run_steps {index}")
+
+    assert "run_steps_run" in schema.apply(bare_database.url).indexes
+
+
+def test_an_index_on_a_table_that_only_some_hosts_have_waits_for_it(seed_database: Database) -> None:
+    assert not schema.apply(seed_database.url).changed
+    seed_database.run(
+        "create table hq.runs_dlq (original_run_id uuid not null, status text, next_retry_at timestamptz)"
+    )
+
+    assert schema.apply(seed_database.url).indexes == ["runs_dlq_run"]
+
+
+def test_one_index_that_is_blocked_keeps_no_other_from_being_built(bare_database: Database) -> None:
+    with bare_database.connect() as editor:
+        editor.execute("begin; lock table hq.run_steps in row exclusive mode")
+
+        report = schema.apply(bare_database.url, index_lock_timeout=timedelta(seconds=1))
+
+    assert {"run_evidence_run", "structured_logs_created"} <= set(report.indexes)
+    assert "run_steps_run" not in report.indexes
+    assert any("run_steps_run" in notice and "run emocare migrate again" in notice for notice in report.notices)
 
 
 def test_an_index_that_cannot_be_built_now_stops_nothing_and_is_reported(bare_database: Database) -> None:

@@ -33,6 +33,9 @@ from workers.schema.sessions import (
 _LOCK_ATTEMPTS: Final = 15
 # How long the building of an index waits for transactions that began before it.
 _INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=60)
+# And each further one, once something was found that does not end.
+_NEXT_INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=5)
+_INDEX: Final = re.compile(r"^create index concurrently if not exists \w+ on (hq\.\w+) \((\w+)", re.MULTILINE)
 
 # Rather than queue behind a long transaction, and let all others queue behind us, we give way and ask again: nobody
 # waits a second for us. A migration that sets a longer lock_timeout gets it in such pieces.
@@ -163,9 +166,8 @@ def _apply(connection: Session, files: Iterable[SqlFile], report: Report, index_
     _run(connection, [_LOCK_TIMEOUT, *texts, *map(_ledger_entry, changed), render_registry(), _AFTER])
     report.functions = [f.name for f in changed]
     report.registry = copied != [{"registry_version": REGISTRY_VERSION, "count": len(RUN_TYPES)}]
-    connection.execute(f"set lock_timeout = {index_lock_timeout // timedelta(milliseconds=1)}".encode())
     try:
-        report.indexes = [name for name, text in read_indexes().items() if _build(connection, name, text, report)]
+        _build_indexes(connection, report, index_lock_timeout)
     finally:
         connection.execute("reset lock_timeout")  # a pooler may give this session to somebody else
 
@@ -185,29 +187,49 @@ def _run(connection: Session, statements: Iterable[str]) -> None:
             return
 
 
-def _build(connection: Session, name: str, text: str, report: Report) -> bool:
-    """Build an index unless it is there; return whether it was built."""
-    found = connection.execute(
-        "select bool_and(indisvalid) as valid from pg_index where indexrelid = to_regclass(%s)", [f"hq.{name}"]
-    ).fetchone()
-    valid = found and found["valid"]
-    if valid:
-        return False
-    try:
-        if valid is False:  # what a build that was cut short leaves behind: maintained, and of no use
-            connection.execute(f"drop index concurrently hq.{name}".encode())
-        connection.execute(text.encode())
-    except psycopg.errors.LockNotAvailable:
+def _build_indexes(connection: Session, report: Report, lock_timeout: timedelta) -> None:
+    """Build the indexes that are missing; note those that an open transaction keeps from being built."""
+    blocked = []
+    for name, text in read_indexes().items():
+        connection.execute(f"set lock_timeout = {lock_timeout // timedelta(milliseconds=1)}".encode())
+        try:
+            if _build(connection, name, text):
+                report.indexes.append(name)
+        except psycopg.errors.LockNotAvailable:
+            blocked.append(name)
+            lock_timeout = min(lock_timeout, _NEXT_INDEX_LOCK_TIMEOUT)
+    if blocked:
         report.notices.append(
-            f"index {name}: not built, because an open transaction blocks it; run emocare migrate again"
+            f"not built, because an open transaction blocks it: index {', '.join(blocked)}; run emocare migrate again"
         )
+
+
+def _build(connection: Session, name: str, text: str) -> bool:
+    """Build an index unless it is there, its table is not, or the host's own serves; return whether it was built."""
+    match = _INDEX.search(text)
+    assert match is not None, f"sql/indexes/{name}.sql is not one statement that builds an index on a table of hq"
+    table, column = match.groups()
+    found = connection.execute(
+        "select to_regclass(%(table)s) is not null as has_table,"
+        " (select i.indisvalid from pg_index as i where i.indexrelid = to_regclass(%(index)s)) as is_valid,"
+        " exists ("
+        "   select from pg_index as i join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]"
+        "   where i.indrelid = to_regclass(%(table)s) and i.indisvalid and i.indpred is null and a.attname = %(column)s"
+        " ) as is_served",
+        {"table": table, "index": f"hq.{name}", "column": column},
+    ).fetchone()
+    assert found is not None
+    if found["is_valid"] is False:  # what a build that was cut short leaves behind: maintained, and of no use
+        connection.execute(f"drop index concurrently hq.{name}".encode())
+    if found["is_served"] or not found["has_table"]:
         return False
+    connection.execute(text.encode())
     return True
 
 
 def _render_indexes() -> str:
     """Render the indexes as comments: in one transaction with the rest they could not be built."""
-    lines = ["-- Last, and each alone (it cannot be part of a transaction): copy it without the dashes and run it."]
+    lines = ["-- Last, and each alone (it cannot be part of a transaction): copy each without the dashes and run it."]
     lines += [f"-- {line}" for text in read_indexes().values() for line in text.splitlines()]
     return "\n".join(lines) + "\n"
 
