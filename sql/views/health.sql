@@ -216,6 +216,20 @@ breaker (controle, etat, phrase, detail) as (
   where r.completed_at > now() - interval '1 hour'
     and r.detailed_appendix ->> 'error_code' = 'breaker_open'
 ),
+models (controle, etat, phrase, detail) as (
+  select
+    'Modèles d''IA',
+    case when count(*) > 0 then 'amber' else 'green' end,
+    case
+      when count(*) > 0
+        then 'Modèle retiré : le service d''IA ne le propose plus, le suivant de sa liste écrit à sa place. '
+          'L''équipe technique l''enlève des réglages LLM_MODELS_….'
+      else 'Aucun modèle retiré n''a été rencontré depuis un jour.'
+    end,
+    string_agg(distinct l.metadata ->> 'model', ', ')
+  from hq.structured_logs as l
+  where l.message = 'model.retired' and l.created_at > now() - interval '25 hours'
+),
 failed (controle, etat, phrase, detail) as (
   select
     'Échecs',
@@ -248,6 +262,7 @@ from (
   union all table pause
   union all table budget
   union all table breaker
+  union all table models
   union all table failed
   union all table dead_letters
 ) as h

@@ -13,7 +13,7 @@ FORBIDDEN = {
 }  # fmt: skip
 ALLOWED = {
     "workers/clock.py": "it is the clock",
-    "workers/cli/operate.py": "the doctor compares the machine's clock with the database's",
+    "workers/cli/doctor.py": "the doctor compares the machine's clock with the database's",
     "workers/schema/migrations.py": "it runs in a command, over a connection that blocks: nothing else waits for it",
     "workers/schema/sessions.py": "so do its connections, and who looks on sits in a thread of its own",
 }

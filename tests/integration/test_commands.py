@@ -9,6 +9,8 @@ import pytest
 from support.extensions import need_extension
 from support.hq import Hq
 
+from shared.language_models import CANDIDATES, PRICES
+
 
 @pytest.fixture
 def emocare(hq: Hq) -> Any:
@@ -27,6 +29,7 @@ def emocare(hq: Hq) -> Any:
     return run
 
 
+@pytest.mark.timeout(180)  # eight commands, each a Python of its own
 async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any) -> None:
     await hq.worker()
 
@@ -118,6 +121,25 @@ def test_the_doctor_finds_a_migrated_hq_well(emocare: Any) -> None:
     assert (checks["auth"], checks["our schema"]) == ("green", "green")
     assert checks["workers"] == "amber"
     assert "up to date" in emocare("migrate")
+
+
+async def test_the_doctor_names_the_models_that_are_gone(hq: Hq, emocare: Any) -> None:
+    def models(*options: str) -> dict[str, str]:
+        checks = json.loads(emocare("doctor", "--json", *options))
+        return {check["name"]: check["detail"] for check in checks if check["code"] == "models"}
+
+    assert list(models("--models")) == ["models"]
+    asked = await hq.vendors.calls("openai")
+    assert {call["body"]["model"] for call in asked} == {model for models in CANDIDATES.values() for model in models}
+    await hq.vendors.script("openai", {"match": "gpt-5.2", "status": 404})
+    listed = [{"id": model} for model in PRICES if "2.5" not in model]
+    await hq.vendors.script("openai-models", {"merge": {"data": listed}})
+
+    gone = models("--models")
+
+    assert sorted(gone) == ["model google/gemini-2.5-flash", "model google/gemini-2.5-pro", "model openai/gpt-5.2"]
+    assert "no longer has it" in gone["model google/gemini-2.5-pro"]
+    assert "404" in gone["model openai/gpt-5.2"]
 
 
 def test_the_doctor_joins_realtime_once_and_says_why_it_could_not(hq: Hq, emocare: Any) -> None:

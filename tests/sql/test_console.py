@@ -722,7 +722,7 @@ def test_health_says_every_check_in_french(template: str, clone: Any) -> None:
     checks = _health(hq)
     examined = hq.rows("select * from public.inspect_hq_backend_v2() where code <> 'host_fault'")
 
-    assert len(checks) == len(examined) + 6
+    assert len(checks) == len(examined) + 7
     assert {row["etat"] for row in checks.values()} <= {"green", "amber", "red"}
     assert not [row for row in checks.values() if row["phrase"] == "Voir le détail."]
     assert checks["Ouvriers"]["etat"] == "red"
@@ -739,6 +739,12 @@ def test_health_says_every_check_in_french(template: str, clone: Any) -> None:
             "Realtime",
             "amber",
             "« Allow public access »",
+        ),
+        (
+            "select public.write_hq_log('warn', 'executive-run', 'model.retired', '{}')",
+            "Modèles d'IA",
+            "amber",
+            "Modèle retiré",
         ),
         ("delete from hq.worker_heartbeats", "Ouvriers", "red", "Fly.io"),
         ("update hq.run_queue set run_at = now() - interval '2 min'", "File d'attente", "amber", "hq.queue"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import JsonValue
 from structlog.testing import capture_logs
 from support.clock import FakeClock
 
@@ -37,6 +38,17 @@ THIRD = "google/gemini-3.1-pro-preview"
 ROOM = THINKING[ModelTier.REASONING].tokens
 
 MakeGateway = Callable[..., ChatGateway]
+
+
+class FakeJournal:
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, Mapping[str, JsonValue]]] = []
+
+    async def write(self, level: str, source: str, message: str, metadata: Mapping[str, JsonValue]) -> None:
+        assert source == "executive-run"
+        self.lines.append((level, message, metadata))
 
 
 class DetailedMeter(Meter):
@@ -363,7 +375,7 @@ async def test_an_error_inside_a_200_counts_as_its_own_status(
 async def test_a_slow_answer_is_given_up_at_the_time_limit(make_gateway: MakeGateway, vendors: VendorsClient) -> None:
     await vendors.script("openai", {"delay_ms": 9000})
 
-    error = await fail(make_gateway(call_timeout=0.05, max_calls=1))
+    error = await fail(make_gateway(call_timeout=0.5, max_calls=1))
 
     assert isinstance(error, GatewayUnavailable)
     assert "timed out" in str(error)
@@ -453,6 +465,23 @@ class TestCandidates:
         assert await models_asked(vendors) == [PRIMARY, FALLBACK, FALLBACK, FALLBACK, PRIMARY, FALLBACK]
         assert [log["model"] for log in logs if log["event"] == "model.retired"] == [PRIMARY, PRIMARY]
         assert gateway.retired_models() == [PRIMARY]
+
+    async def test_a_retired_model_is_written_to_the_journal_once(
+        self, vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
+    ) -> None:
+        settings = GatewaySettings(
+            base_url=f"{vendors.base_url}/openai/v1", api_key=KEY, models_reasoning=f"{PRIMARY},{FALLBACK}"
+        )
+        journal = FakeJournal()
+        gateway = ChatGateway(http, settings, clock=clock, journal=journal)
+        await vendors.script("openai", {"match": PRIMARY, "status": 404}, repeat=True)
+
+        for _ in range(2):
+            await ask(gateway)
+
+        assert [(level, message, fields["model"]) for level, message, fields in journal.lines] == [
+            ("warn", "model.retired", PRIMARY)
+        ]
 
     async def test_where_all_are_gone_all_are_asked_again(
         self, make_gateway: MakeGateway, vendors: VendorsClient

@@ -54,6 +54,7 @@ def emocare(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "a-key")
+    monkeypatch.setenv("LLM_BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("DATABASE_URL", raising=False)
 

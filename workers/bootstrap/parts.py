@@ -85,7 +85,7 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
         )
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock)
-        gateway = ChatGateway(posting, settings.gateway, clock=clock)
+        gateway = ChatGateway(posting, settings.gateway, clock=clock, journal=SupabaseJournal(client))
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
         accounts = StripeReader(http, settings.stripe, clock=clock)
         revenue = RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)

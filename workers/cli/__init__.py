@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
-from workers.cli import operate, registry, runs
+from workers.cli import doctor, operate, registry, runs
 from workers.cli.terminal import errors
 from workers.logs import redact_text
 from workers.version import read_version
@@ -35,7 +35,7 @@ app.command("logs")(runs.logs)
 app.command("migrate")(operate.migrate)
 app.command("sql")(operate.print_sql)
 app.command("env")(operate.print_env)
-app.command("doctor")(operate.doctor)
+app.command("doctor")(doctor.doctor)
 app.command("dev")(operate.dev)
 app.add_typer(registry.app, name="registry", help="The run types, and how the page's copy compares with them.")
 
@@ -79,6 +79,11 @@ def _print_error(error: str) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # A command's output is for who asked, often a script: what is logged goes beside it. serve and work log to stdout.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         app(prog_name="emocare")
     except WorkersError as error:

@@ -1,50 +1,32 @@
-"""Commands for whoever operates the workers: serve, work, migrate, sql, doctor, dev."""
+"""Commands for whoever operates the workers: serve, work, migrate, sql, env, dev."""
 
 import asyncio
 import os
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import psycopg
 import structlog
 import typer
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import SecretStr
-from rich.table import Table
-from rich.text import Text
 
-from shared.errors import BackendError, BackendRejected, BackendUnavailable, ConfigurationError, WorkersError
-from shared.registry import REGISTRY_VERSION, RUN_TYPES
+from shared.errors import BackendRejected, BackendUnavailable, ConfigurationError
+from shared.registry import REGISTRY_VERSION
 from workers import schema
-from workers.backend.client import ask_auth, open_client
-from workers.backend.inspection import SchemaState, SupabaseInspection
-from workers.backend.wakeups import try_realtime
-from workers.bootstrap import find_differences, open_service, open_worker
+from workers.bootstrap import open_service, open_worker
 from workers.cli.context import (
-    AsJson,
     EnvFile,
     database_url_from,
-    print_json,
     run_async,
     settings_from,
 )
-from workers.cli.terminal import console, print_line
-from workers.clock import SystemClock
+from workers.cli.terminal import console, print_line, print_marked
 from workers.logs import configure_logs
-from workers.ports import Check, CheckState
-from workers.settings import Settings, SupabaseSettings, render_env_example, without_user
+from workers.settings import render_env_example
 from workers.web import server
 
-_MARKS: Final = {"green": ("✓", "green"), "amber": ("!", "yellow"), "red": ("✗", "red")}
-_SKEW_SECONDS: Final = 5
 _PROJECT: Final = Path(__file__).parents[2]  # of a checkout; an installed wheel has no devstack/ there
-_PRIVATE_ONLY: Final = (
-    "this project admits private channels only: switch on « Allow public access » in its Realtime settings, or runs "
-    "start 4 s late and open pages receive no announcement"
-)
 _UNREADABLE_URL: Final = (
     "--database-url cannot be read: copy the whole postgresql:// address from the dashboard (Connect), put the "
     "password in it, and write its special characters as %XX."
@@ -121,19 +103,15 @@ def migrate(
 
 def _print_report(report: schema.Report) -> None:
     for notice in report.notices:
-        _print_marked("amber", notice)
+        print_marked("amber", notice)
     if not report.changed:
         console.print("The database is up to date; functions, grants and run types were written again.")
         return
     for kind, names in (("migration", report.migrations), ("function", report.functions), ("index", report.indexes)):
         for name in names:
-            _print_marked("green", f"{kind} {name}")
+            print_marked("green", f"{kind} {name}")
     if report.registry:
-        _print_marked("green", f"run types of registry {REGISTRY_VERSION}")
-
-
-def _print_marked(state: CheckState, line: str) -> None:
-    console.print(Text.assemble(_MARKS[state], " ", line), highlight=False)
+        print_marked("green", f"run types of registry {REGISTRY_VERSION}")
 
 
 def _first_line(error: psycopg.Error) -> str:
@@ -148,20 +126,6 @@ def print_sql() -> None:
 def print_env() -> None:
     """Print every variable with its default, as a file to fill in."""
     typer.echo(render_env_example(), nl=False)
-
-
-def doctor(as_json: AsJson = False, env_file: EnvFile = None) -> None:
-    """Check settings, reachability, schema, grants, workers, publication, cron jobs, clock (exit 1 on a red line)."""
-    checks = [_examine_database_url(database_url_from(env_file)), *run_async(_examine(settings_from(env_file)))]
-    if as_json:
-        print_json([check.model_dump(mode="json") for check in checks])
-    else:
-        table = Table(box=None, show_header=False, padding=(0, 1))
-        for check in checks:
-            table.add_row(Text(*_MARKS[check.state]), check.name, check.detail)
-        console.print(table)
-    if any(check.state == "red" for check in checks):
-        raise typer.Exit(1)
 
 
 def dev(
@@ -183,97 +147,3 @@ def dev(
     os.chdir(_PROJECT)
     # Not a child: Ctrl-C would end the parent, which would not wait for it.
     os.execv(sys.executable, [*command, *(["--dist", str(dist)] if dist else [])])  # noqa: S606 - our own module
-
-
-async def _examine(settings: Settings) -> list[Check]:
-    checks = list(_examine_settings(settings))
-    address = without_user(settings.supabase.url)
-    async with open_client(settings.supabase) as client:
-        inspection = SupabaseInspection(client)
-        try:
-            state = await inspection.read_schema()
-        except BackendError as error:
-            return [*checks, Check(code="supabase", name="supabase", state="red", detail=f"{address}: {error}")]
-        checks.append(Check(code="supabase", name="supabase", state="green", detail=f"{address} answers"))
-        checks.append(await _examine_auth(settings.supabase))
-        checks.append(_examine_schema(state))
-        checks.append(_examine_clock(state.server_time))
-        checks.append(await _examine_realtime(settings))
-        try:
-            checks += await inspection.check_backend(REGISTRY_VERSION, len(RUN_TYPES))
-        except BackendError as error:
-            checks.append(Check(code="database", name="database", state="red", detail=str(error)))
-    return checks
-
-
-def _examine_settings(settings: Settings) -> list[Check]:
-    checks = [
-        _examine_key("LOVABLE_API_KEY", settings.gateway.api_key, if_absent="red"),
-        _examine_key("GITHUB_TOKEN", settings.github.token, if_absent="amber"),
-        _examine_key("STRIPE_SECRET_KEY", settings.stripe.key, if_absent="amber"),
-        _examine_key("PERPLEXITY_API_KEY", settings.perplexity.key, if_absent="amber"),
-        _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
-    ]
-    return [
-        *checks,
-        Check(code="LLM_BASE_URL", name="LLM_BASE_URL", state="green", detail=without_user(settings.gateway.base_url)),
-    ]
-
-
-def _examine_database_url(url: str | None) -> Check:
-    name = "DATABASE_URL"
-    if url is None:
-        detail = f"absent; only emocare migrate needs it: {schema.RIGHT_URLS}"
-        return Check(code=name, name=name, state="green", detail=detail)
-    try:
-        parts = conninfo_to_dict(url)
-        host, port = str(parts.get("host") or "localhost"), int(str(parts.get("port") or 5432).split(",")[0])
-    except (psycopg.ProgrammingError, ValueError):  # which would quote what they cannot read, password and all
-        return Check(
-            code=name, name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}"
-        )
-    if schema.is_transaction_pooler(host, port):
-        detail = f"{host}:{port} is the transaction pooler; emocare migrate needs {schema.RIGHT_URLS}"
-        return Check(code=name, name=name, state="amber", detail=detail)
-    return Check(code=name, name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
-
-
-def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> Check:
-    state, detail = ("green", "present") if key else (if_absent, "absent")
-    return Check(code=name, name=name, state=state, detail=detail)
-
-
-async def _examine_auth(settings: SupabaseSettings) -> Check:
-    try:
-        await ask_auth(settings)
-    except BackendError as error:
-        return Check(code="auth", name="auth", state="red", detail=f"callers cannot be identified: {error}")
-    return Check(code="auth", name="auth", state="green", detail="answers")
-
-
-async def _examine_realtime(settings: Settings) -> Check:
-    """Subscribe once as a worker does."""
-    fault = await try_realtime(settings.supabase, settings.realtime, clock=SystemClock())
-    if fault is None:
-        return Check(code="realtime", name="realtime", state="green", detail="a subscription to hq.runs is confirmed")
-    meaning = _PRIVATE_ONLY if fault.code == "PrivateOnly" else "runs start 4 s late"
-    return Check(code="realtime", name="realtime", state="amber", detail=f"{fault.reason}: {meaning}")
-
-
-def _examine_schema(state: SchemaState) -> Check:
-    try:
-        differing = find_differences(state)
-    except WorkersError as error:
-        return Check(code="our_schema", name="our schema", state="red", detail=str(error))
-    if differing:
-        detail = f"{', '.join(differing)}: defined differently from this version; run emocare migrate"
-        return Check(code="our_schema", name="our schema", state="amber", detail=detail)
-    return Check(
-        code="our_schema", name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there"
-    )
-
-
-def _examine_clock(server_time: datetime) -> Check:
-    skew = abs((datetime.now(UTC) - server_time).total_seconds())
-    state: CheckState = "green" if skew < _SKEW_SECONDS else "amber"
-    return Check(code="clock", name="clock", state=state, detail=f"{skew:.1f} s from the database's")

@@ -11,8 +11,10 @@ from typing import Any, Final
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from shared.wording import escape_controls, strip_controls
+from workers.ports import CheckState
 
 # Output to a pipe has no window width; tables stay readable at this one.
 _PIPE_COLUMNS: Final = 160
@@ -41,3 +43,12 @@ def print_line(text: str, *, err: bool = False) -> None:
 def print_as_json(text: str) -> None:
     """Print JSON; what a terminal would obey is escaped in it, so that a script reads the same."""
     typer.echo(escape_controls(text))
+
+
+MARKS: Final = {"green": ("✓", "green"), "amber": ("!", "yellow"), "red": ("✗", "red")}
+"""How the state of a check looks: its sign and its colour."""
+
+
+def print_marked(state: CheckState, line: str) -> None:
+    """Print a line behind the sign of its state."""
+    console.print(Text.assemble(MARKS[state], " ", line), highlight=False)

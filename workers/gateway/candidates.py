@@ -7,9 +7,8 @@ gone, all are asked again: then it is more likely that the list, or the gateway,
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-import structlog
 from pydantic import JsonValue
 
 from shared.registry import ModelTier
@@ -20,7 +19,12 @@ _MOST_ENTRIES: Final = 10_000
 # What gateways call the day on which they stop answering for a model.
 _SHUTDOWN_FIELDS: Final = ("shutdown_date", "deprecation_date", "expiration_date", "retirement_date")
 
-_log = structlog.get_logger()
+
+class Retired(NamedTuple):
+    """A model that was found to be gone, and how."""
+
+    model: str
+    reason: str
 
 
 class Candidates:
@@ -52,24 +56,26 @@ class Candidates:
         """Return the models of the lists that are passed over for now."""
         return [model for model in self.models() if self.is_gone(model)]
 
-    def note_gone(self, model: str, reason: str) -> None:
-        """Pass the model over for a day, and log it once for that day."""
-        if not self.is_gone(model):
-            _log.warning("model.retired", model=model, reason=reason)
+    def note_gone(self, model: str, reason: str) -> Retired | None:
+        """Pass the model over for a day; return what is to be reported, which is once for that day."""
+        known = self.is_gone(model)
         self._gone[model] = self._now() + _GONE_FOR
+        return None if known else Retired(model, reason)
 
-    def learn_list(self, body: JsonValue) -> None:
+    def learn_list(self, body: JsonValue) -> list[Retired]:
         """Learn from an answer to ``GET /models``. An answer that holds none of our models proves nothing."""
         listed = {model: ends for model, ends in _entries(body)}  # noqa: C416 - the last of two entries counts
         ours = self.models()
         if not any(model in listed for model in ours):
-            return
+            return []
         today = self._clock.now().date()
+        found = []
         for model in ours:
             if model not in listed:
-                self.note_gone(model, "not listed by the gateway")
+                found.append(self.note_gone(model, "not listed by the gateway"))
             elif (ends := listed[model]) is not None and ends <= today:
-                self.note_gone(model, f"shut down on {ends.isoformat()}")
+                found.append(self.note_gone(model, f"shut down on {ends.isoformat()}"))
+        return [retired for retired in found if retired is not None]
 
     def _now(self) -> timedelta:
         return timedelta(seconds=self._clock.monotonic())

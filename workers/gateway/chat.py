@@ -29,14 +29,20 @@ import structlog
 from pydantic import JsonValue, SecretStr
 
 from shared.backoff import draw_delay
-from shared.errors import CircuitOpen, GatewayError, GatewayRateLimited, GatewayRejected, GatewayUnavailable
+from shared.errors import (
+    CircuitOpen,
+    GatewayAnswerUnusable,
+    GatewayError,
+    GatewayRateLimited,
+    GatewayRejected,
+    GatewayUnavailable,
+)
 from shared.language_models import THINKING, is_same_model
 from shared.registry import ModelTier
 from workers import outbound
 from workers.gateway.answers import (
     AnswerCut,
     ModelGone,
-    find_refused_parameters,
     read_answer,
     read_model,
     read_status,
@@ -44,9 +50,10 @@ from workers.gateway.answers import (
     refusal,
 )
 from workers.gateway.breaker import Breaker, Permit
-from workers.gateway.candidates import Candidates
+from workers.gateway.candidates import Candidates, Retired
+from workers.gateway.parameters import Parameters
 from workers.outbound.usage import read_usage
-from workers.ports import Answer, Clock, Message, Meter
+from workers.ports import Answer, Clock, Journal, Message, Meter
 from workers.settings import GatewaySettings
 
 _BACKOFF_BASE: Final = timedelta(seconds=1)
@@ -56,7 +63,6 @@ _ACCOUNT_REFUSALS: Final = frozenset({401, 402, 403})
 _MALFORMED: Final = frozenset({400, 422})
 _LIST_WITHIN: Final = timedelta(seconds=10)
 _LIST_BYTES: Final = 8 * 1024 * 1024  # a gateway that resells hundreds of models describes each at length
-_PARAMETERS: Final = frozenset({"max_tokens", "max_completion_tokens", "reasoning_effort"})
 
 _log = structlog.get_logger()
 
@@ -121,17 +127,19 @@ class ChatGateway:
         settings: GatewaySettings,
         *,
         clock: Clock,
+        journal: Journal | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._http = http
         self._settings = settings
         self._clock = clock
+        self._journal = journal
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._url = f"{str(settings.base_url).rstrip('/')}/chat/completions"
         self._list_url = f"{str(settings.base_url).rstrip('/')}/models"
         self._eur_per_usd = Decimal(str(settings.eur_per_usd))
         self._candidates = Candidates(settings.models, clock=clock)
-        self._refused: dict[str, set[str]] = {}  # model → the parameters that it does not take
+        self._parameters = Parameters()
         self._breakers = {
             model: Breaker(
                 failures=settings.breaker_failures,
@@ -151,10 +159,13 @@ class ChatGateway:
         """Return the models of the settings that the gateway no longer has."""
         return self._candidates.gone()
 
-    async def look_up_models(self) -> None:
-        """Learn from the gateway's list of models which ones it has; without a readable list, all are worth asking."""
+    async def look_up_models(self) -> bool:
+        """Learn from the gateway's list of models which ones it has; return whether there was a list to read.
+
+        Without one, all are worth asking.
+        """
         if self._settings.api_key is None:
-            return
+            return False
         try:
             response = await outbound.call(
                 self._http,
@@ -167,9 +178,48 @@ class ChatGateway:
             body = response.json()
         except outbound.CallFailed as error:
             _log.info("models.not_listed", reason=str(error))
+            return False
+        if not httpx.codes.is_success(response.status):
+            return False
+        for retired in self._candidates.learn_list(body):
+            await self._report_retired(retired)
+        return True
+
+    async def try_models(self) -> dict[str, str]:
+        """Ask each model of the settings for a token; return why, for those that do not answer.
+
+        Cost: one short call per model.
+        """
+        faults: dict[str, str] = {}
+        for model in self._candidates.models():
+            question = _Question(
+                messages=[{"role": "user", "content": "OK ?"}],
+                prompt_chars=4,
+                models=[model],
+                calls_left=1,
+                share_left=1,
+                waiting_left=timedelta(0),
+                max_tokens=1,
+                effort="low",
+                meter=Meter(),
+            )
+            while True:
+                try:
+                    self._receive(model, question, await self._send(model, question))
+                except _Failed as failure:
+                    if failure.adapted:
+                        continue
+                    if not isinstance(failure.error, GatewayAnswerUnusable):  # one token is no whole answer
+                        faults[model] = str(failure.error)
+                break
+        return faults
+
+    async def _report_retired(self, retired: Retired | None) -> None:
+        if retired is None:
             return
-        if httpx.codes.is_success(response.status):
-            self._candidates.learn_list(body)
+        _log.warning("model.retired", model=retired.model, reason=retired.reason)
+        if self._journal is not None:
+            await self._journal.write("warn", "executive-run", "model.retired", retired._asdict())
 
     async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
         """Ask the tier's models, one after the other, until one gives a whole answer.
@@ -232,7 +282,7 @@ class ChatGateway:
             return
         if isinstance(failure.error, ModelGone):
             question.spend_call(-1)
-            self._candidates.note_gone(model, str(failure.error))
+            await self._report_retired(self._candidates.note_gone(model, str(failure.error)))
         question.learn(model, failure)
         if failure.final or not question.models or not question.calls_left:
             raise failure.error from failure
@@ -303,24 +353,16 @@ class ChatGateway:
         return {"authorization": f"Bearer {key.get_secret_value()}"}
 
     def _choose_parameters(self, model: str, question: _Question) -> dict[str, JsonValue]:
-        """Return what is sent beside model and messages: what the model is not known to refuse."""
         if model in question.plain:
             return {}
-        refused = self._refused.get(model, set())
-        room = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
-        wanted: dict[str, JsonValue] = {room: question.max_tokens, "reasoning_effort": question.effort}
-        return {name: value for name, value in wanted.items() if name not in refused}
+        return self._parameters.choose(model, max_tokens=question.max_tokens, effort=question.effort)
 
     def _adapt(self, model: str, question: _Question, body: JsonValue) -> bool:
         """Leave out what the model refuses, or everything where it names nothing; return whether that is a change."""
         sent = self._choose_parameters(model, question)
-        if not sent:
-            return False
-        if named := find_refused_parameters(body, sent):
-            self._refused.setdefault(model, set()).update(named)
-        else:
+        if sent and not self._parameters.learn(model, sent, body):
             question.plain.add(model)
-        return True
+        return bool(sent)
 
     def _receive(self, model: str, question: _Question, response: outbound.Response) -> tuple[str, str]:
         try:
@@ -336,7 +378,7 @@ class ChatGateway:
             outage = httpx.codes.is_server_error(status)
             raise _Failed(error, outage=outage, final=status in _ACCOUNT_REFUSALS, adapted=adapted)
         if model in question.plain:
-            self._refused[model] = set(_PARAMETERS)
+            self._parameters.refuse_all(model)
         try:
             return read_answer(body), answered_by
         except GatewayError as error:

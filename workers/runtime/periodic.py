@@ -17,7 +17,7 @@ class PeriodicTask:
 
     name: str
     every: timedelta
-    do: Callable[[], Awaitable[None]]
+    do: Callable[[], Awaitable[object]]
     at_start: bool = False
     """Whether the first time is at once; else workers that started together spread over the period."""
 
