@@ -71,7 +71,7 @@ begin
       from hq.run_steps as s
       where s.run_id = leased.run_id and s.status = 'completed' and s.output is not null
     ),
-    started.created_at
+    coalesce(hq.clamp_instant(started.created_at), now())
   from leased
   join started on started.id = leased.run_id
   join logged on logged.run_id = leased.run_id

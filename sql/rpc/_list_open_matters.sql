@@ -11,12 +11,12 @@ as $$
   select 'action', a.title, a.action_type, a.risk_level::text, r.platform_key, a.created_at
   from hq.actions as a
   left join hq.runs as r on r.id = a.run_id
-  where a.status = 'pending' and a.requires_approval and isfinite(a.created_at)
+  where a.status = 'pending' and a.requires_approval and hq.clamp_instant(a.created_at) is not null
     and (p_platform_key is null or r.platform_key is null or r.platform_key = p_platform_key)
   union all
   select 'incident', i.title, i.status, i.severity, i.platform_key, i.created_at
   from hq.incidents as i
-  where i.status in ('open', 'investigating') and isfinite(i.created_at)
+  where i.status in ('open', 'investigating') and hq.clamp_instant(i.created_at) is not null
     and (p_platform_key is null or i.platform_key = p_platform_key)
   union all
   select

@@ -160,6 +160,15 @@ begin
     where t.task = 'purge'
   ) as m;
 
+  return query select
+    'odd_rows',
+    null::text,
+    'odd rows',
+    'amber',
+    'left out, until somebody corrects them: ' || string_agg(format('%s of %s', o.place, o.key), ', ')
+  from hq.find_odd_rows() as o
+  having count(*) > 0;
+
   return query select h.code, h.subject, h.name, h.state, h.detail from hq.inspect_host() as h;
   return query select p.code, null::text, p.name, p.state, p.detail from hq.inspect_plan() as p;
   return query select c.code, c.subject, c.name, c.state, c.detail from hq.inspect_cron_jobs() as c;

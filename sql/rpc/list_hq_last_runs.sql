@@ -13,7 +13,9 @@ as $$
   cross join lateral (
     select r.id, r.status, r.completed_at
     from hq.runs as r
-    where r.run_type = t.run_type and r.status in ('completed', 'failed') and r.completed_at is not null
+    where r.run_type = t.run_type
+      and r.status in ('completed', 'failed')
+      and hq.clamp_instant(r.completed_at) is not null
     order by r.completed_at desc, r.id
     limit 1
   ) as latest

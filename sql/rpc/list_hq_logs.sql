@@ -10,7 +10,7 @@ stable
 security definer
 set search_path = ''
 as $$
-  select l.id, l.level, l.source, l.message, coalesce(l.metadata, '{}'), l.run_id, l.created_at
+  select l.id, l.level, l.source, l.message, coalesce(l.metadata, '{}'), l.run_id, hq.clamp_instant(l.created_at)
   from hq.structured_logs as l
   where (p_run_id is null or l.run_id = p_run_id)
     and (p_level is null or l.level = p_level)

@@ -27,9 +27,9 @@ as $$
     r.status::text,
     request.trigger,
     coalesce(queue.attempt + 1, substring(r.detailed_appendix ->> 'attempt' from '^\d{1,9}$')::integer),
-    r.created_at,
-    r.started_at,
-    r.completed_at,
+    hq.clamp_instant(r.created_at),
+    hq.clamp_instant(r.started_at),
+    hq.clamp_instant(r.completed_at),
     (select sum(c.cost_eur) from hq.run_costs as c where c.run_id = r.id),
     r.executive_summary
   from hq.runs as r

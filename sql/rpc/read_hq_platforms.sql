@@ -24,7 +24,7 @@ begin
     -- Cast, because the types of the host's columns are the host's to change.
     select p.key::text, p.name::text, p.description::text, p.github_url::text, p.status::text, p.status_reason::text,
       nullif(p.uptime_percent::numeric, 'NaN'),
-      case when isfinite(p.last_release_at) then p.last_release_at::timestamptz end
+      hq.clamp_instant(p.last_release_at::timestamptz)
     from hq.platforms as p
     where p_platform_key is null or p.key = p_platform_key
     order by p.name;

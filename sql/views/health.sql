@@ -76,6 +76,12 @@ with sentences (code, controle, if_green, otherwise) as (
       'L''application hôte a rouvert une porte. Lancez emocare migrate, qui la referme.'
     ),
     (
+      'odd_rows',
+      'Lignes illisibles',
+      'Toutes les lignes se lisent.',
+      'Des lignes portent une valeur illisible et sont laissées de côté : corrigez celles que le détail nomme.'
+    ),
+    (
       'dead_letters_due',
       'Lettres mortes échues',
       'L''ancien programme ne relance rien.',

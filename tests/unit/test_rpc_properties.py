@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from structlog.testing import capture_logs
 
-from workers.backend.rpc import _storable
+from workers.backend.rpc import Rows, _storable
+from workers.ports import LastRun
 
 
 def any_json(texts: st.SearchStrategy[str], *, numbers: st.SearchStrategy[float]) -> st.SearchStrategy[object]:
@@ -30,3 +34,49 @@ def test_any_value_goes_over_the_wire_and_into_postgresql(value: object) -> None
 @given(any_json(storable, numbers=st.floats(allow_nan=False, allow_infinity=False)))
 def test_what_can_be_held_as_it_is_is_not_touched(value: object) -> None:
     assert _storable(value) == value
+
+
+def _last_runs() -> Rows[LastRun]:
+    return Rows(TypeAdapter(LastRun), key="run_id")
+
+
+def _last_run(number: int, **fields: object) -> dict[str, object]:
+    run_id = f"00000000-0000-4000-8000-{number:012}"
+    return {"run_id": run_id, "run_type": "X", "status": "completed", "completed_at": "2026-01-01T00:00:00Z"} | fields
+
+
+@given(st.lists(st.booleans(), max_size=6))
+def test_each_odd_row_costs_itself(are_odd: list[bool]) -> None:
+    rows = [
+        _last_run(number, completed_at="20260-01-01T00:00:00+00:00" if is_odd else "2026-01-01T00:00:00Z")
+        for number, is_odd in enumerate(are_odd)
+    ]
+
+    read = _last_runs().validate_python(rows)
+
+    assert [run.run_id.int & 0xFF for run in read] == [n for n, is_odd in enumerate(are_odd) if not is_odd]
+
+
+def test_an_odd_row_is_logged_once_by_its_key() -> None:
+    odd = _last_run(77, status="lost")
+    shape = _last_runs()
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert len(shape.validate_python([odd, _last_run(1)])) == 1
+
+    assert logs == [
+        {
+            "event": "row.unreadable",
+            "log_level": "warning",
+            "run_id": odd["run_id"],
+            "field": "status",
+        }
+    ]
+
+
+def test_rows_that_lack_a_field_are_an_answer_in_another_shape() -> None:
+    lacking = _last_run(1)
+    del lacking["completed_at"]
+
+    with pytest.raises(ValidationError):
+        _last_runs().validate_python([lacking])

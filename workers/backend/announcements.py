@@ -21,7 +21,7 @@ from shared.registry import RUN_TYPES
 from shared.runs import RunStatus
 from workers.backend.client import key_headers
 from workers.backend.http import SupabaseHttp
-from workers.backend.rpc import call
+from workers.backend.rpc import Rows, call
 from workers.backend.translate import quote_answer, translated
 from workers.ports import Announcement, Clock
 from workers.settings import SupabaseSettings
@@ -36,7 +36,7 @@ _TIMEOUT: Final = timedelta(seconds=5)
 _TAKEN_FOR: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 200
 
-_ANNOUNCEMENTS = TypeAdapter(list[Announcement])
+_ANNOUNCEMENTS = Rows(TypeAdapter(Announcement), key="key")
 
 
 @asynccontextmanager

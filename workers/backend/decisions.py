@@ -9,7 +9,7 @@ from supabase import AsyncClient
 
 from workers.backend.fenced_writes import dump_bills
 from workers.backend.retry import retry
-from workers.backend.rpc import AtLeastOne, call
+from workers.backend.rpc import AtLeastOne, Rows, call
 from workers.ports import Bills, Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision
 
 # The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
@@ -18,7 +18,7 @@ _LONGEST_PAUSE: Final = timedelta(seconds=2)
 
 _CONTEXTS = TypeAdapter(AtLeastOne[DecisionContext])
 _RECORDED = TypeAdapter(AtLeastOne[RecordedDecision])
-_JOURNAL = TypeAdapter(list[JournalledDecision])
+_JOURNAL = Rows(TypeAdapter(JournalledDecision), key="decision_id")
 
 
 class SupabaseDecisions:
@@ -64,4 +64,5 @@ class SupabaseDecisions:
 
     async def read_journal(self, limit: int) -> Sequence[JournalledDecision]:
         """Read the latest decisions, newest first. Raises: BackendError."""
-        return await call(self._client, "get_hq_autopilot_journal", {"p_limit": limit}, _JOURNAL)
+        params = {"p_limit": limit}
+        return await call(self._client, "get_hq_autopilot_journal", params, _JOURNAL)

@@ -6,10 +6,10 @@ from datetime import date
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend.rpc import call, call_void
+from workers.backend.rpc import Rows, call, call_void
 from workers.ports import FinanceSnapshot
 
-_SNAPSHOTS = TypeAdapter(list[FinanceSnapshot])
+_SNAPSHOTS = Rows(TypeAdapter(FinanceSnapshot), key="day")
 
 
 class SupabaseFinanceHistory:
@@ -20,7 +20,8 @@ class SupabaseFinanceHistory:
 
     async def read(self, since: date) -> Sequence[FinanceSnapshot]:
         """Read the days since then, newest first. Raises: BackendError."""
-        return await call(self._client, "read_hq_finance_snapshots", {"p_since": since.isoformat()}, _SNAPSHOTS)
+        params = {"p_since": since.isoformat()}
+        return await call(self._client, "read_hq_finance_snapshots", params, _SNAPSHOTS)
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Keep days. Idempotent. Raises: BackendError."""

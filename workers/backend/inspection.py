@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
-from workers.backend.rpc import AtLeastOne, call
+from workers.backend.rpc import AtLeastOne, Rows, call
 from workers.ports import Check, QueueState
 
 
@@ -20,7 +20,7 @@ class SchemaState(FrozenModel):
 
 
 _STATES = TypeAdapter(AtLeastOne[SchemaState])
-_CHECKS = TypeAdapter(list[Check])
+_CHECKS = Rows(TypeAdapter(Check), key="name")
 _QUEUE_STATES = TypeAdapter(AtLeastOne[QueueState])
 
 

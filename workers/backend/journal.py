@@ -10,13 +10,13 @@ from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
-from workers.backend.rpc import AtLeastOne, call, call_void
+from workers.backend.rpc import AtLeastOne, Rows, call, call_void
 from workers.logs import redact_fields, redact_text
 from workers.ports import LogLine, Purge
 
 log = structlog.get_logger(__name__)
 
-_LINES = TypeAdapter(list[LogLine])
+_LINES = Rows(TypeAdapter(LogLine), key="id")
 _PURGES = TypeAdapter(AtLeastOne[Purge])
 
 

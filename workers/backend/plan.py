@@ -1,29 +1,23 @@
 """The plan, and the latest finished run of each type."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend.rpc import call
+from workers.backend.rpc import Rows, call
 from workers.ports import LastRun, PlannedJob, Slot
 
 
-class _JobRow(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    hours: tuple[int, ...]
-    weekdays: tuple[int, ...]
-
-    @property
-    def job(self) -> PlannedJob:
-        calendar = {"hours": self.hours, "weekdays": self.weekdays}
-        return PlannedJob.model_validate({**(self.model_extra or {}), "calendar": calendar})
+def _gather_calendar(row: dict[str, Any]) -> dict[str, Any]:
+    calendar = {name: row[name] for name in ("hours", "weekdays") if name in row}
+    return {name: value for name, value in row.items() if name not in calendar} | {"calendar": calendar}
 
 
-_JOBS = TypeAdapter(list[_JobRow])
-_SLOTS = TypeAdapter(list[Slot])
-_LAST_RUNS = TypeAdapter(list[LastRun])
+_JOBS = Rows(TypeAdapter(Annotated[PlannedJob, BeforeValidator(_gather_calendar)]), key="key")
+_SLOTS = Rows(TypeAdapter(Slot), key="job_key")
+_LAST_RUNS = Rows(TypeAdapter(LastRun), key="run_id")
 
 
 class SupabasePlan:
@@ -37,7 +31,7 @@ class SupabasePlan:
 
     async def read_jobs(self) -> Sequence[PlannedJob]:
         """Read the jobs of the plan as they are now. Raises: BackendError."""
-        return [row.job for row in await call(self._client, "list_hq_jobs", {}, _JOBS)]
+        return await call(self._client, "list_hq_jobs", {}, _JOBS)
 
     async def fire_due(self) -> Sequence[Slot]:
         """Fire what is due of the plan; return the slots that this call decided. Idempotent. Raises: BackendError."""
@@ -45,5 +39,6 @@ class SupabasePlan:
 
     async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:
         """Read the latest finished run of each type that has one. Raises: BackendError."""
-        runs = await call(self._client, "list_hq_last_runs", {"p_run_types": list(run_types)}, _LAST_RUNS)
+        params = {"p_run_types": list(run_types)}
+        runs = await call(self._client, "list_hq_last_runs", params, _LAST_RUNS)
         return {run.run_type: run for run in runs}

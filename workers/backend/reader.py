@@ -6,7 +6,7 @@ from datetime import date
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend.rpc import call
+from workers.backend.rpc import Rows, call
 from workers.ports import (
     CatalogueCounts,
     CatalogueEntry,
@@ -17,13 +17,13 @@ from workers.ports import (
     TypeHistory,
 )
 
-_CATALOGUE = TypeAdapter(list[CatalogueEntry])
+_CATALOGUE = Rows(TypeAdapter(CatalogueEntry), key="object_name")
 _CATALOGUE_COUNTS = TypeAdapter(list[CatalogueCounts])
-_HISTORY = TypeAdapter(list[TypeHistory])
+_HISTORY = Rows(TypeAdapter(TypeHistory), key="run_type")
 _HISTORY_TOTALS = TypeAdapter(list[HistoryTotals])
-_MATTERS = TypeAdapter(list[OpenMatter])
+_MATTERS = Rows(TypeAdapter(OpenMatter), key="title")
 _MATTER_COUNTS = TypeAdapter(list[MatterCounts])
-_COSTS = TypeAdapter(list[CostLine])
+_COSTS = Rows(TypeAdapter(CostLine), key="key")
 
 
 class SupabaseReader:
@@ -50,7 +50,8 @@ class SupabaseReader:
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
         """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
-        return await call(self._client, "read_hq_open_matters", {"p_platform_key": platform_key}, _MATTERS)
+        params = {"p_platform_key": platform_key}
+        return await call(self._client, "read_hq_open_matters", params, _MATTERS)
 
     async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
         """Count what waits for somebody, of one platform or of all. Raises: BackendError."""
@@ -59,4 +60,5 @@ class SupabaseReader:
 
     async def read_costs(self, month: date | None = None) -> Sequence[CostLine]:
         """Read what the reports of a month cost. Raises: BackendError."""
-        return await call(self._client, "get_hq_ai_costs", {"p_month": month and month.isoformat()}, _COSTS)
+        params = {"p_month": month and month.isoformat()}
+        return await call(self._client, "get_hq_ai_costs", params, _COSTS)

@@ -6,15 +6,19 @@ Each function that PostgREST serves is called by one method of one class of this
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+import structlog
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from supabase import AsyncClient
 
 from workers.backend.translate import translated
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+log = structlog.get_logger(__name__)
 
 AtLeastOne = Annotated[list[T], Field(min_length=1)]
 """The rows of a function that always has one: an answer without is none."""
@@ -32,8 +36,50 @@ def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
 # takes for no rows; over another client, the library makes an empty list.
 _VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
 
+_ROWS: Final = TypeAdapter(list[dict[str, Any]])
+_MOST_LOGGED: Final = 200
 
-async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: TypeAdapter[T]) -> T:
+
+class Shape(Protocol[T_co]):
+    """What an answer is read as."""
+
+    def validate_python(self, answer: object, /) -> T_co:
+        """Read an answer. Raises: ValidationError where it has another shape."""
+
+
+class Rows(Generic[T]):
+    """A list of rows, each read by itself: one that cannot be read is left out, and logged once by its ``key``."""
+
+    def __init__(self, row: TypeAdapter[T], *, key: str) -> None:
+        self._row = row
+        self._key = key
+        # Lists are read every few seconds, and a row stays odd until somebody corrects it.
+        self._logged: set[str] = set()
+
+    def validate_python(self, answer: object, /) -> list[T]:
+        """Read the rows that can be read.
+
+        Raises: ValidationError where the answer is no list of rows, or a row lacks a field: that is another function's.
+        """
+        return list(self._read(_ROWS.validate_python(answer)))
+
+    def _read(self, rows: list[dict[str, Any]]) -> Iterator[T]:
+        for row in rows:
+            try:
+                yield self._row.validate_python(row)
+            except ValidationError as error:
+                faults = error.errors(include_input=False, include_url=False, include_context=False)
+                if any(fault["type"] == "missing" and len(fault["loc"]) == 1 for fault in faults):
+                    raise
+                self._log(str(row.get(self._key))[:80], ".".join(str(part) for part in faults[0]["loc"]))
+
+    def _log(self, key: str, field: str) -> None:
+        if key not in self._logged and len(self._logged) < _MOST_LOGGED:
+            self._logged.add(key)
+            log.warning("row.unreadable", **{self._key: key}, field=field)
+
+
+async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: Shape[T]) -> T:
     """Call a function and read its answer in the given shape.
 
     Raises: the CallerError that SQL meant; BackendUnavailable also for an answer in another shape; BackendRejected.

@@ -4,12 +4,12 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.runs import RunId, RunStatus
-from workers.backend.rpc import AtLeastOne, call
+from workers.backend.rpc import AtLeastOne, Rows, call
 from workers.ports import RunDetail, RunLine, RunRequest, RunTicket
 
 _TICKETS = TypeAdapter(AtLeastOne[RunTicket])
 _DETAILS = TypeAdapter(AtLeastOne[RunDetail])
-_LINES = TypeAdapter(list[RunLine])
+_LINES = Rows(TypeAdapter(RunLine), key="run_id")
 _STATUS = TypeAdapter(RunStatus)
 
 

@@ -12,7 +12,7 @@ from shared.errors import LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_bills, dump_lease
 from workers.backend.retry import retry
-from workers.backend.rpc import AtLeastOne, call
+from workers.backend.rpc import AtLeastOne, Rows, call
 from workers.backend.run_requests import SupabaseRunRequests
 from workers.ports import Acceptance, Bills, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, WakeupFault
 from workers.settings import WorkerSettings
@@ -35,7 +35,7 @@ _CLAIMS = TypeAdapter(list[dict[str, JsonValue]])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _COUNT = TypeAdapter(int)
 _RESCUES = TypeAdapter(AtLeastOne[Rescue])
-_PLATFORMS = TypeAdapter(list[Platform])
+_PLATFORMS = Rows(TypeAdapter(Platform), key="key")
 
 
 class SupabaseRunStore:
