@@ -694,8 +694,9 @@ def test_the_workers_say_who_lives_and_who_listens(database: Database) -> None:
     database.run("update hq.worker_heartbeats set worker_id = 'worker-1' where realtime = 'live'")
     start(database)
 
-    alive, silent = database.rows("select * from hq.workers")
+    ahead, alive, silent = database.rows("select * from hq.workers")
 
+    assert ahead["etat"] == "muet"
     assert (alive["etat"], alive["realtime"], alive["charge"]) == ("vivant", "en direct", "1/10")
     assert (silent["etat"], silent["vu_il_y_a_s"]) == ("muet", 120)
     assert silent["realtime"].startswith("dégradé")
