@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.findings import Finding
 from shared.registry import SourceName
-from shared.wording import clean_text
+from shared.untrusted_text import clean_text
 
 REPORT_CHARS: Final = 100_000
 REMOVED: Final = "(lien retiré)"

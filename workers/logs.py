@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import structlog
 
-from shared.wording import strip_controls
+from shared.untrusted_text import strip_controls
 from workers.settings import LogSettings
 
 # E-mail addresses, tokens, keys of vendors, bearer headers, passwords in URLs. Anybody may choose what is read here

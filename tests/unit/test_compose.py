@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, find_run_type
-from shared.wording import clean_text
+from shared.untrusted_text import clean_text
 from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, FINDING_CHARS, compose
 from workers.ports import Platform
 

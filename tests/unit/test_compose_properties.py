@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from shared.findings import Collected, Finding
 from shared.registry import find_run_type
-from shared.wording import clean_text
+from shared.untrusted_text import clean_text
 from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, compose
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shared.sanitise import sanitise
-from shared.wording import clean_line, clean_text
+from shared.untrusted_text import clean_line, clean_text
 from workers.logs import redact_text
 from workers.outbound import parse_retry_after
 

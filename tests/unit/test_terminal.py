@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from shared.wording import escape_controls, strip_controls
+from shared.untrusted_text import escape_controls, strip_controls
 from workers.cli import terminal
 
 CLI = Path(__file__).parents[2] / "workers" / "cli"

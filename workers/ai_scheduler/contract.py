@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import InvalidRequest
 from shared.registry import JOBS, TIME_ZONE, Weekday
 from shared.runs import RunId, RunStatus
-from shared.wording import shorten
+from shared.untrusted_text import shorten
 from workers.ai_scheduler.launch import Decided
 from workers.ports import EndedRun, LastRun, PlannedJob, PlannedRun, Slot, SlotOutcome
 from workers.web.exchange import describe_progress

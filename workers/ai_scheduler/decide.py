@@ -17,7 +17,7 @@ from shared.errors import GatewayError
 from shared.french import format_moment
 from shared.registry import DATA_TAG, ModelTier
 from shared.sanitise import sanitise
-from shared.wording import clean_line, clean_text, fence
+from shared.untrusted_text import clean_line, clean_text, fence
 from workers.ports import Decision, DecisionContext, Gateway, Message, Meter, Signal
 
 log = structlog.get_logger(__name__)

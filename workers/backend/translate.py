@@ -19,7 +19,7 @@ from postgrest import APIError
 from supabase_auth.errors import AuthError, AuthRetryableError
 
 from shared import errors
-from shared.wording import clean_line
+from shared.untrusted_text import clean_line
 
 # Our own SQLSTATEs; each message is the French sentence that SQL wrote for the reader.
 _OURS: Final[dict[str, type[errors.WorkersError]]] = {

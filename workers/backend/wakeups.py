@@ -24,7 +24,7 @@ from realtime import (
 )
 
 from shared.backoff import draw_delay
-from shared.wording import clean_line
+from shared.untrusted_text import clean_line
 from workers.backend.client import is_opaque
 from workers.logs import redact_text
 from workers.ports import Clock, Look, WakeupFault, WakeupState

@@ -19,7 +19,7 @@ from threading import Event, Timer
 from typing import Final, TypeAlias
 
 from shared.registry import KEY_PATTERN, REGISTRY_VERSION, RunType
-from shared.wording import clean_line
+from shared.untrusted_text import clean_line
 
 COST_NAMES: Final = ("cost", "costEstimate", "costEur", "cost_estimate", "cost_eur", "estimatedCost")
 """The properties that are understood as a cost."""

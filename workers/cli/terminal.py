@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from shared.wording import escape_controls, strip_controls
+from shared.untrusted_text import escape_controls, strip_controls
 from workers.ports import CheckState
 
 # Output to a pipe has no window width; tables stay readable at this one.

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from shared.findings import Collected, Finding, Gap
 from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, RunType, render_system_prompt
-from shared.wording import CUT_NOTE, clean_line, clean_text, fence
+from shared.untrusted_text import CUT_NOTE, clean_line, clean_text, fence
 from workers.ports import Message, Platform
 
 FINDING_CHARS: Final = 6_000

@@ -19,7 +19,7 @@ from shared.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
-from shared.wording import drop_thoughts
+from shared.untrusted_text import drop_thoughts
 
 # How a whole answer ends. Every other end, also one that nobody has heard of yet, is an answer that is not whole.
 _WHOLE: Final = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"})

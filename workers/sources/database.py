@@ -14,7 +14,7 @@ from shared.findings import Collected, Finding, GapReason
 from shared.french import format_count, format_moment, format_money, format_number
 from shared.registry import RUN_TYPES, SourceName
 from shared.registry import label_of as label_of_run_type
-from shared.wording import clean_line, format_list, shorten
+from shared.untrusted_text import clean_line, format_list, shorten
 from workers.ports import (
     SOURCE_TEXT_CHARS,
     CatalogueCounts,

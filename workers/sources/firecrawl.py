@@ -14,7 +14,7 @@ from shared.errors import SourceError, SourceNotConfigured, SourceRejected
 from shared.findings import Collected, Finding
 from shared.french import format_moment
 from shared.registry import PageSet, SourceName
-from shared.wording import clean_line, clean_text
+from shared.untrusted_text import clean_line, clean_text
 from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import FirecrawlSettings

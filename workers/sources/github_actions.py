@@ -15,7 +15,7 @@ from shared.errors import SourceError
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_duration, format_moment
 from shared.registry import SourceName
-from shared.wording import clean_line, shorten
+from shared.untrusted_text import clean_line, shorten
 from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi

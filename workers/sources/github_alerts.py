@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
-from shared.wording import clean_line, shorten
+from shared.untrusted_text import clean_line, shorten
 from workers.outbound.shapes import ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.findings import Collected, Finding
 from shared.french import format_hour
-from shared.wording import clean_line
+from shared.untrusted_text import clean_line
 from workers import outbound
 from workers.outbound.rate_limit import EVERYTHING, UNKNOWN_WAIT, RateLimitHold
 from workers.ports import Clock, Platform, Subject

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
 from shared.findings import Collected, Finding
 from shared.language_models import Price
 from shared.registry import Search, SourceName
-from shared.wording import clean_line, clean_text, drop_thoughts, shorten
+from shared.untrusted_text import clean_line, clean_text, drop_thoughts, shorten
 from workers.outbound.shapes import ForeignModel
 from workers.outbound.usage import read_usage
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject

@@ -7,7 +7,7 @@ from typing import Final
 from shared.findings import Collected, Finding, GapReason
 from shared.french import format_day, format_percent
 from shared.registry import SourceName
-from shared.wording import clean_line, shorten
+from shared.untrusted_text import clean_line, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
 from workers.sources.gaps import label_of, only_gap
 

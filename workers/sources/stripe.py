@@ -15,7 +15,7 @@ from shared.french import (
     pluralize,
 )
 from shared.registry import SourceName
-from shared.wording import clean_line, shorten
+from shared.untrusted_text import clean_line, shorten
 from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures, Plan
 from workers.finance.revenue import DatedFigures, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wording import clean_line, drop_thoughts
+from shared.untrusted_text import clean_line, drop_thoughts
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
