@@ -372,3 +372,26 @@ def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: 
 
     assert delay == (None if seconds is None else timedelta(seconds=seconds))
     assert delay is None or math.isfinite(delay.total_seconds())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"1" * 1_000_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"[" + b",".join([b"[]"] * 600_000) + b"]",
+        b"[" + b",".join([b'{"":0}'] * 250_000) + b"]",
+    ],
+    ids=["no end", "deep", "lists", "objects"],
+)
+async def test_what_cannot_be_parsed_is_held_by_no_error_and_costs_little_memory(body: bytes) -> None:
+    async with client(lambda _: httpx.Response(200, content=pieces(body))) as http:
+        response = await outbound.call(http, "GET", "https://bomb.example/", within=10 * SECOND)
+    tracemalloc.start()
+    with pytest.raises(CallFailed) as caught:
+        response.json()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 10_000_000
+    assert (caught.value.__cause__, caught.value.__context__, response.body) == (None, None, b"")

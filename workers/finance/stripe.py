@@ -217,8 +217,7 @@ class _Outbound(stripe.HTTPClient):
         reply = await outbound.get(
             self._http, url, within=_CALL_DEADLINE, clock=self._clock, max_bytes=_PAGE_BYTES, headers=headers
         )
-        if reply.cut:
-            raise outbound.CallFailed("a page of Stripe is too big", fault=outbound.Fault.GARBLED)
+        reply.require_modest()
         return reply.body, reply.status, reply.headers
 
 

@@ -42,6 +42,10 @@ RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
+# What JSON unfolds to is in proportion to these: a list of empty lists takes twenty times its bytes. The longest honest
+# page, 8 MB of Stripe's indented JSON, has fewer.
+_JSON_MARKS: Final = b",:[{"
+_MOST_MARKS: Final = 700_000
 _PLAIN: Final = frozenset({"", "identity"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _KEEP_ALIVE_SECONDS: Final = 30
@@ -100,7 +104,7 @@ class CallFailed(UpstreamError):
         return self.fault in {Fault.TIMED_OUT, Fault.UNREACHABLE, Fault.INTERRUPTED}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """What came back, whatever its status."""
 
@@ -110,15 +114,40 @@ class Response:
     cut: bool
 
     def json(self) -> JsonValue:
-        """Parse the body.
+        """Parse the body; it is forgotten where it cannot be.
 
-        Raises: CallFailed (garbled) when it is not JSON, or was cut off for its size.
+        Raises: CallFailed (garbled) when it is not JSON, was cut off for its size, or unfolds to too much.
         """
+        self.require_modest()
         try:
             parsed: JsonValue = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED) from error
-        return parsed
+        except (ValueError, RecursionError):
+            pass  # raised below: an error that has this one for its context holds the text that was parsed
+        else:
+            return parsed
+        self.forget()
+        raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED)
+
+    def forget(self) -> None:
+        """Drop the body, before an error is raised that holds every frame it passes through.
+
+        A hundred reads of one run end together: what each of their errors held would be in memory at once.
+        """
+        self.body = b""
+
+    def require_modest(self) -> None:
+        """Check that the body was read whole, and does not unfold to too much; else it is forgotten.
+
+        Raises: CallFailed (garbled).
+        """
+        if self.cut:
+            problem = "is not JSON, but a part of it"
+        elif sum(self.body.count(mark) for mark in _JSON_MARKS) > _MOST_MARKS:
+            problem = "unfolds to too much"
+        else:
+            return
+        self.forget()
+        raise CallFailed(f"the body of a {self.status} {problem}", fault=Fault.GARBLED)
 
 
 def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
@@ -256,14 +285,17 @@ async def _read(response: httpx.Response, max_bytes: int) -> Response:
     if not max_bytes:  # the status was all that was wanted
         return Response(response.status_code, response.headers, b"", cut=False)
     decode = _open_decoder(coding)
-    # httpx declares an iterator and returns a generator, which must be closed when it is left early.
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
-        async for chunk in chunks:
-            body += decode(chunk, max_bytes + 1 - len(body))
-            if len(body) > max_bytes:
-                # Leaving the stream early closes the connection: the rest is never read.
-                return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
-    return Response(response.status_code, response.headers, bytes(body), cut=False)
+    try:
+        # httpx declares an iterator and returns a generator, which must be closed when it is left early.
+        async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
+            async for chunk in chunks:
+                body += decode(chunk, max_bytes + 1 - len(body))
+                if len(body) > max_bytes:
+                    # Leaving the stream early closes the connection: the rest is never read.
+                    return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
+        return Response(response.status_code, response.headers, bytes(body), cut=False)
+    finally:
+        body.clear()  # an error that leaves this frame holds what is in it
 
 
 def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:

@@ -184,10 +184,12 @@ def _parse(shape: TypeAdapter[_T], response: outbound.Response) -> _T:
     try:
         return shape.validate_python(response.json())
     except outbound.CallFailed as error:
-        raise SourceUnavailable(str(error), sentence=sentence) from error
+        message = str(error)
     except ValidationError as error:
         message = f"GitHub's answer has another shape than expected: {error.error_count()} error(s)"
-        raise SourceUnavailable(message, sentence=sentence) from None
+    # Not within the handlers: a context holds all that was parsed, until the last read of the run has ended.
+    response.forget()
+    raise SourceUnavailable(message, sentence=sentence)
 
 
 def _read_paging(response: outbound.Response) -> Paging:
