@@ -224,18 +224,21 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
 
 /**
  * Ask the database for the run, as the caller. The key is the one that the workers were given: had they taken the
- * request before they fell silent, this finds their run.
+ * request before they fell silent, this finds their run. Who may ask is who may ask the workers, a signed-in owner: the
+ * database knows an owner by itself, but would take a service key for an operator's.
  */
 async function askDatabase(call: Call): Promise<Answer> {
   const { run_type, platform_key = null, context_data = {} } = parseFields(call.body);
   if (typeof run_type !== "string" || (platform_key !== null && typeof platform_key !== "string")) {
     return refuse(400, "invalid_request");
   }
+  const authorization = call.headers.get("authorization") ?? "";
+  if (isServiceKey(authorization.replace(/^\s*bearer\s+/i, ""))) return refuse(401, "unauthenticated");
   try {
     const response = await fetch(`${readAddress("SUPABASE_URL")}/rest/v1/rpc/request_hq_run`, {
       method: "POST",
       headers: {
-        authorization: call.headers.get("authorization") ?? "",
+        authorization,
         apikey: chooseKey(call),
         "content-type": "application/json",
       },
@@ -261,14 +264,26 @@ async function askDatabase(call: Call): Promise<Answer> {
   }
 }
 
+/** Whether this opens everything: a secret key, or a token of the service's role. It is not verified, only refused. */
+function isServiceKey(key: string): boolean {
+  if (key.trim().startsWith("sb_secret_")) return true;
+  try {
+    const payload = (key.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    return parseFields(atob(payload))["role"] === "service_role";
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The page's own key, which its project accepted a moment ago; else the platform's newer key; else the legacy one,
- * which functions still find in their environment when the project has disabled it.
+ * The page's own key, which its project accepted a moment ago, unless it is a service key; else the platform's newer
+ * key; else the legacy one, which functions still find in their environment when the project has disabled it.
  */
 function chooseKey(call: Call): string {
   const publishable = parseFields(Deno.env.get("SUPABASE_PUBLISHABLE_KEYS") ?? "")["default"];
   const known = typeof publishable === "string" ? publishable : Deno.env.get("SUPABASE_ANON_KEY");
-  return call.headers.get("apikey") || known || "";
+  const own = call.headers.get("apikey") ?? "";
+  return (isServiceKey(own) ? "" : own) || known || "";
 }
 
 /** Put an answer in the only form of which a screen shows more than that something failed: a 200 with `error`. */
