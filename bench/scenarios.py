@@ -14,14 +14,15 @@ import aiohttp
 
 from bench.collecting import collecting
 from bench.figures import Figure, format_ms, percentile
+from bench.growth import growth
 from bench.kills import kill_storm
+from bench.noop import Silence, no_op, settle_noops
 from bench.retention import retention
 from bench.rig import memory_mb, open_rig, open_worker
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
-from shared.runs import Claim, Outcome, RunStatus, Settlement, StepRecord
-from workers.executive_run.steps import Step
-from workers.ports import Look, Meter, Usage, WakeupState
+from shared.runs import Claim, Settlement
+from workers.ports import Meter
 from workers.settings import WorkerSettings
 
 Scenario = Callable[[], Coroutine[Any, Any, list[Figure]]]
@@ -42,39 +43,13 @@ _HTTP_TYPES: Final = [
 _NO_VENDOR: Final = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 
 
-async def _no_op(claim: Claim, meter: Meter) -> Settlement:
-    """Do nothing, but leave everything that a real run leaves: four steps, evidence-free, a bill of one call."""
-    now = datetime.now(UTC)
-    meter.add(Usage(model="no-op", calls=1, tokens_in=1, tokens_out=1))
-    return Settlement(
-        outcome=Outcome.COMPLETED,
-        summary=f"# {claim.run_type}",
-        appendix={"model_used": "no-op", "data_sources": [], "steps": []},
-        steps=tuple(
-            StepRecord(
-                step_order=step.order,
-                name=step.value[0],
-                description=step.value[1],
-                status=RunStatus.COMPLETED,
-                started_at=now,
-                completed_at=now,
-            )
-            for step in Step
-        ),
-    )
-
-
 async def noop_throughput() -> list[Figure]:
     """Runs per second of one worker that does nothing but the ledger: claim, steps, bill, settlement, logs."""
     with open_rig() as rig:
         rates = []
         for _ in range(3):
             rig.empty()
-            rig.queue_runs(_NOOP_RUNS)
-            started = time.monotonic()
-            async with open_worker(rig, _no_op, settings=WorkerSettings(concurrency=32), wakeups=Silence()):
-                await rig.until("select (count(*) = 0)::int from hq.run_queue")
-            rates.append(_NOOP_RUNS / (time.monotonic() - started))
+            rates.append(await settle_noops(rig, _NOOP_RUNS))
         completed = rig.number("select count(*) from hq.runs where status = 'completed'")
     assert completed == _NOOP_RUNS
     middle = statistics.median(rates)
@@ -125,7 +100,7 @@ async def wakeup() -> list[Figure]:
 
         async def note(claim: Claim, meter: Meter) -> Settlement:
             samples.append(time.monotonic() - wakeups.heard_at)
-            return await _no_op(claim, meter)
+            return await no_op(claim, meter)
 
         wakeups = Silence()
         async with open_worker(rig, note, settings=WorkerSettings(sweep_every=timedelta(hours=1)), wakeups=wakeups):
@@ -302,27 +277,6 @@ async def _call_all(url: str, owners: list[str], keys: list[tuple[str, str]], co
     return took
 
 
-class Silence:
-    """Wake-ups that come only when the bench says so."""
-
-    state = WakeupState.LIVE
-    fault = None
-
-    def __init__(self) -> None:
-        self.heard_at = 0.0
-        self._look: Look = lambda _: None
-
-    async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:  # noqa: ARG002
-        """Keep the callback, and be silent."""
-        self._look = look
-        await asyncio.Event().wait()
-
-    def hear(self) -> None:
-        """Say that something happened."""
-        self.heard_at = time.monotonic()
-        self._look(None)
-
-
 SCENARIOS: Final[dict[str, Scenario]] = {
     "noop_throughput": noop_throughput,
     "whole_run": whole_run,
@@ -335,4 +289,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "kill_storm": kill_storm,
     "retention": retention,
     "collecting": collecting,
+    "growth": growth,
 }
