@@ -35,7 +35,7 @@ insert into hq.audit_logs (actor_type, action) select 'owner', 'run.created' fro
 # All that migrations beyond the first release do to tables in use, to be done again.
 LOOSEN = """
 delete from hq.worker_migrations where kind = 'migration' and name >= '0004';
-drop index if exists hq.structured_logs_created, hq.run_steps_run, hq.run_evidence_run, hq.runs_created;
+drop index if exists hq.structured_logs_created;
 grant execute on function public.insert_hq_log to public, anon;
 alter table hq.structured_logs reset (autovacuum_vacuum_scale_factor);
 """
