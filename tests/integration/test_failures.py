@@ -68,8 +68,9 @@ async def test_attempts_come_to_an_end_and_every_one_is_billed(hq: Hq) -> None:
     assert run["status"] == "failed"
     assert run["executive_summary"].startswith("Le service d'IA a rendu une réponse vide ou tronquée.")
     assert hq.logs(run_id) == ["run.started", "run.retried"] * 2 + ["run.started", "run.failed"]
-    bills = hq.rows("select calls, cost_eur from hq.run_costs where run_id = %s", run_id)
-    assert len(bills) == 3
+    bills = hq.rows("select lease_token, calls, cost_eur from hq.run_costs where run_id = %s", run_id)
+    assert len({bill["lease_token"] for bill in bills}) == 3
+    assert [bill["calls"] for bill in bills] == [1] * 6, "each attempt asked two models"
     assert all(bill["cost_eur"] > 0 for bill in bills)
     assert run["detailed_appendix"]["cost_estimate"] == pytest.approx(float(sum(bill["cost_eur"] for bill in bills)))
 
