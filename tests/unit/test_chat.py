@@ -304,6 +304,9 @@ async def test_an_answer_that_is_no_answer_is_billed_and_asked_again(
         {"finish_reason": "some_new_reason"},
         {"merge": {"choices": [{"finish_reason": None, "message": {"content": "La moi"}}]}},
         {"merge": {"choices": [{"finish_reason": None, "error": {"code": 502}, "message": {"content": "La moi"}}]}},
+        {"merge": {"choices": [{"finish_reason": "stop", "error": {"code": "x"}, "message": {"content": "La moi"}}]}},
+        {"merge": {"error": {"message": "the provider failed"}}},
+        {"merge": {"choices": [{"finish_reason": "stop", "message": {"content": [{"type": ["text"], "text": "x"}]}}]}},
         {"content": "<think>Je ne sais pas encore."},
         {
             "merge": {
@@ -364,10 +367,11 @@ async def test_an_answer_in_parts_is_joined(make_gateway: MakeGateway, vendors: 
     assert (await ask(make_gateway())).text == "Bonjour"
 
 
+@pytest.mark.parametrize("code", [402, "402"])
 async def test_an_error_inside_a_200_counts_as_its_own_status(
-    make_gateway: MakeGateway, vendors: VendorsClient
+    code: int | str, make_gateway: MakeGateway, vendors: VendorsClient
 ) -> None:
-    await vendors.script("openai", {"body": {"error": {"code": 402, "message": "no credit"}}})
+    await vendors.script("openai", {"body": {"error": {"code": code, "message": "no credit"}}})
 
     assert isinstance(await fail(make_gateway()), GatewayOutOfCredit)
 

@@ -25,6 +25,7 @@ from shared.untrusted_text import drop_thoughts
 _WHOLE: Final = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"})
 _CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _TEXT_PARTS: Final = frozenset({"text", "output_text"})
+_ERROR_STATUS: Final = re.compile(r"[45][0-9]{2}")
 _SHORT_CODE: Final = re.compile(r"[a-z][a-z0-9_]{2,39}")
 _SHORT_WORD: Final = re.compile(r"[\w-]{1,32}")
 _MODEL_ID: Final = re.compile(r"[\w./:@-]{1,100}")
@@ -63,6 +64,8 @@ def read_answer(body: JsonValue) -> str:
     choice = _first_choice(body)
     if choice is None:
         raise GatewayAnswerUnusable("the answer holds no choice")
+    if choice.get("error") or (isinstance(body, dict) and body.get("error")):
+        raise GatewayAnswerUnusable("the answer comes with an error")
     finish = str(choice.get("finish_reason") or "").lower()
     if finish in _CUT:
         raise AnswerCut("the answer was cut at the token limit")
@@ -92,8 +95,8 @@ def read_status(status: int, body: JsonValue) -> int:
     for holder in (body, _first_choice(body)):
         error = holder.get("error") if isinstance(holder, dict) else None
         code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(code, int) and 400 <= code <= 599:  # noqa: PLR2004 - HTTP's errors
-            return code
+        if _ERROR_STATUS.fullmatch(str(code)):
+            return int(str(code))
     return status
 
 
@@ -161,7 +164,9 @@ def _read_text(content: JsonValue) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    texts = (part.get("text") for part in parts if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS)
+    texts = (
+        part.get("text") for part in parts if isinstance(part, dict) and str(part.get("type", "text")) in _TEXT_PARTS
+    )
     return "".join(text for text in texts if isinstance(text, str))
 
 
