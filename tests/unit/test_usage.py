@@ -38,6 +38,8 @@ def read(usage: JsonValue, *, model: str = FLASH, headers: dict[str, str] | None
         ({"cost_eur": 0.125, "cost": 99}, {}),
         ({}, {"x-litellm-response-cost": "0.25"}),
         ({"cost": "a lot"}, {"x-litellm-response-cost": "2.5e-1"}),
+        ({"cost": 0}, {"x-litellm-response-cost": "0.25"}),
+        ({"cost": 0, "cost_usd": 0.25}, {}),
     ],
 )
 def test_a_cost_that_is_told_is_taken(cost: dict[str, JsonValue], headers: dict[str, str]) -> None:

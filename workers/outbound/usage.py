@@ -105,7 +105,9 @@ def _read_cost(stated: JsonValue, headers: Mapping[str, str], eur_per_usd: Decim
     in_euros = _amount(_field(stated, "cost_eur"))
     if in_euros is not None:
         return in_euros
-    in_dollars = next((amount for amount in map(_amount, _dollars(stated, headers)) if amount is not None), None)
+    amounts = [amount for amount in map(_amount, _dollars(stated, headers)) if amount is not None]
+    # A zero in one place does not outdo an amount in another.
+    in_dollars = next(filter(None, amounts), amounts[0] if amounts else None)
     upstream = _amount(_field(_field(stated, "cost_details"), "upstream_inference_cost"))
     if upstream is not None and (_field(stated, "is_byok") is True or not in_dollars):
         in_dollars = (in_dollars or 0) + upstream
