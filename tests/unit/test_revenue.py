@@ -128,6 +128,21 @@ async def test_the_last_good_figures_are_anybodys(
     assert current.figures == first
 
 
+async def test_figures_that_are_ahead_of_the_clock_are_not_returned(
+    vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock, shelf: Shelf
+) -> None:
+    """A worker whose clock was once half a year ahead left them behind."""
+    first = (await open_revenue(vendors, http, clock, shelf).read()).figures
+    yesterday = clock.now().date() - timedelta(days=1)
+    ahead = first.model_copy(update={"read_at": clock.now() + timedelta(days=180), "mrr": first.mrr + 1})
+    shelf.days[yesterday] = shelf.days[yesterday].model_copy(update={"figures": ahead.model_dump(mode="json")})
+    await vendors.script("stripe", {"status": 503}, repeat=True)
+
+    current = await open_revenue(vendors, http, clock, shelf).read()
+
+    assert current.figures == first
+
+
 async def test_figures_that_are_too_old_are_not_returned(
     revenue: RevenueService, vendors: VendorsClient, clock: FakeClock
 ) -> None:

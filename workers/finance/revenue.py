@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 KEPT: Final = timedelta(hours=48)
 # What just failed is not tried again for every screen that polls.
 _PAUSE: Final = timedelta(seconds=60)
+# By how much another worker's clock may be ahead of ours.
+_AHEAD: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,10 @@ class RevenueService:
         return DatedFigures(latest, error)
 
     def _find_latest(self, history: Sequence[FinanceSnapshot]) -> Figures | None:
-        """Find the last good figures, this process's or another's; a day's that cannot be read are left out."""
+        """Find the last good figures, this process's or another's; a day's that cannot be read are left out.
+
+        So are those that are ahead of the clock: they were read before it was put right, and would outlive all others.
+        """
         candidates = [] if self._latest is None else [self._latest]
         for each in history:
             if not each.figures:
@@ -136,7 +141,8 @@ class RevenueService:
                 candidates.append(Figures.model_validate(each.figures))
             except ValidationError:
                 log.warning("finance.kept_unreadable", day=each.day.isoformat())
-        return max(candidates, key=lambda each: each.read_at, default=None)
+        latest = self._clock.now() + _AHEAD
+        return max((each for each in candidates if each.read_at <= latest), key=lambda each: each.read_at, default=None)
 
 
 def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
