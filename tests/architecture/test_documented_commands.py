@@ -90,7 +90,11 @@ def _find_fault_of(program: str, arguments: list[str]) -> str | None:
             pass
         case "pytest", ["--hypothesis-profile", profile, path] if (ROOT / path).is_dir():
             hypothesis.settings.get_profile(profile)
-        case ("npm", ["install"] | ["install", "--package-lock-only"]) | ("git", ["rev-parse", "HEAD"]):
+        case "~/emocare/bin/pip", ["install", *options]:
+            return _find_fault_of_pip(options)
+        case ("npm", ["install"] | ["install", "--package-lock-only"]) | (
+            ("git", ["rev-parse", "HEAD"]) | ("python3", ["-m", "venv", "~/emocare"])
+        ):
             pass
         case _:
             return "not a command that this test knows"
@@ -114,6 +118,16 @@ def _find_fault_of_fly(arguments: list[str]) -> str | None:
         case _:
             return "not what fly.toml, the Dockerfile and the settings allow"
     return None
+
+
+def _find_fault_of_pip(options: list[str]) -> str | None:
+    match options:
+        case ["--require-hashes", "-r", lock] if (ROOT / lock).is_file():
+            return None
+        case ["--no-deps", "dist/*.whl"]:
+            return None
+        case _:
+            return "neither the locked requirements nor the wheel"
 
 
 def _find_unknown(assignments: list[str], known: set[str]) -> str | None:
