@@ -124,6 +124,7 @@ def test_an_unreachable_supabase_is_one_line_and_code_69(emocare: Emocare, comma
 
     assert result.code == 69
     assert_one_line(result, "Supabase did not answer")
+    assert "SUPABASE_URL" in result.err
 
 
 @pytest.mark.parametrize("command", [["runs"], ["run", "X"], ["doctor"], ["work"], ["show", RUN]])

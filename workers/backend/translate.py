@@ -142,7 +142,9 @@ def translated(what: str) -> Iterator[None]:
     except APIError as error:
         raise _from_api_error(what, error) from error
     except (httpx.TransportError, aiohttp.ClientError, AuthRetryableError) as error:
-        raise errors.BackendUnavailable(f"{what}: Supabase did not answer ({type(error).__name__}).") from error
+        raise errors.BackendUnavailable(
+            f"{what}: Supabase did not answer ({type(error).__name__}). If this lasts: {_CHECK_URL}"
+        ) from error
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
     except (ValueError, RecursionError) as error:  # ValidationError is one; so is JSON that cannot be read
