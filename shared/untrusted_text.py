@@ -26,7 +26,9 @@ _JOINER: Final = "\u200d"
 # What a terminal obeys instead of showing it (C0, C1), and what turns a line's direction; not the line end, nor tab.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _THOUGHTS: Final = re.compile(r"\s*<(?:think|thinking|thought)>", re.IGNORECASE)
+_ANY_THOUGHTS: Final = re.compile(r"<(?:think|thinking|thought)>", re.IGNORECASE)
 _END_OF_THOUGHTS: Final = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
+_END_ON_ITS_LINE: Final = re.compile(r"^</(?:think|thinking|thought)>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # Unicode's own bound for streams. Whoever orders the marks of a longer run needs the square of its length.
 _MARKS_IN_A_ROW: Final = 30
 
@@ -63,8 +65,12 @@ def shorten(text: str, max_chars: int) -> str:
 
 
 def drop_thoughts(text: str) -> str:
-    """Drop the blocks of thoughts that some models put before their answer; thoughts without an end leave nothing."""
-    begin = 0
+    """Drop the blocks of thoughts that some models put before their answer; thoughts without an end leave nothing.
+
+    Where the prompt's template has opened the block, as that of DeepSeek R1 does, the answer shows its end only.
+    """
+    unopened = _END_ON_ITS_LINE.search(text)
+    begin = unopened.end() if unopened and not _ANY_THOUGHTS.search(text, 0, unopened.start()) else 0
     while opened := _THOUGHTS.match(text, begin):
         closed = _END_OF_THOUGHTS.search(text, opened.end())
         if closed is None:

@@ -32,3 +32,9 @@ def test_only_the_thoughts_before_an_answer_are_dropped(thoughts: list[str], ans
 
     assert drop_thoughts(f"{before}{answer}<think>x") == (f"\n{answer}<think>x" if thoughts else f"{answer}<think>x")
     assert drop_thoughts(f"{before}<think>{answer}") == ""
+
+
+def test_thoughts_that_the_prompt_opened_are_dropped_by_their_end() -> None:
+    assert drop_thoughts("Pesons le pour.\n</think>\n\n## Synthèse") == "\n\n## Synthèse"
+    assert drop_thoughts("## Synthèse\nLa balise </think> ferme.") == "## Synthèse\nLa balise </think> ferme."
+    assert drop_thoughts("Voici :\n<think>\n</think>\nFin") == "Voici :\n<think>\n</think>\nFin"
