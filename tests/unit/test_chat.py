@@ -487,6 +487,23 @@ class TestCandidates:
             ("warn", "model.retired", PRIMARY)
         ]
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            {"param": "reasoning_effort", "message": "Parameter reasoning_effort of this model is not available."},
+            {"code": "unsupported_parameter", "message": "This model: reasoning_effort is not available."},
+        ],
+        ids=str,
+    )
+    async def test_a_parameter_that_a_model_has_not_retires_no_model(
+        self, error: dict[str, str], make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        await vendors.script("openai", {"status": 400, "body": {"error": error}})
+        gateway = make_gateway()
+
+        assert (await ask(gateway)).model == PRIMARY
+        assert gateway.retired_models() == []
+
     async def test_where_all_are_gone_all_are_asked_again(
         self, make_gateway: MakeGateway, vendors: VendorsClient
     ) -> None:

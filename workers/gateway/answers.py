@@ -38,6 +38,7 @@ _MODEL_GONE_WORDS: Final = re.compile(
     r"\bmodels?\b.{0,120}?(?:not found|not exist|not available|no longer|deprecated|retired|decommission|shut ?down)",
     re.IGNORECASE | re.DOTALL,
 )
+_PARAMETER_CODES: Final = ("unsupported_parameter", "unsupported_value", "context_length_exceeded")
 _SECONDS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s?")
 _DEEPEST: Final = 8
 _PASSING: Final = frozenset({408, 409, 425})
@@ -186,6 +187,8 @@ def _message(error: dict[str, JsonValue]) -> str:
 
 def _names_model(body: JsonValue) -> bool:
     error = _error(body)
+    if error.get("param") not in (None, "", "model") or error.get("code") in _PARAMETER_CODES:
+        return False  # "…of this model is not available" is then said of a parameter
     codes = (code for code in (error.get("code"), error.get("type")) if isinstance(code, str))
     return any(_MODEL_GONE_CODE.match(code) for code in codes) or bool(_MODEL_GONE_WORDS.search(_message(error)))
 
