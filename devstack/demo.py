@@ -274,7 +274,7 @@ def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
     table.add_row("provenance", "hq.runs", ", ".join(run["detailed_appendix"]["data_sources"]))
     for cost in run["costs"]:
         tokens = f"{cost['tokens_in']} + {cost['tokens_out']} tokens"
-        searched = f", {cost['search_cost_eur']} EUR of it for searching the web" if cost["search_cost_eur"] else ""
+        searched = ", for searching the web" if cost["search_cost_eur"] else ""
         table.add_row("cost", "hq.run_costs", f"{cost['cost_eur']} EUR for {tokens} of {cost['model']}{searched}")
     for line in logs:
         took = f", {line['metadata']['duration_ms']} ms" if line["message"] == "run.completed" else ""

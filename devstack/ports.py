@@ -54,5 +54,6 @@ def settle_port(wanted: int, *, taken: Collection[int] = ()) -> int:
     if port is None:
         raise ServiceError(f"no free port between {wanted} and {wanted + 99}")
     if port != wanted:
-        _log.warning("port %s is taken by another program: using %s instead", wanted, port)
+        holder = "this stack" if wanted in taken else "another program"
+        _log.warning("port %s is taken by %s: using %s instead", wanted, holder, port)
     return port

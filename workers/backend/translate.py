@@ -49,6 +49,9 @@ _QUOTED_CHARS: Final = 160
 
 _MIGRATE: Final = "Run `emocare migrate`, or paste `emocare sql` in the SQL editor."
 _CHECK_URL: Final = "Check SUPABASE_URL: the project's address, with nothing after the host."
+_IF_IT_LASTS: Final = (
+    "If this lasts, check the network and SUPABASE_URL (the project's address, nothing after the host)."
+)
 _REMEDIES: Final = {
     "PGRST125": _CHECK_URL,
     "42883": _MIGRATE,
@@ -115,7 +118,7 @@ def refuse_bad_answer(response: httpx.Response) -> None:
     if meaning is Meaning.AWAY:
         # A project that is away answers in many ways; another site than a project, in these.
         elsewhere = response.status_code < _SERVER_ERROR and response.status_code not in _BUSY
-        raise errors.BackendUnavailable(quote_answer(response) + (f" If this lasts: {_CHECK_URL}" if elsewhere else ""))
+        raise errors.BackendUnavailable(quote_answer(response) + (f" {_IF_IT_LASTS}" if elsewhere else ""))
 
 
 def quote_answer(response: httpx.Response, who: str = "Supabase") -> str:
@@ -143,7 +146,7 @@ def translated(what: str) -> Iterator[None]:
         raise _from_api_error(what, error) from error
     except (httpx.TransportError, aiohttp.ClientError, AuthRetryableError) as error:
         raise errors.BackendUnavailable(
-            f"{what}: Supabase did not answer ({type(error).__name__}). If this lasts: {_CHECK_URL}"
+            f"{what}: Supabase did not answer ({type(error).__name__}). {_IF_IT_LASTS}"
         ) from error
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
