@@ -8,7 +8,7 @@ import pytest
 from support.away import AWAY, stay_away
 from support.hq import Hq
 
-from devstack.controls import FAULTS, STUCK
+from devstack.controls import FAULTS, STUCK, GatewayFault
 
 RPC = "/rest/v1/rpc/"
 # What a stuck answer may hold up.
@@ -96,3 +96,18 @@ async def test_a_stuck_settlement_is_given_up_and_made_again_and_holds_up_no_oth
     run = await hq.settled(stuck)
     assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1), worker.tail()
     assert await hq.model_calls() == 2
+
+
+async def test_a_function_that_is_missing_for_a_moment_costs_no_report(hq: Hq) -> None:
+    """PostgREST reads the schema again, as after every migration."""
+    body = '{"code": "PGRST202", "message": "Could not find the function", "details": null, "hint": null}'
+    worker = await hq.worker(LEASE_SECONDS=10)
+    hq.stack.gateway.fail(f"{RPC}settle_hq_run", GatewayFault(404, body))
+    run_id = hq.ask()
+    await hq.vendors.wait_for("openai", calls=1)
+    await asyncio.sleep(0.5)
+    hq.stack.gateway.heal()
+
+    run = await hq.settled(run_id)
+    assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1), worker.tail()
+    assert await hq.model_calls() == 1

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from support.clock import FakeClock
 
-from shared.errors import BackendRejected, BackendUnavailable
+from shared.errors import BackendRejected, BackendUnavailable, FunctionMissing
 from workers.backend.retry import retry
 
 WITHIN = timedelta(seconds=60)
@@ -52,3 +52,12 @@ async def test_a_refusal_is_not_repeated(clock: FakeClock) -> None:
         await ask(backend, clock)
 
     assert (backend.calls, clock.sleeps) == (1, [])
+
+
+async def test_what_passes_for_this_call_is_repeated_too(clock: FakeClock) -> None:
+    backend = Backend(FunctionMissing(), BackendUnavailable())
+    passing = (BackendUnavailable, FunctionMissing)
+    assert await retry(backend.answer, clock=clock, within=WITHIN, longest_pause=PAUSE, passing=passing) == "answered"
+
+    with pytest.raises(FunctionMissing):
+        await ask(Backend(FunctionMissing()), clock)

@@ -108,6 +108,9 @@ def test_what_our_sql_refuses_keeps_its_french_sentence(code: str, kind: type[er
     "code",
     [
         "08006",  # connection failure
+        "0A000",  # a cached plan that a migration has overtaken
+        "26000",  # a prepared statement that a pooler has lost
+        "42P05",  # and one that it has kept
         "25006",  # read only: a failover is under way
         "40P01",  # deadlock
         "53300",  # too many connections

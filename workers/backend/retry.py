@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from shared.errors import BackendUnavailable
+from shared.errors import BackendError, BackendUnavailable
 from workers.ports import Clock
 
 T = TypeVar("T")
@@ -18,10 +18,12 @@ async def retry(
     clock: Clock,
     within: timedelta,
     longest_pause: timedelta,
+    passing: tuple[type[BackendError], ...] = (BackendUnavailable,),
     before_pause: Callable[[BaseException | None], None] | None = None,
 ) -> T:
     """Repeat a call until it is answered, refused, or the time is over; pauses are jittered and grow.
 
+    ``passing`` is what is not taken for a refusal.
     ``before_pause`` is given what the call raised, each time that it will be repeated.
 
     Raises: what the last call raised.
@@ -39,7 +41,7 @@ async def retry(
         await clock.sleep(timedelta(seconds=seconds))
 
     retrying = AsyncRetrying(
-        retry=retry_if_exception_type(BackendUnavailable),
+        retry=retry_if_exception_type(passing),
         wait=wait_random_exponential(multiplier=0.2, max=longest_pause.total_seconds()),
         stop=is_over,
         sleep=sleep,

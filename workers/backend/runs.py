@@ -8,7 +8,7 @@ import structlog
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from supabase import AsyncClient
 
-from shared.errors import LeaseLost
+from shared.errors import BackendUnavailable, FunctionMissing, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_bills, dump_lease
 from workers.backend.retry import retry
@@ -166,5 +166,12 @@ class SupabaseRunStore:
 
         Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
         report that is already paid for; nobody else can rescue the run either while the backend is away.
+        A function that was there when the worker started is missing only while PostgREST reads the schema again.
         """
-        return await retry(attempt, clock=self._clock, within=4 * self._settings.lease, longest_pause=_LONGEST_PAUSE)
+        return await retry(
+            attempt,
+            clock=self._clock,
+            within=4 * self._settings.lease,
+            longest_pause=_LONGEST_PAUSE,
+            passing=(BackendUnavailable, FunctionMissing),
+        )

@@ -34,8 +34,13 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
 }
 
 # Codes that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
-# intervention, system, a function that is being replaced at this moment; PostgREST's connection and its client library.
-_PASSING_CODES: Final = ("08", "25006", "40", "53", "55P03", "57", "58", "XX000", "PGRST0", "PGRSTX")
+# intervention, system, a function that is being replaced at this moment; a prepared statement that a migration or a
+# pooler has overtaken; PostgREST's connection and its client library.
+_PASSING_CODES: Final = (
+    *("08", "25006", "40", "53", "55P03", "57", "58", "XX000"),
+    *("0A000", "26", "42P05"),
+    *("PGRST0", "PGRSTX"),
+)
 # Where there is no code, the library puts the status in its place, and 404 is no SQLSTATE of class 40.
 _CODE: Final = re.compile(r"(?=.*\d)[0-9A-Z]{5}|PGRST\w+")
 _ERROR_FIELDS: Final = frozenset({"code", "message", "details", "hint"})
