@@ -45,11 +45,12 @@ begin
     queue.max_attempts,
     hq.clamp_instant(queue.run_at),
     queue.worker_id,
-    hq.clamp_instant(r.created_at),
+    -- A run has a date for every reader: where its own is out of all bounds, that of its request.
+    coalesce(hq.clamp_instant(r.created_at), hq.clamp_instant(request.created_at), now()),
     hq.clamp_instant(r.started_at),
     hq.clamp_instant(r.completed_at),
     r.executive_summary,
-    r.detailed_appendix,
+    case when jsonb_typeof(r.detailed_appendix) = 'object' then r.detailed_appendix end,
     (
       select coalesce(jsonb_agg(jsonb_build_object(
         'step_order', s.step_order, 'name', s.name, 'description', s.description, 'status', s.status,

@@ -266,6 +266,23 @@ async def test_what_the_gateway_answers_in_auths_place_is_no_fault_of_the_token(
     hq.stack.gateway.heal()
 
 
+@pytest.mark.parametrize("body", [{"keys": [1, {"kty": "EC"}]}, {"keys": [{"kty": "EC"}]}, {"id": "x"}, {"id": None}])
+async def test_an_answer_in_auths_shape_without_its_substance_is_no_fault_of_the_token(
+    hq: Hq, identity: SupabaseIdentity, body: dict[str, Any]
+) -> None:
+    opened = identity._auth._http_client
+    assert isinstance(opened, SupabaseHttp)
+    identity._auth._http_client = SupabaseHttp(
+        within=timedelta(seconds=5),
+        check=opened._check,
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, json=body, request=request)),
+    )
+
+    for legacy in (False, True):
+        with pytest.raises(BackendUnavailable):
+            await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=legacy))
+
+
 async def test_a_strict_gateway_gets_the_newer_key_in_its_own_header_alone(hq: Hq) -> None:
     hq.stack.gateway.refuse_legacy_keys()
     hq.stack.gateway.refuse_bearer_keys()

@@ -31,6 +31,7 @@ insert into hq.runs (id, run_type, status, created_at, started_at, completed_at,
   ('{RUN.format(2)}', 'CODE_REVIEW', 'failed', now() - interval '1 h', now() - interval '1 h', now(), 'Panne'),
   ('{ODD}', 'SEO_AUDIT', 'completed', now(), '20260-01-01', '20260-01-01', 'Bilan'),
   ('{RUN.format(8)}', 'SEO_AUDIT', 'failed', '20260-01-01', 'infinity', '-infinity', 'Panne');
+update hq.runs set detailed_appendix = '1' where id = '{RUN.format(8)}';
 update hq.platforms set last_release_at = '20260-01-15' where key = 'nearvity';
 update hq.scheduled_jobs set priority = 'urgent' where key = 'daily_brief';
 insert into hq.incidents (platform_key, severity, title, created_at) values
@@ -73,6 +74,8 @@ async def read(hq: Hq) -> Any:
             "decisions": lambda: SupabaseDecisions(client, clock=SystemClock()).read_journal(50),
             "checks": lambda: SupabaseInspection(client).check_backend("x", 1),
             "odd run": lambda: requests.read(RunId(UUID(ODD))),
+            "undated run": lambda: requests.read(RunId(UUID(RUN.format(8)))),
+            "ended run": lambda: store.read_ended(RunId(UUID(RUN.format(8)))),
         }
         yield reads
 
@@ -82,6 +85,8 @@ async def test_one_odd_row_of_each_table_costs_that_row(read: dict[str, Callable
 
     assert {str(run.run_id) for run in found["runs"]} == {RUN.format(1), RUN.format(2), ODD}
     assert (found["odd run"].started_at, found["odd run"].completed_at) == (None, None)
+    assert found["undated run"].created_at.year < 9999
+    assert found["ended run"].appendix == {}
     released = {platform.key: platform.last_release_at for platform in found["platforms"]}
     assert (len(released), released["nearvity"]) == (7, None)
     assert [key for key, at in released.items() if at is not None]

@@ -504,6 +504,15 @@ class TestCandidates:
         assert (await ask(gateway)).model == PRIMARY
         assert gateway.retired_models() == []
 
+    async def test_a_page_in_the_gateways_place_retires_no_model(
+        self, make_gateway: MakeGateway, vendors: VendorsClient
+    ) -> None:
+        await vendors.script("openai", {"status": 404, "body": "<html>not found</html>"})
+        gateway = make_gateway()
+
+        assert (await ask(gateway)).model == FALLBACK
+        assert gateway.retired_models() == []
+
     async def test_where_all_are_gone_all_are_asked_again(
         self, make_gateway: MakeGateway, vendors: VendorsClient
     ) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from uuid import UUID
 
 import httpx
-from pydantic import StrictBool, TypeAdapter
+from pydantic import JsonValue, StrictBool, TypeAdapter
 from supabase import AsyncClient
 from supabase_auth import AsyncGoTrueClient
 from supabase_auth.errors import AuthRetryableError
@@ -90,7 +90,7 @@ def _refuse_outage(response: httpx.Response) -> None:
     except ValueError:
         body = None
     fields = body if isinstance(body, dict) else {}
-    if response.is_success and (isinstance(fields.get("keys"), list) or isinstance(fields.get("id"), str)):
+    if response.is_success and (_holds_keys(fields) or _holds_user(fields)):
         return
     # Its first API version names the reason in `error_code`, the newer one in `code`.
     if not response.is_success and not _TOKEN_FAULTS.isdisjoint(
@@ -98,6 +98,25 @@ def _refuse_outage(response: httpx.Response) -> None:
     ):
         return
     raise BackendUnavailable(quote_answer(response, "Auth"))
+
+
+def _holds_keys(fields: dict[str, JsonValue]) -> bool:
+    """Return whether every entry is a public key; a project that signs with a shared secret has none."""
+    keys = fields.get("keys")
+    return isinstance(keys, list) and all(map(_is_key, keys))
+
+
+def _is_key(entry: JsonValue) -> bool:
+    fields = entry if isinstance(entry, dict) else {}
+    return isinstance(fields.get("kty"), str) and (isinstance(fields.get("x"), str) or isinstance(fields.get("n"), str))
+
+
+def _holds_user(fields: dict[str, JsonValue]) -> bool:
+    try:
+        UUID(str(fields.get("id")))
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def refusal(status: int, body: JsonValue, retry_after: timedelta | None) -> Gate
             return GatewayRateLimited(message, retry_after=retry_after)
         case _ if status in _PASSING or status >= 500:  # noqa: PLR2004 - HTTP's own boundary
             return GatewayUnavailable(message, retry_after=retry_after)
-        case 404 | 410:
+        case 404 | 410 if _error(body):  # a proxy's page says nothing of the model
             return ModelGone(message)
         case 400 | 422 if _names_model(body):
             return ModelGone(message)
