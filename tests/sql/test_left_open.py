@@ -210,9 +210,10 @@ def _find_unbounded(database: Database) -> list[str]:
         f"{row['nspname']}.{row['proname']}": (
             re.sub(r"\s+", " ", re.sub(r"--.*", "", row["prosrc"])),
             any(setting.startswith("lock_timeout=") for setting in row["proconfig"] or ()),
+            row["provolatile"] == "v",
         )
         for row in database.rows(
-            "select n.nspname, p.proname, p.prosrc, p.proconfig from pg_catalog.pg_proc as p"
+            "select n.nspname, p.proname, p.prosrc, p.proconfig, p.provolatile from pg_catalog.pg_proc as p"
             " join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
             " join hq.worker_migrations as m on m.kind = 'function' and m.name = case n.nspname"
             " when 'hq' then '_' || p.proname when 'public' then p.proname end"
@@ -222,10 +223,10 @@ def _find_unbounded(database: Database) -> list[str]:
     found = set()
 
     def walk(name: str, way: tuple[str, ...], *, bounded: bool) -> None:
-        text, sets_timeout = functions[name]
+        text, sets_timeout, may_write = functions[name]
         if bounded or sets_timeout or name in way:
             return
-        if WAITS.search(text):
+        if may_write and WAITS.search(text):  # what is stable cannot lock a row; its texts may advise to
             found.add(" > ".join((*way, name)))
         for called in set(re.findall(r"\b((?:hq|public)\.\w+) ?\(", text)) & set(functions):
             walk(called, (*way, name), bounded=False)
