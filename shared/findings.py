@@ -1,6 +1,6 @@
 """What a source of data returned, and what it could not read.
 
-A report is honest when every datum has a source and every missing datum is named.
+A report is honest when each piece of data has a source and each missing piece is named.
 So a source returns values, not exceptions: a ``Finding`` for what was read, a ``Gap`` for what was not.
 """
 
@@ -12,7 +12,7 @@ from shared.frozen import FrozenModel
 
 
 class GapReason(StrEnum):
-    """Why a datum is missing."""
+    """Why data are missing."""
 
     NOT_CONFIGURED = "not_configured"
     UNAVAILABLE = "unavailable"

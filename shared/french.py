@@ -1,6 +1,6 @@
 """Numbers, money, plurals, days and hours as French readers write them: one function each, used everywhere.
 
-What is French about them is ``babel``'s data (CLDR); ours is the choice of a form, and the « 1er » of a month.
+The French forms are ``babel``'s data (CLDR); ours are the choice of a form, and the « 1er » of a month.
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _FRENCH: Final = Locale("fr")
 
 def format_number(value: Decimal | float, decimals: int = 0) -> str:
     """Return « 1 234,50 », with exactly as many decimals. Cost: about 8 µs."""
-    # Added to zero, what rounds to nothing loses its minus sign.
+    # Adding zero removes the minus sign of a number that rounds to zero.
     rounded = round(Decimal(str(value)), decimals) + 0
     text: str = _pattern(decimals).apply(rounded, _FRENCH)
     return text
@@ -58,7 +58,7 @@ def format_duration(took: timedelta) -> str:
 
 
 def format_day(moment: datetime) -> str:
-    """Return « 3 novembre 2026 », by the calendar of Paris."""
+    """Return « 3 novembre 2026 », the date in Paris."""
     local = moment.astimezone(TIME_ZONE)
     day = "1er" if local.day == 1 else str(local.day)
     return f"{day} {_FRENCH.months['format']['wide'][local.month]} {local.year}"

@@ -1,4 +1,4 @@
-"""What every value that is passed around has in common."""
+"""The base class of every value that is passed around."""
 
 from pydantic import BaseModel, ConfigDict
 

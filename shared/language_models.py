@@ -1,7 +1,7 @@
-"""Which models may write, in which order, and what each costs: everything here has a date, and will change.
+"""Which models may write, in which order, and what each costs: everything here is dated, and will change.
 
 Makers retire a model, or route its name to another one, within days. So a tier names candidates from more than
-one maker, ``LLM_MODELS_<TIER>`` replaces its list, and what the gateway no longer has is passed over.
+one maker, ``LLM_MODELS_<TIER>`` replaces its list, and a model that the gateway no longer has is passed over.
 Read in November 2026 from the makers' own pages: Gemini 2.5 ends on 1 December 2026 (its name is then answered by
 3.8-flash and 3.5-flash-lite at their price, or refused, as the reseller decides).
 """
@@ -60,7 +60,7 @@ THINKING: Final[Mapping[ModelTier, Thinking]] = MappingProxyType(
         ModelTier.CODING: Thinking("medium", 8_000),
     }
 )
-"""What each tier's models are asked for, where they take it; ``LLM_MAX_TOKENS``, for the text, comes on top."""
+"""What each tier's models are asked for, if they accept it; ``LLM_MAX_TOKENS``, for the text, is added to it."""
 
 
 class Price(NamedTuple):
@@ -70,7 +70,7 @@ class Price(NamedTuple):
     cached: Decimal
     output: Decimal
     per_call: Decimal = Decimal(0)
-    """Dollars that a call costs whatever its length, as a search does."""
+    """Dollars that a call costs regardless of its length, such as a search."""
 
     @property
     def is_free(self) -> bool:
@@ -84,7 +84,7 @@ def _price(fresh: str, cached: str, output: str) -> Price:
 
 PRICES: Final[Mapping[str, Price]] = MappingProxyType(
     {
-        # Half of this until 31 December 2026: an estimate that errs, errs upwards.
+        # Half of this until 31 December 2026: an estimate should err on the high side.
         "google/gemini-3.8-flash": _price("1.50", "0.15", "7.50"),
         "google/gemini-3.6-flash": _price("1.50", "0.15", "7.50"),
         "google/gemini-3.5-flash-lite": _price("0.30", "0.03", "2.50"),
@@ -100,16 +100,16 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
 """The makers' list prices for text, prompts under 200,000 tokens; read in November 2026."""
 
 DEAREST: Final = max(PRICES.values(), key=lambda price: price.output)
-"""What an unknown model is taken to cost: an estimate that errs, errs upwards."""
+"""What an unknown model is assumed to cost: an estimate should err on the high side."""
 
 _FREE: Final = Price(Decimal(0), Decimal(0), Decimal(0))
-_FREE_SUFFIX: Final = ":free"  # OpenRouter's name for what it charges nobody for
-# A snapshot of a model is the model: gpt-5.2-2025-12-11, gemini-2.5-pro-001, gemini-2.5-pro-preview-05-06, …-latest.
+_FREE_SUFFIX: Final = ":free"  # OpenRouter's suffix for models that it does not charge for
+# A snapshot counts as its model: gpt-5.2-2025-12-11, gemini-2.5-pro-001, gemini-2.5-pro-preview-05-06, …-latest.
 _SNAPSHOT: Final = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{6,8}|\d{3}|latest)$")
 
 
 def find_price(model: str) -> Price:
-    """Return the listed price of a model; nothing where its name says that it is free; else the dearest."""
+    """Return the list price of a model; zero if its name says that it is free; the highest if it is unknown."""
     if model.endswith(_FREE_SUFFIX):
         return _FREE
     return PRICES.get(model) or _PRICES_BY_NAME.get(_bare_name(model), DEAREST)

@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 UNKNOWN_COST_EUR: Final = Decimal("0.05")
-"""What a run of an unknown type counts for in every sum: old rows may hold keys that are no longer known."""
+"""What a run of an unknown type counts as in every sum: old rows may hold keys that are no longer known."""
 
 _T = TypeVar("_T")
 
@@ -127,5 +127,5 @@ def _fingerprint(facts: JsonValue) -> str:
 REGISTRY_VERSION: Final = _fingerprint(registry_facts())
 """A fingerprint of ``registry_facts()``: every field of every entry, whatever the order of keys or the layout of files.
 
-A database that holds another version holds another registry. The system prompt's own text is no part of it.
+A database that holds another version holds another registry. The system prompt's own text is not part of it.
 """

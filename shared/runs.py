@@ -1,4 +1,4 @@
-"""A run, as workers speak of it: what is claimed, what is written down, how an attempt ends.
+"""A run, as workers see it: what is claimed, what is recorded, how an attempt ends.
 
 Life of a run: ``pending → running → completed | failed | cancelled``; a failure worth another attempt, or a lost
 lease, goes back to ``pending`` with a later start, until the attempts are used up. SQL decides every transition.
@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen to the run by itself."""
+        """Return whether nothing more will happen to the run by itself."""
         return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
@@ -64,7 +64,7 @@ class Claim(Lease):
 
 
 class StepRecord(FrozenModel):
-    """One real step of a run, as it is kept in ``hq.run_steps``."""
+    """One real step of a run, as stored in ``hq.run_steps``."""
 
     step_order: int
     name: str
@@ -76,7 +76,7 @@ class StepRecord(FrozenModel):
 
 
 class EvidenceRecord(FrozenModel):
-    """What a source returned, as it is kept in ``hq.run_evidence``."""
+    """What a source returned, as stored in ``hq.run_evidence``."""
 
     evidence_type: str
     data: dict[str, JsonValue]

@@ -2,9 +2,9 @@
 
 An attacker who gets text into the data may try to make the model write a link or an image whose address carries what
 the model was shown; a screen that renders an image requests that address by itself. So an address stays only if it is
-one of the sources', or a page below one of the company's own repositories; any other link keeps only its text.
-Some screens render Markdown, others show the text as it is and would show escapes too. So nothing is escaped: what
-could be HTML or the syntax of a link is removed, or broken by a space.
+a source's own, or a page below one of the company's own repositories; any other link keeps only its text.
+Some screens render Markdown, others show the raw text and would show escapes too. So nothing is escaped: anything
+that could be HTML or link syntax is removed, or broken by a space.
 Every step is linear in the length of the text, which is bounded first.
 """
 
@@ -21,17 +21,17 @@ from shared.untrusted_text import clean_text
 REPORT_CHARS: Final = 100_000
 REMOVED: Final = "(lien retiré)"
 
-# Whose addresses we chose. What a search found or a page cited belongs to others, who see what is asked for below it.
+# Sources whose addresses we chose. What a search found or a page cited belongs to others, who see requests below it.
 _OURS: Final = frozenset({SourceName.GITHUB, SourceName.GITHUB_ACTIONS, SourceName.GITHUB_ALERTS})
 
-# Private characters stand for what stays; cleaning has removed every one that the text itself held.
+# Private-use characters stand for what is kept; cleaning has removed all those that the text itself held.
 _PLACE_BEGIN: Final = "\ue000"
 _KEPT: Final = "\ue000{}\ue001"
 _PLACE: Final = re.compile("\ue000(\\d+)\ue001")
 
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_DECODINGS: Final = 3  # an entity of an entity of an entity; what is left then, or comes together later, is broken
-# Removed whole. An element that is not named here is broken, which makes text of it.
+_DECODINGS: Final = 3  # an entity of an entity of an entity; what is left after that, or forms later, is broken
+# Removed whole. An element that is not listed here is broken, which turns it into text.
 _ELEMENTS: Final = (
     "a|abbr|area|article|aside|audio|b|base|blockquote|body|br|button|canvas|code|dd|del|details|div|dl|dt|em|embed|"
     "fieldset|figure|footer|form|frame|frameset|h[1-6]|head|header|hr|html|i|iframe|image|img|input|ins|kbd|label|li|"
@@ -47,13 +47,13 @@ _LINK: Final = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _BARE: Final = re.compile("https?://[^\\s<>\ue000\ue001]+", re.IGNORECASE)
 _CLOSING: Final = ".,;:!?*_~)]}\"'»”\u2019…"
 _ADDRESS: Final = re.compile(
-    # A scheme; the name of a site; the address of a site without its scheme, but not the comment of a program.
+    # A scheme; the name of a site; the address of a site without its scheme, but not a comment in source code.
     "(?:[a-z][a-z0-9+.-]{1,15}://|www\\.|(?<![\\w:/])//(?=[\\w.-]{1,253}\\.[a-z]{2})"
     "|\\b(?:javascript|vbscript|data|mailto|tel|blob):(?=\\S))"
     "[^\\s\ue000\ue001]*",
     re.IGNORECASE,
 )
-# What every reader and renderer takes for what is written: nothing that is decoded, resolved or ends early.
+# Addresses that every reader and renderer takes literally: nothing that is decoded, resolved or cut short.
 _PLAIN_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~:/?#@!$*+,=-]*)?")
 _DOTS: Final = frozenset({".", ".."})
 
@@ -69,26 +69,26 @@ def sanitise(text: str, findings: Iterable[Finding] = (), *, max_chars: int = RE
 
     def keep_link(match: re.Match[str]) -> str:
         words, address = match[1], match[2].strip()
-        # The words go the way of all words: only the syntax around them is put aside.
+        # The words are treated like all others: only the syntax around them is put aside.
         return keep("[") + words + keep(f"]({address})") if address in known else words
 
     def keep_bare(match: re.Match[str]) -> str:
         address = match[0].rstrip(_CLOSING)
         if match.string.startswith(_PLACE_BEGIN, match.end()):
-            return match[0]  # it runs into a link: who knows where a renderer ends it
+            return match[0]  # it runs into a link: where a renderer would end it is unknown
         return keep(address) + match[0][len(address) :] if address in known else match[0]
 
     text = clean_text(_decode(text[: 2 * max_chars]), max_chars)
     text = _IMAGE.sub("", _ELEMENT.sub("", _BREAK.sub(" ", text)))
     text = _ADDRESS.sub(REMOVED, _BARE.sub(keep_bare, _LINK.sub(keep_link, text)))
-    # What is left of the syntax of links, their definitions and HTML is broken, whatever it was nested in.
+    # Any remaining syntax of links, their definitions or HTML is broken, whatever it was nested in.
     text = _ENTITY.sub(lambda match: f"& {match[0][1:]}", _TAG.sub("< ", text))
     text = text.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
     return _PLACE.sub(lambda match: kept[int(match[1])], text).replace("![", "[").strip()
 
 
 def _decode(text: str) -> str:
-    """Write out what a renderer would decode, so that it is judged as what it becomes."""
+    """Decode what a renderer would decode, so that the result is what is judged."""
     for _ in range(_DECODINGS):
         decoded = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
         if decoded == text:
@@ -124,6 +124,6 @@ def _addresses(finding: Finding) -> Iterable[str]:
 def _is_below(url: SplitResult, home: SplitResult) -> bool:
     if (url.scheme, url.netloc.lower()) != (home.scheme, home.netloc.lower()) or url.query or url.fragment:
         return False
-    # A site's front page is no licence for every address that somebody can make up below it.
+    # A site's front page does not permit every address that somebody can make up below it.
     path = home.path.rstrip("/")
     return bool(path) and (url.path == path or url.path.startswith(f"{path}/")) and "//" not in url.path

@@ -23,7 +23,7 @@ class SystemClock:
         await asyncio.sleep(delay.total_seconds())
 
     async def wait(self, event: asyncio.Event | asyncio.Future[Any], *, within: timedelta) -> bool:
-        """Wait for an event, or for a future to be done, at most so long; return whether it came in time."""
+        """Wait for an event, or for a future to be done; return whether that happened in time."""
         if isinstance(event, asyncio.Future):
             await asyncio.wait([event], timeout=within.total_seconds())
             return event.done()

@@ -1,4 +1,4 @@
-"""Structured logs on stdout: JSON, or readable lines on a terminal; nothing secret ever passes."""
+"""Structured logs on stdout: JSON, or readable lines on a terminal; no secret ever gets through."""
 
 import json
 import logging
@@ -30,12 +30,12 @@ _SECRET_KEYS: Final = re.compile(
 )
 _ALLOWED_KEYS: Final = frozenset({"lease_token"})
 REDACTED: Final = "[redacted]"
-_SHORTEST_VALUE: Final = 8  # a shorter one would tear holes into ordinary words
+_SHORTEST_VALUE: Final = 8  # a shorter one would tear holes in ordinary words
 _values: Final[list[str]] = []
 
 
 def never_show(secrets: Iterable[str]) -> None:
-    """From now on redact these values wherever they stand, whatever their shape; they replace those named before."""
+    """Redact these values from now on, wherever they occur and whatever their shape; they replace earlier ones."""
     forms = {
         form
         for secret in secrets
@@ -59,7 +59,7 @@ def redact(value: object) -> object:
 
 
 def redact_fields(fields: Mapping[Any, object]) -> dict[str, object]:
-    """Return the fields without secrets: neither what looks like one, nor what stands under the name of one."""
+    """Return the fields without secrets: neither what looks like one, nor what has a secret's name."""
     return {str(key): _redact_entry(str(key), entry) for key, entry in fields.items()}
 
 
@@ -116,7 +116,7 @@ def configure_logs(settings: LogSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    # Libraries speak through the standard library: their warnings only, in the same shape.
+    # Libraries log through the standard library: only their warnings, in the same shape.
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -125,5 +125,5 @@ def configure_logs(settings: LogSettings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # What it says at error level, our watchdog says once and better.
+    # What it logs at error level, our watchdog logs once and better.
     logging.getLogger("realtime").setLevel(logging.CRITICAL)

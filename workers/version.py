@@ -34,7 +34,7 @@ def _recorded_commit() -> str:
 
 
 def _git_commit() -> str:
-    # Only of our own checkout: an installation may lie in a folder that belongs to somebody else's repository.
+    # Only for our own checkout: an installation may be in a folder that belongs to another repository.
     git = shutil.which("git") if (_PROJECT / ".git").exists() else None
     if git is None:
         return ""

@@ -8,7 +8,7 @@ from typing import Final
 from shared.run_types.model import RunType, Section
 
 DATA_TAG: Final = "donnees"
-"""A prompt's data stand between ``<donnees-X>`` and ``</donnees-X>``; X is drawn again for each prompt."""
+"""A prompt's data are between ``<donnees-X>`` and ``</donnees-X>``; X is drawn at random for each prompt."""
 
 MISSING_DATA_SECTION: Final = "Données manquantes"
 """The section that closes every report."""

@@ -16,11 +16,11 @@ TIME_ZONE: Final = ZoneInfo("Europe/Paris")
 """The zone in which all calendars are read."""
 
 CRAWLING_RUNS: Final = 2
-"""How many reports that crawl web pages one worker executes at once: those sites are other people's machines."""
+"""How many reports that crawl web pages one worker executes at once: those sites belong to other people."""
 
 
 class ModelTier(StrEnum):
-    """How much model a report needs."""
+    """How capable a model a report needs."""
 
     DEFAULT = "default"
     REASONING = "reasoning"
@@ -109,7 +109,7 @@ WORKING_DAYS: Final = tuple(day for day in Weekday if day <= Weekday.FRIDAY)
 
 
 class Recency(StrEnum):
-    """How old a page may be that a search reads."""
+    """How old the pages that a search reads may be."""
 
     DAY = "day"
     WEEK = "week"
@@ -126,7 +126,7 @@ class PageSet(StrEnum):
 
 
 class Part(FrozenModel):
-    """A part of the registry: it refuses a field that it does not know."""
+    """A part of the registry; refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -148,7 +148,7 @@ class Section(Part):
 
 
 class Search(Part):
-    """What a report looks up on the web. The words are ours alone: no context, no figure of the company goes out."""
+    """What a report looks up on the web. The words are ours alone: no context and no company figure is sent."""
 
     query: str = Field(min_length=40, max_length=600, description="French.")
     recency: Recency
@@ -179,7 +179,7 @@ class Job(Schedule):
 
 
 class RunType(Part):
-    """All that is known of one kind of run."""
+    """All that is known about one kind of run."""
 
     key: str = Field(pattern=f"^{KEY_PATTERN}$")
     label: str = Field(description="French name.")
@@ -213,17 +213,17 @@ class RunType(Part):
 
     @property
     def requires_approval(self) -> bool:
-        """Whether a person must approve what the report proposes: risk alone decides."""
+        """Return whether a person must approve what the report proposes: risk alone decides."""
         return self.risk in {Risk.HIGH, Risk.CRITICAL}
 
     @property
     def auto_executable(self) -> bool:
-        """Whether the autopilot may start the run by itself."""
+        """Return whether the autopilot may start the run by itself."""
         return not self.requires_approval
 
     @property
     def allowed_triggers(self) -> tuple[Trigger, ...]:
-        """Return what may start the run: a sensitive one only starts because a person asked for it."""
+        """Return what may start the run: a sensitive one starts only at a person's request."""
         return (Trigger.MANUAL, Trigger.RETRY) if self.requires_approval else tuple(Trigger)
 
     @property

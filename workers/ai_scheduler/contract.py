@@ -15,7 +15,7 @@ from workers.ports import EndedRun, LastRun, PlannedJob, PlannedRun, Slot, SlotO
 from workers.web.exchange import describe_progress
 
 ACTIONS: Final = ("status", "list", "execute", "ai_decide", "cron_trigger")
-"""What may be asked, of one of the two or of both."""
+"""The actions that one of the two functions, or both, accept."""
 TIMEZONE_NAME: Final = TIME_ZONE.key
 SWITCHED_OFF: Final = "Cette tâche est désactivée dans le plan. Réactivez-la pour la lancer."
 
@@ -39,7 +39,7 @@ class SchedulerRequest(BaseModel):
 
     @property
     def wanted_job_key(self) -> str:
-        """Return the key of the job that is meant. Raises: InvalidRequest without one."""
+        """Return the key of the wanted job. Raises: InvalidRequest without one."""
         if not self.job_key:
             raise InvalidRequest("job_key is missing.")
         return self.job_key
@@ -54,7 +54,7 @@ def read_request(body: dict[str, JsonValue]) -> SchedulerRequest:
 
 
 def refuse_action(action: str) -> InvalidRequest:
-    """Name an action that there is not."""
+    """Return the error for an unknown action."""
     return InvalidRequest(f"No action {action[:80]!r}.")
 
 
@@ -74,18 +74,18 @@ def render_job(job: PlannedJob) -> dict[str, JsonValue]:
 
 
 def render_state(job: PlannedJob, last_runs: Mapping[str, LastRun]) -> dict[str, JsonValue]:
-    """Render a job with what ran last, and whether it is due now."""
+    """Render a job with its last run, and whether it is due now."""
     last = last_runs.get(job.run_type)
     return render_job(job) | {"isDueNow": is_due(job, last), "lastRun": _render_last(last)}
 
 
 def is_due(job: PlannedJob, last: LastRun | None) -> bool:
-    """Return whether the job's hour is now and nothing has ended since it began."""
+    """Return whether the job is due in this hour and no run of its type has ended since."""
     return job.due_since is not None and (last is None or last.completed_at < job.due_since)
 
 
 def render_slot(slot: Slot) -> dict[str, JsonValue]:
-    """Render what the trigger made of a slot."""
+    """Render what the trigger did with a slot."""
     done: dict[str, JsonValue] = {"job": slot.job_key, "success": slot.outcome is SlotOutcome.FIRED}
     if slot.outcome is SlotOutcome.FIRED:
         return done | {"result": {"run_id": str(slot.run_id), "status": "pending"}}
@@ -126,7 +126,7 @@ def _render_executed(job: str, status: RunStatus, summary: str | None) -> dict[s
 
 
 def _render_last(last: LastRun | None) -> dict[str, JsonValue] | None:
-    # Only of a finished run: the panel formats the date without looking.
+    # Only for a finished run: the panel formats the date without checking it.
     if last is None:
         return None
     return {"id": str(last.run_id), "status": last.status.value, "completedAt": last.completed_at.isoformat()}

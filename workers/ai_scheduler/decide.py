@@ -1,8 +1,8 @@
 """The situation → what to add to the plan, and why. The rules have narrowed the choice; the model only chooses.
 
-Its answer is never trusted: it must be one JSON object of a known shape, else the model is asked again and told what
-is wrong; and whatever it names goes back through the rules in the transaction that launches. Without a usable answer
-the rules alone decide: nothing is added, and the journal says why.
+Its answer is never trusted: it must be one JSON object of a known shape, or the model is asked again, with what was
+wrong; and whatever it names goes back through the rules in the transaction that launches. Without a usable answer
+only the rules decide: nothing is added, and the journal says why.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ NOTHING_TO_ADD: Final = "Rien à ajouter : les tâches planifiées suivent leur 
 NOTHING_ALLOWED: Final = "Rien à ajouter : les règles ne permettent aucun ajout pour le moment."
 CHECK_AGAIN_MINUTES: Final = 60
 
-_QUESTIONS: Final = 3  # the first, and twice again with what was wrong
+_QUESTIONS: Final = 3  # the first, and two more with what was wrong
 _JOBS: Final = 20
 _KEY_CHARS: Final = 80
 _REASONING_CHARS: Final = 600
@@ -57,7 +57,7 @@ _FAULTS: Final = {
 
 
 class _Choice(BaseModel):
-    """The one shape of an answer that is read."""
+    """The only shape in which an answer is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -73,7 +73,7 @@ class _Unreadable(Exception):
 async def judge(
     context: DecisionContext, gateway: Gateway, *, meter: Meter, now: datetime, nonce: str, within: timedelta
 ) -> Decision:
-    """Decide what to add. Whatever the model does, there is a decision within that time."""
+    """Decide what to add. Whatever the model does, there is a decision within ``within``."""
     if not context.may_ask:
         return _decide_by_rules(context, NOTHING_TO_ADD if context.candidates else NOTHING_ALLOWED)
     try:
@@ -92,7 +92,7 @@ async def judge(
 
 
 def compose_question(context: DecisionContext, *, now: datetime, nonce: str) -> tuple[Message, ...]:
-    """Compose the question. Units: ``nonce`` must be unknown to whoever wrote the signals."""
+    """Compose the question. Units: ``nonce`` must be unknown to the authors of the signals."""
     allowed = "\n".join(f"- {candidate.run_type} : {candidate.label}" for candidate in context.candidates or ())
     done = ", ".join(clean_line(run.job, _KEY_CHARS) for run in context.done or ()) or "rien"
     signals = "\n".join(map(_render_signal, context.signals or ()))
@@ -110,7 +110,7 @@ def compose_question(context: DecisionContext, *, now: datetime, nonce: str) -> 
 
 
 def read_choice(text: str) -> _Choice:
-    """Read an answer, also one with words or Markdown around its object. Raises: _Unreadable."""
+    """Read an answer, even one with words or Markdown around its object. Raises: _Unreadable."""
     start, end = text.find("{"), text.rfind("}")
     if len(text) > _ANSWER_CHARS:
         raise _Unreadable("texte trop long")
@@ -154,7 +154,7 @@ def _decide_by_model(context: DecisionContext, choice: _Choice) -> Decision:
     wanted = tuple(dict.fromkeys(clean_line(sanitise(key), _KEY_CHARS) for key in choice.jobs_to_run))
     allowed = {candidate.run_type for candidate in context.candidates or ()}
     reasoning = clean_line(sanitise(choice.reasoning), _REASONING_CHARS)
-    # What it says of them would otherwise read as if they were launched.
+    # Otherwise the model's reasoning would read as if these had been launched.
     if outside := [key for key in wanted if key not in allowed]:
         reasoning += f" [Refusé par les règles : {', '.join(outside)}.]"
     return Decision(

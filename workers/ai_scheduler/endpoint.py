@@ -32,7 +32,7 @@ from workers.web.exchange import (
 
 
 class Scheduling(Plan, RunHistory, Protocol):
-    """What scheduling needs of the database."""
+    """What scheduling needs from the database."""
 
 
 class _Jobs:
@@ -110,7 +110,7 @@ class AiSchedulerEndpoint(_Jobs):
                 raise refuse_action(other)
 
     async def _decide(self) -> Response:
-        """Decide, or return the decision that there is; wait for what was launched as long as there is time left."""
+        """Decide, or return the existing decision; wait for the launched runs in the time left."""
         began = self._clock.monotonic()
         decided = await self._autopilot.decide()
         left = max(timedelta(0), self._wait - timedelta(seconds=self._clock.monotonic() - began))
@@ -160,7 +160,7 @@ class ScheduledRunsEndpoint(_Jobs):
             return Response({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
         if not is_same_secret(request.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
             raise Forbidden("X-Cron-Secret is missing or wrong.")
-        # The same look as pg_cron's and every worker's: a slot is fired once, whoever comes first.
+        # The same call as pg_cron's and every worker's: a slot is fired once, whichever comes first.
         executed: list[JsonValue] = [render_slot(slot) for slot in await self._database.fire_due()]
         return Response({"success": True, "executed": executed})
 
@@ -169,4 +169,4 @@ def _asks_to_trigger(request: Request) -> bool:
     try:
         return read_object(request).get("action") == "cron_trigger"
     except InvalidRequest:
-        return False  # an owner learns what is wrong; an untrusted caller only that it is one
+        return False  # an owner then learns what is wrong; an untrusted caller is only refused

@@ -1,7 +1,7 @@
 """The autopilot: begin a decision, judge, record it with what it launches. Many may call, one decides.
 
 Who decides, what may be launched and that it happens once are settled in SQL (``begin_hq_decision``,
-``record_hq_decision``). A process that dies in between leaves a lease that ends, and nothing launched.
+``record_hq_decision``). A process that dies in between leaves a lease that expires, and nothing launched.
 """
 
 import secrets
@@ -31,17 +31,17 @@ log = structlog.get_logger(__name__)
 IN_PROGRESS: Final = "Une décision est déjà en cours. Son résultat apparaîtra au journal dans un instant."
 LOST: Final = "Cette décision a pris trop de temps et n'a rien lancé. La suivante la remplace."
 
-# Several open pages and workers ask every few minutes, each for itself.
+# Several open pages and workers ask every few minutes, independently.
 _FRESH: Final = timedelta(seconds=60)
-# Longer than a judgement by what recording may take, the backend being away included.
+# A lease outlasts the judgement by the time that recording may take, even with the backend away for a while.
 _RECORDING: Final = timedelta(seconds=20)
-# A worker looks a little early rather than find every other look too fresh.
+# A worker accepts a slightly younger decision, or every other tick would find the last one too fresh.
 _EARLY: Final = 0.8
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision as its caller gets it. ``launched`` and ``done`` are empty for callers for whom it was not made."""
+    """A decision as its caller gets it. ``launched`` and ``done`` are empty for callers other than its maker."""
 
     reasoning: str
     next_check_in_minutes: int
@@ -64,7 +64,7 @@ class Autopilot:
         self._settings = settings
 
     async def decide(self) -> Decided:
-        """Decide for whoever looks at the panel, or return the decision that there is. Raises: BackendError."""
+        """Decide for the panel, or return the existing decision. Raises: BackendError."""
         context = await self._decisions.begin("panel", fresh=_FRESH, lease=self._lease)
         if context.status is DecisionStatus.DECIDE:
             return await self._conclude(context)
@@ -75,7 +75,7 @@ class Autopilot:
         )
 
     async def tick(self) -> None:
-        """Decide because it is time to, where the presidency has switched the autopilot on. Raises: BackendError."""
+        """Decide because it is time to, if the presidency has switched the autopilot on. Raises: BackendError."""
         fresh = max(_FRESH, self._settings.every * _EARLY)
         context = await self._decisions.begin("worker", fresh=fresh, lease=self._lease, only_if_enabled=True)
         if context.status is DecisionStatus.DECIDE:

@@ -43,7 +43,7 @@ _ANNOUNCEMENTS = Rows(TypeAdapter(Announcement), key="key")
 async def open_announcer(
     supabase: SupabaseSettings, client: AsyncClient, *, clock: Clock, look_every: timedelta
 ) -> AsyncIterator["RealtimeAnnouncer"]:
-    """Open an announcer over a connection of its own: a Realtime that hangs takes none from the runs."""
+    """Open an announcer over a connection of its own: if Realtime hangs, the runs lose none of theirs."""
     key = supabase.service_key.get_secret_value()
     async with SupabaseHttp(
         within=_TIMEOUT,
@@ -56,9 +56,9 @@ async def open_announcer(
 class RealtimeAnnouncer:
     """Broadcasts which types of run were completed, and the announcements that the database holds.
 
-    Completed runs are hints, kept in memory and sent once or never. What must not be lost waits in
+    Completed runs are hints, held in memory and sent at most once. What must not be lost waits in
     ``hq.announcements`` and is sent at least once.
-    Cost: at most one broadcast a second; one call of the database now and then, none for a completed run.
+    Cost: at most one broadcast a second; one database call now and then, none for a completed run.
     Concurrency: one ``run`` at a time.
     """
 
@@ -77,13 +77,13 @@ class RealtimeAnnouncer:
         self._look_every = look_every.total_seconds()
         self._pause = pause
         self._wanted = asyncio.Event()
-        # By type, however many runs: the registry is their bound.
+        # By type, however many the runs: the registry bounds its size.
         self._completed: set[str] = set()
         self._sent: list[str] = []
         self._look_at = 0.0
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
-        """Take note of how an attempt has ended; waits for nobody."""
+        """Note how an attempt ended, without blocking."""
         if status is RunStatus.COMPLETED and run_type in RUN_TYPES:
             self._completed.add(run_type)
             self._wanted.set()
@@ -92,7 +92,7 @@ class RealtimeAnnouncer:
             self._wanted.set()
 
     async def run(self) -> None:
-        """Announce, for ever, until cancelled."""
+        """Send announcements until cancelled."""
         while True:
             self._wanted.clear()
             try:
@@ -137,7 +137,7 @@ class RealtimeAnnouncer:
 
 
 def _refuse_failure(response: httpx.Response) -> None:
-    # Whatever it is, it is said once, and what must not be lost is sent again.
+    # Whatever the failure, it is logged once, and what must not be lost is sent again.
     if response.status_code != httpx.codes.ACCEPTED:
         raise BackendUnavailable(quote_answer(response, "Realtime"))
 

@@ -13,12 +13,12 @@ from workers.settings import SupabaseSettings
 
 
 def is_opaque(key: str) -> bool:
-    """Return whether a key is of the newer kind, which is no token: it belongs in the header ``apikey`` alone."""
+    """Return whether a key is of the newer kind, which is not a token and belongs only in the ``apikey`` header."""
     return key.startswith("sb_")
 
 
 def key_headers(key: str) -> dict[str, str]:
-    """Return the headers by which a call is made with a key."""
+    """Return the headers of a call made with a key."""
     return {"apikey": key} if is_opaque(key) else {"apikey": key, "authorization": f"Bearer {key}"}
 
 

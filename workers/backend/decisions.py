@@ -1,4 +1,4 @@
-"""The autopilot's decisions: begun, recorded with what they launch, read again."""
+"""The autopilot's decisions: begun, recorded with what they launch, and read back."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,7 +12,7 @@ from workers.backend.retry import retry
 from workers.backend.rpc import AtLeastOne, Rows, call
 from workers.ports import Bills, Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision
 
-# The model has been paid by then: a restart of the backend must not cost its answer. The lease bounds it anyway.
+# The model has been paid by then: a restart of the backend must not lose its answer. The lease bounds this anyway.
 _RETRY_FOR: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(seconds=2)
 
@@ -34,7 +34,7 @@ class SupabaseDecisions:
     async def begin(
         self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
     ) -> DecisionContext:
-        """Begin a decision, or learn of the one that there is. Not idempotent: its lease ends. Raises: BackendError."""
+        """Begin a decision, or return the existing one. Not idempotent: its lease expires. Raises: BackendError."""
         params = {
             "p_asked_by": asked_by,
             "p_fresh_seconds": fresh.total_seconds(),
@@ -44,7 +44,7 @@ class SupabaseDecisions:
         return (await call(self._client, "begin_hq_decision", params, _CONTEXTS))[0]
 
     async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
-        """Launch what the rules still allow, and write the decision down. Idempotent. Raises: BackendError."""
+        """Launch what the rules still allow, and record the decision. Idempotent. Raises: BackendError."""
         params = {
             "p_decision_id": decision_id,
             "p_decided_by": decision.decided_by,

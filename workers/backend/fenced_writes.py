@@ -1,4 +1,4 @@
-"""What an attempt writes under its lease: finished steps, and its end; what comes together is sent together."""
+"""What an attempt writes under its lease: finished steps, and its end; simultaneous writes are sent together."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -76,7 +76,7 @@ class _Row(Protocol[T_co]):
 
 
 def _sort_answers(leases: Sequence[Lease], rows: Sequence[_Row[T]]) -> list[T | BackendError]:
-    """Return each lease's own answer; one that is missing is asked for again, for all these writes are idempotent."""
+    """Return each lease's own answer; a missing one is worth retrying, because all these writes are idempotent."""
     answers = {(row.run_id, row.lease_token): row.answer for row in rows}
     missing = BackendUnavailable("The answer to this item of a group is missing.")
     return [answers.get((lease.run_id, lease.lease_token), missing) for lease in leases]
@@ -101,7 +101,7 @@ class FencedWrites:
         self._ends = GroupCommit(self._send_ends, limit=_AT_ONCE, clock=clock)
 
     async def checkpoint(self, checkpoint: Checkpoint) -> bool:
-        """Keep a finished step; False when the lease is lost. Raises: BackendError."""
+        """Store a finished step; return False if the lease is lost. Raises: BackendError."""
         return await _own(self._checkpoints.submit(checkpoint))
 
     async def settle(self, end: End) -> str:
@@ -144,7 +144,7 @@ async def _send_group(
     try:
         return await together(group)
     except (BackendRejected, RequestTooLarge):
-        # One of them, or all together, is too much: each for itself, so that the others are kept.
+        # One item is at fault, or the group is too large: send each alone, so that the others are stored.
         return [await _answer_or_error(alone(item)) for item in group]
 
 
@@ -156,7 +156,7 @@ async def _answer_or_error(answer: Awaitable[T]) -> T | BackendError:
 
 
 async def _own(answer: Awaitable[T | BackendError]) -> T:
-    """Return one's own answer of a group, or raise one's own error."""
+    """Return an item's own answer from its group, or raise its own error."""
     own = await answer
     if isinstance(own, BackendError):
         raise own

@@ -19,11 +19,11 @@ class SupabaseFinanceHistory:
         self._client = client
 
     async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        """Read the days since then, newest first. Raises: BackendError."""
+        """Read the days from ``since`` on, newest first. Raises: BackendError."""
         params = {"p_since": since.isoformat()}
         return await call(self._client, "read_hq_finance_snapshots", params, _SNAPSHOTS)
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
-        """Keep days. Idempotent. Raises: BackendError."""
+        """Store days. Idempotent. Raises: BackendError."""
         params = {"p_snapshots": [each.model_dump(mode="json") for each in snapshots]}
         await call_void(self._client, "record_hq_finance_snapshots", params)

@@ -1,7 +1,7 @@
-"""Many writers, few round trips: what arrives while a call is in flight goes together in the next one.
+"""Many writers, few round trips: items that arrive while a call is in flight go together in the next one.
 
-A lone writer waits for nobody; a crowd shares the cost of a call. Nothing is delayed on purpose, and a call that is
-stuck holds up the next one for a moment only.
+A lone writer never waits for others; many share the cost of a call. Nothing is delayed on purpose, and a stuck call
+holds up the next one only for a moment.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-# Beyond this a call is stuck, and what waits goes without it. Its deadline is what bounds how many are under way.
+# After this a call counts as stuck, and the next group goes without it. Calls' deadlines bound how many are in flight.
 _PATIENCE: Final = timedelta(seconds=1)
 
 
@@ -61,7 +61,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = await self._send([item for item, _ in group])
             answered = list(zip(group, results, strict=True))
-        except Exception as error:  # noqa: BLE001 - whoever submitted an item decides what to do about it
+        except Exception as error:  # noqa: BLE001 - the submitter of each item decides what to do about it
             for _, answer in group:
                 if not answer.done():
                     answer.set_exception(error)
@@ -71,7 +71,7 @@ class GroupCommit(Generic[Item, Result]):
                     answer.set_result(result)
 
     def _next_group(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
-        """Take what waits, up to the limit; what nobody waits for any more is not sent."""
+        """Take the waiting items, up to the limit; drop those that nobody is waiting for any more."""
         group: list[tuple[Item, asyncio.Future[Result]]] = []
         while self._waiting and len(group) < self._limit:
             item, answer = self._waiting.popleft()

@@ -15,15 +15,15 @@ from workers.outbound.http import CONNECT_TIMEOUT, refuse_cookies
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
 _NO_CONTENT: Final = 204
-# What is no longer true of an answer that has been read.
+# Headers that no longer hold once the answer has been read.
 _CODINGS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class SupabaseHttp(httpx.AsyncClient):
-    """An HTTP client that brings back whole answers, checked where a check is given, or raises; it keeps no cookie.
+    """An HTTP client that returns whole answers, checked if a check is given, or raises; it keeps no cookies.
 
-    The deadline is one of real time, not of the clock port: it is a network that is waited for.
-    Raises: httpx.TransportError when the time is over, or the answer is larger than any of ours; what the check raises.
+    The deadline is in real time, not the clock port's, because the wait is for a network.
+    Raises: httpx.TransportError at the deadline, or if the answer is larger than any of ours; what the check raises.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class SupabaseHttp(httpx.AsyncClient):
         self._check = check
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401 - as in httpx
-        """Send a request, which every method of a client does through this one, and read the whole answer."""
+        """Send a request and read the whole answer; every other method of the client sends through this one."""
         try:
             async with asyncio.timeout(self._within):
                 response = await super().send(request, **options | {"stream": True})
@@ -62,7 +62,7 @@ async def _read(response: httpx.Response) -> httpx.Response:
         if len(body) > MAX_BODY_BYTES:
             raise httpx.ReadError(f"an answer of more than {MAX_BODY_BYTES} bytes")
     if response.status_code == _NO_CONTENT and not body:
-        # What a function that returns nothing is answered with; the client library would make an empty list of it.
+        # The answer of a function that returns nothing; the client library would turn it into an empty list.
         body = bytearray(b"null")
     headers = [(name, value) for name, value in response.headers.multi_items() if name not in _CODINGS]
     return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)

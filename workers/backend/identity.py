@@ -2,7 +2,7 @@
 
 A token is verified by the official auth client: with the project's public keys if the token names one, by the auth
 server if it was signed with the shared secret. That client is separate, and nobody signs in with it: on a shared client
-``sign_in`` and ``auth`` write the headers with which everybody's calls are made.
+``sign_in`` and ``auth`` overwrite the headers of everybody's calls.
 """
 
 import base64
@@ -32,22 +32,22 @@ from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
 
 OWNER_ROLE: Final = "owner"
-_FLAG: Final = TypeAdapter(StrictBool)  # an answer that is none must not be kept as "no owner"
+_FLAG: Final = TypeAdapter(StrictBool)  # an invalid answer must not be cached as "not an owner"
 _SERVICE_KEY: Final = (
     "Cet appel porte une clé de service au lieu d'une session. Connectez-vous, puis relancez avec votre session."
 )
 
-# A role that was taken away is still honoured for so long. A ban or an ended session is noticed within that time for
-# tokens that Auth verifies, of the legacy secret; those verified here, with the project's public keys, live until they
-# expire (decision 324).
+# A revoked role is still honoured for this long. A ban or an ended session is noticed within this time for tokens that
+# Auth verifies, because they are signed with the legacy secret; those verified here, with the project's public keys,
+# are valid until they expire (decision 324).
 _KEPT_FOR: Final = timedelta(seconds=30)
 _KEPT_AT_MOST: Final = 1024
-# Who comes while a verification is stuck for so long begins another.
+# A caller that finds a verification stuck for this long starts another.
 _PATIENCE: Final = timedelta(seconds=2)
 _TOKEN_CHARS: Final = 8192
-# A token that only the auth server can verify costs a call each: however many come, only so many ask at once.
+# Each token that only the auth server can verify costs a call: however many arrive, only this many calls run at once.
 _CONNECTIONS: Final = httpx.Limits(max_connections=8)
-# What Auth answers of a token that is nobody's, or no more.
+# Auth's codes for a token that belongs to nobody, or no longer does.
 _TOKEN_FAULTS: Final = frozenset(
     {
         "bad_jwt",
@@ -64,7 +64,7 @@ _TOKEN_FAULTS: Final = frozenset(
 async def open_auth(
     settings: SupabaseSettings, *, clock: Clock, network: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[AsyncGoTrueClient]:
-    """Open an auth client that only verifies: it has no session, and nothing of it is shared."""
+    """Open an auth client that only verifies: it has no session, and shares nothing."""
     network = network or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
     async with SupabaseHttp(
         within=settings.timeout,
@@ -81,9 +81,9 @@ async def open_auth(
 
 
 def _refuse_outage(response: httpx.Response) -> None:
-    """Let pass what Auth itself answers: its keys, a user, or by its own codes that the token is bad.
+    """Let through only Auth's own answers: its keys, a user, or one of its codes for a bad token.
 
-    The library would call anything else a fault of the token: a gateway's refusal of our key, a page, a pause.
+    The library would blame the token for anything else: a gateway's refusal of our key, a web page, a paused project.
     """
     try:
         body = parse_json(response.headers.get("content-type", ""), response.content)
@@ -128,7 +128,7 @@ class _Verified:
 class SupabaseIdentity:
     """Verifies tokens, and asks the database for the role behind them.
 
-    Concurrency: any number of tasks; those that show the same token share one verification.
+    Concurrency: any number of tasks; those that present the same token share one verification.
     """
 
     def __init__(self, auth: AsyncGoTrueClient, service: AsyncClient, *, clock: Clock) -> None:
@@ -138,13 +138,13 @@ class SupabaseIdentity:
         self._kept: OrderedDict[bytes, SharedRead[_Verified]] = OrderedDict()
 
     async def identify(self, token: str) -> Caller:
-        """Return whose token this is, as it was at most 30 s ago.
+        """Return whose token this is, as of at most 30 s ago.
 
-        Raises: Unauthenticated for whatever is no valid token of a user, BackendError when it could not be verified.
+        Raises: Unauthenticated for anything but a user's valid token, BackendError when it could not be verified.
         """
         if not token.isascii() or not 0 < len(token) <= _TOKEN_CHARS:
             raise Unauthenticated("The token is none.")
-        # Memory must not hold what opens somebody's session.
+        # Memory must not hold anything that opens somebody's session.
         digest = hashlib.sha256(token.encode()).digest()
         kept = self._find(digest)
         try:
@@ -158,9 +158,9 @@ class SupabaseIdentity:
         return verified.caller
 
     def _find(self, digest: bytes) -> SharedRead[_Verified]:
-        """Return the place of a token's verification; beyond their limit, the place that was used least recently goes.
+        """Return the cache entry of a token's verification; beyond the limit, evict the least recently used one.
 
-        A role that was taken away since the start of the verification is honoured no longer than it is kept.
+        A role revoked after the verification began is honoured no longer than the entry is valid.
         """
         kept = self._kept.get(digest)
         if kept is None:
@@ -176,7 +176,7 @@ class SupabaseIdentity:
 
     async def _read_claims(self, token: str) -> tuple[UUID, float]:
         try:
-            # First: what is refused whoever signed it costs Auth no call.
+            # First, so that a token refused whatever its signature costs Auth no call.
             claims = read_claims(token, self._clock.now())
             verified = await self._auth.get_claims(token)
             assert verified is not None  # that would be the answer to no token at all
@@ -188,7 +188,7 @@ class SupabaseIdentity:
         except Exception as error:
             if _is_service_key(token):
                 raise Unauthenticated("A service key came instead of a user's token.", sentence=_SERVICE_KEY) from error
-            # A token is written by whoever calls: whatever it makes the libraries raise, it is not valid.
+            # The caller writes the token: whatever it makes the libraries raise, it is not valid.
             raise Unauthenticated(f"get_claims: {type(error).__name__}.") from error
 
     async def _is_owner(self, user_id: UUID) -> bool:
@@ -198,7 +198,7 @@ class SupabaseIdentity:
 
 
 def _is_service_key(token: str) -> bool:
-    """Return whether a refused token says that it is a service key; it is not verified, and only words the refusal."""
+    """Return whether a refused token claims to be a service key; unverified, so used only to word the refusal."""
     if token.startswith("sb_secret_"):
         return True
     try:

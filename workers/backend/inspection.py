@@ -11,7 +11,7 @@ from workers.ports import Check, QueueState
 
 
 class SchemaState(FrozenModel):
-    """What the database has of ours."""
+    """Which of our objects the database has."""
 
     migrations: dict[str, str]
     functions: dict[str, str]
@@ -31,11 +31,11 @@ class SupabaseInspection:
         self._client = client
 
     async def read_schema(self) -> SchemaState:
-        """Read what the database has of ours. Raises: BackendError."""
+        """Read which of our objects the database has. Raises: BackendError."""
         return (await call(self._client, "get_hq_schema_state", {}, _STATES))[0]
 
     async def check_backend(self, registry_version: str, run_types: int) -> list[Check]:
-        """Examine what the workers need from the database beside our own objects, and whether it has these run types.
+        """Check what the workers need from the database besides our own objects, and whether it has these run types.
 
         Raises: BackendError.
         """
@@ -43,5 +43,5 @@ class SupabaseInspection:
         return await call(self._client, "inspect_hq_backend_v2", params, _CHECKS)
 
     async def read_queue(self) -> QueueState:
-        """Read how long the queue is, and how old. Raises: BackendError."""
+        """Read how long the queue is, and how old its oldest due run. Raises: BackendError."""
         return (await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]

@@ -1,4 +1,4 @@
-"""Leases of periodic tasks, not of runs: which of all workers does a task this time."""
+"""Leases of periodic tasks, not of runs: they decide which worker does a task this time."""
 
 from datetime import timedelta
 
@@ -11,13 +11,13 @@ _BOOL = TypeAdapter(bool)
 
 
 class SupabasePeriodicLeases:
-    """Leases of periodic tasks, among all workers of this database."""
+    """Leases of periodic tasks, shared by all workers of this database."""
 
     def __init__(self, client: AsyncClient, *, worker_id: str) -> None:
         self._client = client
         self._worker_id = worker_id
 
     async def take(self, name: str, every: timedelta) -> bool:
-        """Take a task's lease, if nobody has in that time; return whether it is ours. Raises: BackendError."""
+        """Take a task's lease unless it was taken within that time; return whether it is ours. Raises: BackendError."""
         params = {"p_name": name, "p_worker_id": self._worker_id, "p_every_seconds": every.total_seconds()}
         return await call(self._client, "take_hq_turn", params, _BOOL)

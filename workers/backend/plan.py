@@ -34,7 +34,7 @@ class SupabasePlan:
         return await call(self._client, "list_hq_jobs", {}, _JOBS)
 
     async def fire_due(self) -> Sequence[Slot]:
-        """Fire what is due of the plan; return the slots that this call decided. Idempotent. Raises: BackendError."""
+        """Fire what is due in the plan; return the slots that this call decided. Idempotent. Raises: BackendError."""
         return await call(self._client, "enqueue_due_hq_runs", {}, _SLOTS)
 
     async def read_last_runs(self, run_types: Sequence[str]) -> Mapping[str, LastRun]:

@@ -1,8 +1,8 @@
-"""How often the project's public keys are asked for.
+"""Limits how often the project's public keys are fetched.
 
-Whoever forges a token chooses the key id in it, and the auth client fetches the keys again for every id that it does
-not know. Made-up ids must not make us flood our own auth server: between the client and the network, an answer is kept
-for a moment, and everybody who asks meanwhile gets the same one.
+A forger chooses the key id in a token, and the auth client fetches the keys again for every id that it does not know.
+Made-up ids must not make us flood our own auth server: between the client and the network, an answer is cached for a
+moment, and every request meanwhile gets the same one.
 """
 
 import asyncio
@@ -20,22 +20,22 @@ _PATH: Final = "/.well-known/jwks.json"
 # A project publishes a new key long before it signs with it.
 _KEPT_FOR: Final = timedelta(seconds=10)
 _FAULT_KEPT_FOR: Final = timedelta(seconds=1)
-# Who comes while an answer is stuck for so long asks on another connection.
+# A caller that finds an answer stuck for this long asks on another connection.
 _PATIENCE: Final = timedelta(seconds=1)
 
 
 class _NoKeys(Exception):
-    """The auth server answered something else than its keys."""
+    """The auth server answered something other than its keys."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
 
 
 class SparingTransport(httpx.AsyncBaseTransport):
-    """Passes requests on, but that for the keys only once in a while.
+    """Passes requests on, but those for the keys only once in a while.
 
-    Concurrency: those who ask while an answer is on its way share it; it has its own deadline, because it outlives
-    whoever asked first.
+    Concurrency: callers that ask while an answer is on its way share it; it has its own deadline, because it outlives
+    the first caller.
     """
 
     def __init__(self, network: httpx.AsyncBaseTransport, *, clock: Clock, within: timedelta) -> None:
@@ -44,7 +44,7 @@ class SparingTransport(httpx.AsyncBaseTransport):
         self._keys = SharedRead[httpx.Response](_KEPT_FOR, clock, failure_ttl=_FAULT_KEPT_FOR, patience=_PATIENCE)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer from the network, or as the network answered a moment ago."""
+        """Answer from the network, or with what it answered a moment ago."""
         if not request.url.path.endswith(_PATH):
             return await self._network.handle_async_request(request)
         try:

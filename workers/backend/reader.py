@@ -33,7 +33,7 @@ class SupabaseReader:
         self._client = client
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
-        """Read who may reach what, by names alone. Raises: BackendError."""
+        """Read who may access what, by names alone. Raises: BackendError."""
         return await call(self._client, "read_hq_catalogue", {}, _CATALOGUE)
 
     async def count_catalogue(self) -> CatalogueCounts:
@@ -49,12 +49,12 @@ class SupabaseReader:
         return (await call(self._client, "sum_hq_run_history", {"p_days": days}, _HISTORY_TOTALS))[0]
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
-        """Read what waits for somebody, of one platform or of all. Raises: BackendError."""
+        """Read what is waiting for a person, on one platform or on all. Raises: BackendError."""
         params = {"p_platform_key": platform_key}
         return await call(self._client, "read_hq_open_matters", params, _MATTERS)
 
     async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
-        """Count what waits for somebody, of one platform or of all. Raises: BackendError."""
+        """Count what is waiting for a person, on one platform or on all. Raises: BackendError."""
         params = {"p_platform_key": platform_key}
         return (await call(self._client, "count_hq_open_matters", params, _MATTER_COUNTS))[0]
 

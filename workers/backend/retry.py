@@ -21,10 +21,10 @@ async def retry(
     passing: tuple[type[BackendError], ...] = (BackendUnavailable,),
     before_pause: Callable[[BaseException | None], None] | None = None,
 ) -> T:
-    """Repeat a call until it is answered, refused, or the time is over; pauses are jittered and grow.
+    """Repeat a call until it is answered or refused, or time runs out; pauses are jittered and grow.
 
-    ``passing`` is what is not taken for a refusal.
-    ``before_pause`` is given what the call raised, each time that it will be repeated.
+    ``passing`` are the errors that do not count as a refusal.
+    ``before_pause`` receives what the call raised, each time before it is repeated.
 
     Raises: what the last call raised.
     """

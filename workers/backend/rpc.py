@@ -21,9 +21,9 @@ T_co = TypeVar("T_co", covariant=True)
 log = structlog.get_logger(__name__)
 
 AtLeastOne = Annotated[list[T], Field(min_length=1)]
-"""The rows of a function that always has one: an answer without is none."""
+"""The rows of a function that always returns at least one: an empty list is not a valid answer."""
 
-# PostgreSQL's text holds no NUL, and JSON on the wire neither half a surrogate pair nor a number that is none.
+# PostgreSQL's text cannot hold NUL, nor JSON on the wire a lone surrogate or a number that is not finite.
 # Untrusted callers write such things; a run must not be lost to them.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
@@ -32,8 +32,8 @@ def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
     return None if answer == [] else answer
 
 
-# PostgREST answers 204 without a body for a function that returns void. SupabaseHttp makes a null of it, which nobody
-# takes for no rows; over another client, the library makes an empty list.
+# PostgREST answers 204 without a body for a function that returns void. SupabaseHttp turns that into null, which
+# cannot be mistaken for no rows; over another client, the library makes it an empty list.
 _VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
 
 _ROWS: Final = TypeAdapter(list[dict[str, Any]])
@@ -41,25 +41,25 @@ _MOST_LOGGED: Final = 200
 
 
 class Shape(Protocol[T_co]):
-    """What an answer is read as."""
+    """The shape that an answer is read in."""
 
     def validate_python(self, answer: object, /) -> T_co:
         """Read an answer. Raises: ValidationError where it has another shape."""
 
 
 class Rows(Generic[T]):
-    """A list of rows, each read by itself: one that cannot be read is left out, and logged once by its ``key``."""
+    """A list of rows, each read separately: one that cannot be read is left out, and logged once by its ``key``."""
 
     def __init__(self, row: TypeAdapter[T], *, key: str) -> None:
         self._row = row
         self._key = key
-        # Lists are read every few seconds, and a row stays odd until somebody corrects it.
+        # Lists are read every few seconds, and a row stays unreadable until somebody corrects it.
         self._logged: set[str] = set()
 
     def validate_python(self, answer: object, /) -> list[T]:
         """Read the rows that can be read.
 
-        Raises: ValidationError where the answer is no list of rows, or a row lacks a field: that is another function's.
+        Raises: ValidationError if the answer is not a list of rows, or a row lacks a field: that is another function's.
         """
         return list(self._read(_ROWS.validate_python(answer)))
 
@@ -82,7 +82,7 @@ class Rows(Generic[T]):
 async def call(client: AsyncClient, name: str, params: Mapping[str, Any], shape: Shape[T]) -> T:
     """Call a function and read its answer in the given shape.
 
-    Raises: the CallerError that SQL meant; BackendUnavailable also for an answer in another shape; BackendRejected.
+    Raises: the CallerError that SQL signalled; BackendUnavailable also for an answer in another shape; BackendRejected.
     """
     with translated(name):
         response = await client.rpc(name, _storable(dict(params))).execute()

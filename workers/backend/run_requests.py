@@ -23,7 +23,7 @@ class SupabaseRunRequests:
         self._client = client
 
     async def submit(self, request: RunRequest) -> RunTicket:
-        """Ask for a run. Raises: the CallerError that SQL meant; BackendError."""
+        """Request a run. Raises: the CallerError that SQL signalled; BackendError."""
         params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
         return (await call(self._client, "request_hq_run_v2", params, _TICKETS))[0]
 

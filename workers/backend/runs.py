@@ -54,7 +54,7 @@ class SupabaseRunStore:
         self._writes = FencedWrites(client, clock=clock)
 
     async def claim(self, limit: int, type_slots: Mapping[str, int]) -> list[Claim]:
-        """Take the next due runs. Not idempotent: never repeated, a lost answer is rescued. Raises: BackendError."""
+        """Claim the next due runs. Not idempotent: never repeated, a lost claim is rescued. Raises: BackendError."""
         params = {
             "p_worker_id": self._worker_id,
             "p_limit": limit,
@@ -71,7 +71,7 @@ class SupabaseRunStore:
         return claims
 
     async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
-        """Put a request in the queue, claimed at once if asked. Raises: CallerError, BackendError."""
+        """Enqueue a request, and claim it at once if asked. Raises: CallerError, BackendError."""
         params = {
             "p_requester": str(request.requester),
             "p_run_type": request.run_type,
@@ -99,11 +99,11 @@ class SupabaseRunStore:
         )
 
     async def read_status(self, run_id: RunId) -> RunStatus:
-        """Read how far a run is. Raises: UnknownRun, BackendError."""
+        """Read a run's status. Raises: UnknownRun, BackendError."""
         return (await self._requests.read(run_id)).status
 
     async def checkpoint(self, lease: Lease, step: StepRecord, bills: Bills) -> None:
-        """Keep a finished step. Idempotent. Raises: LeaseLost, BackendError."""
+        """Store a finished step. Idempotent. Raises: LeaseLost, BackendError."""
         checkpoint = Checkpoint(lease, step, bills)
         if not await self._retry(lambda: self._writes.checkpoint(checkpoint)):
             raise LeaseLost(f"Checkpoint of {lease.run_id} refused: lease {lease.lease_token} is gone.")
@@ -143,7 +143,7 @@ class SupabaseRunStore:
         return await self._retry(lambda: call(self._client, "release_hq_runs", {"p_leases": leases}, _COUNT))
 
     async def rescue(self) -> Rescue:
-        """Put right what died or was changed by hand. Idempotent. Raises: BackendError."""
+        """Repair runs that died or were changed by hand. Idempotent. Raises: BackendError."""
         return (await call(self._client, "rescue_hq_runs", {}, _RESCUES))[0]
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
@@ -164,9 +164,9 @@ class SupabaseRunStore:
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat an idempotent call while Supabase is away.
 
-        Longer than a lease is pointless for a fenced write, but a short outage of the backend must not cost a
-        report that is already paid for; nobody else can rescue the run either while the backend is away.
-        A function that was there when the worker started is missing only while PostgREST reads the schema again.
+        Retrying for longer than a lease seems pointless for a fenced write, but a short outage of the backend must not
+        lose a report that is already paid for, and nobody else can rescue the run while the backend is away.
+        A function that existed when the worker started is missing only while PostgREST reloads the schema.
         """
         return await retry(
             attempt,

@@ -15,6 +15,6 @@ class SupabaseSiteLog:
         self._client = client
 
     async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
-        """Keep checks of sites, and what follows from them. Not idempotent. Raises: BackendError."""
+        """Store checks of sites, and what follows from them. Not idempotent. Raises: BackendError."""
         params = {"p_checks": [each.model_dump(mode="json", exclude={"url", "checked_at"}) for each in checks]}
         await call_void(self._client, "record_hq_platform_checks", params)

@@ -1,9 +1,9 @@
 """What a signed token says, read as strictly as PostgREST reads it.
 
-Auth signs only what it made itself, but whoever holds a signing key of the project, or wrote the hook that adds claims,
-makes tokens that Auth would not. What PostgREST, in any version since 12, refuses in one is refused here, so that a
-worker does for nobody what the database itself would not do for them. Where the versions differ, the stricter counts.
-No signature is verified here, and no end.
+Auth signs only what it made itself, but anyone who holds a signing key of the project, or wrote the hook that adds
+claims, can make tokens that Auth would not. Whatever any version of PostgREST since 12 refuses in a token is refused
+here, so that a worker does nothing for a caller that the database itself would not do. Where the versions differ, the
+strictest counts. Neither the signature nor the expiry is verified here.
 """
 
 import base64
@@ -17,13 +17,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _ROLE: Final = "authenticated"
-# The clocks may differ by so much.
+# The clocks may differ by this much.
 _SKEW_SECONDS: Final = 30
-# No padding and no foreign sign: Python's decoder skips what it does not know.
+# No padding and no other characters: Python's decoder skips those that it does not know.
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-# A text with a colon must be an address, says the standard. Auth's own issuer is one of these.
+# By the standard, a text with a colon must be a URI. Auth's own issuer is one of these.
 _ADDRESS: Final = re.compile(r"[^:]*|https?://[\w.-]+(?::\d{1,5})?(?:/[\w.~-]*)*", re.ASCII)
-# A character that Postgres has not: an escape, unless its backslash is escaped itself.
+# A character that Postgres cannot store: an escape, unless its backslash is itself escaped.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -43,7 +43,7 @@ _Word = Annotated[str, AfterValidator(_require_address)]
 
 
 class Claims(BaseModel):
-    """Of what a signed-in user's token says, what decides."""
+    """The claims of a signed-in user's token that decide whether it is accepted."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -59,9 +59,9 @@ class Claims(BaseModel):
 
 
 def read_claims(token: str, now: datetime) -> Claims:
-    """Read a token; its signature and its end are verified elsewhere.
+    """Read a token; its signature and its expiry are verified elsewhere.
 
-    Raises: ValueError, TypeError for what PostgREST refuses, and for what is no signed-in user's.
+    Raises: ValueError, TypeError for what PostgREST refuses, and for any token that is not a signed-in user's.
     """
     if not _COMPACT.fullmatch(token):
         raise ValueError("three parts were expected")
@@ -77,12 +77,12 @@ def read_claims(token: str, now: datetime) -> Claims:
 
 
 def _read_part(part: str) -> dict[str, Any]:
-    """Parse a part of a token, refusing JSON that two readers may read in two ways, or that Postgres cannot keep."""
+    """Parse a part of a token, refusing JSON that two parsers may read differently, or that Postgres cannot store."""
     text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
     value = json.loads(text, object_pairs_hook=_build_object, parse_constant=_refuse)
     if not isinstance(value, dict):
         raise TypeError("an object was expected")
-    # A lone surrogate cannot be encoded, and a number beyond all numbers is one that JSON has no word for.
+    # A lone surrogate cannot be encoded, and JSON cannot express an infinite number.
     written = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     if _NUL.search(written):
         raise ValueError("a text holds a character that Postgres has not")
@@ -90,7 +90,7 @@ def _read_part(part: str) -> dict[str, Any]:
 
 
 def _build_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Python takes the last of two fields of one name, PostgREST the first."""
+    """Refuse two fields of one name: Python takes the last, PostgREST the first."""
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("a field came twice")

@@ -1,9 +1,9 @@
 """Supabase's errors → ours. Its exceptions and answers are translated here and nowhere else.
 
 Two things are kept apart. *Refused* is an error from PostgREST itself, under a code of its own or of PostgreSQL, or one
-of the gateway's known messages about our key. *Away* is everything else: what stands in front of PostgREST may answer
-with any status and any page, and with another one tomorrow. Asking again costs a moment; an outage mistaken for a
-refusal costs a report that has been paid for.
+of the gateway's known messages about our key. *Away* is everything else: whatever stands in front of PostgREST may
+answer with any status and any page, and with a different one tomorrow. Asking again costs a moment; an outage mistaken
+for a refusal costs a report that has been paid for.
 """
 
 import json
@@ -33,15 +33,15 @@ _OURS: Final[dict[str, type[errors.WorkersError]]] = {
     "HQ008": errors.QueueHeld,
 }
 
-# Codes that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
+# Codes of faults that pass: connection, read only (a failover), rollback (deadlock), resources, lock timeout, operator
 # intervention, system, a function that is being replaced at this moment; a prepared statement that a migration or a
-# pooler has overtaken; PostgREST's connection and its client library.
+# pooler has made invalid; PostgREST's connection and its client library.
 _PASSING_CODES: Final = (
     *("08", "25006", "40", "53", "55P03", "57", "58", "XX000"),
     *("0A000", "26", "42P05"),
     *("PGRST0", "PGRSTX"),
 )
-# Where there is no code, the library puts the status in its place, and 404 is no SQLSTATE of class 40.
+# Where there is no code, the library puts the status in its place, and 404 is not an SQLSTATE of class 40.
 _CODE: Final = re.compile(r"(?=.*\d)[0-9A-Z]{5}|PGRST\w+")
 _ERROR_FIELDS: Final = frozenset({"code", "message", "details", "hint"})
 _KEY_STATUSES: Final = frozenset({401, 403})
@@ -66,7 +66,7 @@ _REMEDIES: Final = {
 
 
 class Meaning(Enum):
-    """What an answer says of the call."""
+    """What an answer means for the call."""
 
     ANSWERED = "PostgREST answered: with data, with nothing, or with a refusal under its code"
     KEY_REFUSED = "the gateway or PostgREST does not take our key"
@@ -74,7 +74,7 @@ class Meaning(Enum):
 
 
 def judge(status: int, content_type: str, body: bytes) -> Meaning:
-    """Decide what an answer means. Only what is known to be PostgREST's, or a refused key, is more than "away"."""
+    """Decide what an answer means: "away", unless it is known to be PostgREST's own, or a refused key."""
     if status == _NO_CONTENT:
         return Meaning.ANSWERED
     try:
@@ -97,7 +97,7 @@ def _judge_error(status: int, body: dict[str, Any]) -> Meaning:
 
 
 def parse_json(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Parse a body that says it is JSON, and is. Raises: ValueError."""
+    """Parse a body that is declared as JSON. Raises: ValueError."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise ValueError("not declared as JSON")
@@ -121,13 +121,13 @@ def refuse_bad_answer(response: httpx.Response) -> None:
     if meaning is Meaning.AWAY and response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         raise errors.RequestTooLarge(quote_answer(response))
     if meaning is Meaning.AWAY:
-        # A project that is away answers in many ways; another site than a project, in these.
+        # A project that is away answers in many ways; a site that is not a project, in these.
         elsewhere = response.status_code < _SERVER_ERROR and response.status_code not in _BUSY
         raise errors.BackendUnavailable(quote_answer(response) + (f" {_IF_IT_LASTS}" if elsewhere else ""))
 
 
 def quote_answer(response: httpx.Response, who: str = "Supabase") -> str:
-    """Render what was answered, for whoever must find out who answered it: status, type, the beginning of the body."""
+    """Render an answer so that a person can find out who sent it: its status, its type, the beginning of its body."""
     content_type = clean_line(response.headers.get("content-type", "").partition(";")[0], 40)
     beginning = clean_line(response.content[: 4 * _QUOTED_CHARS].decode(errors="replace"), _QUOTED_CHARS)
     quoted = f"{content_type or 'of no type'}: {beginning}" if beginning else "empty"
@@ -143,7 +143,7 @@ def translated(what: str) -> Iterator[None]:
     """Translate whatever a Supabase call raises inside the block; ``what`` names the call for developers.
 
     Raises: BackendUnavailable (worth repeating), BackendRejected, Unauthenticated, or the CallerError that our SQL
-    meant.
+    signalled.
     """
     try:
         yield
@@ -155,7 +155,7 @@ def translated(what: str) -> Iterator[None]:
         ) from error
     except AuthError as error:
         raise errors.Unauthenticated(f"{what}: {type(error).__name__}.") from error
-    except (ValueError, RecursionError) as error:  # ValidationError is one; so is JSON that cannot be read
+    except (ValueError, RecursionError) as error:  # both ValidationError and unreadable JSON are ValueErrors
         raise errors.BackendUnavailable(f"{what}: Supabase answered in a shape that was not expected.") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
         raise errors.BackendRejected(f"{what}: {type(error).__name__}.") from error
@@ -166,17 +166,17 @@ def _from_api_error(what: str, error: APIError) -> errors.WorkersError:
     message = " ".join(part for part in (error.message, error.hint) if part) or "no message"
     if code in _OURS:
         return _OURS[code](message, sentence=error.message)
-    if not _CODE.fullmatch(code):  # the hook lets no such answer pass; nor is it a refusal where there is no hook
+    if not _CODE.fullmatch(code):  # the hook lets no such answer through; without a hook, it is not a refusal either
         remedy = "" if error.code == "" else f" {_CHECK_URL}"
         return errors.BackendUnavailable(f"{what}: the answer was not PostgREST's.{remedy}")
     return refusal(what, code, message)
 
 
 def refusal(what: str, code: str, message: str) -> errors.BackendError:
-    """Name a refusal of PostgreSQL or PostgREST by its code: worth repeating, or not."""
+    """Return the error for a refusal of PostgreSQL or PostgREST, by its code: worth repeating, or not."""
     if _passes(code):
         return errors.BackendUnavailable(f"{what}: {code} {message}")
-    if code == "PGRST202":  # it goes on to propose another function, whose name looks like this one's
+    if code == "PGRST202":  # its message goes on to suggest another function with a similar name
         return errors.FunctionMissing(f"{what}: {code} the database has no such function. {_MIGRATE}")
     return errors.BackendRejected(
         " ".join(part for part in (f"{what}: {code} {message}.", _REMEDIES.get(code)) if part)

@@ -2,7 +2,7 @@
 
 The client library gives up after a few tries, stops listening when a callback raises, and takes most of a minute to
 notice a dead socket. So its own reconnection is off, callbacks only set events, the worker tests the socket with
-broadcasts to itself, and on any doubt a new client is built, for ever, with jittered back-off.
+broadcasts to itself, and on any doubt a new client is built, without limit, with jittered back-off.
 A missed hint costs only latency: the worker also sweeps.
 """
 
@@ -32,18 +32,18 @@ from workers.settings import RealtimeSettings, SupabaseSettings
 
 log = structlog.get_logger(__name__)
 
-# A dead address must not hold a rebuild back for longer. The hosted service answers a refused handshake after 2 s.
+# A dead address must not delay a rebuild for longer. The hosted service refuses a handshake after 2 s.
 _CONNECT_SECONDS = 8
-# There a refused join is answered after 5 s, with the reason, and the first one may wait 15 s for the database.
+# It refuses a join after 5 s, with the reason, and the first join may wait 15 s for the database.
 _JOIN_SECONDS = 20
 _CLOSE_SECONDS = 2
 _REASON_CHARS = 300
-# What a refusal begins with: `{"reason": "PrivateOnly: This project only allows private channels"}`.
+# How a refusal begins: `{"reason": "PrivateOnly: This project only allows private channels"}`.
 _CODE = re.compile(r'"reason": ?"([A-Za-z]{3,60}):')
 
 
 class _NotLive(Exception):
-    """The subscription did not come about."""
+    """The subscription could not be established."""
 
     def __init__(self, fault: WakeupFault) -> None:
         super().__init__(fault.reason)
@@ -51,9 +51,9 @@ class _NotLive(Exception):
 
 
 async def try_realtime(supabase: SupabaseSettings, settings: RealtimeSettings, *, clock: Clock) -> WakeupFault | None:
-    """Subscribe once as a worker does, and leave; return why that was not possible.
+    """Subscribe once as a worker does, and leave; return why that was not possible, or None.
 
-    Cost: some 2 s; as long as the service may make one wait, where it does.
+    Cost: about 2 s; up to the sum of the time limits if the service is slow.
     """
     try:
         async with _Subscription(_address(supabase), supabase.service_key.get_secret_value(), "try", clock) as tried:
@@ -96,7 +96,7 @@ class RealtimeWakeups:
         self.rebuilds = 0
 
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
-        """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
+        """Call ``look`` when work may be waiting, ``check_leases`` when a run was cancelled; never return."""
         failures = 0
         while True:
             try:
@@ -129,17 +129,17 @@ class RealtimeWakeups:
 
     async def _go_live(self, subscription: "_Subscription", look: Look, check_leases: Callable[[], None]) -> None:
         await subscription.join(look=look, check_leases=check_leases)
-        look(None)  # what was inserted while nobody listened
+        look(None)  # for what was inserted while nothing was listening
         await subscription.wait_until_fed(self._settings.subscribe_timeout)
         self.state, self.fault = WakeupState.LIVE, None
         check_leases()  # renews at once, so that the heartbeat shows the new state
         log.info("realtime.subscribed")
 
     async def _stay_live(self, subscription: "_Subscription") -> None:
-        """Return when the subscription is at fault."""
+        """Return when the subscription has failed."""
         missed = 0
         while missed < self._settings.echoes_missed:
-            # After a missing echo there is no time to lose.
+            # After a missing echo, try the next at once.
             if await subscription.wait_for_fault(timedelta(0) if missed else self._settings.echo_every):
                 return
             missed = 0 if await subscription.echo(_echo_timeout(self._settings.echo_every)) else missed + 1
@@ -173,11 +173,11 @@ class _Subscription:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        socket = self._client._ws_connection  # noqa: SLF001 - closing forgets it, also when it does not succeed
+        socket = self._client._ws_connection  # noqa: SLF001 - closing drops it, even when that fails
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._client.remove_all_channels()
-        # A half-open socket never answers a close: it is cut off, and what listened to it is ended.
+        # A half-open socket never answers a close: it is aborted, and its listener is ended.
         if socket is not None:
             socket.transport.abort()
         with contextlib.suppress(TimeoutError):
@@ -213,7 +213,7 @@ class _Subscription:
         )
 
         def catch_up(_: object) -> None:
-            # What happened between the join, or a loss of the server's, and the moment it really reads the table.
+            # Catches what happened between the join, or a failure on the server, and its first read of the table.
             self._is_fed = True
             self._fed_or_fault.set()
             look(None)
@@ -226,7 +226,7 @@ class _Subscription:
             raise _NotLive(_make_fault(self.fault.code, f"join refused: {self.fault.reason}"))
 
     async def wait_until_fed(self, limit: timedelta) -> None:
-        """Wait for the server's word that it reads the table. Raises: _NotLive when it does not come."""
+        """Wait for the server to confirm that it reads the table. Raises: _NotLive when it does not come."""
         await self._clock.wait(self._fed_or_fault, within=limit)
         if self._fault.is_set():
             raise _NotLive(self.fault)
@@ -234,14 +234,14 @@ class _Subscription:
             raise _NotLive(_make_fault("unconfirmed", "the server never confirmed the subscription to hq.runs"))
 
     async def wait_for_fault(self, limit: timedelta) -> bool:
-        """Wait for a fault, at most so long; return whether there is one."""
+        """Wait for a fault, for at most ``limit``; return whether there is one."""
         await self._clock.wait(self._fault, within=limit)
         if not self._fault.is_set() and not self._is_listening():
             self._fail("deaf", "the listener is dead")
         return self._fault.is_set()
 
     async def echo(self, within: timedelta) -> bool:
-        """Broadcast a nonce to oneself; return whether it came back. Heartbeat replies never reach a callback."""
+        """Broadcast a nonce to ourselves; return whether it came back. Heartbeat replies never reach a callback."""
         if self._channel is None:
             return False
         self._nonce = uuid4().hex
@@ -269,13 +269,13 @@ class _Subscription:
         self._fed_or_fault.set()
 
     def _is_listening(self) -> bool:
-        # The library reports to nobody that its listener died; its task is the only witness.
+        # The library does not report that its listener died; its task is the only evidence.
         task = self._client._listen_task  # noqa: SLF001
         return task is not None and not task.done() and self._channel is not None and self._channel.is_joined
 
 
 def _inserted_id(payload: object) -> str | None:
-    """Name the row that was inserted; a row that came back to pending is nobody's yet."""
+    """Return the id of an inserted row; None for a row that went back to pending, which no worker has yet."""
     match payload:
         case {"data": {"type": "INSERT", "record": {"id": str(run_id)}}}:
             return run_id
@@ -284,7 +284,7 @@ def _inserted_id(payload: object) -> str | None:
 
 
 def _guarded(callback: Callable[[object], None]) -> Callable[[object], None]:
-    """Keep an exception inside: one that escapes from a callback kills the library's listener without a word."""
+    """Contain exceptions: one that escapes from a callback silently kills the library's listener."""
 
     def guarded(payload: object) -> None:
         try:

@@ -51,13 +51,13 @@ from workers.sources.stripe import StripeSource
 
 # A lease ends before the same worker, whose periods are jittered, asks for the next one.
 _LEASE_SHARE: Final = 0.8
-# A model that was given a date is gone on that day, and a new list may name it again.
+# A model with a shutdown date is gone on that day, and a new list may name it again.
 _MODELS_EVERY: Final = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A worker in pieces, for whoever builds more on them."""
+    """A worker in pieces, to build more on."""
 
     clock: Clock
     client: AsyncClient
@@ -128,7 +128,7 @@ def _open_collection(
     revenue: RevenueService,
     clock: Clock,
 ) -> Collect:
-    """Return what asks the sources that a run type names."""
+    """Return the function that asks the sources named by a run type."""
     reader = SupabaseReader(client)
     github = GithubApi(http, settings.github, clock=clock)
     sources: tuple[Source, ...] = (
@@ -159,7 +159,7 @@ def _open_collection(
 def _leased_tasks(
     settings: Settings, leases: SupabasePeriodicLeases, revenue: RevenueService, watch: SiteWatch
 ) -> list[PeriodicTask]:
-    """Return what one of all the workers does periodically: the one that gets the task's lease."""
+    """Return the tasks that only one worker at a time does periodically: the one that gets the task's lease."""
 
     def leased(name: str, every: timedelta, do: Callable[[], Awaitable[None]]) -> PeriodicTask:
         async def do_with_lease() -> None:
@@ -171,6 +171,6 @@ def _leased_tasks(
     tasks = [leased("platform-checks", settings.platforms.check_every, watch.patrol)]
     if revenue.configured:
         every = settings.stripe.read_every
-        within = max(every / 4, settings.stripe.timeout)  # nobody waits for it: never less than where somebody does
+        within = max(every / 4, settings.stripe.timeout)  # nobody waits for it: never less than where a caller does
         tasks.append(leased("finance-reading", every, lambda: revenue.keep_history(within)))
     return tasks

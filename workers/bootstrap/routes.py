@@ -76,7 +76,7 @@ def _run_routes(settings: Settings, parts: Parts, identity: Identity, launcher: 
 
 
 def _find_keys(settings: Settings) -> dict[str, bool]:
-    """Return of which services the key is set, by the names that the settings page shows."""
+    """Return which services have their key set, by the names that the settings page shows."""
     return {
         "github": settings.github.token is not None,
         "stripe": settings.stripe.key is not None,

@@ -21,9 +21,9 @@ _SCHEMA_CACHE_PATIENCE: Final = timedelta(seconds=8)
 
 
 async def await_schema_state(inspection: SupabaseInspection, clock: Clock) -> SchemaState:
-    """Ask until Supabase answers: a machine that starts during an outage must not need somebody to start it again.
+    """Ask until Supabase answers: a machine that starts during an outage must not need a person to restart it.
 
-    Raises: ConfigurationError for what PostgREST refuses, the lack of our function only once it has lasted.
+    Raises: ConfigurationError for what PostgREST refuses; a missing function of ours counts only once it has lasted.
     """
     rng = random.Random()  # noqa: S311 - jitter, not a secret
     failures = 0
@@ -59,7 +59,7 @@ def refuse_older_schema(state: SchemaState) -> None:
 
 
 def find_differences(state: SchemaState) -> list[str]:
-    """Return the names of what is defined otherwise in the database than here.
+    """Return the names of what is defined differently in the database and here.
 
     Raises: ConfigurationError where something is missing, naming the command that brings it up to date.
     """

@@ -79,7 +79,7 @@ def _print_error(error: str) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    # A command's output is for who asked, often a script: what is logged goes beside it. serve and work log to stdout.
+    # A command's output is for its caller, often a script, so logs are kept out of it. serve and work log to stdout.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger("warning"),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

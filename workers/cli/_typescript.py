@@ -37,7 +37,7 @@ _TIME_LIMIT_SECONDS: Final = 20.0
 # Sums of floating-point numbers come out as 0.12000000000000001; costs are given in cents.
 _COST_STEP: Final = Decimal("0.0001")
 
-# Functions and symbols have no JSON form and are left out, and so is what contains itself.
+# Functions and symbols have no JSON form and are left out, as are values that contain themselves.
 _PRINT_EXPORTS: Final = """\
 import * as theirs from %s;
 const above = [];
@@ -203,7 +203,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
 Costs = Mapping[str, tuple[Decimal, ...]]
-"""What a file says of each key: its cost, several if it contradicts itself, none if it gives no number."""
+"""What a file states for each key: its cost, several if it contradicts itself, none if it gives no number."""
 
 
 def find_costs(exports: Exports, known: Collection[str]) -> Costs:
@@ -242,7 +242,7 @@ def _walk(name: str, value: Exports) -> Iterator[tuple[str, Exports]]:
 
 
 def _key_of(name: str, item: Mapping[str, Exports], known: Collection[str]) -> str | None:
-    """Return the key of an object: a known one first, else what introduces it, else what it holds."""
+    """Return the key of an object: a known one first, else what introduces it, else what it contains."""
     names = [name, *(value for each in _KEY_NAMES if isinstance(value := item.get(each), str))]
     keys = [each for each in names if _KEY.fullmatch(each)]
     ours = next((key for key in keys if key in known), None)

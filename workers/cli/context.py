@@ -65,7 +65,7 @@ def _passwords(database_url: str | None) -> frozenset[str]:
 
 
 def _existing(env_file: Path | None) -> Path | None:
-    """Find the file: the one that was named must be there, the usual one may be."""
+    """Find the file: one named explicitly must exist, the usual one may."""
     if env_file is None:
         return _DEFAULT_ENV_FILE if _DEFAULT_ENV_FILE.exists() else None
     if not env_file.exists() or env_file.is_dir():

@@ -99,7 +99,7 @@ def _examine_database_url(url: str | None) -> Check:
     try:
         parts = conninfo_to_dict(url)
         host, port = str(parts.get("host") or "localhost"), int(str(parts.get("port") or 5432).split(",")[0])
-    except (psycopg.ProgrammingError, ValueError):  # which would quote what they cannot read, password and all
+    except (psycopg.ProgrammingError, ValueError):  # they would quote what they cannot read, password included
         return Check(
             code=name, name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}"
         )
@@ -115,7 +115,7 @@ def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> 
 
 
 async def _examine_models(settings: GatewaySettings, *, ask: bool) -> list[Check]:
-    """Compare the models of the settings with the gateway's list; ask each for one token where that is wished."""
+    """Compare the models of the settings with the gateway's list; ask each for one token if requested."""
     if settings.api_key is None:
         return []
     async with outbound.open_http(outbound.open_post_transport(max_connections=None)) as http:

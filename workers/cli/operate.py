@@ -1,4 +1,4 @@
-"""Commands for whoever operates the workers: serve, work, migrate, sql, env, dev."""
+"""Commands for operating the workers: serve, work, migrate, sql, env, dev."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ def serve(env_file: EnvFile = None) -> None:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    # Not before: until there is something to finish or hand back, a signal may end the process as usual.
+    # Not earlier: until there is something to finish or hand back, a signal may end the process as usual.
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

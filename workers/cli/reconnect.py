@@ -24,7 +24,7 @@ class RetryWhileAway:
         self._warned = False
 
     async def ask(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Return what is read. Raises: BackendUnavailable, with the farewell, when the outage lasts."""
+        """Return what was read. Raises: BackendUnavailable, with the farewell, when the outage lasts."""
         try:
             return await retry(
                 read,

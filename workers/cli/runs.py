@@ -129,7 +129,7 @@ def list_runs(
         print_json([line.model_dump(mode="json") for line in lines])
         return
     table = Table(box=None, header_style="bold")
-    # The id is there to be copied: it is never cut, whatever the width.
+    # The id is meant to be copied, so it is never cut, whatever the width.
     table.add_column("run", no_wrap=True, min_width=36)
     for column in ("created (Paris)", "status"):
         table.add_column(column, no_wrap=True)
@@ -194,7 +194,7 @@ def logs(
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
             journal = SupabaseJournal(client)
-            # To follow, the old lines must be known, including those that are not printed.
+            # To follow, the old lines must be known, even those that are not printed.
             known = await journal.list_latest(
                 limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
             )

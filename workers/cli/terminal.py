@@ -1,7 +1,7 @@
-"""What commands print: foreign text can neither style a line, nor break one, nor steer the terminal.
+"""What commands print: untrusted text can neither style a line, nor break one, nor control the terminal.
 
-Whoever names a platform or writes a log line chooses text that an operator's terminal shows. So nothing that is printed
-is read as rich's markup, and what a terminal would obey rather than show is dropped on the way out, whoever wrote it.
+Anybody who names a platform or writes a log line chooses text that an operator's terminal shows. So nothing printed is
+read as rich's markup, and what a terminal would obey rather than show is dropped on output, wherever it comes from.
 """
 
 import sys
@@ -21,7 +21,7 @@ _PIPE_COLUMNS: Final = 160
 
 
 class _PlainConsole(Console):
-    """Reads no markup, and prints nothing that a terminal would obey but its own styles."""
+    """Reads no markup, and prints nothing that a terminal would obey except its own styles."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rich's own
         super().__init__(markup=False, emoji=False, **options)
@@ -36,7 +36,7 @@ errors: Final = _PlainConsole(stderr=True, soft_wrap=True)
 
 
 def print_line(text: str, *, err: bool = False) -> None:
-    """Print plain text, foreign or not."""
+    """Print plain text, trusted or not."""
     typer.echo(strip_controls(text), err=err)
 
 
@@ -46,7 +46,7 @@ def print_as_json(text: str) -> None:
 
 
 MARKS: Final = {"green": ("✓", "green"), "amber": ("!", "yellow"), "red": ("✗", "red")}
-"""How the state of a check looks: its sign and its colour."""
+"""How the state of a check is shown: its sign and its colour."""
 
 
 def print_marked(state: CheckState, line: str) -> None:

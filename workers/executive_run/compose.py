@@ -35,7 +35,7 @@ def compose(
 ) -> tuple[Message, ...]:
     """Compose the question of one run.
 
-    Units: ``nonce`` is the random word of this run's fences; it must be unknown to whoever wrote the data.
+    Units: ``nonce`` is the random word of this run's fences; it must be unknown to the authors of the data.
     """
     parts = [
         f"Nous sommes le {format_moment(now)}.",

@@ -48,7 +48,7 @@ def render_report(run: EndedRun) -> dict[str, JsonValue]:
 
 
 def render_progress(ticket: RunTicket, request: ExecutiveRunRequest) -> dict[str, JsonValue]:
-    """Render a run whose caller has waited long enough: it goes on, or will begin."""
+    """Render a run that has outlasted its caller's wait: it goes on, or has yet to start."""
     return {
         "success": True,
         "run_id": str(ticket.run_id),

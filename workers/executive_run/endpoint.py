@@ -16,7 +16,7 @@ class ExecutiveRunEndpoint:
         self._launcher = launcher
 
     async def __call__(self, request: Request) -> Response:
-        """Launch a run for the owner and answer its report.
+        """Launch a run for the owner and answer with its report.
 
         Raises: CallerError, BackendError.
         """
@@ -41,7 +41,7 @@ class ExecutiveRunEndpoint:
         return render_failure(launch.ended)
 
     async def _log_unknown(self, wanted: OwnerRequest) -> None:
-        """Log a type that a screen offers and the registry lacks: somebody must add it, or take it away."""
+        """Log a type that a screen offers and the registry lacks: somebody must add it or remove it."""
         await self._journal.write(
             "warn",
             "executive-run",

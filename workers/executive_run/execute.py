@@ -39,11 +39,11 @@ _SOURCE_LABELS: Final = {
 _PLATFORMS: Final = TypeAdapter(tuple[Platform, ...])
 _MODEL_LABEL: Final = "Lovable AI Gateway"
 
-# Some services ask for a day. Until it has ended, the run answers for every later request of its kind: tomorrow's
+# Some services ask for a day. Until a run has ended, every later request of its kind gets that same run: tomorrow's
 # brief must not be swallowed by today's.
 _LONGEST_WAIT: Final = timedelta(hours=1)
-# A person gets an answer while she still waits, and asks again herself. Where nobody waits, the first pause is for a
-# hiccup and the second for an outage, which takes minutes: by default a quarter of a minute, then up to four.
+# A person gets an answer while still waiting, and can ask again. Where nobody waits, the first pause is meant for a
+# hiccup and the second for an outage, which takes minutes: by default a quarter of a minute, then up to four minutes.
 _PROMPT_GROWTH: Final = 2.0
 _PATIENT_GROWTH: Final = 16.0
 
@@ -130,7 +130,7 @@ class ExecutiveRun:
         }
 
     def _end_badly(self, claim: Claim, steps: StepRecorder, error: WorkersError) -> Settlement:
-        # What the backend refuses in the middle of a run may be a restart that answers oddly: attempts bound it anyway.
+        # A refusal by the backend in mid-run may come from a restart: the attempts bound the retries anyway.
         again = (error.retryable or isinstance(error, BackendError)) and claim.attempt < claim.max_attempts
         log.warning(
             "run.attempt_failed",
@@ -176,7 +176,7 @@ def _sources_read(collected: Collected) -> list[str]:
 
 
 def _evidence(collected: Collected) -> tuple[EvidenceRecord, ...]:
-    """Render what the sources gave, and what they could not, as rows of evidence."""
+    """Render the findings and gaps of the sources as rows of evidence."""
     findings = (
         EvidenceRecord(
             evidence_type=finding.source,

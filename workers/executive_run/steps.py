@@ -32,12 +32,12 @@ class Step(Enum):
 
     @property
     def order(self) -> int:
-        """Return the step's place, from 1."""
+        """Return the step's position, from 1."""
         return list(Step).index(self) + 1
 
 
 class StepRecorder:
-    """Runs steps, remembers what was done before this attempt, keeps what is still to be written."""
+    """Runs steps, recalls those done before this attempt, and holds the records still to be written."""
 
     def __init__(self, claim: Claim, *, store: RunStore, clock: Clock, meter: Meter) -> None:
         self._claim = claim
@@ -72,7 +72,7 @@ class StepRecorder:
         return tuple(sorted(self._unwritten.values(), key=lambda record: record.step_order))
 
     def note(self, step: Step, started: datetime) -> None:
-        """Note a step that is done and leaves nothing to resume from."""
+        """Record a finished step that leaves nothing to resume from."""
         self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started)
 
     def _recall(self, step: Step, shape: type[T]) -> T | None:

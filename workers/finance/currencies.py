@@ -1,4 +1,4 @@
-"""Currencies: how many decimals each has at Stripe, and which of several earns most."""
+"""Currencies: how many decimals each has at Stripe, and which of several earns the most."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,14 +7,14 @@ from typing import Final
 
 HOME: Final = "eur"
 
-# How many decimals the smallest unit has, where it is not two. As Stripe counts: króna and shilling have two there.
+# How many decimals a currency has, where it is not two. As Stripe counts: króna and shilling have two there.
 _DECIMALS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv"), 0),
     **dict.fromkeys(("xaf", "xof", "xpf"), 0),
     **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 3),
 }
 
-# Roughly how many of each are a euro (November 2026), for the order of currencies only: no amount is ever converted.
+# Roughly how many of each make a euro (November 2026), only to rank currencies: no amount is ever converted.
 _PER_EURO: Final[Mapping[str, float]] = {
     "aed": 4, "afn": 75, "all": 100, "amd": 430, "ang": 2, "aoa": 1000, "ars": 1500, "aud": 1.7, "awg": 2, "azn": 1.9,
     "bam": 2, "bbd": 2.3, "bdt": 135, "bgn": 2, "bhd": 0.42, "bif": 3300, "bmd": 1.15, "bnd": 1.5, "bob": 8,
@@ -41,14 +41,14 @@ def to_major(minor: Fraction | int, currency: str) -> Decimal:
     Units: 1 234 is 12.34 EUR, and 1 234.00 JPY.
     """
     hundredths = Fraction(minor) * 100 / 10 ** _DECIMALS.get(currency, 2)
-    # A fraction is rounded to the even neighbour, as Decimal would.
+    # A half is rounded to the even neighbour, as Decimal does.
     return Decimal(round(hundredths)).scaleb(-2)
 
 
 def choose_main(monthly: Mapping[str, Fraction]) -> str:
-    """Choose the currency in which most is earned, from what each brings in its smallest unit.
+    """Choose the currency that earns the most, from what each earns in its smallest unit.
 
-    The euro comes before its equals and where nothing is earned; a currency whose worth we do not know comes last.
+    The euro wins a tie, or where nothing is earned; a currency of unknown worth comes last.
     """
     earning = [currency for currency, amount in monthly.items() if amount > 0]
     return min(

@@ -20,10 +20,10 @@ from workers.ports import FinanceSnapshot
 WINDOW: Final = timedelta(days=30)
 HISTORY: Final = timedelta(days=60)
 
-# The rules by which figures are made; what other rules made is not compared with. One more whenever a rule changes.
+# The version of the rules; figures made by another version are not compared with. Increment it when a rule changes.
 RULES: Final = 2
 
-# Why a change or a rate is absent, as a reader is told.
+# Why a change or a rate is absent, as shown to a reader.
 NO_CHANGE: Final = (
     "Pas d'évolution en pourcentage : il n'y avait aucun revenu récurrent dans cette devise il y a 30 jours."
 )
@@ -35,7 +35,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class OtherCurrency(FrozenModel):
-    """What comes in another currency than the main one: shown beside it, never added."""
+    """What is earned in a currency other than the main one: shown beside it, never added."""
 
     currency: str
     mrr: Decimal
@@ -44,7 +44,7 @@ class OtherCurrency(FrozenModel):
 
 
 class Plan(FrozenModel):
-    """A price that people pay, and how many subscriptions hold it. No amount: it depends on the quantity."""
+    """A price that people pay, and how many subscriptions have it. No amount means that it depends on the quantity."""
 
     name: str | None
     currency: str
@@ -55,9 +55,9 @@ class Plan(FrozenModel):
 
 
 class Figures(FrozenModel):
-    """What the company earns. Money in ``currency``, without tax where it recurs; changes against thirty days ago.
+    """What the company earns. Money in ``currency``, without tax where it recurs; changes since thirty days ago.
 
-    A change in percent, or a rate, of nothing is absent.
+    A change in percent, or a rate, is absent where its base is zero.
     """
 
     read_at: AwareDatetime
@@ -83,7 +83,7 @@ class Figures(FrozenModel):
 
 
 class RevenueReport:
-    """The figures of one look at Stripe, of that moment and of the days before."""
+    """The figures of one reading of Stripe, for that moment and for the days before."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -92,7 +92,7 @@ class RevenueReport:
         self._paying = [each for each in self._timelines if each.subscription.pays]
 
     def compute_figures(self, before: FinanceSnapshot) -> Figures:
-        """Compute every figure, compared with what was known of a day before."""
+        """Compute every figure, compared with what is known about an earlier day."""
         currency = self.currency
         mrr = self._mrr(currency, self._paying, self._now)
         late = [each for each in self._paying if each.subscription.status == "past_due"]
@@ -124,7 +124,7 @@ class RevenueReport:
         )
 
     def reconstruct(self, day: date) -> FinanceSnapshot:
-        """Say what a past day ended with, at its own discounts, as far as today's subscriptions know.
+        """Compute the figures at the end of a past day, at its own discounts, as far as today's subscriptions show.
 
         Prices, quantities and taxes are those of today.
         """
@@ -142,7 +142,7 @@ class RevenueReport:
 
     @cached_property
     def currency(self) -> str:
-        """Choose the main currency: the one that earns most, by subscriptions or, without any, by what came in."""
+        """Choose the main currency: the one that earns the most, by subscriptions or, without any, by what came in."""
         worth: defaultdict[str, Fraction] = defaultdict(Fraction)
         for each in self._paying:
             worth[each.subscription.currency] += each.value_at(self._now) or 0
@@ -170,7 +170,7 @@ class RevenueReport:
         )
 
     def _rank_plans(self) -> tuple[Plan, ...]:
-        """Return the prices that most subscriptions hold, most held first."""
+        """Return the prices with the most subscriptions, the most common first."""
         held = Counter(price for each in self._paying for price in {item.price for item in each.subscription.items})
         return tuple(
             Plan(
@@ -188,14 +188,14 @@ class RevenueReport:
 
     @cached_property
     def _paid_periods(self) -> list[PaidPeriod]:
-        """Join each customer's subscriptions to the times in which they paid for at least one."""
+        """Merge each customer's subscriptions into the periods in which they paid for at least one."""
         of_customer: defaultdict[str, list[Timeline]] = defaultdict(list)
         for each in self._timelines:
             of_customer[each.subscription.customer].append(each)
         return [period for timelines in of_customer.values() for period in join_periods(timelines)]
 
     def _churn_rate(self, end: datetime) -> Decimal | None:
-        """Divide those who left in thirty days by those who were there before or came meanwhile; None: by nobody."""
+        """Divide those who left in thirty days by those who were there before or came since; None without any."""
         begin = end - WINDOW
         before = sum(each.begin <= begin and (each.end is None or begin < each.end) for each in self._paid_periods)
         came = sum(begin < each.begin <= end for each in self._paid_periods)
@@ -209,18 +209,18 @@ def day_of(instant: datetime) -> date:
 
 
 def day_end(day: date) -> datetime:
-    """Return the moment at which a day of Paris is over."""
+    """Return the moment at which a day ends in Paris."""
     return datetime.combine(day + _DAY, time(), TIME_ZONE)
 
 
 def month_start(instant: datetime, months_back: int = 0) -> datetime:
-    """Return the moment at which a month of Paris began."""
+    """Return the moment at which a month began in Paris."""
     today = day_of(instant)
     year, month = divmod(today.year * 12 + today.month - 1 - months_back, 12)
     return datetime(year, month + 1, 1, tzinfo=TIME_ZONE)
 
 
 def missing_days(known: Mapping[date, FinanceSnapshot], today: date) -> Iterable[date]:
-    """Name the days of the history of which nothing is known yet, newest first."""
+    """Return the days of the history about which nothing is known yet, newest first."""
     days = (today - timedelta(days=back) for back in range(1, HISTORY.days + 1))
     return (day for day in days if day not in known)

@@ -1,9 +1,9 @@
-"""What subscriptions bring in a month, exactly.
+"""What subscriptions bring in per month, exactly.
 
 The rules are those that Stripe publishes for its own figure, where it publishes one: all items, each with its own
 interval; metered prices bring nothing in advance; discounts count while they run, those for a single invoice never do;
 taxes are not earnings.
-Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is written:
+Everything is computed in fractions of the smallest unit of the currency, and rounded once, where money is written,
 so the sum does not depend on the order, on how it was paged, or on how a year divides by twelve.
 """
 
@@ -25,18 +25,18 @@ _DAYS: Final = {"day": Fraction(1), "week": Fraction(7), "month": Fraction(365, 
 
 
 class NotComputableError(ValueError):
-    """The value of a subscription cannot be computed from what Stripe returns; it must be named, not taken as 0."""
+    """The value of a subscription cannot be computed from what Stripe returns; it must be named, not counted as 0."""
 
 
 def monthly(amount: Fraction, recurring: Recurring) -> Fraction:
-    """Spread what is billed once a period over months."""
+    """Convert what is billed once a period into a monthly amount."""
     return amount * _PER_MONTH[recurring.interval] / recurring.interval_count
 
 
 def value_subscription(subscription: Subscription, at: datetime) -> Fraction:
-    """Say what a subscription brings in a month at the discounts of a moment, in the smallest unit, without tax.
+    """Compute what a subscription brings in per month at a moment's discounts, in the smallest unit, without tax.
 
-    Whether it counts at all (its status, its trial) is the caller's to know. Raises: NotComputableError.
+    Whether it counts at all (its status, its trial) is for the caller to decide. Raises: NotComputableError.
     """
     lines = [_value_item(item, subscription.currency, at) for item in subscription.items]
     for discount in _running(subscription.discounts, at):
@@ -44,7 +44,7 @@ def value_subscription(subscription: Subscription, at: datetime) -> Fraction:
         total = sum((line for line, counts in zip(lines, eligible, strict=True) if counts), Fraction(0))
         kept = _keep(discount.coupon, total, subscription, _shortest(subscription.items))
         lines = [line * kept if counts else line for line, counts in zip(lines, eligible, strict=True)]
-    # Discounts are taken from prices as customers see them; the tax within what is left is nobody's earnings.
+    # Discounts apply to prices as customers see them; the tax included in what is left is not earned.
     return sum(map(_without_tax, lines, subscription.items), Fraction(0))
 
 
@@ -64,7 +64,7 @@ def _value_item(item: Item, currency: str, at: datetime) -> Fraction:
         return Fraction(0)
     if item.price.currency != currency:
         raise NotComputableError("the price has no amount in the currency of the subscription")
-    # One is what Stripe takes where no quantity is given.
+    # Stripe assumes one where no quantity is given.
     value = monthly(_price(item.price, 1 if item.quantity is None else item.quantity), recurring)
     for discount in _running(item.discounts, at):
         if _applies(discount.coupon, item.price):
@@ -73,7 +73,7 @@ def _value_item(item: Item, currency: str, at: datetime) -> Fraction:
 
 
 def _price(price: Price, quantity: int) -> Fraction:
-    """Say what a quantity costs per period."""
+    """Compute what a quantity costs per period."""
     transform = price.transform_quantity
     if transform is not None:
         whole, rest = divmod(quantity, transform.divide_by)
@@ -98,7 +98,7 @@ def _price_tiers(price: Price, quantity: int) -> Fraction:
                 return flat + unit * quantity
             continue
         reached = quantity if is_last or tier.up_to is None else tier.up_to
-        # The first tier's flat amount is due for a quantity of nothing too.
+        # The first tier's flat amount is due even for a quantity of zero.
         total += flat + unit * (reached - below)
         if is_last:
             return total
@@ -107,7 +107,7 @@ def _price_tiers(price: Price, quantity: int) -> Fraction:
 
 
 def _running(discounts: Iterable[Discount], at: datetime) -> list[Discount]:
-    """Keep the discounts that lower more than one invoice and are at work, in their order."""
+    """Return the discounts that are running and lower more than one invoice, in their order."""
     running = [each for each in discounts if each.start <= at and (each.end is None or at < each.end)]
     if any(each.coupon is None for each in running):
         raise NotComputableError("a discount could not be read")
@@ -121,7 +121,7 @@ def _applies(coupon: Coupon | None, price: Price) -> bool:
 def _keep(
     coupon: Coupon | None, monthly_value: Fraction, of: Item | Subscription, recurring: Recurring | None
 ) -> Fraction:
-    """Say which part of a monthly value a discount leaves: an amount off is taken from every bill, never below 0."""
+    """Return which part of a monthly value a discount leaves: an amount off is taken from every bill, never below 0."""
     assert coupon is not None
     if coupon.percent_off is not None:
         return 1 - min(Fraction(coupon.percent_off), Fraction(100)) / 100
@@ -134,6 +134,6 @@ def _keep(
 
 
 def _shortest(items: Sequence[Item]) -> Recurring | None:
-    """Find how often a bill comes: with the item that is billed most often."""
+    """Find how often the subscription is billed: as often as its most frequently billed item."""
     periods = [item.price.recurring for item in items if item.price.recurring is not None]
     return min(periods, key=lambda each: _DAYS[each.interval] * each.interval_count, default=None)

@@ -1,4 +1,4 @@
-"""The figures, for whoever asks: fresh enough, read again, or the last good ones with their own date."""
+"""The figures, for any caller: fresh enough, read again, or the last good ones with their own date."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,26 +20,26 @@ from workers.settings import StripeSettings
 
 log = structlog.get_logger(__name__)
 
-# Older figures would rather mislead than help.
+# Older figures would mislead rather than help.
 KEPT: Final = timedelta(hours=48)
-# What just failed is not tried again for every screen that polls.
+# A read that has just failed is not repeated for every screen that polls.
 _PAUSE: Final = timedelta(seconds=60)
-# By how much another worker's clock may be ahead of ours.
+# How far another worker's clock may be ahead of ours.
 _AHEAD: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class DatedFigures:
-    """Figures, and why they are not of this moment, if they are not."""
+    """Figures, and why they are not current, if they are not."""
 
     figures: Figures
     stale_because: SourceError | None = None
 
 
 class RevenueService:
-    """Reads, keeps and formats the figures.
+    """Reads, stores and dates the figures.
 
-    Concurrency: any number of callers, who share one reading; the reading for the history is one of its own.
+    Concurrency: any number of callers, which share one reading; the reading for the history is separate.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class RevenueService:
             return await self._read_last(error)
 
     async def keep_history(self, within: timedelta) -> None:
-        """Read the accounts for the history, whoever looks or not; nobody waits for it, so a failure is only logged."""
+        """Read the accounts for the history, even if nobody looks; nobody waits for it, so a failure is only logged."""
         began = self._clock.monotonic()
         try:
             self._shared.keep(await self._read(within), as_of=began)
@@ -90,8 +90,8 @@ class RevenueService:
         return self._latest
 
     async def _keep(self, accounts: Accounts, history: Sequence[FinanceSnapshot]) -> Figures:
-        """Compare with the history, and make today a part of it. A database that is away costs the history only."""
-        # In a thread: thousands of subscriptions, on each of sixty days, would hold up everybody else.
+        """Compare with the history, and add today to it. If the database is away, only the history suffers."""
+        # In a thread: thousands of subscriptions, on each of sixty days, would block the event loop.
         figures, found = await asyncio.to_thread(_compute, accounts, history)
         today = day_of(accounts.read_at)
         measured = FinanceSnapshot(
@@ -122,16 +122,16 @@ class RevenueService:
         log.warning("finance.unread", error_code=error.code, error_message=str(error))
         now = self._clock.now()
         if isinstance(error, SourceNotConfigured):
-            raise error  # whose key was taken away shows nothing
+            raise error  # once the key has been removed, nothing is shown
         latest = self._find_latest(await self._read_history(now))
         if latest is None or now - latest.read_at >= KEPT:
             raise error
         return DatedFigures(latest, error)
 
     def _find_latest(self, history: Sequence[FinanceSnapshot]) -> Figures | None:
-        """Find the last good figures, this process's or another's; a day's that cannot be read are left out.
+        """Find the last good figures, this process's or another's; those of a day that cannot be read are left out.
 
-        So are those that are ahead of the clock: they were read before it was put right, and would outlive all others.
+        So are those ahead of the clock: they were read before it was corrected, and would outlive all others.
         """
         candidates = [] if self._latest is None else [self._latest]
         for each in history:
@@ -146,7 +146,7 @@ class RevenueService:
 
 
 def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Figures, list[FinanceSnapshot]]:
-    """Compute the figures, and the days of the history of which nothing was known."""
+    """Compute the figures, and the days of the history about which nothing was known."""
     report = RevenueReport(accounts)
     today = day_of(accounts.read_at)
     known = {each.day: each for each in history}
@@ -158,5 +158,5 @@ def _compute(accounts: Accounts, history: Sequence[FinanceSnapshot]) -> tuple[Fi
 
 
 def _is_comparable(day: FinanceSnapshot) -> bool:
-    """Whether a day was measured, by the rules of today."""
+    """Return whether a day was measured, by today's rules."""
     return day.measured and (day.figures or {}).get("rules") == RULES

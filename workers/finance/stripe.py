@@ -1,7 +1,7 @@
 """Stripe's accounts, read whole: every page, with a bound on time and memory, and one way to fail.
 
-The vendor's own library knows the addresses, the paging and the errors; the calls go out by our one way to call
-others (``outbound``), because the library neither bounds what it reads nor heeds how long a limit asks it to wait.
+The vendor's own library knows the addresses, the paging and the errors; the calls go through our own HTTP module
+(``outbound``), because the library neither bounds what it reads nor respects how long a limit asks it to wait.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ _CALL_DEADLINE: Final = timedelta(seconds=10)
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
-_MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are held in memory while they are valued
+_MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are in memory while they are valued
 
-# What customers paid, what went back to them, what their banks took back. Fees, payouts and transfers are none of it.
+# What customers paid, what was refunded, what their banks took back. Fees, payouts and transfers are not revenue.
 _REVENUE: Final = frozenset(
     {
         "charge",
@@ -60,7 +60,7 @@ _UNAVAILABLE: Final = "Stripe ne répond pas pour le moment. Les chiffres revien
 _UNREADABLE: Final = "Stripe a rendu une réponse illisible ; l'équipe technique doit la vérifier."
 _ODD: Final = "Stripe a refusé la lecture des comptes ; l'équipe technique trouvera la raison dans les journaux."
 
-# The nearest class counts; StripeError is the root of all of them.
+# The nearest class counts; StripeError is the base of all of them.
 ERRORS: Final[Mapping[type[stripe.StripeError], tuple[type[SourceError], str]]] = {
     stripe.AuthenticationError: (SourceRejected, _REJECTED),
     stripe.PermissionError: (SourceRejected, _REJECTED),
@@ -73,7 +73,7 @@ ERRORS: Final[Mapping[type[stripe.StripeError], tuple[type[SourceError], str]]] 
 
 @dataclass
 class _Counted:
-    """What the customers' pages come down to."""
+    """What is counted over the pages of customers."""
 
     customers: int = 0
     new: int = 0
@@ -84,7 +84,7 @@ class StripeReader:
     """Reads the accounts.
 
     Cost: a request per hundred subscriptions, customers and transactions of two months, and those of the details.
-    Concurrency: a limit met once holds back every further call until its end.
+    Concurrency: a limit met once holds back every further call until it ends.
     Source: Stripe API v1, /subscriptions /customers /balance_transactions /coupons /prices /subscription_items
     /invoices.
     """
@@ -104,11 +104,11 @@ class StripeReader:
 
     @property
     def configured(self) -> bool:
-        """Whether there is a key."""
+        """Return whether there is a key."""
         return self._client is not None
 
     async def read(self, remembered: Remembered | None = None) -> Accounts:
-        """Read everything, the three long lists at the same time; what an earlier reading found may help.
+        """Read everything, the three long lists at the same time, with the help of what an earlier reading found.
 
         Raises: SourceNotConfigured, SourceUnavailable (worth retrying), SourceRejected.
         """
@@ -131,7 +131,7 @@ class StripeReader:
             summing = group.create_task(_sum_revenue(api, month_start(now, 1), month_start(now), odd))
         raws, counted, (this_month, last_month) = subscribing.result(), counting.result(), summing.result()
         for raw in raws:
-            # A customer's own discount works where the subscription has none.
+            # A customer's own discount applies where the subscription has none.
             if not raw["discounts"] and (own := counted.discounts.get(raw["customer"])):
                 raw["discounts"], raw["discounted"] = [own], Holder("customers", raw["customer"])
         reader = DetailReader(api, remembered)
@@ -195,7 +195,7 @@ class StripeReader:
 
 
 class _Outbound(stripe.HTTPClient):
-    """The library's way out: ours, with its deadline, its bound and its tries."""
+    """The library's HTTP client: ours, with its deadline, its bound and its retries."""
 
     name = "outbound"
 
@@ -228,7 +228,7 @@ def _open_client(
         key.get_secret_value(),
         base_addresses={"api": str(settings.base_url).rstrip("/")},
         http_client=_Outbound(http, clock),
-        max_network_retries=0,  # `outbound` tries again, within its deadline
+        max_network_retries=0,  # `outbound` retries, within its deadline
     )
 
 
@@ -240,7 +240,7 @@ class _Odd:
     read: Counter[str] = field(default_factory=Counter)
 
     def keep(self, what: str, raw: Raw, make: Callable[[Raw], T]) -> T | None:
-        """Make one thing of one object. Raises nothing of what an odd one does."""
+        """Make a value from one object, or return None for an odd one; its errors are not raised."""
         try:
             made = make(raw)
         except MISSHAPEN as error:
@@ -252,7 +252,7 @@ class _Odd:
         return made
 
     def names(self) -> tuple[str, ...]:
-        """Name what was left out. Raises: TypeError if nothing of a kind could be read: the shape is another one."""
+        """Name what was left out. Raises: TypeError if nothing of a kind could be read: the shape has changed."""
         if unread := [what for what in self.found if not self.read[what]]:
             raise TypeError(f"no {unread[0]} could be read")
         return tuple(name for names in self.found.values() for name in names)[:_NAMED]
@@ -281,7 +281,7 @@ async def _sum_revenue(
     this_month: datetime,
     odd: _Odd,
 ) -> tuple[Counter[str], Counter[str]]:
-    """Sum what came in and what went back, of this month and of the last, by currency."""
+    """Sum what came in and what went back, this month and last month, by currency."""
     this, last = Counter[str](), Counter[str]()
 
     def add(transaction: Raw) -> bool:

@@ -1,6 +1,6 @@
 """What Stripe's lists do not show, read separately and only when needed: coupons, prices, taxes, ends.
 
-One thing that cannot be read costs what depends on it, and nothing else.
+A thing that cannot be read affects what depends on it, and nothing else.
 """
 
 import asyncio
@@ -35,22 +35,22 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# What comes of JSON that is not what it should be, in the library's hands and in ours.
+# What JSON of the wrong shape makes the library, or our own code, raise.
 MISSHAPEN: Final = (ValidationError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 PAGE: Final = 100  # the most that Stripe gives
 _PARALLEL: Final = 4
-# As many coupons and stops as are kept with a day's figures.
+# The most coupons, and the most stops, stored with a day's figures.
 _REMEMBERED: Final = 1_000
-# Within so long of the last reading, what is new is of now.
+# If the last reading is no older than this, what is new happened now.
 _RECENT: Final = timedelta(hours=26)
 _MOST_BILLS: Final = 40
 
 
 class DetailReader:
-    """Reads what one reading of the lists names.
+    """Reads the details that one reading of the lists refers to.
 
-    Cost: a request for each distinct coupon and tiered or foreign price; one for each coupon that was deleted; the
+    Cost: a request for each distinct coupon and tiered or foreign-currency price; one for each deleted coupon; the
     list of subscriptions once more where Stripe computes taxes; one for each subscription that became unpaid.
     """
 
@@ -74,10 +74,10 @@ class DetailReader:
         )
 
     async def find_stops(self, raws: Iterable[Raw], now: datetime) -> dict[str, datetime | None]:
-        """Find since when each paused or unpaid subscription is so; of one canceled since, what is remembered of it.
+        """Find since when each subscription has been paused or unpaid; for one canceled since, what is remembered.
 
-        Stripe says it of a pause. Of an unpaid one it says nothing: one that a recent reading did not know became so
-        now; else it is the end of what its last paid bill was for; failing that, the period that nobody paid.
+        Stripe states it for a pause, but not for an unpaid one. One that a recent reading did not know became unpaid
+        now; otherwise it is the end of what its last paid bill was for; failing that, the start of the unpaid period.
         """
         known = self._remembered.stopped
         stops = {
@@ -114,7 +114,7 @@ class DetailReader:
         return _make("coupon", coupon_id, make_coupon, raw)
 
     async def _read_lost_coupon(self, lost: tuple[Holder, Raw]) -> Coupon | None:
-        """Find a coupon that was deleted: as it was read earlier, or as whoever still holds it shows it."""
+        """Find a deleted coupon: as it was read earlier, or as an object that still carries it shows it."""
         holder, discount = lost
         coupon_id = coupon_id_of(discount)
         earlier = [each for each in self._remembered.coupons if each.id == coupon_id]
@@ -147,7 +147,7 @@ class DetailReader:
         return _make("price", price_id, make_price_details, raw)
 
     async def _read_taxes(self, wanted: set[str]) -> dict[str, dict[str, Fraction]]:
-        """Read from their last bills how much tax the prices of some subscriptions hold."""
+        """Read from their last bills how much tax the prices of some subscriptions include."""
         if not wanted:
             return {}
         taxes: dict[str, dict[str, Fraction]] = {}
@@ -161,7 +161,7 @@ class DetailReader:
         return taxes
 
     async def _read_paid_until(self, raw: Raw, now: datetime) -> datetime | None:
-        """Say until when an unpaid subscription was paid, at the most."""
+        """Return until when, at the latest, an unpaid subscription was paid for."""
         params = {"subscription": raw["id"], "status": "paid", "limit": 1}
         try:
             page = (await self._api.invoices.list_async(params)).to_dict()
@@ -175,7 +175,7 @@ class DetailReader:
 
 
 async def pages(first: Awaitable[Any]) -> AsyncIterator[Raw]:
-    """Walk a list of Stripe to its end. Raises: StripeError, CallFailed, TypeError for what is no list."""
+    """Walk a Stripe list to its end. Raises: StripeError, CallFailed, TypeError for anything but a list."""
     page = await first
     if not isinstance(page, stripe.ListObject) or not isinstance(page.data, list):
         raise TypeError("a list was expected")
@@ -184,14 +184,14 @@ async def pages(first: Awaitable[Any]) -> AsyncIterator[Raw]:
 
 
 def remember(details: Details, stops: Mapping[str, datetime | None], now: datetime) -> Remembered:
-    """Keep what a later reading may not find any more."""
+    """Return what a later reading may no longer find."""
     coupons = [*(each for each in details.coupons.values() if each is not None), *details.given.values()]
     kept = sorted(stops.items(), key=lambda entry: (entry[1] is not None, entry[1] or now), reverse=True)
     return Remembered(read_at=now, coupons=tuple(coupons[-_REMEMBERED:]), stopped=dict(kept[:_REMEMBERED]))
 
 
 async def _retrieve(call: Awaitable[Any]) -> Raw | None:
-    """Read one object; None: it is not there, or was deleted."""
+    """Read one object; return None if it is missing or deleted."""
     try:
         raw: Raw = (await call).to_dict()
     except stripe.InvalidRequestError as error:
@@ -202,7 +202,7 @@ async def _retrieve(call: Awaitable[Any]) -> Raw | None:
 
 
 def _make(what: str, name: str, make: Callable[[Any], T], raw: object) -> T | None:
-    """Make one thing; an odd one is logged, and taken as not there."""
+    """Make one value; an odd one is logged, and treated as missing."""
     if raw is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""From Stripe's JSON to our objects, in two steps: what is known at once, then with the coupons and prices it names."""
+"""From Stripe's JSON to our objects, in two steps: first as listed, then with the coupons and prices that it names."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,15 +37,15 @@ class Holder:
 
 @dataclass
 class Details:
-    """What is read apart, because the lists do not show it."""
+    """What is read separately, because the lists do not show it."""
 
     coupons: Mapping[str, Coupon | None] = field(default_factory=dict)
-    given: Mapping[str, Coupon] = field(default_factory=dict)  # as whoever holds them was given them
+    given: Mapping[str, Coupon] = field(default_factory=dict)  # as they were when their holders got them
     prices: Mapping[str, PriceDetails] = field(default_factory=dict)
     taxes: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)  # by subscription and item; "" for any
 
     def find_coupon(self, coupon_id: str, start: datetime) -> Coupon | None:
-        """Find a coupon as it was when a discount began: one deleted, and made again under its name, is another."""
+        """Find a coupon as it was when a discount began: one deleted and created again under its name is another."""
         found = self.coupons.get(coupon_id)
         if found is not None and found.created <= start.timestamp():
             return found
@@ -53,7 +53,7 @@ class Details:
 
 
 def slim(raw: Raw) -> Raw:
-    """Keep of a subscription what is needed until its coupons and prices are read.
+    """Keep only the parts of a subscription that are needed until its coupons and prices are read.
 
     Raises: KeyError, TypeError, AttributeError, ValueError, OverflowError.
     """
@@ -104,7 +104,7 @@ def _need_texts(raw: Raw, *names: str) -> None:
 
 
 def held_discounts(raw: Raw) -> Iterator[tuple[Holder, Raw]]:
-    """Return a subscription's discounts that can be read, each with what carries it."""
+    """Yield a subscription's readable discounts, each with the object that carries it."""
     yield from ((raw["discounted"], each) for each in raw["discounts"] if isinstance(each, dict))
     for item in raw["items"]:
         holder = Holder("subscription_items", item["id"])
@@ -112,7 +112,7 @@ def held_discounts(raw: Raw) -> Iterator[tuple[Holder, Raw]]:
 
 
 def coupon_of(discount: Any) -> Any:  # noqa: ANN401 - an object, its id, or nothing
-    """Return the coupon of a discount as it stands there; before version 2025-09-30 it stood a step higher."""
+    """Return the coupon of a discount as given; before version 2025-09-30 it was one level higher."""
     if not isinstance(discount, dict):
         return None
     source = discount.get("source")
@@ -127,7 +127,7 @@ def coupon_id_of(discount: Any) -> str | None:  # noqa: ANN401
 
 
 def lost_coupons(raws: Iterable[Raw], coupons: Mapping[str, Coupon | None]) -> dict[str, tuple[Holder, Raw]]:
-    """Name the coupons that are at work and gone, each with a discount that it was given by."""
+    """Return the coupons that still apply but are gone, each with a discount that carries it."""
     lost: dict[str, tuple[Holder, Raw]] = {}
     for raw in raws:
         for holder, discount in held_discounts(raw):
@@ -140,7 +140,7 @@ def lost_coupons(raws: Iterable[Raw], coupons: Mapping[str, Coupon | None]) -> d
 
 
 def start_of(discount: Raw) -> int:
-    """Return when a discount began; what has no beginning is refused later, with its subscription."""
+    """Return when a discount began; one without a start is refused later, with its subscription."""
     start = discount.get("start")
     return start if isinstance(start, int) else 0
 
@@ -166,7 +166,7 @@ def make_coupon(raw: Raw) -> Coupon:
 
 
 def hidden_prices(raws: Iterable[Raw]) -> dict[str, set[str]]:
-    """Name the prices of which a list shows too little, each with the other currencies to read it in."""
+    """Return the prices of which a list shows too little, each with the other currencies to read it in."""
     wanted: dict[str, set[str]] = {}
     for raw in raws:
         for item in raw["items"]:
@@ -179,7 +179,7 @@ def hidden_prices(raws: Iterable[Raw]) -> dict[str, set[str]]:
 
 
 def make_price_details(raw: Raw) -> PriceDetails:
-    """Make what a list does not show of a price. Raises: AttributeError, ValidationError."""
+    """Make the details of a price that a list does not show. Raises: AttributeError, ValidationError."""
     options = raw.get("currency_options") or {}
     return PriceDetails(
         tiers=tuple(Tier.model_validate(tier) for tier in raw.get("tiers") or ()),
@@ -188,7 +188,7 @@ def make_price_details(raw: Raw) -> PriceDetails:
 
 
 def _make_price(raw: Raw, currency: str, details: PriceDetails | None) -> Price:
-    """Make a price in the currency of its subscription, or in its own where it has no other."""
+    """Make a price in the currency of its subscription, or in its own if it has no amount in that one."""
     own = {name: value for name, value in raw.items() if name != "tax_behavior" and value is not None}
     price = Price.model_validate(own | {"tiers": None if details is None else details.tiers})
     option = None if details is None or price.currency == currency else details.currency_options.get(currency)
@@ -202,16 +202,16 @@ def _make_price(raw: Raw, currency: str, details: PriceDetails | None) -> Price:
 
 
 def needs_taxes(raw: Raw) -> bool:
-    """Whether Stripe computes a tax that may be part of the subscription's prices: only its bills say how much."""
+    """Return whether Stripe computes a tax that may be included in the prices: only the bills say how much."""
     return bool(raw["automatic_tax"]) and any(
         not item["tax_rates"] and item["price"]["tax_behavior"] != "exclusive" for item in raw["items"]
     )
 
 
-def make_taxes(invoice: Any) -> dict[str, Fraction]:  # noqa: ANN401 - an object, or what stands in its place
-    """Compute how much tax the last bill's lines held, by item and over all lines, as a part of what was left.
+def make_taxes(invoice: Any) -> dict[str, Fraction]:  # noqa: ANN401 - an object, or what is in its place
+    """Compute how much tax the last bill's lines included, by item and over all lines, as a fraction of the net amount.
 
-    Nothing is returned for a bill whose tax was not computed.
+    The result is empty for a bill whose tax was not computed.
     """
     if not isinstance(invoice, dict) or (invoice.get("automatic_tax") or {}).get("status") != "complete":
         return {}
@@ -221,7 +221,7 @@ def make_taxes(invoice: Any) -> dict[str, Fraction]:  # noqa: ANN401 - an object
         item = (parent.get("subscription_item_details") or {}).get("subscription_item") or ""
         taxes = line.get("taxes") or []
         within = sum(each["amount"] for each in taxes if each["tax_behavior"] == "inclusive")
-        # What the line cost after its discounts, without the tax that is part of it.
+        # What the line cost after its discounts, without the tax that it includes.
         left = line["amount"] - sum(each["amount"] for each in line.get("discount_amounts") or []) - within
         for key in {item, ""}:
             tax, rest = sums.get(key, (0, 0))
@@ -230,7 +230,7 @@ def make_taxes(invoice: Any) -> dict[str, Fraction]:  # noqa: ANN401 - an object
 
 
 def _included_tax(item: Raw, raw: Raw, details: Details) -> Fraction | None:
-    """Find the tax that is part of an item's price; None: there may be one, and its rate is not known."""
+    """Find the tax included in an item's price; None if there may be one at an unknown rate."""
     behavior = _behavior(item, raw, details)
     if item["tax_rates"]:
         within = [each for each in item["tax_rates"] if each.get("inclusive", behavior == "inclusive")]

@@ -1,4 +1,4 @@
-"""What is read of Stripe's objects, and nothing else: a field that we do not use cannot surprise us."""
+"""The parts of Stripe's objects that we read, and nothing else: a field that we do not use cannot surprise us."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,9 @@ from pydantic import AwareDatetime, Field
 from shared.frozen import FrozenModel
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Stripe bills within about an hour after a trial; what stopped sooner brought no money.
+# Stripe bills within about an hour after a trial; a subscription that stopped sooner brought no money.
 _FIRST_BILL: Final = timedelta(hours=1)
-# A trial that begins with the subscription carries the moment of its creation, or the next seconds'.
+# A trial that begins with the subscription starts at the moment of its creation, or seconds later.
 _SAME_MOMENT: Final = timedelta(minutes=1)
 
 
@@ -41,7 +41,7 @@ class TransformQuantity(FrozenModel):
 
 
 class Price(FrozenModel):
-    """A price, in its subscription's currency where it has an amount in it; tiers are read apart."""
+    """A price, in its subscription's currency if it has an amount in it; tiers are read separately."""
 
     id: str
     currency: str
@@ -56,7 +56,7 @@ class Price(FrozenModel):
 
 
 class CurrencyOption(FrozenModel):
-    """What a price is in another currency than its own."""
+    """A price in a currency other than its own."""
 
     unit_amount_decimal: Decimal | None = None
     tiers: tuple[Tier, ...] | None = None
@@ -64,7 +64,7 @@ class CurrencyOption(FrozenModel):
 
 
 class PriceDetails(FrozenModel):
-    """What a list does not show of a price."""
+    """The details of a price that a list does not show."""
 
     tiers: tuple[Tier, ...] = ()
     currency_options: Mapping[str, CurrencyOption] = Field(default_factory=dict)
@@ -83,7 +83,7 @@ class Coupon(FrozenModel):
     amounts_off: Mapping[str, int] = Field(default_factory=dict, description="In other currencies than its own.")
 
     def within(self, currency: str) -> "Coupon":
-        """Return the coupon as it works for a subscription in a currency."""
+        """Return the coupon as it applies to a subscription in a currency."""
         amount = self.amounts_off.get(currency)
         if self.amount_off is None or self.currency == currency or amount is None:
             return self
@@ -91,7 +91,7 @@ class Coupon(FrozenModel):
 
 
 class Discount(FrozenModel):
-    """A coupon at work, from a moment to another; without a coupon it is one that could not be read."""
+    """A coupon applied from one moment to another; without a coupon, a discount that could not be read."""
 
     start: AwareDatetime
     end: AwareDatetime | None = None
@@ -112,7 +112,7 @@ class Item(FrozenModel):
 
 
 class Subscription(FrozenModel):
-    """A subscription, whatever became of it."""
+    """A subscription, whatever its status."""
 
     id: str
     customer: str
@@ -129,25 +129,25 @@ class Subscription(FrozenModel):
 
     @property
     def pays(self) -> bool:
-        """Whether it brings money now, late payers included."""
+        """Return whether it brings money now, late payers included."""
         return self.status in {"active", "past_due"}
 
     @property
     def pays_from(self) -> datetime:
-        """Return when it began to bring money: after the trial that it began with, if it did."""
+        """Return when it began to bring money: after its initial trial, if it had one."""
         if self.trial_end is None or self._has_inner_trial:
             return self.started_at
         return max(self.started_at, self.trial_end)
 
     @property
     def left_at(self) -> datetime | None:
-        """Return when it stopped bringing money, for good or until further notice; None: it has not, or not known."""
+        """Return when it stopped bringing money, for good or until further notice; None if it has not, or unknown."""
         moments = [each for each in (self.stopped_at, self.ended_at) if each is not None]
         return min(moments, default=None)
 
     @property
     def was_subscribed(self) -> bool:
-        """Whether its customer was a subscriber by it at some time, and Stripe's dates say when."""
+        """Return whether it made its customer a subscriber at some time, and Stripe's dates say when."""
         match self.status:
             case "active" | "past_due":
                 known = True
@@ -160,7 +160,7 @@ class Subscription(FrozenModel):
         return known and (self.left_at is None or self.left_at > self.pays_from + self._unbilled)
 
     def paid_at(self, moment: datetime) -> bool:
-        """Return whether it brought money at a moment of the past, as far as is known; a trial brings none."""
+        """Return whether it brought money at a past moment, as far as is known; a trial brings none."""
         if not self.was_subscribed or moment < self.pays_from:
             return False
         if self.left_at is not None and moment >= self.left_at:
@@ -174,7 +174,7 @@ class Subscription(FrozenModel):
 
     @property
     def _has_inner_trial(self) -> bool:
-        """Whether its trial was given while it was running, as a free month is: its customer stays a subscriber."""
+        """Return whether its trial was given while it was running, like a free month: the customer stays subscribed."""
         begin = max(self.started_at, self.created_at or self.started_at)
         return self.trial_end is not None and self.trial_start is not None and self.trial_start > begin + _SAME_MOMENT
 
@@ -184,7 +184,7 @@ class Subscription(FrozenModel):
 
 
 class Remembered(FrozenModel):
-    """What one reading found and a later one may not find any more; kept with the figures of the day."""
+    """What one reading found and a later one may no longer find; stored with the figures of the day."""
 
     read_at: AwareDatetime | None = None
     coupons: tuple[Coupon, ...] = Field((), description="Those at work: a deleted one goes on working.")

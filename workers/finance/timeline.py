@@ -11,14 +11,14 @@ from typing import Final
 from workers.finance.mrr import NotComputableError, value_subscription
 from workers.finance.stripe_objects import Subscription
 
-# A discount or trial that is part of the purchase begins within moments of the subscription.
+# A discount or trial that is part of the purchase begins within moments of the subscription's start.
 _TOGETHER: Final = timedelta(hours=1)
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class PaidPeriod:
-    """A time without interruption in which a customer paid for something."""
+    """An uninterrupted period in which a customer paid for something."""
 
     begin: datetime
     end: datetime | None
@@ -27,7 +27,7 @@ class PaidPeriod:
 class Timeline:
     """A subscription's value, which changes only where a discount or an item's trial begins or ends.
 
-    Prices, quantities and taxes are those of the reading: Stripe keeps no earlier ones.
+    Prices, quantities and taxes are those at the time of reading: Stripe keeps no earlier ones.
     """
 
     def __init__(self, subscription: Subscription) -> None:
@@ -36,15 +36,15 @@ class Timeline:
         self._values: dict[int, Fraction | None] = {}
 
     def value_at(self, moment: datetime) -> Fraction | None:
-        """Value it by the discounts of a moment, whether it paid then or not; None: it cannot be computed."""
+        """Return its value at a moment's discounts, whether it paid then or not; None if it cannot be computed."""
         return self._value(bisect_right(self._changes, moment))
 
     @cached_property
     def paid_period(self) -> PaidPeriod | None:
-        """Return from when to when its customer was a subscriber by it, or nothing.
+        """Return the period in which it made its customer a subscriber, or None.
 
-        What costs nothing makes no subscriber; a time for free between two that are paid does not interrupt.
-        What cannot be valued is paid.
+        What costs nothing makes nobody a subscriber; a free period between two paid ones does not interrupt.
+        What cannot be valued counts as paid.
         """
         if not self.subscription.was_subscribed:
             return None
@@ -70,7 +70,7 @@ class Timeline:
 
 
 def join_periods(timelines: Iterable[Timeline]) -> Iterator[PaidPeriod]:
-    """Join what one customer paid for to the times without interruption: who only changes subscriptions stays."""
+    """Merge one customer's paid periods into uninterrupted ones: a customer who only changes subscriptions stays."""
     periods = [each.paid_period for each in timelines]
     joined: PaidPeriod | None = None
     for each in sorted((each for each in periods if each is not None), key=lambda each: each.begin):

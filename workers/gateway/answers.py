@@ -21,7 +21,7 @@ from shared.errors import (
 )
 from shared.untrusted_text import drop_thoughts
 
-# How a whole answer ends. Every other end, also one that nobody has heard of yet, is an answer that is not whole.
+# How a whole answer ends. With any other ending, even one that nobody has heard of yet, the answer is not whole.
 _WHOLE: Final = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"})
 _CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _TEXT_PARTS: Final = frozenset({"text", "output_text"})
@@ -49,7 +49,7 @@ class AnswerCut(GatewayAnswerUnusable):
 
 
 class ModelGone(GatewayRejected):
-    """The gateway has this model no longer."""
+    """The gateway no longer has this model."""
 
     sentence = (
         "Le service d'IA ne propose plus le modèle demandé. L'équipe technique doit en choisir un autre dans la "
@@ -82,7 +82,7 @@ def read_answer(body: JsonValue) -> str:
 
 
 def read_model(body: JsonValue, *, asked: str) -> str:
-    """Return the id of the model that says it answered, or the one asked where none is said."""
+    """Return the id of the model that the answer names, or of the one asked if it names none."""
     model = body.get("model") if isinstance(body, dict) else None
     return model if isinstance(model, str) and _MODEL_ID.fullmatch(model) else asked
 
@@ -90,7 +90,7 @@ def read_model(body: JsonValue, *, asked: str) -> str:
 def read_status(status: int, body: JsonValue) -> int:
     """Return the status that counts.
 
-    A gateway that had begun to answer 200 when its provider failed says so in the body, beside the choices or on
+    A gateway that had begun to answer 200 when its provider failed reports it in the body, beside the choices or on
     one (OpenRouter does both).
     """
     for holder in (body, _first_choice(body)):
@@ -111,7 +111,7 @@ def refusal(status: int, body: JsonValue, retry_after: timedelta | None) -> Gate
             return GatewayRateLimited(message, retry_after=retry_after)
         case _ if status in _PASSING or status >= 500:  # noqa: PLR2004 - HTTP's own boundary
             return GatewayUnavailable(message, retry_after=retry_after)
-        case 404 | 410 if _error(body):  # a proxy's page says nothing of the model
+        case 404 | 410 if _error(body):  # a proxy's page says nothing about the model
             return ModelGone(message)
         case 400 | 422 if _names_model(body):
             return ModelGone(message)
@@ -128,7 +128,7 @@ def find_refused_parameters(body: JsonValue, sent: Collection[str]) -> set[str]:
 
 
 def read_wait(body: JsonValue) -> timedelta | None:
-    """Return the wait that stands in the body of a refusal, wherever it stands, in Google's or another shape."""
+    """Return the wait stated in the body of a refusal, wherever it is, in Google's or another shape."""
     return next((wait for wait in _waits(body, _DEEPEST) if wait is not None), None)
 
 
@@ -161,7 +161,7 @@ def _first_choice(body: JsonValue) -> dict[str, JsonValue] | None:
 
 
 def _read_text(content: JsonValue) -> str:
-    """Return the content, also where a gateway sends it in parts: those of text, not of thought."""
+    """Return the content; where a gateway sends it in parts, join those of text and leave out thoughts."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
@@ -188,7 +188,7 @@ def _message(error: dict[str, JsonValue]) -> str:
 def _names_model(body: JsonValue) -> bool:
     error = _error(body)
     if error.get("param") not in (None, "", "model") or error.get("code") in _PARAMETER_CODES:
-        return False  # "…of this model is not available" is then said of a parameter
+        return False  # "…of this model is not available" then refers to a parameter
     codes = (code for code in (error.get("code"), error.get("type")) if isinstance(code, str))
     return any(_MODEL_GONE_CODE.match(code) for code in codes) or bool(_MODEL_GONE_WORDS.search(_message(error)))
 

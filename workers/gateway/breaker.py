@@ -1,12 +1,12 @@
 """A circuit breaker: after a few failures in a row, leave a service alone for a while, then try one call.
 
-A state machine with an injected clock; it knows nothing of HTTP. The caller decides what is a failure: an
+A state machine with an injected clock; it knows nothing about HTTP. The caller decides what is a failure: an
 outage is, a refusal is not (the service answered). Only failures that no success interrupts are counted, so
 that a busy service which fails one call in fifty is not shut out.
 
     CLOSED ──failures within the window──► OPEN ──its time is over──► HALF_OPEN ──probe succeeded──► CLOSED
                                              ▲──────probe failed──────────┘
-A probe that is abandoned, or never heard of again, leaves its place to the next call.
+A probe that is abandoned, or never reports back, makes way for the next call.
 """
 
 from collections import deque
@@ -48,13 +48,13 @@ class Breaker:
         self._failed_at: deque[float] = deque(maxlen=failures)
         self._shut_until: float | None = None  # None: closed. Else: no call before that time.
         self._probing = False
-        # Each permit remembers the epoch in which it was given. An outcome that comes after its epoch is over
-        # (a slow call of before the outage, a probe given up as lost) says nothing about the present.
+        # Each permit remembers the epoch in which it was issued. An outcome that arrives after that epoch
+        # (a slow call from before the outage, a probe given up as lost) says nothing about the present.
         self._epoch = 0
 
     @property
     def state(self) -> BreakerState:
-        """Return what a call would meet now."""
+        """Return the state that a call would meet now."""
         if self._shut_until is None:
             return BreakerState.CLOSED
         waiting = not self._probing and self._monotonic() < self._shut_until
@@ -68,7 +68,7 @@ class Breaker:
         return timedelta(seconds=max(0.0, self._shut_until - self._monotonic()))
 
     def enter(self) -> "Permit | None":
-        """Ask to make one call; None means no. A permit must be used as a context manager."""
+        """Ask to make one call; return None if that is refused. A permit must be used as a context manager."""
         if self._shut_until is not None:
             now = self._monotonic()
             if now < self._shut_until:
@@ -79,7 +79,7 @@ class Breaker:
         return Permit(self, self._epoch)
 
     def settle(self, epoch: int, *, succeeded: bool | None) -> None:
-        """Take the outcome of a call: True, False, or None when it was abandoned. Permits call this."""
+        """Record the outcome of a call: True, False, or None when it was abandoned. Permits call this."""
         if epoch != self._epoch:
             return
         if succeeded:
@@ -109,7 +109,7 @@ class Breaker:
 
 
 class Permit:
-    """Leave to make one call. It settles once: what is not said to succeed or fail was abandoned."""
+    """Permission to make one call. It settles once: a call not reported as succeeded or failed was abandoned."""
 
     def __init__(self, breaker: Breaker, epoch: int) -> None:
         self._breaker = breaker
@@ -117,11 +117,11 @@ class Permit:
         self._settled = False
 
     def succeeded(self) -> None:
-        """Say that the service answered."""
+        """Report that the service answered."""
         self._settle(succeeded=True)
 
     def failed(self) -> None:
-        """Say that the service is out of order."""
+        """Report that the service is out of order."""
         self._settle(succeeded=False)
 
     def __enter__(self) -> Self:

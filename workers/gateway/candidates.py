@@ -16,24 +16,24 @@ from workers.ports import Clock
 
 _GONE_FOR: Final = timedelta(days=1)
 _MOST_ENTRIES: Final = 10_000
-# What gateways call the day on which they stop answering for a model.
+# What gateways call the day on which they stop serving a model.
 _SHUTDOWN_FIELDS: Final = ("shutdown_date", "deprecation_date", "expiration_date", "retirement_date")
 
 
 class Retired(NamedTuple):
-    """A model that was found to be gone, and how."""
+    """A model that was found to be gone, and why."""
 
     model: str
     reason: str
 
 
 class Candidates:
-    """The lists of models, and what is known of each. One instance per process; its state is memory only."""
+    """The lists of models, and what is known about each. One instance per process; its state is memory only."""
 
     def __init__(self, lists: Mapping[ModelTier, Sequence[str]], *, clock: Clock) -> None:
         self._lists = lists
         self._clock = clock
-        self._gone: dict[str, timedelta] = {}  # model → the clock's reading until which it is passed over
+        self._gone: dict[str, timedelta] = {}  # model → the clock reading until which it is passed over
 
     def models(self) -> list[str]:
         """Return every model of every tier, each once."""
@@ -44,7 +44,7 @@ class Candidates:
         return self._lists[tier][0]
 
     def of(self, tier: ModelTier) -> list[str]:
-        """Return the models of the tier that are worth asking, in order; never none."""
+        """Return the models of the tier that are worth asking, in order; never empty."""
         models = self._lists[tier]
         return [model for model in models if not self.is_gone(model)] or list(models)
 
@@ -57,7 +57,7 @@ class Candidates:
         return [model for model in self.models() if self.is_gone(model)]
 
     def note_gone(self, model: str, reason: str) -> Retired | None:
-        """Pass the model over for a day; return what is to be reported, which is once for that day."""
+        """Pass the model over for a day; return what is to be reported, or None if it was passed over already."""
         known = self.is_gone(model)
         self._gone[model] = self._now() + _GONE_FOR
         return None if known else Retired(model, reason)
@@ -82,7 +82,7 @@ class Candidates:
 
 
 def _entries(body: JsonValue) -> Iterator[tuple[str, date | None]]:
-    """Yield the id of each model and its date of shutdown; what has another shape is left out."""
+    """Yield each model's id and shutdown date; leave out entries of another shape."""
     data = body.get("data") if isinstance(body, dict) else None
     for entry in data[:_MOST_ENTRIES] if isinstance(data, list) else ():
         model = entry.get("id") if isinstance(entry, dict) else None

@@ -14,7 +14,7 @@ What a failed call leads to:
 
 The first model asked has half of the calls (rounded up), the others one each, the last what is left; a retired
 model or a refused parameter uses up no call, because nothing was written. A model whose breaker is open is passed over.
-An answer is priced by the model that it says wrote it. Prompts, answers and keys are never logged.
+An answer is priced by the model that it names. Prompts, answers and keys are never logged.
 """
 
 import random
@@ -68,7 +68,7 @@ _log = structlog.get_logger()
 
 
 class _Failed(Exception):
-    """One call gave no answer: why, and whether asking again may help."""
+    """One call that brought no answer: why, and whether asking again may help."""
 
     def __init__(
         self, error: GatewayError, *, outage: bool = False, final: bool = False, adapted: bool = False
@@ -101,7 +101,7 @@ class _Question:
         self.share_left -= calls
 
     def learn(self, model: str, failure: _Failed) -> None:
-        """Draw the conclusions of a failed call; the last model is never given up for its share of calls."""
+        """Draw conclusions from a failed call; the last model is never dropped for using up its share of calls."""
         self.failures += 1
         if isinstance(failure.error, AnswerCut):
             self.max_tokens *= 2
@@ -156,7 +156,7 @@ class ChatGateway:
         return {model: breaker.state.value for model, breaker in self._breakers.items()}
 
     def retired_models(self) -> list[str]:
-        """Return the models of the settings that the gateway no longer has."""
+        """Return the configured models that the gateway no longer has."""
         return self._candidates.gone()
 
     async def look_up_models(self) -> bool:
@@ -186,7 +186,7 @@ class ChatGateway:
         return True
 
     async def try_models(self) -> dict[str, str]:
-        """Ask each model of the settings for a token; return why, for those that do not answer.
+        """Ask each configured model for a token; return the faults of those that do not answer.
 
         Cost: one short call per model.
         """
@@ -209,7 +209,7 @@ class ChatGateway:
                 except _Failed as failure:
                     if failure.adapted:
                         continue
-                    if not isinstance(failure.error, GatewayAnswerUnusable):  # one token is no whole answer
+                    if not isinstance(failure.error, GatewayAnswerUnusable):  # one token is not a whole answer
                         faults[model] = str(failure.error)
                 break
         return faults
@@ -269,14 +269,14 @@ class ChatGateway:
         return next((model for model in models if not self._breakers[model].wait), None)
 
     def _explain_refusal(self, tier: ModelTier, failure: _Failed | None) -> GatewayError:
-        """Say why no model may be asked: what the last one answered, if that may pass; else the breakers."""
+        """Return why no model may be asked: the last one's error, if that may pass; else the breakers."""
         if failure is not None and failure.error.retryable:
             return failure.error
         wait = min(self._breakers[model].wait for model in self._candidates.of(tier))
         return CircuitOpen(f"the breakers of {tier.value}'s models are open", retry_after=wait)
 
     async def _recover(self, model: str, question: _Question, failure: _Failed) -> None:
-        """Wait as long as the next call asks for; raise when there is to be none."""
+        """Wait as long as the next call requires; raise if there is to be none."""
         if failure.adapted:
             question.spend_call(-1)
             return
@@ -358,7 +358,7 @@ class ChatGateway:
         return self._parameters.choose(model, max_tokens=question.max_tokens, effort=question.effort)
 
     def _adapt(self, model: str, question: _Question, body: JsonValue) -> bool:
-        """Leave out what the model refuses, or everything where it names nothing; return whether that is a change."""
+        """Leave out what the model refuses, or everything if it names nothing; return whether anything changes."""
         sent = self._choose_parameters(model, question)
         if sent and not self._parameters.learn(model, sent, body):
             question.plain.add(model)
@@ -368,7 +368,7 @@ class ChatGateway:
         try:
             body = response.json()
         except outbound.CallFailed:
-            body = None  # no choice in it, so an unusable answer; and an error page needs no body
+            body = None  # without a choice the answer is unusable; and an error page needs no body
         answered_by = self._record_usage(model, question, response, body)
         status = read_status(response.status, body)
         if not httpx.codes.is_success(status):
@@ -385,7 +385,7 @@ class ChatGateway:
             raise _Failed(error) from error
 
     def _record_usage(self, model: str, question: _Question, response: outbound.Response, body: JsonValue) -> str:
-        """Bill the call to the model that says it answered, which may be another than the one asked; return its id."""
+        """Bill the call to the model that the answer names, which may differ from the one asked; return its id."""
         answered_by = read_model(body, asked=model)
         if is_same_model(model, answered_by):
             answered_by = model

@@ -1,4 +1,4 @@
-"""What is sent to a model beside its name and the messages: what it is not known to refuse."""
+"""The parameters sent to a model besides its name and the messages: those it is not known to refuse."""
 
 from typing import Final
 
@@ -23,11 +23,11 @@ class Parameters:
         return {name: value for name, value in wanted.items() if name not in refused}
 
     def learn(self, model: str, sent: dict[str, JsonValue], body: JsonValue) -> bool:
-        """Leave out from now on what an error names of what was sent; return whether it names anything."""
+        """Leave out from now on those sent parameters that an error names; return whether it names any."""
         named = find_refused_parameters(body, sent)
         self._refused.setdefault(model, set()).update(named)
         return bool(named)
 
     def refuse_all(self, model: str) -> None:
-        """Send nothing but name and messages from now on: with those alone the model has answered."""
+        """Send nothing but name and messages from now on: the model has answered with those alone."""
         self._refused[model] = set(_ALL)

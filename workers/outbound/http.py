@@ -1,7 +1,7 @@
 """The one way to call a third party over HTTP.
 
 A call has a deadline, a bound on what it reads, and one way to fail: ``CallFailed``, whose ``fault`` says
-what happened in a word that belongs to no HTTP library. A status is not a failure here: the caller
+what happened in terms that belong to no HTTP library. A status is not a failure here: the caller
 knows what a 404 means.
 Messages name the method, the host and the fault; never a path, a parameter or a header, where secrets travel.
 """
@@ -42,8 +42,8 @@ RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
-# What JSON unfolds to is in proportion to these: a list of empty lists takes twenty times its bytes. The longest honest
-# page, 8 MB of Stripe's indented JSON, has fewer.
+# Parsed JSON takes memory in proportion to these marks: a list of empty lists takes twenty times its bytes. The longest
+# genuine page, 8 MB of Stripe's indented JSON, has fewer than the limit.
 _JSON_MARKS: Final = b",:[{"
 _MOST_MARKS: Final = 700_000
 _PLAIN: Final = frozenset({"", "identity"})
@@ -86,7 +86,7 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
     aiohttp.ClientPayloadError: Fault.INTERRUPTED,
     aiohttp.ClientError: Fault.GARBLED,
 }
-"""Foreign exceptions, in our words; a class that is missing here is looked up by its nearest base."""
+"""The libraries' exceptions as faults; a class that is missing here is looked up by its nearest base."""
 
 
 class CallFailed(UpstreamError):
@@ -114,29 +114,29 @@ class Response:
     cut: bool
 
     def json(self) -> JsonValue:
-        """Parse the body; it is forgotten where it cannot be.
+        """Parse the body; drop it if it cannot be parsed.
 
-        Raises: CallFailed (garbled) when it is not JSON, was cut off for its size, or unfolds to too much.
+        Raises: CallFailed (garbled) when it is not JSON, was cut off for its size, or expands to too much.
         """
         self.require_modest()
         try:
             parsed: JsonValue = json.loads(self.body)
         except (ValueError, RecursionError):
-            pass  # raised below: an error that has this one for its context holds the text that was parsed
+            pass  # raised below: an error with this one as its context would hold the text that was parsed
         else:
             return parsed
         self.forget()
         raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED)
 
     def forget(self) -> None:
-        """Drop the body, before an error is raised that holds every frame it passes through.
+        """Drop the body before raising an error, which holds every frame it passes through.
 
-        A hundred reads of one run end together: what each of their errors held would be in memory at once.
+        A hundred reads of one run end together: whatever their errors held would be in memory at once.
         """
         self.body = b""
 
     def require_modest(self) -> None:
-        """Check that the body was read whole, and does not unfold to too much; else it is forgotten.
+        """Check that the body was read whole and does not expand to too much; drop it otherwise.
 
         Raises: CallFailed (garbled).
         """
@@ -151,9 +151,9 @@ class Response:
 
 
 def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Open an HTTP client that a whole process shares for calls to others.
+    """Open an HTTP client that a whole process shares for calls to third parties.
 
-    Concurrency: as many connections as there are calls; what bounds them is the number of runs at once.
+    Concurrency: as many connections as there are calls; the number of concurrent runs bounds them.
     """
     return httpx.AsyncClient(
         headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
@@ -165,19 +165,19 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 
 
 def refuse_cookies() -> CookieJar:
-    """Return a jar that takes no cookie and gives none.
+    """Return a jar that accepts no cookies and sends none.
 
-    A client is shared by calls to sites that belong to different people below one domain, whom their cookies would
-    reach: a site can thus make its neighbours refuse our requests.
+    A client is shared by calls to sites of different owners under one domain, which would be sent each other's cookies:
+    a site could thus make its neighbours refuse our requests.
     """
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransport | None:
-    """Let httpx speak through aiohttp: half the CPU per call, a fifth of it where a hundred are on their way.
+    """Let httpx send through aiohttp: half the CPU per call, a fifth with a hundred calls in flight.
 
     For POST alone: a GET whose connection is lost is repeated by aiohttp behind our back.
-    Shape: none behind a proxy, which httpx's own transport finds once and aiohttp at every call, in a thread.
+    Shape: None behind a proxy, which httpx's own transport looks up once and aiohttp at every call, in a thread.
     """
     if getproxies():
         return None
@@ -201,7 +201,7 @@ async def call(
     max_bytes: int = MAX_BODY_BYTES,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params, json
 ) -> Response:
-    """Call once and read at most ``max_bytes`` of what comes back, counted as they are unfolded; 0 reads no body.
+    """Call once and read at most ``max_bytes`` of what comes back, counted after decompression; 0 reads no body.
 
     Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
     """
@@ -224,9 +224,9 @@ async def get(
     max_bytes: int = MAX_BODY_BYTES,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params
 ) -> Response:
-    """Read something, trying twice more, after a jittered wait, what a moment may heal.
+    """Read something, with up to two retries of faults that may pass, each after a jittered wait.
 
-    A limit (403, 429) is not tried again here: only the caller knows when it ends.
+    A limit (403, 429) is not retried here: only the caller knows when it ends.
     Units: ``within`` bounds the tries and the waits together.
     Raises: CallFailed, as ``call`` does.
     """
@@ -295,13 +295,13 @@ async def _read(response: httpx.Response, max_bytes: int) -> Response:
                     return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
         return Response(response.status_code, response.headers, bytes(body), cut=False)
     finally:
-        body.clear()  # an error that leaves this frame holds what is in it
+        body.clear()  # an error that leaves this frame would hold what is in it
 
 
 def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
-    """Return what decodes a chunk into at most so many bytes: a few of them may unfold to gigabytes.
+    """Return a function that decodes a chunk into at most so many bytes: a few chunks may expand to gigabytes.
 
-    Raises: httpx.DecodingError for a coding that was not asked for, as two of them on one another.
+    Raises: httpx.DecodingError for a coding that was not asked for, such as two on top of each other.
     """
     if coding in _PLAIN:
         return lambda chunk, _: chunk
@@ -319,7 +319,7 @@ def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
 
 
 def _name(error: BaseException) -> Fault:
-    # The transport calls every lost connection a slow one; what it translated says more.
+    # The transport reports every lost connection as a slow one; the error it translated says more.
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientConnectionError) else error
     return next(FAULTS[known] for known in type(cause).__mro__ if known in FAULTS)
 

@@ -1,4 +1,4 @@
-"""Hold calls back until the time that a rate limit named."""
+"""Hold calls back until the time that a rate limit states."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,7 +27,7 @@ class RateLimitHold:
         return end if now < end else None
 
     def hold_for(self, wait: timedelta | None) -> datetime:
-        """Hold back every call for so long, or for ``UNKNOWN_WAIT``; return the end."""
+        """Hold back every call for that long, or for ``UNKNOWN_WAIT``; return the end."""
         return self.hold_until(self._clock.now() + (UNKNOWN_WAIT if wait is None else wait))
 
     def hold_until(self, end: datetime, resource: str = EVERYTHING) -> datetime:

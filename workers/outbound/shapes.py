@@ -6,9 +6,9 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFuncti
 
 
 class ForeignModel(BaseModel):
-    """A part of somebody else's answer: a field that has a default is taken as absent where it is null or odd.
+    """A part of a third party's answer: a field with a default counts as absent when it is null or malformed.
 
-    What was paid for is lost only when a field is unreadable without which nothing can be said.
+    An answer that was paid for is lost only when a field that nothing can be said without is unreadable.
     """
 
     @field_validator("*", mode="wrap")

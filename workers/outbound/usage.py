@@ -5,7 +5,7 @@ Vercel), the same as an object with ``total_cost`` (Perplexity), ``usage.cost_us
 ``usage.cost_usd``, and the header ``x-litellm-response-cost``. ``usage.cost_eur`` needs no conversion.
 With our own provider keys (``is_byok``) OpenRouter's ``cost`` is its fee alone: what the model's maker charges is in
 ``cost_details.upstream_inference_cost``.
-Gateways that do not know the cost say zero: that is believed only of a model that is listed as free.
+Gateways that do not know the cost state zero, which is believed only of a model that is listed as free.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from shared.language_models import Price, find_price
 from workers.ports import Usage
 
 _CHARS_PER_TOKEN: Final = 4
-_MOST_TOKENS: Final = 1_000_000_000  # beyond these it is a fault of the gateway, taken as not said
+_MOST_TOKENS: Final = 1_000_000_000  # a count beyond this is a fault of the gateway, and ignored
 _MOST_MONEY: Final = 10_000
 _MILLION: Final = 1_000_000
 _CENT_OF_A_CENT: Final = Decimal("0.000001")
@@ -36,8 +36,8 @@ def read_usage(
 ) -> Usage:
     """Read what a call consumed from its answer.
 
-    Without any token count, the tokens are estimated from the lengths; without a cost, it is from the tokens, at
-    ``price`` or the one listed for the model.
+    Without any token count, the tokens are estimated from the lengths; without a cost, the cost is estimated from the
+    tokens, at ``price`` or the model's list price.
     """
     stated = _field(body, "usage")
     tokens = _count_tokens(stated)
@@ -78,7 +78,7 @@ def _count_tokens(stated: JsonValue) -> _Tokens:
         "cached_tokens",
     )
     if not _count(stated, "prompt_tokens"):
-        # Anthropic's own names: its input is what came from no cache and went into none.
+        # Anthropic's own names: its input counts only tokens that were neither read from a cache nor written to one.
         sent += from_cache + _first(stated, "cache_creation_input_tokens")
     named = _first(
         stated,
@@ -86,8 +86,8 @@ def _count_tokens(stated: JsonValue) -> _Tokens:
         "output_tokens_details.reasoning_tokens",
         "reasoning_tokens",
     )
-    # Google's own endpoint counts thoughts in the total alone, though it bills them as output; others count more
-    # thoughts than answer, which can only mean beside it.
+    # Google's own endpoint counts thoughts only in the total, though it bills them as output; others count more
+    # thoughts than answer, which can only mean that the answer's count excludes them.
     beside = max(0, _first(stated, "total_tokens") - sent - answered) or (named if named > answered else 0)
     return _Tokens(sent, answered + beside, cached, named or beside)
 
@@ -106,7 +106,7 @@ def _read_cost(stated: JsonValue, headers: Mapping[str, str], eur_per_usd: Decim
     if in_euros is not None:
         return in_euros
     amounts = [amount for amount in map(_amount, _dollars(stated, headers)) if amount is not None]
-    # A zero in one place does not outdo an amount in another.
+    # A zero in one place does not override an amount in another.
     in_dollars = next(filter(None, amounts), amounts[0] if amounts else None)
     upstream = _amount(_field(_field(stated, "cost_details"), "upstream_inference_cost"))
     if upstream is not None and (_field(stated, "is_byok") is True or not in_dollars):
@@ -115,7 +115,7 @@ def _read_cost(stated: JsonValue, headers: Mapping[str, str], eur_per_usd: Decim
 
 
 def _dollars(stated: JsonValue, headers: Mapping[str, str]) -> Iterator[JsonValue]:
-    """Yield what stands where a gateway may state dollars, the most exact place first."""
+    """Yield the values where a gateway may state dollars, the most exact place first."""
     yield _field(stated, "cost")
     yield _field(_field(stated, "cost"), "total_cost")
     yield _field(stated, "cost_usd_total")
@@ -124,7 +124,7 @@ def _dollars(stated: JsonValue, headers: Mapping[str, str]) -> Iterator[JsonValu
 
 
 def _first(value: JsonValue, *paths: str) -> int:
-    """Return the first count among these places that is more than nothing, or 0."""
+    """Return the first count above zero among these places, or 0."""
     return next(filter(None, (_count(value, path) for path in paths)), 0)
 
 
@@ -140,7 +140,7 @@ def _count(value: JsonValue, path: str) -> int:
 
 
 def _amount(value: JsonValue) -> Decimal | None:
-    """Read an amount of money; what is not a number, or none that a call can cost, is None."""
+    """Read an amount of money; return None for what is not a number, or not one that a call can cost."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -21,7 +21,7 @@ class PlatformMonitorRequest(BaseModel):
 
 
 def read_key(body: dict[str, JsonValue], known: Sequence[str]) -> str | None:
-    """Read which platform is asked about; None is all of them. Raises: InvalidRequest, UnknownPlatform."""
+    """Read which platform is asked about; return None for all of them. Raises: InvalidRequest, UnknownPlatform."""
     try:
         key = PlatformMonitorRequest.model_validate(body).platform_key
     except ValidationError as error:
@@ -37,7 +37,7 @@ def read_key(body: dict[str, JsonValue], known: Sequence[str]) -> str | None:
 
 
 def render(checks: Sequence[SiteCheck], now: datetime) -> dict[str, JsonValue]:
-    """Render checks, of which there is at least one."""
+    """Render checks; there must be at least one."""
     states = [check.status for check in checks]
     times = [check.response_ms for check in checks if check.response_ms is not None]
     return {

@@ -15,7 +15,7 @@ class PlatformMonitorEndpoint:
         self._clock = clock
 
     async def __call__(self, request: Request) -> Response:
-        """Answer how the sites are. Raises: CallerError, BackendError."""
+        """Answer with the state of the sites. Raises: CallerError, BackendError."""
         await identify_owner(self._identity, request)
         key = read_key(read_object(request), self._watch.keys)
         checks = await self._watch.look() if key is None else await self._watch.look_at(key)

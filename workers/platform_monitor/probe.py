@@ -1,7 +1,7 @@
-"""One look at a site: as cheap as the site allows, bounded in time and size, and only at the sites that are configured.
+"""One check of a site: as cheap as the site allows, bounded in time and size, and only of configured sites.
 
-A redirect is followed only to a site that is configured itself, by the same scheme and port: a site that was taken
-over can therefore not make a worker call an address inside its own network.
+A redirect is followed only to a site that is itself configured, by the same scheme and port: a site that was taken
+over therefore cannot make a worker call an address inside the worker's own network.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class SiteProbe:
 
     @property
     def keys(self) -> Sequence[str]:
-        """Name the platforms that have a site."""
+        """Return the platforms that have a site."""
         return tuple(self._sites)
 
     async def check(self, keys: Sequence[str]) -> list[SiteCheck]:
@@ -96,7 +96,7 @@ class SiteProbe:
         return response.status, round((self._clock.monotonic() - began) * 1000)
 
     async def _ask_head(self, url: str) -> outbound.Response | None:
-        """Ask for the head alone; None where that goes wrong in any way: what people get, by GET, is the truth."""
+        """Ask for the head alone; return None if that is answered badly: what people get, by GET, is what counts."""
         try:
             response = await self._call("HEAD", url)
         except outbound.CallFailed as error:
@@ -110,7 +110,7 @@ class SiteProbe:
         return await outbound.call(self._http, method, url, within=self._deadline, max_bytes=0, follow_redirects=False)
 
     def _follow(self, url: str, response: outbound.Response) -> str | None:
-        """Say where a redirect leads, if it is one that may be followed."""
+        """Return where a redirect leads, if it may be followed."""
         location = response.headers.get("location")
         if not httpx.codes.is_redirect(response.status) or not location:
             return None
@@ -123,7 +123,7 @@ class SiteProbe:
 
 
 def _origins(url: httpx.URL) -> tuple[Origin, Origin]:
-    """Name the site, and its twin with or without www."""
+    """Return the site's origin, and its twin's with or without www."""
     host = url.host
     twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
     return (url.scheme, host, url.port), (url.scheme, twin, url.port)

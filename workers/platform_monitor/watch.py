@@ -1,4 +1,4 @@
-"""The regular checks of the sites: every check is stored, whoever asked for it."""
+"""The regular checks of the sites: every check is stored, no matter what asked for it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,37 +13,37 @@ from workers.runtime.shared_read import SharedRead
 
 log = structlog.get_logger(__name__)
 
-# Several open pages ask at the same moment, each for itself.
+# Several open pages ask at the same moment, independently.
 _SHARED_FOR: Final = timedelta(seconds=10)
 
 
 class SiteWatch:
-    """Looks at the sites and keeps what they answered.
+    """Checks the sites and stores what they answered.
 
-    Concurrency: any number of callers; those who want all sites within ten seconds share one look.
+    Concurrency: any number of callers; those that want all sites within ten seconds share one check.
     """
 
     def __init__(self, probe: SiteProbe, sites: SiteLog, *, clock: Clock) -> None:
         self._probe = probe
         self._sites = sites
-        # A site that does not answer takes as long as a look is shared.
+        # Counted from the end, because a site that does not answer takes as long as a check is shared.
         self._looks = SharedRead[Sequence[SiteCheck]](_SHARED_FOR, clock, counted_from="end")
 
     @property
     def keys(self) -> Sequence[str]:
-        """Name the platforms that have a site."""
+        """Return the platforms that have a site."""
         return self._probe.keys
 
     async def look(self) -> Sequence[SiteCheck]:
-        """Look at all sites; a database that is away costs the record, not the answer."""
+        """Check all sites; if the database is away, the record is lost, not the answer."""
         return await self._looks.get(self._look_for_the_record)
 
     async def look_at(self, key: str) -> Sequence[SiteCheck]:
-        """Look at one site. Raises: KeyError for a platform without a site."""
+        """Check one site. Raises: KeyError for a platform without a site."""
         return await self._look_at([key])
 
     async def patrol(self) -> None:
-        """Look at all sites for the record, whoever else looked."""
+        """Check all sites for the record, even if they were checked a moment ago."""
         await self._look_for_the_record()
 
     async def _look_for_the_record(self) -> Sequence[SiteCheck]:

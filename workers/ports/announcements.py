@@ -1,4 +1,4 @@
-"""What the open pages are notified of."""
+"""Notifications for the open pages."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from shared.runs import RunStatus
 
 
 class Announcement(FrozenModel):
-    """A constant that the database has for the open pages."""
+    """A fixed message that the database holds for the open pages."""
 
     key: str
     event: str
@@ -20,7 +20,7 @@ class Announcer(Protocol):
     """Notifies the open pages. These are hints: a page that missed one shows the same a little later."""
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
-        """Take note of how an attempt has ended; waits for nobody."""
+        """Note how an attempt ended, without blocking."""
 
     async def run(self) -> None:
-        """Announce, for ever, until cancelled."""
+        """Send announcements until cancelled."""

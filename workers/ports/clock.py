@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Clock(Protocol):
-    """Time, so that tests can hold it: the only way to read it, to pause, or to wait for an event with a limit."""
+    """Time, so that tests can control it: the only way to read it, to pause, or to wait for an event with a timeout."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
@@ -18,7 +18,7 @@ class Clock(Protocol):
         """Pause."""
 
     async def wait(self, event: asyncio.Event | asyncio.Future[Any], *, within: timedelta) -> bool:
-        """Wait for an event, or for a future to be done, at most so long; return whether it came in time.
+        """Wait for an event, or for a future to be done; return whether that happened in time.
 
-        The future is neither cancelled when the time is over nor asked for its result.
+        On a timeout the future is not cancelled; its result is never read.
         """

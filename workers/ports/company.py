@@ -1,4 +1,4 @@
-"""What is stored about the company from day to day: its earnings, its sites."""
+"""What is stored about the company day by day: its earnings and its sites."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from workers.ports.inspection import CheckState
 
 
 class FinanceSnapshot(FrozenModel):
-    """What the company earned on one day of Paris: measured that day, or found out later from Stripe's dates."""
+    """What the company earned on one day, Paris time: measured that day, or derived later from Stripe's dates."""
 
     day: date
     taken_at: AwareDatetime
@@ -30,17 +30,17 @@ class FinanceHistory(Protocol):
     """The company's earnings, day by day."""
 
     async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        """Read the days since then, newest first. Raises: BackendError."""
+        """Read the days from ``since`` on, newest first. Raises: BackendError."""
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
-        """Keep days: a measured one replaces what was known of its day, another only fills a gap. Idempotent.
+        """Store days: a measured one replaces what is stored for its day, any other only fills a gap. Idempotent.
 
         Raises: BackendError.
         """
 
 
 class SiteCheck(FrozenModel):
-    """How a platform's site answered, once."""
+    """How a platform's site answered one check."""
 
     platform_key: str
     url: str
@@ -52,7 +52,7 @@ class SiteCheck(FrozenModel):
 
 
 class SiteLog(Protocol):
-    """Where checks of sites are kept, from which the platforms' state and uptime follow."""
+    """Stores the checks of sites, from which the platforms' state and uptime follow."""
 
     async def record_checks(self, checks: Sequence[SiteCheck]) -> None:
-        """Keep checks and what follows from them. Raises: BackendError."""
+        """Store checks and what follows from them. Raises: BackendError."""

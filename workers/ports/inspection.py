@@ -6,7 +6,7 @@ from shared.frozen import FrozenModel
 
 
 class QueueState(FrozenModel):
-    """How the queue stands."""
+    """The state of the queue."""
 
     waiting: int
     running: int
@@ -20,7 +20,7 @@ class Check(FrozenModel):
     """One line of the doctor."""
 
     code: str
-    """Which check it is, for programs; the name and the detail are for who reads them."""
+    """Which check it is, for programs; the name and the detail are for people."""
     name: str
     state: CheckState
     detail: str

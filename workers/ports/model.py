@@ -1,4 +1,4 @@
-"""What the model is asked, answers and costs."""
+"""What the model is asked, what it answers, and what it costs."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -31,7 +31,7 @@ class Usage(FrozenModel):
     estimated: bool = False
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Add two usages; the later one's model is kept, one estimate makes the sum an estimate."""
+        """Add two usages; the later one's model is kept, and one estimate makes the sum an estimate."""
         return Usage(
             model=other.model or self.model,
             calls=self.calls + other.calls,
@@ -58,14 +58,14 @@ class Answer(FrozenModel):
 
 
 class Meter:
-    """Adds up what one attempt bills, model by model, so that it is known whatever becomes of the attempt."""
+    """Adds up what one attempt bills, model by model, so that the bill is known even if the attempt fails."""
 
     def __init__(self) -> None:
         self._bills: dict[str, Usage] = {}
 
     def add(self, usage: Usage) -> None:
         """Record the usage of one call."""
-        # The model asked last stands last.
+        # The model asked last comes last.
         self._bills[usage.model] = self._bills.pop(usage.model, Usage()) + usage
 
     @property
@@ -83,7 +83,7 @@ class Gateway(Protocol):
     """The model."""
 
     async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
-        """Ask the tier's model, or its fallback; raise a ``GatewayError`` when neither gives a usable answer."""
+        """Ask the tier's models in turn; raise a ``GatewayError`` when none gives a usable answer."""
 
     def breaker_states(self) -> Mapping[str, str]:
         """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""

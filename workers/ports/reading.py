@@ -14,7 +14,7 @@ from workers.ports.model import Meter
 
 
 class Subject(FrozenModel):
-    """What a source is asked about: a run type, and one platform or all of them; and where it notes what it costs."""
+    """What a source is asked about: a run type, and one platform or all of them; and where it records its cost."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -38,7 +38,7 @@ class Platform(FrozenModel):
 
 
 class CatalogueEntry(FrozenModel):
-    """A table of the database, or a function that anybody may call: names alone."""
+    """A table of the database, or a function that anybody may call: names only."""
 
     kind: Literal["table", "function"]
     schema_name: str
@@ -96,7 +96,7 @@ class CostLine(FrozenModel):
 
 
 class OpenMatter(FrozenModel):
-    """Something that waits for a person."""
+    """Something that is waiting for a person."""
 
     kind: Literal["action", "incident", "failure"]
     title: str
@@ -107,7 +107,7 @@ class OpenMatter(FrozenModel):
 
 
 class MatterCounts(FrozenModel):
-    """How much waits for somebody, however much of it a list shows."""
+    """How much is waiting for a person, however much of it a list shows."""
 
     actions: int
     incidents: int
@@ -115,10 +115,10 @@ class MatterCounts(FrozenModel):
 
 
 class HqReader(Protocol):
-    """What reports read from the HQ's own database. Lists are cut, counts never. Raises: BackendError."""
+    """What reports read from the HQ's own database. Lists are cut off, counts never. Raises: BackendError."""
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
-        """Read who may reach what, by names alone; what is most exposed first."""
+        """Read who may access what, by names alone; the most exposed first."""
 
     async def count_catalogue(self) -> CatalogueCounts:
         """Count what the catalogue holds."""
@@ -130,14 +130,14 @@ class HqReader(Protocol):
         """Sum how the runs of the last days went."""
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
-        """Read what waits for somebody, of one platform or of all."""
+        """Read what is waiting for a person, on one platform or on all."""
 
     async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
-        """Count what waits for somebody, of one platform or of all."""
+        """Count what is waiting for a person, on one platform or on all."""
 
 
 SOURCE_TEXT_CHARS = 4_000
-"""What one finding may say at most."""
+"""The longest text of one finding, in characters."""
 
 
 class Source(Protocol):
@@ -148,7 +148,7 @@ class Source(Protocol):
         """Return the registry name of the source."""
 
     async def collect(self, subject: Subject) -> Collected:
-        """Read what the source knows about the subject; what of it could not be read comes back as a ``Gap``.
+        """Read what the source knows about the subject; any part that cannot be read is returned as a ``Gap``.
 
         Raises: SourceError, BackendError where nothing at all could be read.
         """

@@ -1,4 +1,4 @@
-"""The life of a run: asked for, executed, kept, watched."""
+"""The life of a run: requested, executed, stored, watched."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from workers.ports.reading import Platform
 
 
 class RunRequest(FrozenModel):
-    """What somebody asks for."""
+    """A request for a run."""
 
     run_type: str
     platform_key: str | None = None
@@ -28,18 +28,18 @@ class RunRequest(FrozenModel):
 
 
 class RunTicket(FrozenModel):
-    """The run that answers a request: made now, or found."""
+    """The run that answers a request: newly created, or found."""
 
     run_id: RunId
     status: RunStatus
     created: bool
     reason: str
     is_paused: bool
-    """Whether everything is paused, so that the run begins when somebody says so."""
+    """Whether everything is paused, so that the run starts only when somebody lifts the pause."""
 
 
 class OwnerRequest(FrozenModel):
-    """What an owner asks for, whose token was verified."""
+    """A request by an owner whose token was verified."""
 
     requester: UUID
     run_type: str
@@ -55,7 +55,7 @@ class Acceptance(RunTicket):
 
 
 class EndedRun(FrozenModel):
-    """A run that has ended, as it is published to whoever waited for it."""
+    """A run that has ended, as published to the callers that waited for it."""
 
     run_id: RunId
     run_type: str
@@ -67,20 +67,20 @@ class EndedRun(FrozenModel):
 
 
 class Launch(FrozenModel):
-    """What became of a request in the time that its caller would wait."""
+    """What became of a request while its caller waited."""
 
     ticket: RunTicket
     ended: EndedRun | None = Field(description="None: the run goes on, or waits; the ticket says which.")
 
 
 class Launcher(Protocol):
-    """Asks for runs in the name of somebody who waits for the report."""
+    """Requests runs on behalf of callers that wait for the report."""
 
     async def launch(self, request: OwnerRequest) -> Launch:
-        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+        """Request a run and wait, for a limited time, until it has ended. Raises: CallerError, BackendError."""
 
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
-        """Wait for the end of a run that somebody asked for; None: it goes on."""
+        """Wait for a requested run to end; return None if it has not."""
 
 
 class WakeupFault(FrozenModel):
@@ -91,7 +91,7 @@ class WakeupFault(FrozenModel):
 
 
 class Heartbeat(FrozenModel):
-    """What a worker reports of itself with each renewal."""
+    """What a worker reports about itself with each renewal."""
 
     version: str
     concurrency: int
@@ -102,7 +102,7 @@ class Heartbeat(FrozenModel):
 
 
 class Rescue(FrozenModel):
-    """What a rescue put right."""
+    """What a rescue repaired."""
 
     requeued: int
     failed: int
@@ -171,16 +171,16 @@ class RunStore(Protocol):
         """Take the next due runs."""
 
     async def accept(self, request: OwnerRequest, *, claim: bool) -> Acceptance:
-        """Put a request in the queue, claimed at once if asked. Raises: the CallerError that the database meant."""
+        """Enqueue a request, and claim it at once if asked. Raises: the CallerError that the database signalled."""
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended."""
 
     async def read_status(self, run_id: RunId) -> RunStatus:
-        """Read how far a run is."""
+        """Read a run's status."""
 
     async def checkpoint(self, lease: Lease, step: StepRecord, bills: Bills) -> None:
-        """Keep a finished step and what was billed so far. Raises: LeaseLost."""
+        """Store a finished step and what was billed so far. Raises: LeaseLost."""
 
     async def settle(self, lease: Lease, settlement: Settlement, bills: Bills) -> RunStatus:
         """End an attempt. Raises: LeaseLost."""
@@ -197,7 +197,7 @@ class RunStore(Protocol):
         """Hand runs back without counting an attempt, and record what they billed."""
 
     async def rescue(self) -> Rescue:
-        """Put right what died or was changed by hand."""
+        """Repair runs that died or were changed by hand."""
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them."""
@@ -211,11 +211,11 @@ class WakeupState(StrEnum):
 
 
 Look = Callable[[str | None], None]
-"""Called when work may wait: with the id of the row that was just inserted, or with none."""
+"""Called when work may be waiting, with the id of the row just inserted, or with None."""
 
 
 class Wakeups(Protocol):
-    """Hints that something changed. They carry no truth."""
+    """Hints that something changed; the truth is in the database alone."""
 
     @property
     def state(self) -> WakeupState:
@@ -223,10 +223,10 @@ class Wakeups(Protocol):
 
     @property
     def fault(self) -> WakeupFault | None:
-        """Return why they do not, where that is known."""
+        """Return why they do not arrive, if that is known."""
 
     async def watch(self, *, look: Look, check_leases: Callable[[], None]) -> None:
-        """Call ``look`` when work may wait, ``check_leases`` when a run was cancelled; for ever, until cancelled."""
+        """Call ``look`` when work may be waiting, ``check_leases`` when a run was cancelled; never return."""
 
 
 class RunExecutor(Protocol):

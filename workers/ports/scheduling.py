@@ -50,7 +50,7 @@ class Slot(FrozenModel):
 
 
 class Plan(Protocol):
-    """The calendar of the jobs. SQL alone fires it; whoever calls only makes it look."""
+    """The calendar of the jobs. Only SQL fires them; a caller merely makes it look."""
 
     async def read_jobs(self) -> Sequence[PlannedJob]:
         """Read the jobs as they stand. Raises: BackendError."""
@@ -67,7 +67,7 @@ class RunHistory(Protocol):
 
 
 class Signal(FrozenModel):
-    """Something that may call for a run beside the plan. Its texts are foreign."""
+    """Something that may call for a run outside the plan. Its texts are untrusted."""
 
     kind: Literal["failure", "red", "overdue"]
     subject: str
@@ -82,7 +82,7 @@ class Candidate(FrozenModel):
 
 
 class PlannedRun(FrozenModel):
-    """What the plan launched in the current hour of Paris."""
+    """What the plan launched in the current hour, Paris time."""
 
     job: str
     status: RunStatus
@@ -90,7 +90,7 @@ class PlannedRun(FrozenModel):
 
 
 class DecisionStatus(StrEnum):
-    """Whose a decision is."""
+    """Whether the caller is to decide, or why not."""
 
     DECIDE = "decide"
     IN_PROGRESS = "in_progress"
@@ -99,7 +99,7 @@ class DecisionStatus(StrEnum):
 
 
 class DecisionContext(FrozenModel):
-    """The answer to whoever asks to decide: the situation, or the decision that there is already."""
+    """The answer to a request to decide: the situation, or the existing decision."""
 
     decision_id: int | None = None
     status: DecisionStatus = Field(validation_alias=AliasChoices("standing", "status"))
@@ -115,7 +115,7 @@ class DecisionContext(FrozenModel):
 
 
 class Decision(FrozenModel):
-    """What is to be added to the plan, before the rules have their last word."""
+    """What to add to the plan, before the rules are applied a last time."""
 
     decided_by: Literal["rules", "model"]
     reasoning: str
@@ -157,7 +157,7 @@ class Decisions(Protocol):
     async def begin(
         self, asked_by: str, *, fresh: timedelta, lease: timedelta, only_if_enabled: bool = False
     ) -> DecisionContext:
-        """Begin a decision, or learn of the one that there is. Raises: BackendError."""
+        """Begin a decision, or return the existing one. Raises: BackendError."""
 
     async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
-        """Launch what the rules still allow, and write it down. Raises: BackendError."""
+        """Launch what the rules still allow, and record the decision. Raises: BackendError."""

@@ -20,7 +20,7 @@ _LOOK_UP_EVERY: Final = timedelta(seconds=2)
 class RunLauncher:
     """Launches runs in this process's worker, and waits for their end wherever they are executed.
 
-    Concurrency: any number of callers. Whoever stops waiting does not stop the run.
+    Concurrency: any number of callers. A caller that stops waiting does not stop the run.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RunLauncher:
         self._waited_for: set[asyncio.Future[EndedRun]] = set()
 
     async def launch(self, request: OwnerRequest) -> Launch:
-        """Ask for a run and wait, not for ever, until it has ended. Raises: CallerError, BackendError."""
+        """Request a run and wait, for a limited time, until it has ended. Raises: CallerError, BackendError."""
         ticket = await self._worker.submit(request)
         if ticket.is_paused:
             return Launch(ticket=ticket, ended=None)  # nobody knows how long
@@ -53,12 +53,12 @@ class RunLauncher:
         return Launch(ticket=ticket, ended=ended)
 
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
-        """Wait for the end of a run that somebody asked for; None: it goes on."""
+        """Wait for a requested run to end; return None if it has not."""
         with self._worker.waiters.subscribe(run_id) as ending:
             return await self._look_up(run_id) or await self._await_end(run_id, ending, within)
 
     def close(self) -> None:
-        """Let nobody wait any longer: what they asked for goes on elsewhere."""
+        """End all waiting: the runs go on elsewhere."""
         self._closed = True
         for ending in self._waited_for:
             ending.cancel()
@@ -77,7 +77,7 @@ class RunLauncher:
         return None
 
     async def _is_still_pending(self, run_id: RunId) -> bool:
-        """Return whether a run that was pending when it was accepted is pending still, as far as is known."""
+        """Return whether a run that was pending when it was accepted is still pending, as far as is known."""
         if self._worker.executes(run_id):
             return False
         try:
@@ -87,7 +87,7 @@ class RunLauncher:
             return True
 
     async def _look_up(self, run_id: RunId) -> EndedRun | None:
-        """Read how a run ended; a database that is away for a moment is asked again, the run is accepted anyhow."""
+        """Read how a run ended; None also if the database is away: the run is accepted, and the caller asks again."""
         try:
             return await self._store.read_ended(run_id)
         except BackendError as error:

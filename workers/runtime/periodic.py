@@ -13,17 +13,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class PeriodicTask:
-    """Something to do again and again, at about this pace."""
+    """Work to repeat, at about this interval."""
 
     name: str
     every: timedelta
     do: Callable[[], Awaitable[object]]
     at_start: bool = False
-    """Whether the first time is at once; else workers that started together spread over the period."""
+    """Whether the first time is at once; otherwise, workers that started together spread over the period."""
 
 
 def look_at_plan(plan: Plan, *, every: timedelta) -> PeriodicTask:
-    """Look at the plan, also where pg_cron does: SQL decides each slot once, whoever looks."""
+    """Look at the plan, even where pg_cron does: SQL decides each slot once, however many look."""
 
     async def look() -> None:
         for slot in await plan.fire_due():
@@ -35,7 +35,7 @@ def look_at_plan(plan: Plan, *, every: timedelta) -> PeriodicTask:
 def purge_in_batches(
     purge: Callable[[], Awaitable[Purge]], *, every: timedelta, pause: timedelta, clock: Clock
 ) -> PeriodicTask:
-    """Purge old logs where nothing else does: a small batch at a time, with a pause for everybody else."""
+    """Purge old logs where nothing else does: a small batch at a time, with pauses that leave room for others."""
 
     async def purge_all() -> None:
         while True:

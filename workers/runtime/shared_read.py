@@ -1,4 +1,4 @@
-"""A cached read, one at a time: what many ask for at once, or again a moment later, is read once."""
+"""A cached read, one at a time: callers that ask at once, or again a moment later, share one read."""
 
 import asyncio
 import math
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Outcome(Generic[T]):
-    """What a read returned or raised, the moment as of which it is true, and for how long it serves."""
+    """What a read returned or raised, as of when it is true, and for how long it is valid."""
 
     result: "asyncio.Future[T]"
     as_of: float
@@ -24,11 +24,11 @@ class _Outcome(Generic[T]):
 class SharedRead(Generic[T]):
     """Shares one value that is expensive to read.
 
-    A value serves for ``ttl`` from the start of its read, or from its end where the read itself may take that long.
-    A failure serves for ``failure_ttl`` from its end; by default not at all, so that the next caller reads again.
-    Concurrency: any number of callers; those who come during a read share its outcome, also when it fails; a read that
-    has taken longer than ``patience``, where there is one, is shared with nobody more: the next caller begins another.
-    A caller who is cancelled, the first one too, cancels the read of nobody else.
+    A value is valid for ``ttl`` from the start of its read, or from its end where the read itself may take that long.
+    A failure is valid for ``failure_ttl`` from its end; by default not at all, so that the next caller reads again.
+    Concurrency: any number of callers; those that arrive during a read share its outcome, even a failure. Once a read
+    has taken longer than ``patience``, if that is set, nobody else joins it: the next caller starts another.
+    A cancelled caller, even the first, does not cancel the read for the others.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class SharedRead(Generic[T]):
         self._counted_from = counted_from
         self._patience = math.inf if patience is None else patience.total_seconds()
         self._kept: _Outcome[T] | None = None
-        # Those under way with the moments at which they began; the newest is the last.
+        # The reads under way, and when each began; the newest is last.
         self._reads: dict[asyncio.Task[T], float] = {}
 
     async def get(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Return the value that is kept while it is fresh, else what ``read`` returns. Raises: what it raises."""
+        """Return the cached value while it is fresh, else what ``read`` returns. Raises: what it raises."""
         if self._kept is not None and self._is_fresh(self._kept):
             return self._kept.result.result()
         now = self._clock.monotonic()
@@ -62,18 +62,18 @@ class SharedRead(Generic[T]):
         return await asyncio.shield(newest)
 
     def keep(self, value: T, *, as_of: float) -> None:
-        """Keep a value that was read elsewhere, true as of that moment of the clock's ``monotonic``."""
+        """Cache a value that was read elsewhere, true as of that reading of the clock's ``monotonic``."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         result.set_result(value)
         self._keep(_Outcome(result, as_of, self._ttl))
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing is kept or being read."""
+        """Return whether nothing is cached or being read."""
         return self._kept is None and not self._reads
 
     async def close(self) -> None:
-        """Cancel what is being read."""
+        """Cancel the reads under way."""
         for reading in self._reads:
             reading.cancel()
         await asyncio.gather(*self._reads, return_exceptions=True)

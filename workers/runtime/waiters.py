@@ -1,4 +1,4 @@
-"""Whoever waits in this process for the end of a run is notified by the worker that ends it."""
+"""Notifies the callers in this process that wait for a run when its worker ends it."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from workers.ports import EndedRun
 
 
 class RunWaiters:
-    """How runs end, for whoever waits for them.
+    """The ends of runs, for the callers that wait for them.
 
     Concurrency: any number may wait for the same run.
     """
@@ -20,7 +20,7 @@ class RunWaiters:
 
     @contextlib.contextmanager
     def subscribe(self, run_id: RunId) -> Iterator["asyncio.Future[EndedRun]"]:
-        """Wait within the block for the end of a run, should it be this process that ends it."""
+        """Wait within the block for the end of a run, in case this process ends it."""
         ended_run: asyncio.Future[EndedRun] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run_id, set()).add(ended_run)
         try:
@@ -32,7 +32,7 @@ class RunWaiters:
                 del self._waiting[run_id]
 
     def publish(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
-        """Notify whoever waits of an attempt's end, if it ends the run."""
+        """Notify the waiting callers of an attempt's end, if it ends the run."""
         if not status.is_final:
             return
         ended = EndedRun(

@@ -37,11 +37,11 @@ log = structlog.get_logger(__name__)
 _JITTER: Final = 0.15
 # A worker that stops may outlive its grace period by no more than this.
 _HAND_BACK: Final = timedelta(seconds=10)
-# Claims wait for a rescue, whose runs they may get, and not for one that is stuck.
+# A claim waits for a rescue, whose runs it may get, but not for one that is stuck.
 _RESCUE_PATIENCE: Final = timedelta(seconds=1)
 # Nothing depends on the goodbye: a worker that leaves without it is taken for dead.
 _LEAVE: Final = timedelta(seconds=2)
-# The run types of which a process takes only so many at once.
+# The run types with a limit on how many one process takes at once.
 _MAX_PARALLEL: Final = {
     run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
 }
@@ -52,14 +52,14 @@ class _Execution:
     claim: Claim
     task: "asyncio.Task[None]" = field(init=False)
     meter: Meter = field(default_factory=Meter)
-    # From then on the settlement itself shows whether the lease was still held.
+    # Once this is true, the settlement itself shows whether the lease was still held.
     settling: bool = False
-    # Set before the task is cancelled, so that its end is logged as what it was.
+    # Set before the task is cancelled, so that its end is logged with the right cause.
     dropped_as: LeaseState | None = None
 
 
 class Worker:
-    """One worker: takes due runs up to its concurrency, keeps their leases, and stops without losing any."""
+    """One worker: claims due runs up to its concurrency, renews their leases, and stops without losing any."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class Worker:
         self._periodic_tasks = periodic_tasks
         self.waiters: Final = RunWaiters()
         self._running: dict[RunId, _Execution] = {}
-        # Places kept for requests on their way to the database, by run type: they may come back with a claim.
+        # Places reserved for requests on their way to the database, by run type: they may come back with a claim.
         self._kept: Counter[str] = Counter()
-        # Requests that may come back with a claim: a worker that stops waits for their answers too.
+        # Requests that may come back with a claim: a stopping worker waits for their answers too.
         self._accepting: set[asyncio.Future[None]] = set()
         # The claim that is under way, for the same reason.
         self._claiming: set[asyncio.Task[None]] = set()
@@ -96,7 +96,7 @@ class Worker:
         self._look = asyncio.Event()
         # Whether due runs may have been left in the queue for want of room: the next run that ends makes some.
         self._left_some = True
-        # Requests that were inserted and taken in one transaction: the hint of them comes after the fact.
+        # Runs that were inserted and claimed in one transaction: the hint about them comes after the fact.
         self._taken_at_once: deque[str] = deque(maxlen=256)
         self._beat = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
@@ -122,7 +122,7 @@ class Worker:
     # ── Requests from callers that wait ─────────────────────────────────────────────────────────────
 
     async def submit(self, request: OwnerRequest) -> RunTicket:
-        """Ask for a run, and execute it here where there is room. Raises: CallerError, BackendError."""
+        """Request a run, and execute it here if there is room. Raises: CallerError, BackendError."""
         run_type = request.run_type
         room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
         with self._keep_place(run_type) if room else contextlib.nullcontext():
@@ -143,7 +143,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _keep_place(self, run_type: str) -> Iterator[None]:
-        """Keep a place for a claim that may arrive, and let a worker that stops wait for it."""
+        """Reserve a place for a claim that may arrive, and make a stopping worker wait for it."""
         arriving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kept[run_type] += 1
         self._accepting.add(arriving)
@@ -172,7 +172,7 @@ class Worker:
             self._look.clear()
             if self._clock.monotonic() >= self._rescue_at and not self._rescuing:
                 await self._clock.wait(_track(self._rescue(), self._rescuing), within=_RESCUE_PATIENCE)
-            # Shielded, because an answer that is on its way may hold runs: a worker that stops waits for it as well.
+            # Shielded, because an answer on its way may hold runs: a stopping worker waits for it too.
             await asyncio.shield(_track(self._claim(), self._claiming))
             await self._clock.wait(self._look, within=self._jitter(self._settings.sweep_every))
 
@@ -181,7 +181,7 @@ class Worker:
             self._look.set()
 
     async def _repeat(self, task: PeriodicTask) -> None:
-        """Do a task again and again."""
+        """Repeat a task until cancelled."""
         pause = timedelta(0) if task.at_start else task.every * self._random.random()
         while True:
             await self._clock.sleep(pause)
@@ -192,7 +192,7 @@ class Worker:
         return period * (1 + self._random.uniform(-_JITTER, _JITTER))
 
     async def _rescue(self) -> None:
-        # Not later than the next jittered look: else every other look would come too early.
+        # No later than the next jittered look, or every other look would come too early.
         self._rescue_at = self._clock.monotonic() + self._settings.sweep_every.total_seconds() * (1 - _JITTER)
         rescue = await self._answer("rescue", self._store.rescue())
         if rescue is not None and not rescue.did_nothing:
@@ -215,7 +215,7 @@ class Worker:
             self._look.set()  # a type's own limit may have hidden others; when full, the next run that ends looks again
 
     async def _answer(self, call: str, answer: Awaitable[T]) -> T | None:
-        """Await an answer of the backend whose absence must not end the worker: it is logged, and asked for again."""
+        """Await an answer of the backend; log a failure instead of raising, because it must not end the worker."""
         try:
             return await answer
         except (BackendError, TimeoutError) as error:
@@ -223,7 +223,7 @@ class Worker:
             log.warning("backend.failed", call=call, error_code=code, error_message=str(error))
         except Exception:
             log.exception("backend.failed", call=call)
-        # Leases run out while the backend is away, also of workers that are well: they renew before anybody rescues.
+        # While the backend is away, even healthy workers' leases run out: they must renew before anybody rescues.
         self._rescue_at = max(self._rescue_at, self._clock.monotonic() + self._settings.renew_every.total_seconds())
         return None
 
@@ -232,18 +232,18 @@ class Worker:
         return self._settings.concurrency - len(self._running) - self._kept.total()
 
     def _type_slots(self) -> dict[str, int]:
-        """Say how many more runs of each limited type this process takes."""
+        """Return how many more runs of each limited type this process takes."""
         busy = self._kept + Counter(execution.claim.run_type for execution in self._running.values())
         return {key: max(limit - busy[key], 0) for key, limit in _MAX_PARALLEL.items()}
 
     def _start(self, claim: Claim) -> None:
         if (former := self._running.get(claim.run_id)) is not None:
-            self._drop(former, LeaseState.LOST)  # a newer claim voids the older, also when both are ours
+            self._drop(former, LeaseState.LOST)  # a newer claim voids the older, even when both are ours
         execution = self._running[claim.run_id] = _Execution(claim)
         execution.task = asyncio.create_task(self._work(execution), name=f"run {claim.run_id}")
 
     def _drop(self, execution: _Execution, state: LeaseState) -> None:
-        # Who cancels a run wants just that; a lease that is lost healed something.
+        # A cancellation is intended; a lost lease means that a fault was repaired.
         write = log.info if state is LeaseState.CANCELLED else log.warning
         write("run.dropped", run_id=str(execution.claim.run_id), state=state.value)
         execution.dropped_as = state
@@ -297,13 +297,13 @@ class Worker:
     # ── Leases ───────────────────────────────────────────────────────────────────────────────
 
     async def _keep_leases(self) -> None:
-        """Renew all leases in one call, often enough; drop the runs that are not ours any more."""
+        """Renew all leases in one call, often enough; drop the runs that are no longer ours."""
         while True:
             self._beat.clear()
             held = {run_id: execution.claim for run_id, execution in self._running.items()}
             states = await self._answer("renew", self._renew(list(held.values())))
             self._drop_lost(held, states or {})
-            # An answer that did not come is asked for again while the lease still holds.
+            # A renewal that failed is tried again while the leases still hold.
             pause = self._settings.renew_every / 5 if states is None else self._beat_period()
             await self._clock.wait(self._beat, within=pause)
 
@@ -320,7 +320,7 @@ class Worker:
                 self._drop(execution, state)
 
     def _beat_period(self) -> timedelta:
-        # Realtime may lose a cancellation and say nothing of it: while something runs, ask often, whatever its state.
+        # Realtime may silently lose a cancellation: while something runs, ask often, whatever Realtime's state.
         period = self._settings.cancel_poll if self._running else self._settings.renew_every
         return min(period, self._settings.renew_every)
 
@@ -346,7 +346,7 @@ class Worker:
             log.info("runs.released", released=released)
 
     async def _finish(self, *, until: float) -> None:
-        """Wait for what runs, and for the runs whose claim is on its way: their callers wait for reports as well."""
+        """Wait for the current runs, and for those whose claim is on its way: their callers want reports too."""
         while (left := until - self._clock.monotonic()) > 0:
             unfinished = [*self._accepting, *self._claiming, *(execution.task for execution in self._running.values())]
             if not unfinished:
@@ -361,7 +361,7 @@ class Worker:
         return await self._wait_for(self._store.release(bills), within=_HAND_BACK)
 
     async def _wait_for(self, call: Coroutine[Any, Any, T], *, within: timedelta) -> T:
-        """Await a call, and cancel it when its time is over. Raises: TimeoutError, whatever the call raises."""
+        """Await a call, and cancel it when its time is up. Raises: TimeoutError, whatever the call raises."""
         task = asyncio.create_task(call)
         try:
             if not await self._clock.wait(task, within=within):
@@ -372,7 +372,7 @@ class Worker:
 
 
 def _track(call: Coroutine[Any, Any, None], under_way: "set[asyncio.Task[None]]") -> "asyncio.Task[None]":
-    """Begin a call, and keep it among those under way until it is done."""
+    """Start a call, and track it among those under way until it is done."""
     task = asyncio.create_task(call)
     under_way.add(task)
     task.add_done_callback(under_way.discard)

@@ -1,4 +1,4 @@
-"""Our SQL files: package data, so that they are found in a checkout and in an installed wheel alike."""
+"""Our SQL files: package data, so that they are found both in a checkout and in an installed wheel."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z]+_[a-z0-9_]+$")
 
 @dataclass(frozen=True)
 class SqlFile:
-    """One file of ours: a migration or the definition of a function."""
+    """One of our files: a migration or the definition of a function."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ class SqlFile:
 
 
 def read_files(folder: Traversable = SQL_FOLDER) -> tuple[SqlFile, ...]:
-    """Read every file in the order in which it applies.
+    """Read every file, in the order in which they are applied.
 
     Raises: ConfigurationError when there are no files, or when a migration's number is taken twice or skipped.
     """
@@ -44,7 +44,7 @@ def read_files(folder: Traversable = SQL_FOLDER) -> tuple[SqlFile, ...]:
                 f"sql/migrations/{migration.name}.sql: expected {expected:04d}_verb_object.sql; "
                 "numbers are neither skipped nor taken twice."
             )
-    # '_' sorts before letters: private helpers are there before what calls them.
+    # '_' sorts before letters: private helpers exist before the functions that call them.
     functions = [SqlFile("function", *named) for named in _read(folder, "rpc")]
     return (*migrations, *functions)
 
@@ -62,7 +62,7 @@ def read_views(folder: Traversable = SQL_FOLDER) -> dict[str, str]:
 def _read(folder: Traversable, kind: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each file of one kind, by name.
 
-    Raises: ConfigurationError when there is none: with an empty list, an empty database would pass for a complete one.
+    Raises: ConfigurationError when there is none: with an empty list, an empty database would look complete.
     """
     place = folder.joinpath(kind)
     found = {entry.name: entry for entry in place.iterdir() if entry.name.endswith(_SUFFIX)} if place.is_dir() else {}

@@ -3,7 +3,7 @@
 Two ways in, one content: ``apply`` over a database URL, and ``render`` as one script for the SQL editor of a project
 whose database password you do not have. Migrations run once, each in its own transaction; functions, views, their
 grants and the registry's rows are written again every time, in one transaction, because the ledger cannot know what
-somebody changed by hand. Indexes on the host's large tables come last, each by itself and outside any transaction, so
+was changed by hand. Indexes on the host's large tables come last, each on its own and outside any transaction, so
 that no writer has to wait; whether they exist is read from the catalogue.
 """
 
@@ -31,13 +31,13 @@ from workers.schema.sessions import (
 )
 
 _LOCK_ATTEMPTS: Final = 15
-# How long the building of an index waits for transactions that began before it.
+# How long building an index waits for transactions that began before it.
 _INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=60)
-# And each further one, once something was found that does not end.
+# How long each further one waits, once a transaction was found that does not end.
 _NEXT_INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=5)
 _INDEX: Final = re.compile(r"^create index concurrently if not exists \w+ on (hq\.\w+) \((\w+)", re.MULTILINE)
 
-# Rather than queue behind a long transaction, and let all others queue behind us, we give way and ask again: nobody
+# Rather than queue behind a long transaction, with all others queueing behind us, we give up and try again: nobody
 # waits a second for us. A migration that sets a longer lock_timeout gets it in such pieces.
 _LOCK_TIMEOUT: Final = "set local lock_timeout = '500ms';"
 _OWN_LOCK_TIMEOUT: Final = re.compile(r"^set local lock_timeout = '\w+';$", re.MULTILINE)
@@ -88,7 +88,7 @@ notify pgrst, 'reload schema';
 
 @dataclass
 class Report:
-    """What was new to the database, and the notices that our own SQL raised about what it put right."""
+    """What was new to the database, and the notices that our own SQL raised about what it repaired."""
 
     migrations: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -124,12 +124,12 @@ def apply(
     wait: timedelta = LONGEST_WAIT,
     say: Say = lambda _: None,
 ) -> Report:
-    """Bring a database up to date; put right what was changed by hand in our functions, grants and run types.
+    """Bring a database up to date; repair what was changed by hand in our functions, grants and run types.
 
-    ``say`` is given a line when something keeps it waiting for five seconds.
+    ``say`` receives a line when something keeps it waiting for five seconds.
     Concurrency: callers wait for one another; workers may go on running meanwhile.
-    Raises: ConfigurationError when the database is not the HQ's, a merged migration was edited, or the address is that
-    of a pooler in transaction mode; BackendUnavailable when another migration does not end.
+    Raises: ConfigurationError when the database is not the HQ's, a merged migration was edited, or the address is
+    a pooler in transaction mode; BackendUnavailable when another migration does not end.
     """
     files = tuple(read_files() if files is None else files)
     report = Report()
@@ -169,11 +169,11 @@ def _apply(connection: Session, files: Iterable[SqlFile], report: Report, index_
     try:
         _build_indexes(connection, report, index_lock_timeout)
     finally:
-        connection.execute("reset lock_timeout")  # a pooler may give this session to somebody else
+        connection.execute("reset lock_timeout")  # a pooler may give this session to another client
 
 
 def _run(connection: Session, statements: Iterable[str]) -> None:
-    """Run statements in one transaction; a lock that a busy table refuses is asked for again."""
+    """Run statements in one transaction; try again when a busy table refuses a lock."""
     text = "\n".join(statements)
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
         try:
@@ -188,7 +188,7 @@ def _run(connection: Session, statements: Iterable[str]) -> None:
 
 
 def _build_indexes(connection: Session, report: Report, lock_timeout: timedelta) -> None:
-    """Build the indexes that are missing; note those that an open transaction keeps from being built."""
+    """Build the missing indexes; report those that an open transaction blocks."""
     blocked = []
     for name, text in read_indexes().items():
         connection.execute(f"set lock_timeout = {lock_timeout // timedelta(milliseconds=1)}".encode())
@@ -205,7 +205,7 @@ def _build_indexes(connection: Session, report: Report, lock_timeout: timedelta)
 
 
 def _build(connection: Session, name: str, text: str) -> bool:
-    """Build an index unless it is there, its table is not, or the host's own serves; return whether it was built."""
+    """Build an index unless it exists, its table does not, or the host's own suffices; return whether it was built."""
     match = _INDEX.search(text)
     assert match is not None, f"sql/indexes/{name}.sql is not one statement that builds an index on a table of hq"
     table, column = match.groups()
@@ -219,7 +219,7 @@ def _build(connection: Session, name: str, text: str) -> bool:
         {"table": table, "index": f"hq.{name}", "column": column},
     ).fetchone()
     assert found is not None
-    if found["is_valid"] is False:  # what a build that was cut short leaves behind: maintained, and of no use
+    if found["is_valid"] is False:  # left behind by an interrupted build: maintained, but useless
         connection.execute(f"drop index concurrently hq.{name}".encode())
     if found["is_served"] or not found["has_table"]:
         return False
@@ -228,7 +228,7 @@ def _build(connection: Session, name: str, text: str) -> bool:
 
 
 def _render_indexes() -> str:
-    """Render the indexes as comments: in one transaction with the rest they could not be built."""
+    """Render the indexes as comments: they cannot be built in one transaction with the rest."""
     lines = ["-- Last, and each alone (it cannot be part of a transaction): copy each without the dashes and run it."]
     lines += [f"-- {line}" for text in read_indexes().values() for line in text.splitlines()]
     return "\n".join(lines) + "\n"
@@ -264,7 +264,7 @@ def _render_migration(file: SqlFile) -> str:
 
 
 def _view_statements() -> Iterator[str]:
-    """Write each view in place; where its columns became others, which PostgreSQL refuses, drop it first."""
+    """Replace each view in place; if its columns changed, which PostgreSQL refuses, drop it first."""
     for name, text in read_views().items():
         yield (
             f"do $ours$\ndeclare\n  v_text constant text := $view$\n{text}$view$;\nbegin\n  execute v_text;\n"

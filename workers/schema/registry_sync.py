@@ -1,4 +1,4 @@
-"""The registry as SQL: what its run types and jobs are, for the database that validates, counts and plans by them."""
+"""The registry as SQL: its run types and jobs, by which the database validates, counts and plans."""
 
 from collections.abc import Iterable, Iterator
 
@@ -56,7 +56,7 @@ def _upsert(table: str, rows: Iterable[Row]) -> str:
         f"  ({', '.join(sql.Literal(value).as_string(None) for value in row.values())})" for row in rows
     )
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
-    # Deleted last: a row that stays keeps its other columns, which are an operator's.
+    # Deleted last: a row that stays keeps its other columns, which belong to the operators.
     return (
         f"insert into {table} ({', '.join(columns)}) values\n{values}\n"
         f"on conflict (key) do update set {updates};\n"

@@ -1,10 +1,10 @@
-"""The sessions of a migration: alone at work, never behind a pooler that changes them, never waiting in silence.
+"""The sessions of a migration: one migration at a time, no pooler that swaps sessions, no silent waiting.
 
-A pooler in transaction mode gives each transaction another session of the database, so a setting, a lock or a prepared
-statement of the session would end up with somebody else. Most of a migration could do without them; the building of an
-index concurrently, which is no part of a transaction and needs its own lock_timeout, could not: such a pooler is
-refused by name. The lock that lets one migration work at a time is nevertheless one of a transaction, in a session
-that does nothing else: a migration that is killed leaves nothing behind, whatever pooler stands in between.
+A pooler in transaction mode gives each transaction a different database session, so a setting, a lock or a prepared
+statement of the session would end up with another client. Most of a migration could do without them; building an
+index concurrently, which cannot be part of a transaction and needs its own lock_timeout, could not: such a pooler is
+refused explicitly. The lock that admits one migration at a time nevertheless belongs to a transaction, in a session
+that does nothing else: a migration that is killed leaves nothing behind, whatever pooler is in between.
 """
 
 import threading
@@ -26,7 +26,7 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 """How long a migration waits for another one."""
 
 SAYS_AFTER: Final = timedelta(seconds=5)
-"""How long it waits for anything before it says for whom."""
+"""How long it waits for anything before it reports what it waits for."""
 
 RIGHT_URLS: Final = (
     "the direct connection (db.PROJECT.supabase.co, port 5432) or the session pooler "
@@ -41,7 +41,7 @@ _HOSTED: Final = (".supabase.co", ".supabase.com")
 _PROBES: Final = 3
 
 _LOOK_SECONDS: Final = 0.5
-# Who is asked for a lock again and again is in the way only now and then.
+# A session that blocks repeated lock attempts shows up as blocking only now and then.
 _FORGET_SECONDS: Final = 5.0
 
 _WHO: Final = (
@@ -58,7 +58,7 @@ _HOLDING: Final = (  # our own texts
 
 
 def is_transaction_pooler(host: str, port: int) -> bool:
-    """Return whether an address of the hosted platform is that of a pooler in transaction mode."""
+    """Return whether an address is the hosted platform's pooler in transaction mode."""
     return port == _TRANSACTION_PORT and host.endswith(_HOSTED)
 
 
@@ -70,23 +70,23 @@ def open_session(database_url: str) -> Session:
         application_name="emocare migrate",
         prepare_threshold=None,
         row_factory=dict_row,
-        # Parameters written into the statement: bound by the server, they leave a portal that keeps its snapshot until
-        # the transaction ends, and an index that is built concurrently would wait for that.
+        # Parameters are written into the statement: bound by the server, they leave a portal that keeps its snapshot
+        # until the transaction ends, and a concurrent index build would wait for that.
         cursor_factory=psycopg.ClientCursor,
     )
 
 
 def refuse_transaction_mode(session: Session, other: Session) -> None:
-    """Refuse a pooler that changes sessions under its clients. Raises: ConfigurationError that names the right one."""
+    """Refuse a pooler that swaps its clients' sessions. Raises: ConfigurationError that names the right address."""
     if is_transaction_pooler(session.info.host, session.info.port):
         raise ConfigurationError(_TRANSACTION_MODE)
     if _pid(session) == session.info.backend_pid:
-        return  # the server itself: a pooler gives out numbers of its own
+        return  # the server itself: a pooler reports process ids of its own
     for _ in range(_PROBES):
         mine = _pid(session)
         other.execute("begin")
         try:
-            # Two clients are never given one session, nor one client two, unless sessions are shared.
+            # Two clients never get the same session, nor one client two, unless sessions are shared.
             shared = _pid(other) == mine or _pid(session) != mine
         finally:
             other.execute("rollback")
@@ -96,7 +96,7 @@ def refuse_transaction_mode(session: Session, other: Session) -> None:
 
 @contextmanager
 def alone(guard: Session, say: Say, *, within: timedelta) -> Iterator[None]:
-    """Be the only migration inside the block; wait for another one, and say after a while for whom.
+    """Be the only migration inside the block; wait for another one, and after a while report which.
 
     Raises: BackendUnavailable, which names the holder, when the other one does not end in time.
     """
@@ -104,8 +104,8 @@ def alone(guard: Session, say: Say, *, within: timedelta) -> Iterator[None]:
     said = False
     with guard.transaction():
         guard.execute("set local idle_in_transaction_session_timeout = 0")
-        # Asked again and again, not waited for: whoever waits in the database holds a snapshot, and an index that is
-        # built concurrently waits for every snapshot, this one included.
+        # Polled rather than waited for: a session that waits in the database holds a snapshot, and a concurrent index
+        # build waits for every snapshot, this one included.
         while not _one(guard, _LOCKING):
             waited = time.monotonic() - began
             if not said and waited >= SAYS_AFTER.total_seconds():
@@ -121,7 +121,7 @@ def alone(guard: Session, say: Say, *, within: timedelta) -> Iterator[None]:
 
 
 class Watch:
-    """Looks, over one session, at who keeps another one waiting, and says it once each."""
+    """Watches, over one session, which sessions keep another one waiting, and reports each once."""
 
     def __init__(self, guard: Session, session: Session, say: Say) -> None:
         self._guard = guard
@@ -176,7 +176,7 @@ def _pid(session: Session) -> int:
     return int(_one(session, "select pg_backend_pid() as pid"))
 
 
-def _one(session: Session, query: str) -> Any:  # noqa: ANN401 - whatever was asked
+def _one(session: Session, query: str) -> Any:  # noqa: ANN401 - whatever was asked for
     row = session.execute(query.encode()).fetchone()
     assert row is not None
     return next(iter(row.values()))

@@ -1,6 +1,6 @@
 """Where the data of a report comes from: one module per place, and the call that asks them all.
 
-A source that fails costs its own data and never the run: what it could not read becomes a named ``Gap``.
+A source that fails loses its own data, never the run: what it could not read becomes a named ``Gap``.
 """
 
 import asyncio

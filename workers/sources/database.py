@@ -1,4 +1,4 @@
-"""What the HQ database knows of itself: who may reach its tables, how runs went, what is waiting for a person.
+"""What the HQ database knows about itself: who may access its tables, how runs went, what is waiting for a person.
 
 Read through functions of ours that the backend calls.
 """
@@ -34,10 +34,10 @@ _STATES: Final = {"open": "ouvert", "investigating": "en cours d'analyse"}
 
 
 class CatalogueSource:
-    """Reads which tables, policies and open functions there are: names alone, since a model reads them.
+    """Reads which tables, policies and open functions there are: names only, because a model reads them.
 
-    Shape: as many Findings as the catalogue needs, six at most, what is most exposed first; the rest is counted.
-    Cost: two calls of the database.
+    Shape: as many Findings as the catalogue needs, six at most, the most exposed first; the rest is counted.
+    Cost: two database calls.
     """
 
     name: Final[str] = SourceName.DATABASE_CATALOGUE.value
@@ -73,7 +73,7 @@ class CatalogueSource:
 class RunHistorySource:
     """Reads how the runs of the last thirty days went, by type.
 
-    Shape: one Finding.   Cost: two calls of the database.
+    Shape: one Finding.   Cost: two database calls.
     """
 
     name: Final[str] = SourceName.RUN_HISTORY.value
@@ -116,9 +116,9 @@ class RunHistorySource:
 
 
 class OpenMattersSource:
-    """Reads what waits for somebody: approvals, incidents, failures of the day.
+    """Reads what is waiting for a person: approvals, incidents, failures of the day.
 
-    Shape: one Finding, also when nothing waits: that is a fact.   Cost: two calls of the database.
+    Shape: one Finding, even when nothing is waiting: that is a fact too.   Cost: two database calls.
     """
 
     name: Final[str] = SourceName.OPEN_MATTERS.value
@@ -150,7 +150,7 @@ class OpenMattersSource:
 
 
 def _describe_catalogue(counts: CatalogueCounts, entries: Sequence[CatalogueEntry]) -> list[str]:
-    """Describe a catalogue in at most as many parts as a prompt takes: as many tables as fit, and how many more."""
+    """Describe a catalogue in at most as many parts as a prompt takes: as many tables as fit, the others counted."""
     tables = sorted((entry for entry in entries if entry.kind == "table"), key=_exposure, reverse=True)
     described = [_describe_table(table) for table in tables]
     exposed = format_count(counts.functions_open_to_anon, "fonction appelable", "fonctions appelables")
@@ -167,7 +167,7 @@ def _describe_catalogue(counts: CatalogueCounts, entries: Sequence[CatalogueEntr
 
 
 def _describe_functions(names: Sequence[str], total: int) -> str:
-    """Name as many functions as one line takes, and say how many more there are."""
+    """Name as many functions as fit on one line, and count the others."""
     title = "Fonctions appelables par anon : "
     listed: list[str] = []
     room = SOURCE_TEXT_CHARS // 2
@@ -182,12 +182,12 @@ def _describe_functions(names: Sequence[str], total: int) -> str:
 
 
 def _cut_note(rest: int, one: str, many: str, which: str) -> list[str]:
-    """Return the line that says how much a list leaves out, if it does."""
+    """Return the line that says how many entries a list leaves out, if any."""
     return [f"- et {format_count(rest, one, many)}{which}, qui ne figurent pas dans cette liste"] if rest > 0 else []
 
 
 def _exposure(table: CatalogueEntry) -> tuple[bool, bool, int]:
-    """Rank by what an untrusted caller could reach."""
+    """Rank by what an untrusted caller could access."""
     return not table.row_security, bool(table.open_to), not table.policies
 
 
@@ -264,5 +264,5 @@ def _count_runs(number: int) -> str:
 
 
 def _format_cost(amount: Decimal) -> str:
-    """Return a cost of the model, whose calls cost less than a cent."""
+    """Format a cost of the model, whose calls cost less than a cent."""
     return format_money(amount, "EUR", 4)

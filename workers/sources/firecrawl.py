@@ -23,7 +23,7 @@ from workers.sources.vendor import Vendor
 
 _DEADLINE: Final = timedelta(seconds=19)
 _PATIENCE_MS: Final = 15_000  # how long Firecrawl itself waits for the page
-_OLDEST_COPY: Final = timedelta(hours=1)  # unasked, Firecrawl answers with copies of up to two days
+_OLDEST_COPY: Final = timedelta(hours=1)  # unless told otherwise, Firecrawl answers with copies up to two days old
 _MAX_BYTES: Final = 2 * 1024 * 1024
 _MOST_PAGES: Final = 8
 _MAX_CREDITS: Final = 1_000
@@ -153,7 +153,7 @@ class FirecrawlSource:
 
 
 def _find_age(metadata: _Metadata, now: datetime) -> datetime:
-    """Return when the page was really read; a copy that does not say when is as old as one may be."""
+    """Return when the page was really read; a copy that does not state its age counts as the oldest allowed."""
     if metadata.cacheState == "hit" or metadata.cachedAt is not None:
         return min(metadata.cachedAt or now - _OLDEST_COPY, now)
     return now

@@ -33,7 +33,7 @@ _REASONS: Final[dict[type[SourceError], GapReason]] = {
 
 
 def label_of(source: str) -> str:
-    """Return the French name of a source, or its own when nobody named it."""
+    """Return the French name of a source, or its own name when it has none."""
     try:
         return LABELS[SourceName(source)]
     except ValueError:
@@ -41,11 +41,11 @@ def label_of(source: str) -> str:
 
 
 def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
-    """Say as a value what a source raised."""
+    """Turn the error that a source raised into a value."""
     reason = _REASONS.get(type(error), GapReason.UNAVAILABLE)
     return Gap(source=source, label=label, reason=reason, sentence=error.sentence)
 
 
 def only_gap(source: str, reason: GapReason, sentence: str) -> Collected:
-    """Return why a whole source has nothing to report."""
+    """Return a collection of one gap: the reason why a whole source has nothing to report."""
     return Collected(gaps=(Gap(source=source, label=label_of(source), reason=reason, sentence=sentence),))

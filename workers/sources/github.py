@@ -1,8 +1,8 @@
 """The managed repositories on GitHub: open work, latest commits, latest release.
 
-Totals need care. A page of issues counts at most its own size and mixes pull requests in, and its ``Link``
+Totals need care. A page of issues counts at most its own size and includes pull requests, and its ``Link``
 header has named no last page since 2025. So what fits on one page is counted there, exactly; for a busier
-repository its own count of open work is taken, less the pull requests, whose list does name its last page.
+repository the total is its own count of open work minus the pull requests, whose list does name its last page.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class GithubSource:
 
     Shape: one Finding per platform, or one Gap naming why there is none.
     Cost: three requests per repository at once, two more where over a page of work is open, one more where no release
-    is stable; those whose answer has not changed are not counted by GitHub.
+    is stable; GitHub does not count those whose answer has not changed.
     Source: GitHub REST v3, /repos/{owner}/{name} and its /issues, /pulls, /commits, /releases, /releases/latest.
     """
 
@@ -139,7 +139,7 @@ class GithubSource:
         stable = await self._api.read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None})
         if stable is not None:
             return stable
-        # 404: not even the list may be seen.
+        # 404: the list may not be seen either.
         newest = {"per_page": str(_RELEASES_READ)}
         releases = await self._api.read(_RELEASES, f"{home}/releases", newest, instead={404: []})
         published = [release for release in releases if not release.draft]
@@ -150,7 +150,7 @@ class GithubSource:
         home = f"/repos/{repository}"
         page, paging = await self._api.read_page(_PULLS, f"{home}/pulls", {"state": "open", "per_page": "1"})
         pulls = paging.last_page or len(page)
-        if paging.has_next and paging.last_page is None:  # should GitHub no longer name it
+        if paging.has_next and paging.last_page is None:  # in case GitHub no longer names it
             query = {"q": f"repo:{repository} is:pr is:open", "per_page": "1"}
             pulls = (await self._api.read(_TOTAL, "/search/issues", query)).total_count
         work = await self._api.read(_HOME, home, {})

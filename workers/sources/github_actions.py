@@ -1,6 +1,6 @@
 """The pipelines of the managed repositories: which passed lately, which failed, how long they took.
 
-Durations come from a run's jobs: the run's own time of last change is not its end, GitHub moves it months later.
+Durations come from a run's jobs: the run's own time of last change is not its end, as GitHub may move it months later.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _FAILED: Final = frozenset({"failure", "timed_out", "startup_failure"})
 
 
 _NEVER_RAN: Final = frozenset({"cancelled", "skipped", "action_required", "stale"})
-"""How a run may end of which the duration says nothing about the work."""
+"""Conclusions of runs whose duration says nothing about the work."""
 
 
 class _Run(ForeignModel):
@@ -81,8 +81,8 @@ class GithubActionsSource:
     """Reads the latest workflow runs of each repository.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: one request per repository, and one for each of its ten latest runs that worked to an end; those whose answer
-    has not changed are not counted by GitHub.
+    Cost: one request per repository, and one for each of its ten latest runs that ran to the end; GitHub does not count
+    those whose answer has not changed.
     Source: GitHub REST v3, /repos/{owner}/{name}/actions/runs and …/runs/{id}/jobs.
     """
 
@@ -138,11 +138,11 @@ class GithubActionsSource:
         )
 
     async def _time(self, path: str, runs: Sequence[_Run]) -> _Durations:
-        """Return how long each run took, from its start to the end of its last job; those that say so."""
+        """Return how long each run took, from its start to the end of its last job, for those that state both."""
 
         async def ask(run: _Run) -> timedelta | None:
             try:
-                # Of a run that was repeated: the jobs of its latest attempt, which is also when it started.
+                # For a repeated run: the jobs of its latest attempt, which its start time belongs to as well.
                 answer = await self._api.read(_ENDS, f"{path}/{run.id}/jobs", {"per_page": str(_JOBS)})
             except SourceError:
                 return None

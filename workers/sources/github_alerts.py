@@ -57,10 +57,10 @@ _ALERTS: Final = TypeAdapter(list[_Alert])
 
 
 class GithubAlertsSource:
-    """Reads the open dependency alerts of each repository, the gravest first.
+    """Reads the open dependency alerts of each repository, the most severe first.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: one request per repository and hundred alerts, three at most; what is beyond is counted as « au moins ».
+    Cost: one request per repository and hundred alerts, three at most; a total beyond that is shown as « au moins ».
     Source: GitHub REST v3, /repos/{owner}/{name}/dependabot/alerts.
     """
 
@@ -103,7 +103,7 @@ class GithubAlertsSource:
         )
 
     async def _read_alerts(self, repository: str) -> tuple[list[_Alert], bool]:
-        """Read the alerts page by page; False: there are more than were read."""
+        """Read the alerts page by page; return them, and False if there are more than were read."""
         alerts: list[_Alert] = []
         params = {"state": "open", "per_page": str(_PAGE)}
         for _ in range(_MOST_PAGES):

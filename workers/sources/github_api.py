@@ -1,7 +1,7 @@
-"""GitHub's REST API as our sources read it: politely, a few calls at once, and nothing twice that has not changed.
+"""GitHub's REST API as our sources read it: politely, a few calls at once, and nothing unchanged twice.
 
-An answer comes with an ETag; asked again with it, GitHub says "unchanged" and does not count the call. A limit that
-is reached, or is about to be, holds back every call that it covers until it ends.
+An answer comes with an ETag; asked again with it, GitHub answers "not modified" and does not count the call. A limit
+that is reached, or is about to be, holds back every call that it covers until it ends.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from workers.ports import Clock, Platform, Subject
 from workers.settings import GithubSettings
 from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
 
-_PARALLEL: Final = 40  # one report on all platforms: nothing waits for another call
+_PARALLEL: Final = 40  # enough for one report on all platforms: no call waits for another
 _KEPT_ANSWERS: Final = 256
 _KEPT_BODY_BYTES: Final = 256 * 1024
 _CALL_DEADLINE: Final = timedelta(seconds=6)  # three in a row end before the source's own deadline
@@ -33,14 +33,14 @@ _REPOSITORY: Final = re.compile(
     r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[/?#].*)?"
 )
 
-# Of a row of "<" alone, none is tried up to the end of all the others.
+# The address excludes "<", so that a long row of them is not scanned to its end from each one.
 _LINK: Final = re.compile(r'<([^<>]*)>;\s*rel="(\w+)"')
 
 _T = TypeVar("_T")
 
 
 class Paging(NamedTuple):
-    """What an answer says of the pages around it."""
+    """What an answer states about the pages around it."""
 
     next_cursor: str | None = None
     has_next: bool = False
@@ -56,7 +56,7 @@ class _Kept(NamedTuple):
 
 
 class GithubApi:
-    """Reads GitHub for every source that does.
+    """Reads GitHub for every source that needs it.
 
     Concurrency: at most 40 calls at once; the answers kept for reuse are bounded in number and size.
     Source: GitHub REST v3.
@@ -103,7 +103,7 @@ class GithubApi:
         instead: Mapping[int, _T] | None = None,
         refused: str | None = None,
     ) -> _T:
-        """Read one thing. ``instead``: statuses that are answers too; ``refused``: what to say of a 403 or 404.
+        """Read one thing. ``instead``: statuses that are answers too; ``refused``: the sentence for a 403 or 404.
 
         Raises: SourceUnavailable (worth retrying), SourceRejected.
         """
@@ -119,7 +119,7 @@ class GithubApi:
         instead: Mapping[int, _T] | None = None,
         refused: str | None = None,
     ) -> tuple[_T, Paging]:
-        """Read a page, and what it says of the others. Raises: as ``read``."""
+        """Read a page, and what it states about the others. Raises: as ``read``."""
         key = str(httpx.URL(path, params=dict(params)))
         kept = self._kept.get(key)
         async with self._places:
@@ -162,7 +162,7 @@ class GithubApi:
                 str(error), sentence="GitHub ne répond pas. Relancez plus tard pour inclure ces données."
             ) from error
         if response.status < httpx.codes.BAD_REQUEST and response.headers.get("x-ratelimit-remaining") == "0":
-            # The last call that was free: the next one would be refused, and counted against us.
+            # That was the last call allowed: the next one would be refused, and count against us.
             self._hold.hold_until(_read_reset(response, self._clock.now()), _resource(path))
         return response
 
@@ -187,13 +187,13 @@ def _parse(shape: TypeAdapter[_T], response: outbound.Response) -> _T:
         message = str(error)
     except ValidationError as error:
         message = f"GitHub's answer has another shape than expected: {error.error_count()} error(s)"
-    # Not within the handlers: a context holds all that was parsed, until the last read of the run has ended.
+    # Not inside the handlers: an error's context would hold all that was parsed until the run's last read has ended.
     response.forget()
     raise SourceUnavailable(message, sentence=sentence)
 
 
 def _read_paging(response: outbound.Response) -> Paging:
-    """Read the links to other pages: cursor and number only, never their addresses, which are GitHub's text."""
+    """Read the links to other pages: only cursor and number, never their addresses, which are GitHub's text."""
     paging = Paging()
     for address, relation in _LINK.findall(response.headers.get("link", "")):
         try:
@@ -227,7 +227,7 @@ def _resource(path: str) -> str:
 def _read_limit(path: str, response: outbound.Response, now: datetime) -> tuple[str, datetime | None]:
     """Return what a limit covers and when it ends, if the response is about a limit.
 
-    A plain 403 is a refusal; it is a limit when nothing remains, when it says to wait, or says so in words.
+    A plain 403 is a refusal; it is a limit when nothing remains, when it states a wait, or when its text says so.
     """
     if response.status not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
         return EVERYTHING, None

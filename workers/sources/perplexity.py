@@ -1,6 +1,6 @@
-"""Searches of the web: the question that the registry holds for the run type, and nothing else, goes out.
+"""Web searches: the question that the registry holds for the run type is sent, and nothing else.
 
-No context of the caller, no figure and no name of the company is in a query: whoever runs the search learns what
+A query contains none of the caller's context, and no figure or name of the company: the search provider learns what
 kind of report we write, never what is in it.
 """
 
@@ -22,19 +22,19 @@ from workers.settings import PerplexitySettings
 from workers.sources.gaps import label_of
 from workers.sources.vendor import Vendor
 
-_DEADLINE: Final = timedelta(seconds=19)  # just within the source's own: a search takes its time, and is paid for
+_DEADLINE: Final = timedelta(seconds=19)  # just within the source's own: a search takes time, and is paid for
 _MAX_BYTES: Final = 512 * 1024
 _MAX_TOKENS: Final = 900
 _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
-_WHOLE: Final = frozenset({"stop", "end_turn", "eos"})  # any other end may be in the middle of a sentence
+_WHOLE: Final = frozenset({"stop", "end_turn", "eos"})  # with any other ending, the text may break off in mid-sentence
 _CUT_NOTE: Final = "\n[… la réponse de Perplexity s'arrête avant sa fin : elle est incomplète]"
 _SYSTEM: Final = (
     "Vous êtes documentaliste. Répondez en français par des faits vérifiables, datés, chacun avec sa source ; "
     "dites ce que vous n'avez pas trouvé. Ni conseil, ni introduction."
 )
-# Of sonar-pro, list, November 2026: the tokens, and the request by how much the search read.
+# List prices of sonar-pro, November 2026: for tokens, and for the request by how much the search read.
 _PRICE: Final = Price(Decimal("3.00"), Decimal("3.00"), Decimal("15.00"))
 _FEES: Final = {"low": Decimal("0.006"), "medium": Decimal("0.010"), "high": Decimal("0.014")}
 
@@ -78,7 +78,7 @@ class PerplexitySource:
     """Asks the web what the run type wants to know.
 
     Shape: one Finding, the numbered sources under the text.
-    Cost: one request, a few cents; what the answer says it cost is noted at once, also of an answer we cannot use.
+    Cost: one request, a few cents; the cost stated in an answer is recorded at once, even if we cannot use the answer.
     Source: Perplexity's /chat/completions.
     """
 
@@ -159,7 +159,7 @@ class PerplexitySource:
 
 
 def _read_fee(body: JsonValue) -> Decimal:
-    """Return the list fee of the request, in dollars; the dearest where the answer does not say how much it read."""
+    """Return the list fee of the request, in dollars; the highest if the answer does not state how much it read."""
     usage = body.get("usage") if isinstance(body, dict) else None
     size = usage.get("search_context_size") if isinstance(usage, dict) else None
     dearest = max(_FEES.values())
@@ -179,7 +179,7 @@ def _read_citations(answer: _Answer) -> dict[str, str]:
 
 
 def is_web_address(text: str) -> bool:
-    """Return whether a foreign text is the address of a page, whole and nothing else."""
+    """Return whether an untrusted text is a complete web address and nothing else."""
     if len(text) > _ADDRESS_CHARS or not text.isascii() or not text.isprintable() or set(text) & set(' <>"`\\'):
         return False
     try:

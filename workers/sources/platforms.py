@@ -56,6 +56,6 @@ def _describe(platform: Platform) -> str:
 
 
 def _decimals(number: Decimal) -> int:
-    """Count the decimals that are recorded: a report rounds no availability up to 100."""
+    """Count the recorded decimals, so that a report never rounds an availability up to 100."""
     exponent = number.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

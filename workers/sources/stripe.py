@@ -61,7 +61,7 @@ class StripeSource:
 
 
 def _render_data(figures: Figures) -> dict[str, JsonValue]:
-    """Render the figures flat, as everything that a screen may print; what is not known is absent."""
+    """Render the figures flat, because a screen may print them; leave out what is not known."""
     numbers = {
         "mrr": figures.mrr,
         "mrr_change_percent": figures.mrr_change_percent,
@@ -71,7 +71,7 @@ def _render_data(figures: Figures) -> dict[str, JsonValue]:
         "revenue_this_month": figures.revenue_this_month,
         "revenue_last_month": figures.revenue_last_month,
     }
-    # As texts, they keep every cent.
+    # As strings, they lose no cent.
     found = {name: value for name, value in numbers.items() if value is not None}
     known: dict[str, JsonValue] = {name: each if isinstance(each, int) else str(each) for name, each in found.items()}
     return {"currency": figures.currency, **known}

@@ -1,6 +1,6 @@
 """A paid vendor that is called by POST: once, within its deadline, and not again before its rate limit has ended.
 
-A call that may have been billed is not repeated behind the run's back: what a vendor refuses becomes a gap.
+A call that may have been billed is not repeated automatically: what a vendor refuses becomes a gap.
 """
 
 from collections.abc import Mapping
@@ -78,11 +78,11 @@ class Vendor:
             raise self._explain(error) from error
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
             wait = outbound.parse_retry_after(reply.headers, self._clock.now())
-            raise self._limited(self._hold.hold_for(wait or None))  # a wait of nothing says nothing
+            raise self._limited(self._hold.hold_for(wait or None))  # a wait of zero says nothing
         raise self._refusal(reply.status)
 
     def unreadable(self, message: str) -> SourceUnavailable:
-        """Return the error for an answer that has another shape than expected."""
+        """Return the error for an answer of an unexpected shape."""
         sentence = f"{self.name} a rendu une réponse illisible ; l'équipe technique doit la vérifier."
         return SourceUnavailable(message, sentence=sentence)
 

@@ -13,7 +13,7 @@ from workers.finance.revenue import DatedFigures
 
 
 def render(revenue: DatedFigures) -> dict[str, JsonValue]:
-    """Render figures; beside the twelve fields, what they leave out and how old they are if they are."""
+    """Render figures; besides the twelve fields, what they leave out, and their age if they are stale."""
     figures = revenue.figures
     body: dict[str, JsonValue] = {
         "success": True,
@@ -44,7 +44,7 @@ def render(revenue: DatedFigures) -> dict[str, JsonValue]:
 
 
 def refuse(error: SourceError) -> dict[str, JsonValue]:
-    """Say why there are no figures: the screen shows the sentence, and a dash where a figure would be."""
+    """Render why there are no figures: the screen shows the sentence, and a dash where a figure would be."""
     return {"success": False, "error": error.sentence, "error_code": error.code}
 
 
@@ -70,14 +70,14 @@ _MOST: Final = Decimal(10) ** 15
 
 
 def _render_gaps(figures: Figures) -> dict[str, JsonValue]:
-    """Render what is missing, where something is."""
+    """Render what is missing, if anything is."""
     absent: list[JsonValue] = [{"kpi": kpi, "sentence": sentence} for kpi, sentence in _find_absent(figures)]
     gaps: dict[str, JsonValue] = {"absent": absent, "unreadable": list(figures.unreadable)}
     return {name: missing for name, missing in gaps.items() if missing}
 
 
 def _find_absent(figures: Figures) -> Iterator[tuple[str, str]]:
-    """Name the fields that stand for nothing: the screens cannot do without a number."""
+    """Yield the fields whose number stands for a missing value: the screens cannot do without a number."""
     if figures.mrr_change_percent is None:
         yield "mrrChange", NO_CHANGE
     if figures.churn_rate is None:
@@ -87,6 +87,6 @@ def _find_absent(figures: Figures) -> Iterator[tuple[str, str]]:
 
 
 def _number(amount: Decimal) -> float:
-    """Turn an exact amount into a number of JSON: finite, and never minus nothing."""
+    """Turn an exact amount into a JSON number: finite, and never negative zero."""
     bounded = max(-_MOST, min(amount, _MOST))
     return float(bounded) + 0.0

@@ -10,7 +10,7 @@ from workers.web.exchange import Request, Response, identify_owner
 class StripeKpisEndpoint:
     """`POST /functions/v1/stripe-kpis`: the earnings. A body is not needed, and not read.
 
-    Without figures the status is 200 too: the screens read a sentence nowhere else.
+    Without figures the status is still 200, because only then do the screens read the sentence.
     """
 
     def __init__(self, *, identity: Identity, revenue: RevenueService) -> None:
@@ -18,7 +18,7 @@ class StripeKpisEndpoint:
         self._revenue = revenue
 
     async def __call__(self, request: Request) -> Response:
-        """Answer the figures, or why there are none. Raises: CallerError, BackendError."""
+        """Answer with the figures, or why there are none. Raises: CallerError, BackendError."""
         await identify_owner(self._identity, request)
         try:
             return Response(render(await self._revenue.read()))

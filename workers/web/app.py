@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "/functions/v1"
 BODY_BYTES: Final = 256 * 1024
-_LOGGED_CHARS: Final = 200  # of a path that anybody may make up
+_LOGGED_CHARS: Final = 200  # of a path, which may be anything
 
 # What supabase-js sends, and what the relay forwards.
 _ALLOWED_HEADERS: Final = (
@@ -37,20 +37,20 @@ _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True)
 class Route:
-    """One function: its name below the prefix, its method, who answers; what it takes, for whoever asks."""
+    """One function: its name below the prefix, its method, its endpoint; and what it takes, for the documentation."""
 
     name: str
     endpoint: Endpoint
     method: str = "POST"
     public: bool = False  # any page may read it, whatever the allowed origins
     takes: type[BaseModel] | None = None  # the fields of its body
-    headers: tuple[str, ...] = ()  # that it reads beside the usual ones
+    headers: tuple[str, ...] = ()  # that it reads besides the usual ones
     statuses: tuple[int, ...] = (200,)  # with an answer; all others come with an error
     prefix: str = PREFIX
 
     @property
     def path(self) -> str:
-        """Return where it is."""
+        """Return its full path."""
         return f"{self.prefix}/{self.name}"
 
 
@@ -61,7 +61,7 @@ def build_app(
     clock: Clock,
     document: Mapping[str, JsonValue] | None = None,
 ) -> ASGIApp:
-    """Build the application; ``/openapi.json`` answers anybody with the document."""
+    """Build the application; ``/openapi.json`` serves the document to anybody."""
     if document is not None:
         answer = Response(document)
 
@@ -88,7 +88,7 @@ class _RouteApp:
         try:
             response = await self._answer(request)
         except ClientDisconnect:
-            return  # in the middle of its own request: there is nobody to answer
+            return  # in the middle of the request: there is nobody to answer
         await response(scope, receive, send)
 
     async def _answer(self, request: requests.Request) -> responses.Response:
@@ -123,7 +123,7 @@ async def _read_body(request: requests.Request) -> bytes:
 
 
 def _render(response: Response, more: Mapping[str, str] | None = None) -> responses.Response:
-    # Half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a question mark.
+    # A lone surrogate, which JSON may contain and UTF-8 may not, becomes a question mark.
     content = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     headers = {"cache-control": "no-store", **response.headers, **(more or {})}
     return responses.Response(content, response.status, headers, media_type="application/json")
@@ -135,7 +135,7 @@ async def _answer_unrouted(_: requests.Request, error: Exception) -> responses.R
 
 
 class _Middleware:
-    """What every answer bears, also a refusal: CORS and a request id; and one line in the log."""
+    """Adds CORS headers and a request id to every answer, refusals included; and logs one line."""
 
     def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str], clock: Clock) -> None:
         self._app = app
@@ -186,6 +186,6 @@ class _Middleware:
         }
         if "*" in self._origins:
             return cors | {"access-control-allow-origin": "*"}
-        # Caches must not give one page the permission of another.
+        # A cache must not give one page another page's permission.
         cors["vary"] = "Origin"
         return cors | ({"access-control-allow-origin": origin} if origin in self._origins and origin else {})

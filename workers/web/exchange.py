@@ -29,7 +29,7 @@ _STILL_RUNNING: Final = (
 )
 
 _BEARER: Final = "bearer "
-# Statuses that the caller can act upon: by paying, waiting or trying again. Whatever else went wrong is our fault.
+# Statuses that the caller can act upon: by paying, waiting or trying again. Everything else is our fault.
 _ACTIONABLE: Final = frozenset({402, 429, 503})
 _CANCELLED: Final = 409
 _OURS: Final = 500
@@ -61,19 +61,19 @@ class Endpoint(Protocol):
 
 
 def render_wait(ticket: RunTicket) -> dict[str, JsonValue]:
-    """Render how far a run is that nobody waits for any longer, with a sentence for the reader."""
+    """Render the progress of a run that nobody waits for any longer, with a sentence for the reader."""
     if ticket.is_paused:
         return {"status": ticket.status.value, "paused": True, "executive_summary": _PAUSED}
     return {"status": ticket.status.value, "executive_summary": describe_progress(ticket.status)}
 
 
 def describe_progress(status: RunStatus) -> str:
-    """Describe in a French sentence how far a run is."""
+    """Describe a run's progress in a French sentence."""
     return _RECORDED if status is RunStatus.PENDING else _STILL_RUNNING
 
 
 def render_error(error: WorkersError, **more: JsonValue) -> Response:
-    """Render an error: its sentence for the reader, its code for programs, nothing else of it."""
+    """Render an error: its sentence for the reader, its code for programs, and nothing else."""
     body: dict[str, JsonValue] = {"success": False, "error": error.sentence, "error_code": error.code}
     headers = {}
     retry_after = getattr(error, "retry_after", None)
@@ -85,7 +85,7 @@ def render_error(error: WorkersError, **more: JsonValue) -> Response:
 
 
 def render_failure(run: EndedRun) -> Response:
-    """Render a run that ended without a report: its status, and the sentence that the run itself bears."""
+    """Render a run that ended without a report: its status, and the sentence stored with the run."""
     body: dict[str, JsonValue] = {"success": False, "run_id": str(run.run_id), "run_type": run.run_type}
     if run.status is RunStatus.CANCELLED:
         body |= {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
@@ -130,7 +130,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def is_same_secret(given: str, expected: str) -> bool:
-    """Compare in constant time, which reveals nothing, not even a length."""
+    """Compare in constant time, revealing nothing, not even a length."""
     return hmac.compare_digest(
         *(hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, expected))
     )

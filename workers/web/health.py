@@ -13,7 +13,7 @@ from workers.runtime.shared_read import SharedRead
 from workers.version import read_version
 from workers.web.exchange import Request, Response, identify
 
-# However many ask, the database is asked once in so many seconds.
+# However many ask, the database is asked at most once in this time.
 _KEPT_FOR: Final = timedelta(seconds=2)
 _TIMEOUT_SECONDS: Final = 5.0
 _LATE_SECONDS: Final = 60
@@ -21,7 +21,7 @@ _DEGRADED: Final = 503
 
 
 class ApiStatusEndpoint:
-    """`POST /functions/v1/check-api-status`: which keys are there, for anybody who is signed in."""
+    """`POST /functions/v1/check-api-status`: which keys are set, for anybody who is signed in."""
 
     def __init__(self, *, identity: Identity, present: Mapping[str, bool], clock: Clock) -> None:
         self._identity = identity
@@ -29,15 +29,15 @@ class ApiStatusEndpoint:
         self._clock = clock
 
     async def __call__(self, request: Request) -> Response:
-        """Answer which keys are there. Raises: Unauthenticated, BackendError."""
+        """Answer which keys are set. Raises: Unauthenticated, BackendError."""
         await identify(self._identity, request)
         return Response({"status": dict(self._present), "checked_at": self._clock.now().isoformat()})
 
 
 class HealthEndpoint:
-    """`GET /functions/v1/healthz`: public, so it shows states and never reasons.
+    """`GET /functions/v1/healthz`: public, so it shows states but never reasons.
 
-    Realtime is reported but never makes the answer 503: without it workers look by themselves every few seconds.
+    Realtime is reported but never makes the answer 503: without it workers poll every few seconds.
     """
 
     def __init__(

@@ -23,12 +23,12 @@ _ERROR: Final[dict[str, JsonValue]] = {
     },
 }
 _REFERENCE: Final = "#/components/schemas/{model}"
-# What every call may bear: see `app` for the id, `request_hq_run_v2` for the key.
+# What every call may carry: see `app` for the id, `request_hq_run_v2` for the key.
 _USUAL_HEADERS: Final = ("Idempotency-Key", "X-Request-Id")
 
 
 def describe(routes: Sequence[Route]) -> dict[str, JsonValue]:
-    """Describe the routes: one operation each, its body by the model that reads it."""
+    """Describe the routes: one operation each, its body described by the model that reads it."""
     models = {route.takes for route in routes if route.takes is not None}
     _, bodies = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     return {

@@ -19,7 +19,7 @@ from workers.settings import HttpSettings
 log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS: Final = 75
-# What a request may say before it says what it is about: its line and headers, or what follows its body.
+# How much a request may send besides its body: its request line and headers, or what follows the body.
 _HEAD_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 1024
 # Once every run has ended or was handed back, answers only need to be written.
@@ -27,7 +27,7 @@ _LAST_ANSWERS_SECONDS: Final = 5
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection; uvicorn's, which would wait for ever for the rest of a request, and keep headers without end."""
+    """One connection: uvicorn's, which by itself waits for ever for the rest of a request and keeps endless headers."""
 
     whole_within_seconds = 30.0
 
@@ -35,17 +35,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start waiting for the first request."""
         super().connection_made(transport)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece of a request; refuse one that is all head."""
+        """Take a piece of a request; refuse one whose head is too large."""
         self._wait()
         self._head_bytes_read += len(data)
         super().data_received(data)
@@ -53,28 +53,28 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.send_400_response("The headers are too large.")
 
     def on_message_begin(self) -> None:
-        """Hear a request begin, perhaps in the same piece as the end of another."""
+        """Handle the start of a request, perhaps in the same piece as the end of another."""
         self._wait()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Hear what the request is."""
+        """Handle the end of the headers."""
         self._head_bytes_read = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Hear a piece of the body."""
+        """Handle a piece of the body."""
         self._head_bytes_read = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Hear the end of the request."""
+        """Handle the end of the request."""
         self._head_bytes_read = 0
         self._stop_waiting()
         super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer as if nobody had asked for another protocol: which anybody may do, as often as they like."""
+        """Log nothing about a request for another protocol: anybody may send one, as often as they like."""
 
     def _wait(self) -> None:
         if self._deadline is None:
@@ -87,16 +87,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if self.pipeline:  # an earlier request is being answered, and nothing is read meanwhile
+        if self.pipeline:  # an earlier request is being answered, and nothing is read until then
             self._wait()
             return
-        # A line break too many, after a request that is being answered, is nothing to wait for.
+        # An extra line break after a request that is being answered is nothing to wait for.
         if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
             self.transport.close()
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which leaves the signals to us."""
+    """Uvicorn, made to leave the signals to us."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -108,9 +108,9 @@ async def serve(
 ) -> None:
     """Listen and work until the stop event is set.
 
-    Then: no new connection, running work finishes or is handed back, each ended run answers whoever waits for it, and
-    whoever still waits gets the answer that the run goes on.
-    Raises: ConfigurationError when the port cannot be had.
+    Then: no new connection, running work finishes or is handed back, callers that wait for a run get its result if it
+    has ended, and otherwise the answer that the run goes on.
+    Raises: ConfigurationError when the port is not available.
     """
     listening = _listen(settings)
     config = uvicorn.Config(
@@ -145,7 +145,7 @@ async def serve(
 
 
 def _listen(settings: HttpSettings) -> socket.socket:
-    # The protocol is named: of a socket without, asyncio does not know that it is TCP and leaves Nagle's delay on.
+    # The protocol is named because otherwise asyncio does not know that the socket is TCP and leaves Nagle's delay on.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
