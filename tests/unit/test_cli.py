@@ -303,7 +303,13 @@ def test_the_doctor_reports_what_is_wrong_as_json_too(emocare: Emocare) -> None:
     checks = {check["name"]: check for check in json.loads(result.out)}
     assert checks["supabase"]["state"] == "red"
     for name in ("GITHUB_TOKEN", "STRIPE_SECRET_KEY", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY"):
-        assert checks[name] == {"code": name, "name": name, "state": "amber", "detail": "absent"}
+        assert {key: checks[name][key] for key in ("code", "name", "state")} == {
+            "code": name,
+            "name": name,
+            "state": "amber",
+        }
+        assert checks[name]["detail"].startswith("absent: ")
+    assert checks["LOVABLE_API_KEY"]["detail"] == "absent: no report can be written"
 
 
 def test_the_doctor_never_shows_a_key(emocare: Emocare, monkeypatch: pytest.MonkeyPatch) -> None:

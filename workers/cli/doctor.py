@@ -79,11 +79,20 @@ async def _examine(settings: Settings) -> list[Check]:
 
 def _examine_settings(settings: Settings) -> list[Check]:
     checks = [
-        _examine_key("LOVABLE_API_KEY", settings.gateway.api_key, if_absent="red"),
-        _examine_key("GITHUB_TOKEN", settings.github.token, if_absent="amber"),
-        _examine_key("STRIPE_SECRET_KEY", settings.stripe.key, if_absent="amber"),
-        _examine_key("PERPLEXITY_API_KEY", settings.perplexity.key, if_absent="amber"),
-        _examine_key("FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber"),
+        _examine_key("LOVABLE_API_KEY", settings.gateway.api_key, if_absent="red", why="no report can be written"),
+        _examine_key("GITHUB_TOKEN", settings.github.token, if_absent="amber", why="reports name GitHub as missing"),
+        _examine_key(
+            "STRIPE_SECRET_KEY", settings.stripe.key, if_absent="amber", why="no earnings, on screens or in reports"
+        ),
+        _examine_key(
+            "PERPLEXITY_API_KEY",
+            settings.perplexity.key,
+            if_absent="amber",
+            why="reports name the web search as missing",
+        ),
+        _examine_key(
+            "FIRECRAWL_API_KEY", settings.firecrawl.key, if_absent="amber", why="reports name web pages as missing"
+        ),
     ]
     return [
         *checks,
@@ -109,8 +118,8 @@ def _examine_database_url(url: str | None) -> Check:
     return Check(code=name, name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
 
 
-def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState) -> Check:
-    state, detail = ("green", "present") if key else (if_absent, "absent")
+def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState, why: str) -> Check:
+    state, detail = ("green", "present") if key else (if_absent, f"absent: {why}")
     return Check(code=name, name=name, state=state, detail=detail)
 
 
