@@ -20,12 +20,14 @@ PRODUCTION: dict[str, Any] = {
 RECOVERY = 5
 RUNS = 4
 
-Tell = Callable[[str, object], None]
+RecordFigure = Callable[[str, object], None]
 pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.mark.parametrize("place", ["renew", "checkpoint", "settle", "journal"])
-async def test_25_s_away_at_any_write_count_no_attempt_and_pay_nothing_twice(hq: Hq, place: str, tell: Tell) -> None:
+async def test_25_s_away_at_any_write_count_no_attempt_and_pay_nothing_twice(
+    hq: Hq, place: str, record_figure: RecordFigure
+) -> None:
     # Where leases are not renewed, the model takes longer than the outage: they must last.
     delay = 27_000 if place == "renew" else 2_000
     await hq.vendors.script("openai", {"delay_ms": delay}, repeat=True)
@@ -39,12 +41,14 @@ async def test_25_s_away_at_any_write_count_no_attempt_and_pay_nothing_twice(hq:
         run = await hq.settled(run_id, within=20)
         assert (run["status"], run["detailed_appendix"]["attempt"]) == ("completed", 1), worker.tail()
     recovery = time.monotonic() - repaired
-    tell("all ended after", f"{recovery:.1f} s")
+    record_figure("all ended after", f"{recovery:.1f} s")
     assert recovery < RECOVERY
     assert await hq.model_calls() == RUNS
 
 
-async def test_25_s_away_at_the_claim_leave_every_run_for_its_first_attempt(hq: Hq, tell: Tell) -> None:
+async def test_25_s_away_at_the_claim_leave_every_run_for_its_first_attempt(
+    hq: Hq, record_figure: RecordFigure
+) -> None:
     worker = await hq.worker(**PRODUCTION)
     hq.stack.gateway.fail(f"{RPC}{PLACES['claim']}", AWAY["timed out"])
     asked = [hq.ask() for _ in range(RUNS)]
@@ -53,7 +57,7 @@ async def test_25_s_away_at_the_claim_leave_every_run_for_its_first_attempt(hq: 
 
     for run_id in asked:
         await hq.became(run_id, "running", "completed", within=20)
-    tell("all claimed after", f"{time.monotonic() - repaired:.1f} s")
+    record_figure("all claimed after", f"{time.monotonic() - repaired:.1f} s")
     assert time.monotonic() - repaired < RECOVERY
     for run_id in asked:
         run = await hq.settled(run_id)
@@ -81,7 +85,9 @@ async def test_25_s_away_at_the_request_are_said_so_and_start_nothing(hq: Hq) ->
     assert hq.one("select count(*) from hq.runs where run_type = %s", RUN_TYPE)["count"] == 1
 
 
-async def test_60_s_away_everywhere_lose_nothing_and_pay_nothing_kept_twice(hq: Hq, tell: Tell) -> None:
+async def test_60_s_away_everywhere_lose_nothing_and_pay_nothing_kept_twice(
+    hq: Hq, record_figure: RecordFigure
+) -> None:
     """Longer than a lease: the rescue, which pg_cron goes on with, puts every run back."""
     await hq.vendors.script("openai", {"delay_ms": 1_000}, repeat=True)
     worker = await hq.worker(**PRODUCTION)
@@ -97,7 +103,7 @@ async def test_60_s_away_everywhere_lose_nothing_and_pay_nothing_kept_twice(hq: 
         run = await hq.settled(run_id, within=30)
         assert run["status"] == "completed", worker.tail()
         attempts.append(run["detailed_appendix"]["attempt"])
-    tell("all ended after", f"{time.monotonic() - repaired:.1f} s, attempts {attempts}")
+    record_figure("all ended after", f"{time.monotonic() - repaired:.1f} s, attempts {attempts}")
     assert max(attempts) <= 2
     assert await hq.model_calls() == RUNS
     assert not hq.rows("select from hq.run_queue")
