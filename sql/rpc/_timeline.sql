@@ -74,7 +74,7 @@ begin
         ' · ',
         s.name,
         s.status,
-        round(extract(epoch from s.completed_at - s.started_at) * 1000) || ' ms',
+        round(extract(epoch from hq.clamp_instant(s.completed_at) - hq.clamp_instant(s.started_at)) * 1000) || ' ms',
         left(s.description, 300)
       ),
       null

@@ -4,7 +4,7 @@ select
   case when hq.is_recent(w.seen_at, interval '1 minute') then 'vivant' else 'muet' end as etat,
   case w.realtime when 'live' then 'en direct' else 'dégradé : regarde toutes les 4 s' end as realtime,
   (select count(*) from hq.run_queue as q where q.worker_id = w.worker_id) || '/' || w.concurrency as charge,
-  floor(extract(epoch from now() - w.seen_at))::integer as vu_il_y_a_s,
+  least(floor(extract(epoch from now() - hq.clamp_instant(w.seen_at))), 999999999)::integer as vu_il_y_a_s,
   w.version,
   hq.paris_time(w.started_at) as demarre_le
 from hq.worker_heartbeats as w

@@ -764,6 +764,17 @@ def test_health_turns_when_something_does(change: str, check: str, etat: str, ph
     assert phrase in after[check]["phrase"]
 
 
+def test_a_date_out_of_all_bounds_costs_neither_the_workers_nor_a_timeline(database: Database) -> None:
+    _beat(database)
+    claimed = start(database)
+    settle(database.sql, claimed, steps=[step()])
+    database.run("update hq.worker_heartbeats set seen_at = '4000-01-01 BC'")
+    database.run("update hq.run_steps set started_at = '-infinity', completed_at = 'infinity'")
+
+    assert database.one("select vu_il_y_a_s from hq.workers")["vu_il_y_a_s"] == 999_999_999
+    assert database.rows("select * from hq.timeline(%s)", claimed["run_id"])
+
+
 def test_health_counts_failures_the_dead_letters_and_the_breaker(database: Database) -> None:
     _fail(database, start(database), appendix={"error_code": "breaker_open"})
 
