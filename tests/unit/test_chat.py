@@ -631,6 +631,7 @@ class TestCandidates:
             {"body": []},
             {"body": {"data": "none"}},
             {"body": {"data": [{"id": "somebody/else"}, None, {"id": 7}]}},
+            {"body": {"data": [{"id": FALLBACK}], "has_more": True}},
         ],
         ids=str,
     )

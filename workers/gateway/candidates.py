@@ -63,10 +63,14 @@ class Candidates:
         return None if known else Retired(model, reason)
 
     def learn_list(self, body: JsonValue) -> list[Retired]:
-        """Learn from an answer to ``GET /models``. An answer that holds none of our models proves nothing."""
+        """Learn from an answer to ``GET /models``.
+
+        A list that holds none of our models proves nothing, nor does one that goes on elsewhere.
+        """
         listed = {model: ends for model, ends in _entries(body)}  # noqa: C416 - the last of two entries counts
         ours = self.models()
-        if not any(model in listed for model in ours):
+        goes_on = isinstance(body, dict) and bool(body.get("has_more") or body.get("next"))
+        if goes_on or not any(model in listed for model in ours):
             return []
         today = self._clock.now().date()
         found = []
