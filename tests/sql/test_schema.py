@@ -80,6 +80,27 @@ def test_callers_that_migrate_at_once_wait_for_one_another(bare_database: Databa
     assert len(reports) == 5
 
 
+def test_no_migration_that_waits_stays_in_a_transaction(database: Database) -> None:
+    """A concurrent index build would wait for its end, and it for the build's."""
+    lasting = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and application_name = 'emocare migrate' and xact_start < now() - interval '0.5 s'"
+    )
+    database.sql.execute("select pg_advisory_lock(hashtextextended('hq.worker_migrations', 0))")
+    waiting = threading.Thread(target=lambda: schema.apply(database.url))
+    waiting.start()
+    try:
+        time.sleep(1)
+        seen = [database.one(lasting)["count"] for _ in range(5)]
+        alive = waiting.is_alive()
+    finally:
+        database.sql.execute("select pg_advisory_unlock(hashtextextended('hq.worker_migrations', 0))")
+        waiting.join()
+
+    assert alive
+    assert seen == [0] * 5
+
+
 def test_an_edited_migration_is_refused(database: Database) -> None:
     first, *others = schema.read_files()
     edited = [SqlFile(first.kind, first.name, first.text + "\n-- one more word"), *others]

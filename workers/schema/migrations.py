@@ -140,7 +140,7 @@ def apply(
                 "This database has no table hq.runs: give the URL of the HQ's database, or start `emocare dev`."
             )
         connection.add_notice_handler(lambda notice: _keep(notice, report))
-        with alone(guard, say, within=wait), Watch(guard, connection, say) as watch:
+        with alone(guard, say, within=wait), Watch(database_url, connection, say) as watch:
             try:
                 _apply(connection, files, report, index_lock_timeout)
             except psycopg.errors.LockNotAvailable as error:

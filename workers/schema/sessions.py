@@ -5,12 +5,14 @@ statement of the session would end up with another client. Most of a migration c
 index concurrently, which cannot be part of a transaction and needs its own lock_timeout, could not: such a pooler is
 refused explicitly. The lock that admits one migration at a time nevertheless belongs to a transaction, in a session
 that does nothing else: a migration that is killed leaves nothing behind, whatever pooler is in between.
+A concurrent index build waits for the end of every transaction that it once saw with a snapshot. So that transaction
+runs no further statement, and whoever waits for the lock tries each time in a transaction of its own.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final, Self
 
@@ -102,29 +104,42 @@ def alone(guard: Session, say: Say, *, within: timedelta) -> Iterator[None]:
     """
     began = time.monotonic()
     said = False
-    with guard.transaction():
-        guard.execute("set local idle_in_transaction_session_timeout = 0")
-        # Polled rather than waited for: a session that waits in the database holds a snapshot, and a concurrent index
-        # build waits for every snapshot, this one included.
-        while not _one(guard, _LOCKING):
-            waited = time.monotonic() - began
-            if not said and waited >= SAYS_AFTER.total_seconds():
-                said = True
-                say(f"Waiting for another migration, {within.total_seconds():g} s at most: {_holder(guard)}.")
-            if waited >= within.total_seconds():
-                raise BackendUnavailable(
-                    f"Another migration did not end within {within.total_seconds():g} s: {_holder(guard)}. "
-                    "If it is dead, end its session with pg_terminate_backend(pid)."
-                )
-            time.sleep(0.05)
+    while not _try_lock(guard):
+        waited = time.monotonic() - began
+        if not said and waited >= SAYS_AFTER.total_seconds():
+            said = True
+            say(f"Waiting for another migration, {within.total_seconds():g} s at most: {_holder(guard)}.")
+        if waited >= within.total_seconds():
+            raise BackendUnavailable(
+                f"Another migration did not end within {within.total_seconds():g} s: {_holder(guard)}. "
+                "If it is dead, end its session with pg_terminate_backend(pid)."
+            )
+        time.sleep(0.05)
+    try:
         yield
+    finally:
+        with suppress(psycopg.Error):  # a session that was ended holds nothing any more
+            guard.execute("rollback")
+
+
+def _try_lock(guard: Session) -> bool:
+    """Begin a transaction that holds the lock; end it at once where another one has it."""
+    guard.execute("begin")
+    guard.execute("set local idle_in_transaction_session_timeout = 0")
+    if _one(guard, _LOCKING):
+        return True
+    guard.execute("rollback")
+    return False
 
 
 class Watch:
-    """Watches, over one session, which sessions keep another one waiting, and reports each once."""
+    """Watches, from a session of its own, which sessions keep a migration waiting, and reports each once.
 
-    def __init__(self, guard: Session, session: Session, say: Say) -> None:
-        self._guard = guard
+    A pooler without a free place lets the migration go on unwatched.
+    """
+
+    def __init__(self, database_url: str, session: Session, say: Say) -> None:
+        self._url = database_url
         self._pid = _pid(session)
         self._say = say
         self._ended = threading.Event()
@@ -139,15 +154,12 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(timeout=_LOOK_SECONDS)
 
     def _look_until_ended(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
-            try:
-                found = self._guard.execute(_BLOCKING, [self._pid]).fetchall()
-            except psycopg.Error:
-                return  # the migration itself will notice
-            self._note(found)
+        with suppress(psycopg.Error), open_session(self._url) as session:  # the migration itself will notice
+            while not self._ended.wait(_LOOK_SECONDS):
+                self._note(session.execute(_BLOCKING, [self._pid]).fetchall())
 
     def _note(self, found: list[dict[str, Any]]) -> None:
         now = time.monotonic()
