@@ -287,7 +287,7 @@ def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
         return answers.pop(0)[:limit]
 
     monkeypatch.setattr("workers.cli.runs.SupabaseJournal.list_latest", list_latest)
-    monkeypatch.setattr("workers.cli.runs._CLOCK", FakeClock())
+    monkeypatch.setattr("workers.cli.runs.CLOCK", FakeClock())
 
     result = emocare("logs", "--follow", "--limit", "1", "--json")
 

@@ -35,9 +35,11 @@ from workers.cli.reconnect import RetryWhileAway
 from workers.cli.terminal import console, print_as_json
 from workers.clock import SystemClock
 from workers.executive_run.steps import Step
-from workers.ports import LogLine, RunDetail, RunLine, RunRequest, RunTicket
+from workers.ports import Clock, LogLine, RunDetail, RunLine, RunRequest, RunTicket
 
-_CLOCK: Final = SystemClock()
+CLOCK: Clock = SystemClock()
+"""By which commands wait."""
+
 _POLL: Final = timedelta(milliseconds=400)
 _FOLLOW: Final = timedelta(seconds=1)
 _SOON: Final = timedelta(seconds=10)
@@ -200,9 +202,9 @@ def logs(
             )
             for line in reversed(known[:limit]):
                 _print_log(line, as_json=as_json)
-            retry = RetryWhileAway(_CLOCK, "Following stopped; run `emocare logs --follow` again.")
+            retry = RetryWhileAway(CLOCK, "Following stopped; run `emocare logs --follow` again.")
             while follow:
-                await _CLOCK.sleep(_FOLLOW)
+                await CLOCK.sleep(_FOLLOW)
                 fresh = await retry.ask(partial(_lines_since, journal, known, run_id=run_id, level=level))
                 old = {line.id for line in known}
                 for line in reversed(fresh):
@@ -247,13 +249,13 @@ def _read_context(given: str | None) -> JsonValue:
 
 async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> RunDetail:
     """Show the steps of a run as they come, until it ends."""
-    retry = RetryWhileAway(_CLOCK, f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
+    retry = RetryWhileAway(CLOCK, f"Run {run_id} goes on: see it with `emocare show {run_id}`.")
     warned = False
 
     async def read() -> RunDetail:
         nonlocal warned
         detail = await retry.ask(partial(runs.read, run_id))
-        if detail.status is RunStatus.PENDING and not warned and _CLOCK.now() - detail.created_at > _SOON:
+        if detail.status is RunStatus.PENDING and not warned and CLOCK.now() - detail.created_at > _SOON:
             typer.echo("Still pending: `emocare doctor`, or select * from hq.queue; shows why.", err=True)
             warned = True
         return detail
@@ -261,14 +263,14 @@ async def _follow(runs: SupabaseRunRequests, run_id: RunId, *, silent: bool) -> 
     detail = await read()
     if silent or not console.is_terminal:
         while not detail.status.is_final:
-            await _CLOCK.sleep(_POLL)
+            await CLOCK.sleep(_POLL)
             detail = await read()
         if not silent:
             console.print(_render_steps(detail))
         return detail
     with Live(_render_steps(detail), console=console, refresh_per_second=4) as live:
         while not detail.status.is_final:
-            await _CLOCK.sleep(_POLL)
+            await CLOCK.sleep(_POLL)
             detail = await read()
             live.update(_render_steps(detail))
     return detail
