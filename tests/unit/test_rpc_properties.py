@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from structlog.testing import capture_logs
 
-from workers.backend.rpc import Rows, _storable
+from workers.backend.rpc import OneRow, Rows, _storable
 from workers.ports import LastRun
 
 
@@ -38,6 +38,12 @@ def test_what_can_be_held_as_it_is_is_not_touched(value: object) -> None:
 
 def _last_runs() -> Rows[LastRun]:
     return Rows(TypeAdapter(LastRun), key="run_id")
+
+
+@pytest.mark.parametrize("answer", [[], None, {}, "", [[]], [None]])
+def test_an_answer_without_its_one_row_has_another_shape(answer: object) -> None:
+    with pytest.raises(ValidationError):
+        OneRow(TypeAdapter(LastRun)).validate_python(answer)
 
 
 def _last_run(number: int, **fields: object) -> dict[str, object]:

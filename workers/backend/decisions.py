@@ -9,15 +9,15 @@ from supabase import AsyncClient
 
 from workers.backend.fenced_writes import dump_bills
 from workers.backend.retry import retry
-from workers.backend.rpc import AtLeastOne, Rows, call
+from workers.backend.rpc import OneRow, Rows, call
 from workers.ports import Bills, Clock, Decision, DecisionContext, JournalledDecision, RecordedDecision
 
 # The model has been paid by then: a restart of the backend must not lose its answer. The lease bounds this anyway.
 _RETRY_FOR: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(seconds=2)
 
-_CONTEXTS = TypeAdapter(AtLeastOne[DecisionContext])
-_RECORDED = TypeAdapter(AtLeastOne[RecordedDecision])
+_CONTEXTS = OneRow(TypeAdapter(DecisionContext))
+_RECORDED = OneRow(TypeAdapter(RecordedDecision))
 _JOURNAL = Rows(TypeAdapter(JournalledDecision), key="decision_id")
 
 
@@ -41,7 +41,7 @@ class SupabaseDecisions:
             "p_lease_seconds": lease.total_seconds(),
             "p_only_if_enabled": only_if_enabled,
         }
-        return (await call(self._client, "begin_hq_decision", params, _CONTEXTS))[0]
+        return await call(self._client, "begin_hq_decision", params, _CONTEXTS)
 
     async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
         """Launch what the rules still allow, and record the decision. Idempotent. Raises: BackendError."""
@@ -54,13 +54,12 @@ class SupabaseDecisions:
             "p_refused": list(decision.refused),
             "p_usage": dump_bills(bills),
         }
-        rows = await retry(
+        return await retry(
             lambda: call(self._client, "record_hq_decision", params, _RECORDED),
             clock=self._clock,
             within=_RETRY_FOR,
             longest_pause=_LONGEST_PAUSE,
         )
-        return rows[0]
 
     async def read_journal(self, limit: int) -> Sequence[JournalledDecision]:
         """Read the latest decisions, newest first. Raises: BackendError."""

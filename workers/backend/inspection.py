@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
-from workers.backend.rpc import AtLeastOne, Rows, call
+from workers.backend.rpc import OneRow, Rows, call
 from workers.ports import Check, QueueState
 
 
@@ -19,9 +19,9 @@ class SchemaState(FrozenModel):
     server_time: datetime
 
 
-_STATES = TypeAdapter(AtLeastOne[SchemaState])
+_STATES = OneRow(TypeAdapter(SchemaState))
 _CHECKS = Rows(TypeAdapter(Check), key="name")
-_QUEUE_STATES = TypeAdapter(AtLeastOne[QueueState])
+_QUEUE_STATES = OneRow(TypeAdapter(QueueState))
 
 
 class SupabaseInspection:
@@ -32,7 +32,7 @@ class SupabaseInspection:
 
     async def read_schema(self) -> SchemaState:
         """Read which of our objects the database has. Raises: BackendError."""
-        return (await call(self._client, "get_hq_schema_state", {}, _STATES))[0]
+        return await call(self._client, "get_hq_schema_state", {}, _STATES)
 
     async def check_backend(self, registry_version: str, run_types: int) -> list[Check]:
         """Check what the workers need from the database besides our own objects, and whether it has these run types.
@@ -44,4 +44,4 @@ class SupabaseInspection:
 
     async def read_queue(self) -> QueueState:
         """Read how long the queue is, and how old its oldest due run. Raises: BackendError."""
-        return (await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES))[0]
+        return await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES)

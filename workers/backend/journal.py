@@ -10,14 +10,14 @@ from pydantic import JsonValue, TypeAdapter
 from supabase import AsyncClient
 
 from shared.errors import BackendError
-from workers.backend.rpc import AtLeastOne, Rows, call, call_void
+from workers.backend.rpc import OneRow, Rows, call, call_void
 from workers.logs import redact_fields, redact_text
 from workers.ports import LogLine, Purge
 
 log = structlog.get_logger(__name__)
 
 _LINES = Rows(TypeAdapter(LogLine), key="id")
-_PURGES = TypeAdapter(AtLeastOne[Purge])
+_PURGES = OneRow(TypeAdapter(Purge))
 
 
 class SupabaseJournal:
@@ -52,4 +52,4 @@ class SupabaseJournal:
 
     async def purge(self) -> Purge:
         """Delete one batch of old lines, where pg_cron has not done so for a day. Idempotent. Raises: BackendError."""
-        return (await call(self._client, "purge_hq_expired", {}, _PURGES))[0]
+        return await call(self._client, "purge_hq_expired", {}, _PURGES)

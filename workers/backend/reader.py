@@ -6,7 +6,7 @@ from datetime import date
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from workers.backend.rpc import Rows, call
+from workers.backend.rpc import OneRow, Rows, call
 from workers.ports import (
     CatalogueCounts,
     CatalogueEntry,
@@ -18,11 +18,11 @@ from workers.ports import (
 )
 
 _CATALOGUE = Rows(TypeAdapter(CatalogueEntry), key="object_name")
-_CATALOGUE_COUNTS = TypeAdapter(list[CatalogueCounts])
+_CATALOGUE_COUNTS = OneRow(TypeAdapter(CatalogueCounts))
 _HISTORY = Rows(TypeAdapter(TypeHistory), key="run_type")
-_HISTORY_TOTALS = TypeAdapter(list[HistoryTotals])
+_HISTORY_TOTALS = OneRow(TypeAdapter(HistoryTotals))
 _MATTERS = Rows(TypeAdapter(OpenMatter), key="title")
-_MATTER_COUNTS = TypeAdapter(list[MatterCounts])
+_MATTER_COUNTS = OneRow(TypeAdapter(MatterCounts))
 _COSTS = Rows(TypeAdapter(CostLine), key="key")
 
 
@@ -38,7 +38,7 @@ class SupabaseReader:
 
     async def count_catalogue(self) -> CatalogueCounts:
         """Count what the catalogue holds. Raises: BackendError."""
-        return (await call(self._client, "count_hq_catalogue", {}, _CATALOGUE_COUNTS))[0]
+        return await call(self._client, "count_hq_catalogue", {}, _CATALOGUE_COUNTS)
 
     async def read_run_history(self, days: int) -> Sequence[TypeHistory]:
         """Read how the runs of the last days went, by type. Raises: BackendError."""
@@ -46,7 +46,7 @@ class SupabaseReader:
 
     async def sum_run_history(self, days: int) -> HistoryTotals:
         """Sum how the runs of the last days went. Raises: BackendError."""
-        return (await call(self._client, "sum_hq_run_history", {"p_days": days}, _HISTORY_TOTALS))[0]
+        return await call(self._client, "sum_hq_run_history", {"p_days": days}, _HISTORY_TOTALS)
 
     async def read_open_matters(self, platform_key: str | None) -> Sequence[OpenMatter]:
         """Read what is waiting for a person, on one platform or on all. Raises: BackendError."""
@@ -56,7 +56,7 @@ class SupabaseReader:
     async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
         """Count what is waiting for a person, on one platform or on all. Raises: BackendError."""
         params = {"p_platform_key": platform_key}
-        return (await call(self._client, "count_hq_open_matters", params, _MATTER_COUNTS))[0]
+        return await call(self._client, "count_hq_open_matters", params, _MATTER_COUNTS)
 
     async def read_costs(self, month: date | None = None) -> Sequence[CostLine]:
         """Read what the reports of a month cost. Raises: BackendError."""

@@ -20,9 +20,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 log = structlog.get_logger(__name__)
 
-AtLeastOne = Annotated[list[T], Field(min_length=1)]
-"""The rows of a function that always returns at least one: an empty list is not a valid answer."""
-
 # PostgreSQL's text cannot hold NUL, nor JSON on the wire a lone surrogate or a number that is not finite.
 # Untrusted callers write such things; a run must not be lost to them.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -37,6 +34,7 @@ def _read_void(answer: Any) -> Any:  # noqa: ANN401 - any JSON
 _VOID: Final = TypeAdapter(Annotated[None, BeforeValidator(_read_void)])
 
 _ROWS: Final = TypeAdapter(list[dict[str, Any]])
+_AT_LEAST_ONE: Final = TypeAdapter(Annotated[list[dict[str, Any]], Field(min_length=1)])
 _MOST_LOGGED: Final = 200
 
 
@@ -45,6 +43,17 @@ class Shape(Protocol[T_co]):
 
     def validate_python(self, answer: object, /) -> T_co:
         """Read an answer. Raises: ValidationError where it has another shape."""
+
+
+class OneRow(Generic[T]):
+    """The row of a function that always returns one: an empty list is not a valid answer."""
+
+    def __init__(self, row: TypeAdapter[T]) -> None:
+        self._row = row
+
+    def validate_python(self, answer: object, /) -> T:
+        """Read the row. Raises: ValidationError if there is none, or it has another shape."""
+        return self._row.validate_python(_AT_LEAST_ONE.validate_python(answer)[0])
 
 
 class Rows(Generic[T]):

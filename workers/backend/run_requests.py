@@ -4,11 +4,11 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from shared.runs import RunId, RunStatus
-from workers.backend.rpc import AtLeastOne, Rows, call
+from workers.backend.rpc import OneRow, Rows, call
 from workers.ports import RunDetail, RunLine, RunRequest, RunTicket
 
-_TICKETS = TypeAdapter(AtLeastOne[RunTicket])
-_DETAILS = TypeAdapter(AtLeastOne[RunDetail])
+_TICKETS = OneRow(TypeAdapter(RunTicket))
+_DETAILS = OneRow(TypeAdapter(RunDetail))
 _LINES = Rows(TypeAdapter(RunLine), key="run_id")
 _STATUS = TypeAdapter(RunStatus)
 
@@ -25,11 +25,11 @@ class SupabaseRunRequests:
     async def submit(self, request: RunRequest) -> RunTicket:
         """Request a run. Raises: the CallerError that SQL signalled; BackendError."""
         params = {f"p_{name}": value for name, value in request.model_dump(mode="json").items()}
-        return (await call(self._client, "request_hq_run_v2", params, _TICKETS))[0]
+        return await call(self._client, "request_hq_run_v2", params, _TICKETS)
 
     async def read(self, run_id: RunId) -> RunDetail:
         """Read one run. Raises: UnknownRun, BackendError."""
-        return (await call(self._client, "get_hq_run", {"p_run_id": str(run_id)}, _DETAILS))[0]
+        return await call(self._client, "get_hq_run", {"p_run_id": str(run_id)}, _DETAILS)
 
     async def list_latest(self, limit: int, status: RunStatus | None) -> list[RunLine]:
         """List the latest runs, newest first. Raises: BackendError."""

@@ -12,7 +12,7 @@ from shared.errors import BackendUnavailable, FunctionMissing, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_bills, dump_lease
 from workers.backend.retry import retry
-from workers.backend.rpc import AtLeastOne, Rows, call
+from workers.backend.rpc import OneRow, Rows, call
 from workers.backend.run_requests import SupabaseRunRequests
 from workers.ports import Acceptance, Bills, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, WakeupFault
 from workers.settings import WorkerSettings
@@ -30,11 +30,11 @@ class _RenewedLease(BaseModel):
     state: LeaseState
 
 
-_ACCEPTANCES = TypeAdapter(AtLeastOne[Acceptance])
+_ACCEPTANCES = OneRow(TypeAdapter(Acceptance))
 _CLAIMS = TypeAdapter(list[dict[str, JsonValue]])
 _RENEWED = TypeAdapter(list[_RenewedLease])
 _COUNT = TypeAdapter(int)
-_RESCUES = TypeAdapter(AtLeastOne[Rescue])
+_RESCUES = OneRow(TypeAdapter(Rescue))
 _PLATFORMS = Rows(TypeAdapter(Platform), key="key")
 
 
@@ -81,7 +81,7 @@ class SupabaseRunStore:
             "p_worker_id": self._worker_id if claim else None,
             "p_lease_seconds": self._settings.lease.total_seconds(),
         }
-        return (await call(self._client, "request_and_claim_hq_run_v2", params, _ACCEPTANCES))[0]
+        return await call(self._client, "request_and_claim_hq_run_v2", params, _ACCEPTANCES)
 
     async def read_ended(self, run_id: RunId) -> EndedRun | None:
         """Read a run, if it has ended. Raises: UnknownRun, BackendError."""
@@ -144,7 +144,7 @@ class SupabaseRunStore:
 
     async def rescue(self) -> Rescue:
         """Repair runs that died or were changed by hand. Idempotent. Raises: BackendError."""
-        return (await call(self._client, "rescue_hq_runs", {}, _RESCUES))[0]
+        return await call(self._client, "rescue_hq_runs", {}, _RESCUES)
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""
