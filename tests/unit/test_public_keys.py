@@ -113,7 +113,17 @@ async def test_an_auth_server_that_is_away_is_left_in_peace_for_a_second(
     assert await auth.get_claims(server.sign("ours"))
 
 
-@pytest.mark.parametrize("page", ["<html>Please wait</html>", '{"message":"paused"}', '{"keys":"none"}', ""])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html>Please wait</html>",
+        '{"message":"paused"}',
+        '{"keys":"none"}',
+        '{"keys":[1]}',
+        '{"keys":[{"kty":"EC"}]}',
+        "",
+    ],
+)
 async def test_what_is_no_list_of_keys_is_no_fault_of_a_token_and_not_kept(
     auth: AsyncGoTrueClient, server: AuthServer, clock: FakeClock, page: str
 ) -> None:

@@ -24,9 +24,9 @@ from supabase_auth.errors import AuthRetryableError
 
 from shared.errors import BackendError, BackendUnavailable, Unauthenticated
 from workers.backend.http import SupabaseHttp
-from workers.backend.public_keys import SparingTransport
+from workers.backend.public_keys import SparingTransport, holds_keys
 from workers.backend.tokens import read_claims
-from workers.backend.translate import parse_json, quote_answer, translated
+from workers.backend.translate import quote_answer, read_fields, translated
 from workers.ports import Caller, Clock
 from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
@@ -85,12 +85,8 @@ def _refuse_outage(response: httpx.Response) -> None:
 
     The library would blame the token for anything else: a gateway's refusal of our key, a web page, a paused project.
     """
-    try:
-        body = parse_json(response.headers.get("content-type", ""), response.content)
-    except ValueError:
-        body = None
-    fields = body if isinstance(body, dict) else {}
-    if response.is_success and (_holds_keys(fields) or _holds_user(fields)):
+    fields = read_fields(response)
+    if response.is_success and (holds_keys(fields) or _holds_user(fields)):
         return
     # Its first API version names the reason in `error_code`, the newer one in `code`.
     if not response.is_success and not _TOKEN_FAULTS.isdisjoint(
@@ -98,17 +94,6 @@ def _refuse_outage(response: httpx.Response) -> None:
     ):
         return
     raise BackendUnavailable(quote_answer(response, "Auth"))
-
-
-def _holds_keys(fields: dict[str, JsonValue]) -> bool:
-    """Return whether every entry is a public key; a project that signs with a shared secret has none."""
-    keys = fields.get("keys")
-    return isinstance(keys, list) and all(map(_is_key, keys))
-
-
-def _is_key(entry: JsonValue) -> bool:
-    fields = entry if isinstance(entry, dict) else {}
-    return isinstance(fields.get("kty"), str) and (isinstance(fields.get("x"), str) or isinstance(fields.get("n"), str))
 
 
 def _holds_user(fields: dict[str, JsonValue]) -> bool:

@@ -6,12 +6,14 @@ moment, and every request meanwhile gets the same one.
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 import httpx
+from pydantic import JsonValue
 
-from workers.backend.translate import parse_json
+from workers.backend.translate import read_fields
 from workers.ports import Clock
 from workers.runtime.shared_read import SharedRead
 
@@ -66,7 +68,7 @@ class SparingTransport(httpx.AsyncBaseTransport):
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no keys within {self._within:g} s", request=request) from error
         answer = httpx.Response(response.status_code, content=response.content, headers=_content_type(response))
-        if not (answer.is_success and _holds_keys(answer)):
+        if not (answer.is_success and holds_keys(read_fields(answer))):
             raise _NoKeys(answer)
         return answer
 
@@ -75,9 +77,12 @@ def _content_type(answer: httpx.Response) -> dict[str, str]:
     return {"content-type": answer.headers.get("content-type", "")}
 
 
-def _holds_keys(answer: httpx.Response) -> bool:
-    try:
-        body = parse_json(answer.headers["content-type"], answer.content)
-    except ValueError:
-        return False
-    return isinstance(body, dict) and isinstance(body.get("keys"), list)
+def holds_keys(fields: Mapping[str, JsonValue]) -> bool:
+    """Return whether every entry is a public key; a project that signs with a shared secret has none."""
+    keys = fields.get("keys")
+    return isinstance(keys, list) and all(map(_is_key, keys))
+
+
+def _is_key(entry: JsonValue) -> bool:
+    fields = entry if isinstance(entry, dict) else {}
+    return isinstance(fields.get("kty"), str) and (isinstance(fields.get("x"), str) or isinstance(fields.get("n"), str))

@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp
 import httpx
 from postgrest import APIError
+from pydantic import JsonValue
 from supabase_auth.errors import AuthError, AuthRetryableError
 
 from shared import errors
@@ -78,7 +79,7 @@ def judge(status: int, content_type: str, body: bytes) -> Meaning:
     if status == _NO_CONTENT:
         return Meaning.ANSWERED
     try:
-        parsed = parse_json(content_type, body)
+        parsed = _parse_json(content_type, body)
     except ValueError:
         return Meaning.AWAY
     if httpx.codes.is_success(status):
@@ -96,7 +97,7 @@ def _judge_error(status: int, body: dict[str, Any]) -> Meaning:
     return Meaning.KEY_REFUSED if status in _KEY_STATUSES and names_key else Meaning.AWAY
 
 
-def parse_json(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON
+def _parse_json(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON
     """Parse a body that is declared as JSON. Raises: ValueError."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
@@ -105,6 +106,15 @@ def parse_json(content_type: str, body: bytes) -> Any:  # noqa: ANN401 - any JSO
         return json.loads(body)
     except RecursionError as error:
         raise ValueError("too deep") from error
+
+
+def read_fields(response: httpx.Response) -> dict[str, JsonValue]:
+    """Return the fields of an answer that is a JSON object; none for any other."""
+    try:
+        body = _parse_json(response.headers.get("content-type", ""), response.content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def refuse_bad_answer(response: httpx.Response) -> None:
