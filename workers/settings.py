@@ -400,9 +400,13 @@ class Settings(BaseModel):
         """Return the value of every key, for whoever must keep them out of what is written."""
         values = [value for _, block in self for _, value in block]
         keys = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
-        # An address that holds a password holds it as it is sent, which is not always as it was written.
-        passwords = {value.password for value in values if isinstance(value, HttpUrl) and value.password}
-        return frozenset(keys | passwords | {unquote(password) for password in passwords})
+        passwords = (spell_password(value.password) for value in values if isinstance(value, HttpUrl))
+        return frozenset(keys).union(*passwords)
+
+
+def spell_password(password: str | None) -> frozenset[str]:
+    """Return the forms of an address's password: as it stands in the address, and decoded."""
+    return frozenset({password, unquote(password)}) if password else frozenset()
 
 
 def without_user(url: HttpUrl) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import typer
 import uvloop
@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import ConfigurationError
 from workers.cli.terminal import print_as_json
 from workers.logs import never_show
-from workers.settings import Settings, read_settings
+from workers.settings import Settings, read_settings, spell_password
 
 T = TypeVar("T")
 
@@ -58,10 +58,9 @@ def database_url_from(env_file: Path | None) -> str | None:
 
 def _passwords(database_url: str | None) -> frozenset[str]:
     try:
-        password = urlsplit(database_url or "").password
+        return spell_password(urlsplit(database_url or "").password)
     except ValueError:
         return frozenset()
-    return frozenset({password, unquote(password)}) if password else frozenset()
 
 
 def _existing(env_file: Path | None) -> Path | None:
