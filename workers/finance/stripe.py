@@ -14,21 +14,18 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import stripe
-import structlog
 from pydantic import SecretStr
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.french import format_hour
 from workers import outbound
 from workers.finance.figures import month_start
-from workers.finance.stripe_details import MISSHAPEN, PAGE, DetailReader, pages, remember
+from workers.finance.stripe_details import MISSHAPEN, PAGE, DetailReader, make_readable, pages, remember
 from workers.finance.stripe_json import Holder, Raw, make_subscription, slim
 from workers.finance.stripe_objects import Accounts, Remembered, Subscription
 from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
 from workers.settings import StripeSettings
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -241,14 +238,12 @@ class _Odd:
 
     def keep(self, what: str, raw: Raw, make: Callable[[Raw], T]) -> T | None:
         """Make a value from one object, or return None for an odd one; its errors are not raised."""
-        try:
-            made = make(raw)
-        except MISSHAPEN as error:
-            name = str(raw.get("id"))[:_NAME_CHARS]
-            log.warning("finance.unreadable", object=what, id=name, error_message=type(error).__name__)
+        name = str(raw.get("id"))[:_NAME_CHARS]
+        made = make_readable(what, name, make, raw)
+        if made is None:
             self.found[what].append(name)
-            return None
-        self.read[what] += 1
+        else:
+            self.read[what] += 1
         return made
 
     def names(self) -> tuple[str, ...]:

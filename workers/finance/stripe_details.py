@@ -111,7 +111,7 @@ class DetailReader:
     async def _read_coupon(self, coupon_id: str) -> Coupon | None:
         params = {"expand": ["applies_to", "currency_options"]}
         raw = await _retrieve(self._api.coupons.retrieve_async(coupon_id, params))
-        return _make("coupon", coupon_id, make_coupon, raw)
+        return make_readable("coupon", coupon_id, make_coupon, raw)
 
     async def _read_lost_coupon(self, lost: tuple[Holder, Raw]) -> Coupon | None:
         """Find a deleted coupon: as it was read earlier, or as an object that still carries it shows it."""
@@ -125,7 +125,7 @@ class DetailReader:
         for each in await self._read_discounts_of(holder):
             if coupon_id_of(each) == coupon_id and isinstance(coupon_of(each), dict):
                 shown = coupon_of(each)
-        return _make("coupon", str(coupon_id), make_coupon, shown) if isinstance(shown, dict) else None
+        return make_readable("coupon", str(coupon_id), make_coupon, shown) if isinstance(shown, dict) else None
 
     async def _read_discounts_of(self, holder: Holder) -> list[Any]:
         name = "discount" if holder.kind == "customers" else "discounts"
@@ -144,7 +144,7 @@ class DetailReader:
         if currencies:
             expand += ["currency_options", *(f"currency_options.{each}.tiers" for each in sorted(currencies))]
         raw = await _retrieve(self._api.prices.retrieve_async(price_id, {"expand": expand}))
-        return _make("price", price_id, make_price_details, raw)
+        return make_readable("price", price_id, make_price_details, raw)
 
     async def _read_taxes(self, wanted: set[str]) -> dict[str, dict[str, Fraction]]:
         """Read from their last bills how much tax the prices of some subscriptions include."""
@@ -155,7 +155,7 @@ class DetailReader:
         try:
             async for raw in pages(self._api.subscriptions.list_async(params)):
                 if raw.get("id") in wanted:
-                    taxes[raw["id"]] = _make("invoice", raw["id"], make_taxes, raw.get("latest_invoice")) or {}
+                    taxes[raw["id"]] = make_readable("invoice", raw["id"], make_taxes, raw.get("latest_invoice")) or {}
         except (stripe.PermissionError, stripe.InvalidRequestError) as error:
             log.warning("finance.taxes_unread", error_message=type(error).__name__, subscriptions=len(wanted))
         return taxes
@@ -201,7 +201,7 @@ async def _retrieve(call: Awaitable[Any]) -> Raw | None:
     return None if raw.get("deleted") else raw
 
 
-def _make(what: str, name: str, make: Callable[[Any], T], raw: object) -> T | None:
+def make_readable(what: str, name: str, make: Callable[[Any], T], raw: object) -> T | None:
     """Make one value; an odd one is logged, and treated as missing."""
     if raw is None:
         return None
