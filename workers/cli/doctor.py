@@ -56,6 +56,10 @@ def doctor(
         raise typer.Exit(1)
 
 
+def _check(name: str, state: CheckState, detail: str) -> Check:
+    return Check(code=name.replace(" ", "_"), name=name, state=state, detail=detail)
+
+
 async def _examine(settings: Settings) -> list[Check]:
     checks = list(_examine_settings(settings))
     address = without_user(settings.supabase.url)
@@ -64,8 +68,8 @@ async def _examine(settings: Settings) -> list[Check]:
         try:
             state = await inspection.read_schema()
         except BackendError as error:
-            return [*checks, Check(code="supabase", name="supabase", state="red", detail=f"{address}: {error}")]
-        checks.append(Check(code="supabase", name="supabase", state="green", detail=f"{address} answers"))
+            return [*checks, _check("supabase", "red", f"{address}: {error}")]
+        checks.append(_check("supabase", "green", f"{address} answers"))
         checks.append(await _examine_auth(settings.supabase))
         checks.append(_examine_schema(state))
         checks.append(_examine_clock(state.server_time))
@@ -73,7 +77,7 @@ async def _examine(settings: Settings) -> list[Check]:
         try:
             checks += await inspection.check_backend(REGISTRY_VERSION, len(RUN_TYPES))
         except BackendError as error:
-            checks.append(Check(code="database", name="database", state="red", detail=str(error)))
+            checks.append(_check("database", "red", str(error)))
     return checks
 
 
@@ -96,7 +100,7 @@ def _examine_settings(settings: Settings) -> list[Check]:
     ]
     return [
         *checks,
-        Check(code="LLM_BASE_URL", name="LLM_BASE_URL", state="green", detail=without_user(settings.gateway.base_url)),
+        _check("LLM_BASE_URL", "green", without_user(settings.gateway.base_url)),
     ]
 
 
@@ -104,23 +108,20 @@ def _examine_database_url(url: str | None) -> Check:
     name = "DATABASE_URL"
     if url is None:
         detail = f"absent; only emocare migrate needs it: {schema.RIGHT_URLS}"
-        return Check(code=name, name=name, state="green", detail=detail)
+        return _check(name, "green", detail)
     try:
         parts = conninfo_to_dict(url)
         host, port = str(parts.get("host") or "localhost"), int(str(parts.get("port") or 5432).split(",")[0])
     except (psycopg.ProgrammingError, ValueError):  # they would quote what they cannot read, password included
-        return Check(
-            code=name, name=name, state="red", detail=f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}"
-        )
+        return _check(name, "red", f"cannot be read; emocare migrate needs {schema.RIGHT_URLS}")
     if schema.is_transaction_pooler(host, port):
         detail = f"{host}:{port} is the transaction pooler; emocare migrate needs {schema.RIGHT_URLS}"
-        return Check(code=name, name=name, state="amber", detail=detail)
-    return Check(code=name, name=name, state="green", detail=f"{host}:{port}, for emocare migrate")
+        return _check(name, "amber", detail)
+    return _check(name, "green", f"{host}:{port}, for emocare migrate")
 
 
 def _examine_key(name: str, key: SecretStr | None, *, if_absent: CheckState, why: str) -> Check:
-    state, detail = ("green", "present") if key else (if_absent, f"absent: {why}")
-    return Check(code=name, name=name, state=state, detail=detail)
+    return _check(name, "green", "present") if key else _check(name, if_absent, f"absent: {why}")
 
 
 async def _examine_models(settings: GatewaySettings, *, ask: bool) -> list[Check]:
@@ -135,10 +136,10 @@ async def _examine_models(settings: GatewaySettings, *, ask: bool) -> list[Check
             faults |= await gateway.try_models()
     if not faults and (listed or ask):
         detail = "each of the settings answers" if ask else "the gateway lists those of the settings"
-        return [Check(code="models", name="models", state="green", detail=detail)]
+        return [_check("models", "green", detail)]
     if not faults:
         detail = "the gateway gives no list of its models; emocare doctor --models asks each of them"
-        return [Check(code="models", name="models", state="amber", detail=detail)]
+        return [_check("models", "amber", detail)]
     advice = "the next one of its list writes instead; take it out of LLM_MODELS_…"
     return [
         Check(code="models", name=f"model {model}", state="amber", detail=f"{fault}: {advice}")
@@ -150,33 +151,31 @@ async def _examine_auth(settings: SupabaseSettings) -> Check:
     try:
         await ask_auth(settings)
     except BackendError as error:
-        return Check(code="auth", name="auth", state="red", detail=f"callers cannot be identified: {error}")
-    return Check(code="auth", name="auth", state="green", detail="answers")
+        return _check("auth", "red", f"callers cannot be identified: {error}")
+    return _check("auth", "green", "answers")
 
 
 async def _examine_realtime(settings: Settings) -> Check:
     """Subscribe once as a worker does."""
     fault = await try_realtime(settings.supabase, settings.realtime, clock=SystemClock())
     if fault is None:
-        return Check(code="realtime", name="realtime", state="green", detail="a subscription to hq.runs is confirmed")
+        return _check("realtime", "green", "a subscription to hq.runs is confirmed")
     meaning = _PRIVATE_ONLY if fault.code == "PrivateOnly" else "runs start 4 s late"
-    return Check(code="realtime", name="realtime", state="amber", detail=f"{fault.reason}: {meaning}")
+    return _check("realtime", "amber", f"{fault.reason}: {meaning}")
 
 
 def _examine_schema(state: SchemaState) -> Check:
     try:
         differing = find_differences(state)
     except WorkersError as error:
-        return Check(code="our_schema", name="our schema", state="red", detail=str(error))
+        return _check("our schema", "red", str(error))
     if differing:
         detail = f"{', '.join(differing)}: defined differently from this version; run emocare migrate"
-        return Check(code="our_schema", name="our schema", state="amber", detail=detail)
-    return Check(
-        code="our_schema", name="our schema", state="green", detail=f"{len(state.migrations)} migrations, all there"
-    )
+        return _check("our schema", "amber", detail)
+    return _check("our schema", "green", f"{len(state.migrations)} migrations, all there")
 
 
 def _examine_clock(server_time: datetime) -> Check:
     skew = abs((datetime.now(UTC) - server_time).total_seconds())
     state: CheckState = "green" if skew < _SKEW_SECONDS else "amber"
-    return Check(code="clock", name="clock", state=state, detail=f"{skew:.1f} s from the database's")
+    return _check("clock", state, f"{skew:.1f} s from the database's")
