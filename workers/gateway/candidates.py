@@ -67,7 +67,7 @@ class Candidates:
 
         A list that holds none of our models proves nothing, nor does one that goes on elsewhere.
         """
-        listed = {model: ends for model, ends in _entries(body)}  # noqa: C416 - the last of two entries counts
+        listed = dict(_entries(body))
         ours = self.models()
         goes_on = isinstance(body, dict) and bool(body.get("has_more") or body.get("next"))
         if goes_on or not any(model in listed for model in ours):
