@@ -30,16 +30,17 @@ from workers.schema.sessions import (
     refuse_transaction_mode,
 )
 
-_LOCK_ATTEMPTS: Final = 15
+_LOCK_ATTEMPTS: Final = 20
 # How long building an index waits for transactions that began before it.
 _INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=60)
 # How long each further one waits, once a transaction was found that does not end.
 _NEXT_INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=5)
 _INDEX: Final = re.compile(r"^create index concurrently if not exists \w+ on (hq\.\w+) \((\w+)", re.MULTILINE)
 
-# Rather than queue behind a long transaction, with all others queueing behind us, we give up and try again: nobody
-# waits a second for us. A migration that sets a longer lock_timeout gets it in such pieces.
-_LOCK_TIMEOUT: Final = "set local lock_timeout = '500ms';"
+# Rather than queue behind a long transaction, with all others queueing behind us, we give up and try again. Callers
+# are refused after half a second of waiting for a lock (hq.refuse_held): what we wait for one, and then hold it, must
+# stay below that. A migration that sets a longer lock_timeout gets it in such pieces.
+_LOCK_TIMEOUT: Final = "set local lock_timeout = '200ms';"
 _OWN_LOCK_TIMEOUT: Final = re.compile(r"^set local lock_timeout = '\w+';$", re.MULTILINE)
 
 _LEDGER: Final = """\
