@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from shared.facts import Fact
 from shared.frozen import FrozenModel
 
 
@@ -29,7 +30,9 @@ class Finding(FrozenModel):
     label: str = Field(description="French provenance label, for instance 'GitHub · EmotionsCare'.")
     text: str = Field(description="French text for the prompt. Untrusted: it is bounded and fenced there.")
     data: dict[str, JsonValue] = Field(default_factory=dict, description="The figures behind the text.")
+    facts: tuple[Fact, ...] = Field(default=(), description="What our code computed from it, in units of their own.")
     url: str | None = Field(default=None, description="Where a person can check it.")
+    platform_key: str | None = Field(default=None, description="The one platform that it is about; None: all, or none.")
     read_at: AwareDatetime
 
 
@@ -47,6 +50,11 @@ class Collected(FrozenModel):
 
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the facts of all findings, in order."""
+        return tuple(fact for finding in self.findings for fact in finding.facts)
 
     def __add__(self, other: "Collected") -> "Collected":
         """Join two collections, in order."""

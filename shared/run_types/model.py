@@ -140,11 +140,22 @@ class Agent(Part):
     title: str = Field(description="The same within a French sentence, with its article.")
 
 
+class Kept(StrEnum):
+    """What of a section the next report of the same type and scope is shown."""
+
+    DECISIONS = "decisions"
+    PRIORITIES = "priorities"
+    ALERTS = "alerts"
+
+
 class Section(Part):
-    """One part of a report."""
+    """One part of a report: by default findings, whose figures must be in the data."""
 
     title: str = Field(min_length=1)
     content: str = Field(min_length=1, description="French: what the part must contain.")
+    proposes: bool = Field(default=False, description="It proposes: targets, deadlines and efforts may be its own.")
+    keeps: Kept | None = Field(default=None, description="What its items are to the next report, and to the digest.")
+    fed_by: tuple[SourceName, ...] = Field(default=(), description="The sources with data on its subject.")
 
 
 class Search(Part):
