@@ -8,7 +8,8 @@ from support.clock import FakeClock
 from support.sources import collect_from
 
 from shared.errors import BackendUnavailable
-from shared.findings import GapReason
+from shared.facts import COUNT, DAYS, PERCENT, FactName
+from shared.findings import Collected, GapReason
 from shared.french import format_count
 from shared.registry import find_run_type
 from workers.ports import (
@@ -18,6 +19,7 @@ from workers.ports import (
     HistoryTotals,
     MatterCounts,
     OpenMatter,
+    Platform,
     Source,
     Subject,
     TypeHistory,
@@ -42,6 +44,7 @@ class FakeReader:
         self._catalogue, self._history, self._matters, self._away = catalogue, history, matters, away
         self._unlisted = unlisted  # of everything, so many more than the lists show
         self.asked_platform: str | None = None
+        self.counted_platform: str | None = None
 
     async def read_catalogue(self) -> Sequence[CatalogueEntry]:
         self._answer()
@@ -80,7 +83,7 @@ class FakeReader:
         return self._matters
 
     async def count_open_matters(self, platform_key: str | None) -> MatterCounts:
-        assert platform_key == SUBJECT.platform_key
+        self.counted_platform = platform_key
         self._answer()
         kinds = [matter.kind for matter in self._matters]
         counts = {f"{kind}s": kinds.count(kind) + self._unlisted for kind in ("action", "incident", "failure")}
@@ -213,7 +216,7 @@ async def test_what_waits_is_told_with_its_weight_and_since_when(clock: FakeCloc
 
     (finding,) = (await OpenMattersSource(reader, clock=clock).collect(SUBJECT)).findings
 
-    assert reader.asked_platform == "nearvity"
+    assert (reader.asked_platform, reader.counted_platform) == ("nearvity", "nearvity")
     assert "Ti tre (risque élevé), depuis le vendredi 20 novembre 2026 à 9 h 00" in finding.text
     assert "[nearvity] Ti tre : gravité critique, ouvert" in finding.text
     assert "Exécutions en échec depuis 24 h (1) :\n  - Ti tre [nearvity]" in finding.text
@@ -237,3 +240,85 @@ async def test_a_database_that_does_not_answer_is_a_gap_like_any_other(clock: Fa
     for source in sources:
         (gap,) = (await collect_from(source, SUBJECT)).gaps
         assert (gap.source, gap.reason) == (source.name, GapReason.UNAVAILABLE)
+
+
+def values_of(collected: Collected) -> dict[tuple[FactName, str | None, str], Decimal]:
+    """Return the facts as a table, which refuses one that stands twice."""
+    table = {(fact.name, fact.subject, fact.unit): fact.value for fact in collected.facts}
+    assert len(table) == len(collected.facts)
+    return table
+
+
+async def test_the_facts_of_the_catalogue_stand_once_however_many_findings_it_takes(clock: FakeClock) -> None:
+    tables = [table(f"t{n}", policies=("politique" * 10,) * 8) for n in range(60)]
+    reader = FakeReader(catalogue=[*tables, table("bare", row_security=False), table("mute", policies=())])
+
+    collected = await CatalogueSource(reader, allowed=True, clock=clock).collect(SUBJECT)
+
+    assert len(collected.findings) > 1
+    assert values_of(collected) == {
+        (FactName.TABLES, None, COUNT): 62,
+        (FactName.TABLES_WITHOUT_RLS, None, COUNT): 1,
+        (FactName.TABLES_WITHOUT_POLICY, None, COUNT): 1,
+        (FactName.FUNCTIONS_OPEN_TO_ANON, None, COUNT): 0,
+    }
+    assert {(fact.at, fact.source) for fact in collected.facts} == {(clock.now(), "database_catalogue")}
+
+
+async def test_the_facts_of_the_history_are_the_totals_of_all_types(clock: FakeClock) -> None:
+    line = TypeHistory(
+        run_type="SEO_AUDIT",
+        runs=4,
+        runs_before=2,
+        completed=2,
+        failed=1,
+        cancelled=1,
+        mean_ms=None,
+        longest_ms=None,
+        usual_error=None,
+        cost_eur=Decimal("0.1234"),
+    )
+
+    collected = await RunHistorySource(FakeReader(history=[line, line]), clock=clock).collect(SUBJECT)
+
+    assert values_of(collected) == {
+        (FactName.RUNS, None, COUNT): 8,
+        (FactName.RUNS_BEFORE, None, COUNT): 4,
+        (FactName.RUNS_COMPLETED, None, COUNT): 4,
+        (FactName.RUNS_FAILED, None, COUNT): 2,
+        (FactName.RUN_SUCCESS_RATE, None, PERCENT): Decimal("66.67"),
+        (FactName.AI_COST, None, "EUR"): Decimal("0.2468"),
+    }
+
+
+def incident(platform_key: str, since: datetime) -> OpenMatter:
+    return OpenMatter(kind="incident", title="Panne", detail=None, level=None, platform_key=platform_key, since=since)
+
+
+async def test_incidents_are_counted_by_platform_where_the_list_is_whole(clock: FakeClock) -> None:
+    platforms = tuple(Platform(key=key, name=key, status="green") for key in ("nearvity", "swift-care"))
+    company = Subject(run_type=find_run_type("DAILY_EXECUTIVE_BRIEF"), platforms=platforms)
+    since = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    matters = [incident("nearvity", since), incident("nearvity", clock.now())]
+
+    whole = await OpenMattersSource(FakeReader(matters=matters), clock=clock).collect(company)
+    cut = await OpenMattersSource(FakeReader(matters=matters, unlisted=1), clock=clock).collect(company)
+
+    of_the_company = {
+        (FactName.PENDING_ACTIONS, None, COUNT): 0,
+        (FactName.OPEN_INCIDENTS, None, COUNT): 2,
+        (FactName.FAILED_RUNS_DAY, None, COUNT): 0,
+        (FactName.OLDEST_INCIDENT_AGE, None, DAYS): 2,
+    }
+    assert values_of(whole) == of_the_company | {
+        (FactName.OPEN_INCIDENTS, "nearvity", COUNT): 2,
+        (FactName.OPEN_INCIDENTS, "swift-care", COUNT): 0,
+    }
+    assert {subject for _, subject, _ in values_of(cut)} == {None}
+
+
+async def test_what_is_open_on_one_platform_is_its_own(clock: FakeClock) -> None:
+    collected = await OpenMattersSource(FakeReader(), clock=clock).collect(SUBJECT)
+
+    assert {fact.subject for fact in collected.facts} == {"nearvity"}
+    assert collected.findings[0].platform_key == "nearvity"

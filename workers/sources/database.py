@@ -5,11 +5,14 @@ Read through functions of ours that the backend calls.
 
 import asyncio
 import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from shared.errors import SourceNotConfigured
+from shared.facts import Fact, FactName, age_in_days, make_facts
 from shared.findings import Collected, Finding, GapReason
 from shared.french import format_count, format_moment, format_money, format_number
 from shared.registry import RUN_TYPES, SourceName
@@ -20,7 +23,9 @@ from workers.ports import (
     CatalogueCounts,
     CatalogueEntry,
     Clock,
+    HistoryTotals,
     HqReader,
+    MatterCounts,
     OpenMatter,
     Subject,
     TypeHistory,
@@ -55,7 +60,14 @@ class CatalogueSource:
             raise SourceNotConfigured("AUDIT_CATALOGUE forbids it", sentence=sentence)
         counts, entries = await asyncio.gather(self._reader.count_catalogue(), self._reader.read_catalogue())
         parts = _describe_catalogue(counts, entries)
-        data = counts.model_dump()
+        data, read_at = counts.model_dump(), self._clock.now()
+        values = {
+            FactName.TABLES: counts.tables,
+            FactName.TABLES_WITHOUT_RLS: counts.without_row_security,
+            FactName.TABLES_WITHOUT_POLICY: counts.without_policy,
+            FactName.FUNCTIONS_OPEN_TO_ANON: counts.functions_open_to_anon,
+        }
+        facts = make_facts(values, source=self.name, at=read_at)
         return Collected(
             findings=tuple(
                 Finding(
@@ -63,7 +75,8 @@ class CatalogueSource:
                     label=f"{label_of(self.name)} ({number}/{len(parts)})",
                     text=part,
                     data=data,
-                    read_at=self._clock.now(),
+                    facts=facts if number == 1 else (),  # its first line states them
+                    read_at=read_at,
                 )
                 for number, part in enumerate(parts, start=1)
             )
@@ -98,10 +111,12 @@ class RunHistorySource:
             *_cut_note(totals.run_types - len(history), "autre type", "autres types", ", moins fréquents"),
             *map(_describe_history, history),
         ]
+        read_at = self._clock.now()
         finding = Finding(
             source=self.name,
             label=label_of(self.name),
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
+            facts=make_facts(_count_history(totals), source=self.name, at=read_at, currency="EUR"),
             data={
                 "days": _HISTORY_DAYS,
                 "runs": totals.runs,
@@ -110,7 +125,7 @@ class RunHistorySource:
                 "failed": totals.failed,
                 "cost_eur": float(totals.cost_eur),
             },
-            read_at=self._clock.now(),
+            read_at=read_at,
         )
         return Collected(findings=(finding,))
 
@@ -139,14 +154,58 @@ class OpenMattersSource:
             total = data[f"{kind}s"]
             lines += format_list(f"{title} ({total})", shown)
             lines += _cut_note(total - len(shown), "autre", "autres", "")
+        read_at = self._clock.now()
         finding = Finding(
             source=self.name,
             label=label_of(self.name),
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data=data,
-            read_at=self._clock.now(),
+            facts=self._make_facts(subject, counts, matters, read_at),
+            platform_key=subject.platform_key,
+            read_at=read_at,
         )
         return Collected(findings=(finding,))
+
+    def _make_facts(
+        self, subject: Subject, counts: MatterCounts, matters: Sequence[OpenMatter], now: datetime
+    ) -> tuple[Fact, ...]:
+        values: dict[FactName, int | None] = {
+            FactName.PENDING_ACTIONS: counts.actions,
+            FactName.OPEN_INCIDENTS: counts.incidents,
+            FactName.FAILED_RUNS_DAY: counts.failures,
+        }
+        actions = [matter for matter in matters if matter.kind == "action"]
+        incidents = [matter for matter in matters if matter.kind == "incident"]
+        # The lists begin with the oldest.
+        values[FactName.OLDEST_ACTION_AGE] = _find_oldest(actions, now)
+        values[FactName.OLDEST_INCIDENT_AGE] = _find_oldest(incidents, now)
+        facts = make_facts(values, source=self.name, at=now, subject=subject.platform_key)
+        if subject.platform_key is not None or len(incidents) != counts.incidents:
+            return facts  # of a list that is cut off, nobody knows how many belong to a platform
+        held = Counter(matter.platform_key for matter in incidents)
+        return facts + tuple(
+            fact
+            for platform in subject.platforms
+            for fact in make_facts(
+                {FactName.OPEN_INCIDENTS: held[platform.key]}, source=self.name, at=now, subject=platform.key
+            )
+        )
+
+
+def _count_history(totals: HistoryTotals) -> dict[FactName, Decimal | int | None]:
+    ended = totals.completed + totals.failed
+    return {
+        FactName.RUNS: totals.runs,
+        FactName.RUNS_BEFORE: totals.runs_before,
+        FactName.RUNS_COMPLETED: totals.completed,
+        FactName.RUNS_FAILED: totals.failed,
+        FactName.RUN_SUCCESS_RATE: round(Decimal(100 * totals.completed) / ended, 2) if ended else None,
+        FactName.AI_COST: totals.cost_eur,
+    }
+
+
+def _find_oldest(matters: Sequence[OpenMatter], now: datetime) -> int | None:
+    return age_in_days(min((matter.since for matter in matters), default=None), now)
 
 
 def _describe_catalogue(counts: CatalogueCounts, entries: Sequence[CatalogueEntry]) -> list[str]:
