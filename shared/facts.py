@@ -34,8 +34,12 @@ class FactName(StrEnum):
     EXPANDED_MRR = "expanded_mrr_30d"
     CONTRACTED_MRR = "contracted_mrr_30d"
     LOST_MRR = "lost_mrr_30d"
+    NET_MRR = "net_mrr_30d"
+    ARR = "arr"
+    MRR_PER_SUBSCRIPTION = "mrr_per_subscription"
     REVENUE_MONTH = "revenue_month"
     REVENUE_MONTH_BEFORE = "revenue_same_days_before"
+    REVENUE_DIFFERENCE = "revenue_difference_same_days"
     REVENUE_LAST_MONTH = "revenue_last_month"
     REFUNDS_MONTH = "refunds_month"
     ACTIVE_SUBSCRIPTIONS = "active_subscriptions"
@@ -43,6 +47,7 @@ class FactName(StrEnum):
     TRIALING = "trialing"
     CUSTOMERS = "customers"
     NEW_CUSTOMERS_MONTH = "new_customers_month"
+    CHURNED_CUSTOMERS = "churned_customers_30d"
     CHURN_RATE = "churn_rate_30d"
     CHURN_RATE_CHANGE = "churn_rate_change_30d"
     OPEN_ISSUES = "open_issues"
@@ -63,6 +68,7 @@ class FactName(StrEnum):
     HIGH_ALERTS = "high_alerts"
     MEDIUM_ALERTS = "medium_alerts"
     LOW_ALERTS = "low_alerts"
+    SEVERE_ALERTS = "severe_alerts"
     PLATFORMS = "platforms"
     PLATFORMS_GREEN = "platforms_green"
     PLATFORMS_AMBER = "platforms_amber"
@@ -101,8 +107,12 @@ _MONEY: Final = frozenset(
         FactName.EXPANDED_MRR,
         FactName.CONTRACTED_MRR,
         FactName.LOST_MRR,
+        FactName.NET_MRR,
+        FactName.ARR,
+        FactName.MRR_PER_SUBSCRIPTION,
         FactName.REVENUE_MONTH,
         FactName.REVENUE_MONTH_BEFORE,
+        FactName.REVENUE_DIFFERENCE,
         FactName.REVENUE_LAST_MONTH,
         FactName.REFUNDS_MONTH,
         FactName.AI_COST,
@@ -130,9 +140,11 @@ _SIGNED: Final = frozenset(
         FactName.MRR_CHANGE,
         FactName.ACTIVE_SUBSCRIPTIONS_CHANGE,
         FactName.CHURN_RATE_CHANGE,
+        FactName.NET_MRR,
         # What came in, less what was given back.
         FactName.REVENUE_MONTH,
         FactName.REVENUE_MONTH_BEFORE,
+        FactName.REVENUE_DIFFERENCE,
         FactName.REVENUE_LAST_MONTH,
     }
 )
@@ -152,6 +164,14 @@ class Fact(FrozenModel):
     unit: str = Field(description="One of this module's units, or an ISO currency code.")
     at: AwareDatetime = Field(description="The moment for which it holds.")
     source: str = Field(description="Registry name of the source.")
+
+
+class Change(FrozenModel):
+    """How a fact differs from what it was at an earlier moment."""
+
+    fact: Fact = Field(description="As it is now.")
+    before: Decimal | None = Field(description="Its value then, in the same unit; None: of other platforms than now.")
+    before_at: AwareDatetime
 
 
 def make_facts(

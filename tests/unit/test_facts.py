@@ -6,6 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.fact_labels import FACT_LABELS, format_difference, format_value
 from shared.facts import COUNT, DAYS, MINUTES, PERCENT, POINTS, SECONDS, FactName, age_in_days, make_facts
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -50,3 +51,20 @@ def test_an_age_counts_whole_days_and_never_runs_ahead() -> None:
     assert age_in_days(NOW - timedelta(days=2, hours=23), NOW) == 2
     assert age_in_days(NOW + timedelta(seconds=1), NOW) is None
     assert age_in_days(None, NOW) is None
+
+
+def test_every_fact_has_a_french_name_of_its_own() -> None:
+    assert set(FACT_LABELS) == set(FactName)
+    assert len(set(FACT_LABELS.values())) == len(FACT_LABELS)
+
+
+def test_values_and_differences_read_as_french_does() -> None:
+    assert format_value(Decimal(1234), COUNT).replace("\u202f", " ") == "1 234"
+    assert format_value(Decimal("99.950"), PERCENT).replace("\xa0", " ") == "99,95 %"
+    assert format_value(Decimal(1), DAYS) == "1 jour"
+    assert format_value(Decimal("3046.4"), "EUR").replace("\u202f", " ").replace("\xa0", " ") == "3 046,40 EUR"
+    assert format_value(Decimal("0.0416"), "EUR").replace("\xa0", " ") == "0,0416 EUR"
+    assert format_difference(Decimal("-0.05"), PERCENT) == "-0,05 point"
+    assert format_difference(Decimal(3), COUNT) == "+3"
+    assert format_difference(Decimal(0), COUNT) == "0"
+    assert format_difference(Decimal(12), "JPY").replace("\xa0", " ") == "+12 JPY"

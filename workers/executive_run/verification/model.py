@@ -61,6 +61,13 @@ class NumberedSource(FrozenModel):
     url: str | None = None
 
 
+class Conflict(FrozenModel):
+    """One fact of which two sources give different values for about the same moment."""
+
+    facts: tuple[Fact, ...] = Field(min_length=2, description="The same name, subject and unit; one for each source.")
+    sentence: str = Field(description="French: both values and where each comes from.")
+
+
 class Grounds(FrozenModel):
     """All that a report may rest on."""
 
@@ -69,6 +76,7 @@ class Grounds(FrozenModel):
     platforms: tuple[Platform, ...]
     sources: tuple[NumberedSource, ...]
     calculations: NumberedSource | None = Field(description="« Calculs du QG », with a number of its own.")
+    conflicts: tuple[Conflict, ...] = Field(default=(), description="The report must name each, or leave it alone.")
     gaps: tuple[Gap, ...]
     context: str = Field(default="", description="The caller's context, as the model was shown it.")
     memory: str = Field(default="", description="What the report before kept; never ground for a figure.")
