@@ -4,6 +4,7 @@ from workers.ports.announcements import Announcement, Announcer
 from workers.ports.clock import Clock
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
 from workers.ports.identity import Caller, Identity
+from workers.ports.inputs import EarlierFact, Lookback, PastReport, ReportInputs
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
 from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Usage
@@ -81,6 +82,7 @@ __all__ = [
     "DecisionContext",
     "DecisionStatus",
     "Decisions",
+    "EarlierFact",
     "EndedRun",
     "FinanceHistory",
     "FinanceSnapshot",
@@ -96,11 +98,13 @@ __all__ = [
     "Launcher",
     "LogLine",
     "Look",
+    "Lookback",
     "MatterCounts",
     "Message",
     "Meter",
     "OpenMatter",
     "OwnerRequest",
+    "PastReport",
     "Plan",
     "PlannedJob",
     "PlannedRun",
@@ -108,6 +112,7 @@ __all__ = [
     "Purge",
     "QueueState",
     "RecordedDecision",
+    "ReportInputs",
     "Rescue",
     "RunDetail",
     "RunExecutor",

@@ -1,0 +1,195 @@
+"""What changed since an earlier moment: facts of now against facts that were kept. Pure.
+
+A change is stated only within one unit and one set of platforms, against a value that was seen at most 36 hours
+before the moment; otherwise it is absent. Facts ride to the database in one row of evidence, which SQL unpacks.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from pydantic import AwareDatetime, Field
+
+from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, Fact
+from shared.french import format_change, format_day, format_number, format_percent, pluralize
+from shared.frozen import FrozenModel
+from shared.registry import SourceName
+from shared.runs import EvidenceRecord
+from workers.executive_run.fact_labels import label_of_fact
+from workers.ports import EarlierFact, Lookback
+
+FACTS_EVIDENCE: Final = "facts"
+"""The type of the row of evidence that SQL unpacks into ``hq.report_facts``."""
+
+MOST_FACTS: Final = 200
+FARTHEST: Final = timedelta(hours=36)
+CHANGES_CHARS: Final = 4_000
+
+# What these sources say of the whole company depends on which platforms there are.
+_COUNT_PLATFORMS: Final = frozenset(
+    {SourceName.PLATFORMS, SourceName.GITHUB, SourceName.GITHUB_ACTIONS, SourceName.GITHUB_ALERTS}
+)
+_SPANS: Final = {
+    Lookback.DAY: timedelta(days=1),
+    Lookback.WEEK: timedelta(days=7),
+    Lookback.MONTH: timedelta(days=30),
+}
+_TITLES: Final = {
+    Lookback.REPORT: "Depuis le rapport précédent",
+    Lookback.DAY: "En 24 heures",
+    Lookback.WEEK: "En 7 jours",
+    Lookback.MONTH: "En 30 jours",
+}
+_SCOPE_CHANGED: Final = "périmètre changé (ce ne sont plus les mêmes plateformes) : pas de comparaison"
+_UNITS: Final = {DAYS: ("jour", "jours"), MINUTES: ("minute", "minutes"), MILLISECONDS: ("ms", "ms"), COUNT: ("", "")}
+_MOST_DECIMALS: Final = 4
+
+
+class Change(FrozenModel):
+    """How a fact differs from what it was at an earlier moment."""
+
+    fact: Fact
+    lookback: Lookback
+    before: Decimal | None = Field(description="None: it was counted on other platforms, so nothing is compared.")
+    before_at: AwareDatetime
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Return how much more it is now, in the unit of the fact."""
+        return None if self.before is None else self.fact.value - self.before
+
+    @property
+    def percent(self) -> Decimal | None:
+        """Return the same relative to before; None of nothing, across a change of sign, and of what is a share."""
+        if self.before is None or self.before <= 0 or self.fact.value < 0 or self.fact.unit == PERCENT:
+            return None
+        return (self.fact.value - self.before) * 100 / self.before
+
+
+def record_facts(
+    facts: Iterable[Fact], *, platform_keys: Sequence[str], platform_key: str | None
+) -> EvidenceRecord | None:
+    """Render the facts of a report as its one row of evidence; None where there are none.
+
+    Shape: at most 200 facts, one of each name, subject and unit: the first.
+    ``platform_keys``: the platforms that the report read; ``platform_key``: the one that it is about, None: all.
+    """
+    kept: dict[tuple[str, str | None, str], Fact] = {}
+    for fact in facts:
+        if _is_comparable(fact, platform_key):
+            kept.setdefault((fact.name, fact.subject, fact.unit), fact)
+    rows = [
+        {
+            "name": fact.name.value,
+            "subject": fact.subject,
+            "value": f"{fact.value:f}",
+            "unit": fact.unit,
+            "at": fact.at.isoformat(),
+            "source": fact.source,
+            "scope": scope_of(fact, platform_keys),
+        }
+        for fact in list(kept.values())[:MOST_FACTS]
+    ]
+    if not rows:
+        return None
+    return EvidenceRecord(evidence_type=FACTS_EVIDENCE, data={"facts": list(rows)}, source_url=None)
+
+
+def scope_of(fact: Fact, platform_keys: Sequence[str]) -> str:
+    """Return a fingerprint of the platforms that a fact was counted on; empty for one that depends on no set."""
+    if fact.subject is not None or fact.source not in _COUNT_PLATFORMS:
+        return ""
+    return hashlib.sha256("\n".join(sorted(platform_keys)).encode()).hexdigest()[:12]
+
+
+def find_changes(
+    facts: Iterable[Fact],
+    earlier: Iterable[EarlierFact],
+    *,
+    platform_keys: Sequence[str],
+    platform_key: str | None,
+) -> tuple[Change, ...]:
+    """Compare the facts of now with earlier ones: since the report before first, then by 24 hours, 7 and 30 days.
+
+    Shape: only what differs, or cannot be compared because the set of platforms changed.
+    """
+    now = {(fact.name.value, fact.subject, fact.unit, fact.source): fact for fact in reversed(tuple(facts))}
+    order = {key: place for place, key in enumerate(reversed(now))}
+    changes = []
+    for old in earlier:
+        key = (old.name, old.subject, old.unit, old.source)
+        fact = now.get(key)
+        if fact is None or not _is_comparable(fact, platform_key) or not _is_near(fact, old):
+            continue
+        same_scope = old.scope == scope_of(fact, platform_keys)
+        if not same_scope or old.value != fact.value:
+            before = old.value if same_scope else None
+            changes.append((key, Change(fact=fact, lookback=old.lookback, before=before, before_at=old.at)))
+    ranks = list(Lookback)
+    changes.sort(key=lambda pair: (ranks.index(pair[1].lookback), order[pair[0]]))
+    return tuple(change for _, change in changes)
+
+
+def render_changes(changes: Sequence[Change]) -> str:
+    """Render changes as a block of the prompt, in French, at most 4,000 characters; empty where there are none."""
+    lines: list[str] = []
+    left = CHANGES_CHARS
+    for lookback, title in _TITLES.items():
+        described = [describe_change(change) for change in changes if change.lookback is lookback]
+        for line in [f"{title} :", *described] if described else []:
+            left -= len(line) + 1
+            if left < 0:
+                return "\n".join(lines)
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def describe_change(change: Change) -> str:
+    """Describe one change: « - Tickets ouverts [nearvity] : 12, soit +3 (+33,3 %), contre 9 le 3 novembre 2026 »."""
+    fact = change.fact
+    subject = f" [{fact.subject}]" if fact.subject else ""
+    now = f"- {label_of_fact(fact.name)}{subject} : {format_value(fact.value, fact.unit)}"
+    if change.before is None or change.difference is None:
+        return f"{now} ; {_SCOPE_CHANGED}"
+    relative = "" if change.percent is None else f" ({format_change(change.percent, 1)} %)"
+    before = f"contre {format_value(change.before, fact.unit)} le {format_day(change.before_at)}"
+    return f"{now}, soit {_format_difference(change.difference, fact.unit)}{relative}, {before}"
+
+
+def format_value(value: Decimal, unit: str) -> str:
+    """Return a value in its unit, as French readers write it."""
+    number = format_number(value, _decimals(value, unit))
+    if unit == PERCENT:
+        return format_percent(value, _decimals(value, unit))
+    one, many = _UNITS.get(unit, (unit, unit))
+    return f"{number} {pluralize(abs(value), one, many)}".rstrip()
+
+
+def _format_difference(difference: Decimal, unit: str) -> str:
+    number = format_change(difference, _decimals(difference, unit))
+    one, many = ("point", "points") if unit == PERCENT else _UNITS.get(unit, (unit, unit))
+    return f"{number} {pluralize(abs(difference), one, many)}".rstrip()
+
+
+def _decimals(value: Decimal, unit: str) -> int:
+    """Count the decimals that a value is written with: those that it has; of money, at least its cents."""
+    exponent = value.normalize().as_tuple().exponent
+    own = min(_MOST_DECIMALS, max(0, -exponent)) if isinstance(exponent, int) else 0
+    return max(own, 2) if unit.isupper() and own else own
+
+
+def _is_comparable(fact: Fact, platform_key: str | None) -> bool:
+    """Return whether a fact means the same in every report of its scope.
+
+    What the report on one platform counts over « the company » was counted on that platform alone.
+    """
+    return platform_key is None or fact.subject is not None or fact.source not in _COUNT_PLATFORMS
+
+
+def _is_near(fact: Fact, old: EarlierFact) -> bool:
+    if old.at >= fact.at:
+        return False
+    span = _SPANS.get(old.lookback)
+    return span is None or fact.at - span - FARTHEST <= old.at <= fact.at - span + FARTHEST
