@@ -597,6 +597,8 @@ class TestCandidates:
             [{"error": {"details": [{"retryDelay": "39s"}]}}],
             {"error": {"metadata": {"retry_after": 39}}},
             {"type": "rate_limited", "retry_after_ms": 39_000},
+            {"error": {"message": "Rate limit reached. Please try again in 39s."}},
+            {"error": {"code": 429, "metadata": {"raw": '{"error": {"message": "retry in 39s"}}'}}},
         ],
         ids=str,
     )

@@ -15,6 +15,7 @@ from shared.sanitise import sanitise
 from shared.untrusted_text import clean_line, clean_text
 from workers.logs import redact_text
 from workers.outbound import parse_retry_after
+from workers.outbound.waits import read_wait
 
 SHORT, LONG = 16_000, 64_000
 ALPHABETS = {
@@ -42,6 +43,8 @@ ALPHABETS = {
     "passwords in addresses": "://a:",
     "tokens": "eyJ.",
     "digits": "9",
+    "waits": "retry in 9",
+    "waits in fields": 'retry_after"',
 }
 
 
@@ -69,6 +72,7 @@ def _growth(work: Callable[[str], object], alphabet: str) -> float:
         pytest.param(lambda text: sanitise(text, max_chars=LONG), id="sanitise"),
         pytest.param(redact_text, id="redact_text"),
         pytest.param(_parse_header, id="parse_retry_after"),
+        pytest.param(lambda text: read_wait({"error": {"message": text}}), id="read_wait"),
     ],
 )
 def test_four_times_the_text_costs_at_most_six_times_as_much(work: Callable[[str], object]) -> None:

@@ -47,6 +47,7 @@ async def fail(vendor: Vendor, within: timedelta = SECOND) -> SourceError:
         ({"status": 503}, SourceUnavailable, "en panne"),
         ({"status": 429}, SourceUnavailable, "11 h 01"),
         ({"status": 429, "headers": {"retry-after": "600"}}, SourceUnavailable, "11 h 10"),
+        ({"status": 429, "body": {"error": "Please retry after 10m, resets at"}}, SourceUnavailable, "11 h 10"),
         ({"delay_ms": 5000}, SourceTimedOut, "ne répond pas"),
         ({"close": True}, SourceUnavailable, "ne répond pas"),
         ({"cut": True}, SourceUnavailable, "ne répond pas"),

@@ -5,7 +5,7 @@ key; all that is kept is a short code, and which part of our request the error n
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
@@ -39,8 +39,6 @@ _MODEL_GONE_WORDS: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PARAMETER_CODES: Final = ("unsupported_parameter", "unsupported_value", "context_length_exceeded")
-_SECONDS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s?")
-_DEEPEST: Final = 8
 _PASSING: Final = frozenset({408, 409, 425})
 
 
@@ -127,37 +125,11 @@ def find_refused_parameters(body: JsonValue, sent: Collection[str]) -> set[str]:
     return {name for name in sent if name == named or name in words}
 
 
-def read_wait(body: JsonValue) -> timedelta | None:
-    """Return the wait stated in the body of a refusal, wherever it is, in Google's or another shape."""
-    return next((wait for wait in _waits(body, _DEEPEST) if wait is not None), None)
-
-
-def _waits(value: JsonValue, depth: int) -> Iterator[timedelta | None]:
-    if depth and isinstance(value, list):
-        for each in value[:32]:
-            yield from _waits(each, depth - 1)
-    if depth and isinstance(value, dict):
-        for key, each in list(value.items())[:32]:
-            match key.lower().replace("_", "").replace("-", ""):
-                case "retrydelay" | "retryafter" | "retryafterseconds":
-                    yield _read_seconds(each, 1)
-                case "retryafterms":
-                    yield _read_seconds(each, 1_000)
-                case _:
-                    yield from _waits(each, depth - 1)
-
-
-def _read_seconds(value: JsonValue, per_second: int) -> timedelta | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    found = _SECONDS.fullmatch(str(value).strip())
-    return timedelta(seconds=float(found[1]) / per_second) if found else None
-
-
 def _first_choice(body: JsonValue) -> dict[str, JsonValue] | None:
+    """Return the first choice that states anything: an answer was paid for, whatever stands beside it in the list."""
     choices = body.get("choices") if isinstance(body, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    return choice if isinstance(choice, dict) else None
+    stated = (choice for choice in (choices if isinstance(choices, list) else ()) if isinstance(choice, dict))
+    return next((choice for choice in stated if choice.get("message") or choice.get("error")), None)
 
 
 def _read_text(content: JsonValue) -> str:

@@ -46,13 +46,13 @@ from workers.gateway.answers import (
     read_answer,
     read_model,
     read_status,
-    read_wait,
     refusal,
 )
 from workers.gateway.breaker import Breaker, Permit
 from workers.gateway.candidates import Candidates, Retired
 from workers.gateway.parameters import Parameters
 from workers.outbound.usage import read_usage
+from workers.outbound.waits import read_wait
 from workers.ports import Answer, Clock, Journal, Message, Meter
 from workers.settings import GatewaySettings
 

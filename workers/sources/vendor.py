@@ -14,6 +14,7 @@ from shared.errors import SourceError, SourceNotConfigured, SourceRejected, Sour
 from shared.french import format_hour
 from workers import outbound
 from workers.outbound.rate_limit import RateLimitHold
+from workers.outbound.waits import read_wait
 from workers.ports import Clock
 from workers.sources.gaps import SourceTimedOut
 
@@ -77,7 +78,7 @@ class Vendor:
         except outbound.CallFailed as error:
             raise self._explain(error) from error
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
-            wait = outbound.parse_retry_after(reply.headers, self._clock.now())
+            wait = outbound.parse_retry_after(reply.headers, self._clock.now()) or _read_wait(reply)
             raise self._limited(self._hold.hold_for(wait or None))  # a wait of zero says nothing
         raise self._refusal(reply.status)
 
@@ -113,3 +114,10 @@ class Vendor:
             case _:
                 sentence = f"{self.name} a refusé la lecture (code {status}) ; l'équipe technique doit la vérifier."
         return SourceRejected(message, sentence=sentence)
+
+
+def _read_wait(reply: outbound.Response) -> timedelta | None:
+    try:
+        return read_wait(reply.json())
+    except outbound.CallFailed:
+        return None  # a proxy's page
