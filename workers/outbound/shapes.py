@@ -1,8 +1,34 @@
 """Third parties' answers, parsed leniently: an optional field that is malformed does not cost the fields we need."""
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    OnErrorOmit,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
+
+_T = TypeVar("_T")
+
+
+def _demand_any(value: object, read: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a list of the items
+    items = read(value)
+    if value and not items:
+        raise ValueError("no item is readable")
+    return items
+
+
+Items = Annotated[list[OnErrorOmit[_T]], WrapValidator(_demand_any)]
+"""A list without its unreadable items; one in which nothing is readable is itself unreadable."""
+
+
+Count = Annotated[int, Field(ge=0, lt=10**15)]
+"""A count, or a number of a thing, that can be written in a report; JSON may hold integers of thousands of digits."""
 
 
 class ForeignModel(BaseModel):

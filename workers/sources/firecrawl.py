@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
-from pydantic import AwareDatetime, HttpUrl, JsonValue, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, HttpUrl, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected
 from shared.findings import Collected, Finding
 from shared.french import format_moment
 from shared.registry import PageSet, SourceName
 from shared.untrusted_text import clean_line, clean_text
-from workers.outbound.shapes import ForeignModel
+from workers.outbound.shapes import Count, ForeignModel
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.settings import FirecrawlSettings
 from workers.sources.gaps import describe_gap
@@ -35,9 +35,9 @@ _VARIABLES: Final = {
 
 
 class _Metadata(ForeignModel):
-    title: str | list[str] | None = None
-    description: str | list[str] | None = None
-    statusCode: int | None = None  # noqa: N815 - as Firecrawl spells it
+    title: str | list[OnErrorOmit[str]] | None = None
+    description: str | list[OnErrorOmit[str]] | None = None
+    statusCode: Count | None = None  # noqa: N815 - as Firecrawl spells it
     creditsUsed: float | None = None  # noqa: N815 - as Firecrawl spells it
     cacheState: str | None = None  # noqa: N815 - as Firecrawl spells it
     cachedAt: AwareDatetime | None = None  # noqa: N815 - as Firecrawl spells it

@@ -15,7 +15,7 @@ from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, format_list, shorten
-from workers.outbound.shapes import ForeignModel
+from workers.outbound.shapes import Count, ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -25,7 +25,7 @@ _RELEASES_READ: Final = 10
 
 
 class _Issue(ForeignModel):
-    number: int
+    number: Count
     title: str = "sans titre"
     created_at: AwareDatetime | None = None
     pull_request: JsonValue = None
@@ -41,7 +41,7 @@ class _CommitBody(ForeignModel):
 
 
 class _Commit(ForeignModel):
-    commit: _CommitBody
+    commit: _CommitBody = _CommitBody()
 
     @property
     def committed_at(self) -> datetime | None:
@@ -49,25 +49,25 @@ class _Commit(ForeignModel):
 
 
 class _Release(ForeignModel):
-    tag_name: str
+    tag_name: str = "sans nom"
     published_at: AwareDatetime | None = None
     draft: bool = False
     prerelease: bool = False
 
 
 class _Total(ForeignModel):
-    total_count: int
+    total_count: Count
 
 
 class _Home(ForeignModel):
-    open_issues_count: int
+    open_issues_count: Count
 
 
-_ISSUES: Final = TypeAdapter(list[_Issue])
-_COMMITS: Final = TypeAdapter(list[_Commit])
+_ISSUES: Final = TypeAdapter(Items[_Issue])
+_COMMITS: Final = TypeAdapter(Items[_Commit])
 _RELEASE: Final = TypeAdapter[_Release | None](_Release | None)
 _TOTAL: Final = TypeAdapter(_Total)
-_RELEASES: Final = TypeAdapter(list[_Release])
+_RELEASES: Final = TypeAdapter(Items[_Release])
 _PULLS: Final = TypeAdapter(list[JsonValue])  # only counted
 _HOME: Final = TypeAdapter(_Home)
 
@@ -99,16 +99,16 @@ class GithubSource:
         try:
             async with asyncio.TaskGroup() as group:
                 # 410: issues are switched off. 409: no commit yet.
-                work_task = group.create_task(read(_ISSUES, f"{home}/issues", newest, instead={410: []}))
+                work_task = group.create_task(self._api.read_page(_ISSUES, f"{home}/issues", newest, instead={410: []}))
                 commits_task = group.create_task(read(_COMMITS, f"{home}/commits", latest, instead={409: []}))
                 release_task = group.create_task(self._read_release(home))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
-        work, commits, release = work_task.result(), commits_task.result(), release_task.result()
+        (work, paging), commits, release = work_task.result(), commits_task.result(), release_task.result()
         issues = [item for item in work if item.pull_request is None]
         pulls = [item for item in work if item.pull_request is not None]
         open_issues, open_pulls = len(issues), len(pulls)
-        if len(work) >= _PAGE:
+        if paging.has_next or len(work) >= _PAGE:  # there may be fewer readable ones than the page held
             open_issues, open_pulls = await self._count(repository)
         lines = [
             f"{repository} : {_describe_totals(open_issues, open_pulls)}",

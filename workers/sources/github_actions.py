@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime, OnErrorOmit, TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 
 from shared.errors import SourceError
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_duration, format_moment
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
-from workers.outbound.shapes import ForeignModel
+from workers.outbound.shapes import Count, ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -46,7 +46,7 @@ _NEVER_RAN: Final = frozenset({"cancelled", "skipped", "action_required", "stale
 
 
 class _Run(ForeignModel):
-    id: int | None = None
+    id: Count | None = None
     name: str = "sans nom"
     head_branch: str = "?"
     event: str = ""
@@ -60,8 +60,8 @@ class _Run(ForeignModel):
 
 
 class _Runs(ForeignModel):
-    total_count: int = 0
-    workflow_runs: list[_Run]
+    total_count: Count = 0
+    workflow_runs: Items[_Run]
 
 
 class _Job(ForeignModel):
@@ -69,7 +69,7 @@ class _Job(ForeignModel):
 
 
 class _Jobs(ForeignModel):
-    jobs: list[OnErrorOmit[_Job]]
+    jobs: Items[_Job]
 
 
 _RUNS: Final = TypeAdapter(_Runs)

@@ -9,7 +9,7 @@ from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
-from workers.outbound.shapes import ForeignModel
+from workers.outbound.shapes import ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi
 
@@ -53,7 +53,7 @@ class _Alert(ForeignModel):
     created_at: AwareDatetime | None = None
 
 
-_ALERTS: Final = TypeAdapter(list[_Alert])
+_ALERTS: Final = TypeAdapter(Items[_Alert])
 
 
 class GithubAlertsSource:

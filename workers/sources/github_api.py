@@ -27,7 +27,9 @@ from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
 _PARALLEL: Final = 40  # enough for one report on all platforms: no call waits for another
 _KEPT_ANSWERS: Final = 256
 _KEPT_BODY_BYTES: Final = 256 * 1024
-_CALL_DEADLINE: Final = timedelta(seconds=6)  # three in a row end before the source's own deadline
+# One call that hangs is named before the source's own deadline (20 s). Up to five follow one another (a release, then
+# a busy repository's counts): where each of them takes nearly this long, the source's deadline ends them.
+_CALL_DEADLINE: Final = timedelta(seconds=6)
 _REPOSITORY: Final = re.compile(
     r"(?:(?:https?://|git@)?(?:www\.)?github\.com[/:])?"
     r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[/?#].*)?"

@@ -66,7 +66,7 @@ class _Result(ForeignModel):
 
 
 class _Answer(ForeignModel):
-    choices: list[_Choice] = Field(min_length=1)
+    choices: list[OnErrorOmit[_Choice]] = Field(min_length=1)
     citations: list[OnErrorOmit[str]] = Field(default=[])
     search_results: list[OnErrorOmit[_Result]] = Field(default=[])
 
