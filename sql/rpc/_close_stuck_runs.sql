@@ -21,7 +21,7 @@ begin
       r.id,
       r.run_type,
       coalesce(r.started_at, r.created_at) as since,
-      floor(extract(epoch from now() - coalesce(r.started_at, r.created_at)) / 60) as minutes
+      floor(extract(epoch from now() - hq.clamp_instant(coalesce(r.started_at, r.created_at))) / 60) as minutes
     from hq.runs as r
     where r.status = 'running'
       and coalesce(r.started_at, r.created_at) < now() - interval '15 minutes'

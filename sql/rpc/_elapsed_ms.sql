@@ -1,4 +1,4 @@
--- Count the milliseconds since a moment, as a whole number.
+-- Count the milliseconds since a moment, as a whole number; 0 since no moment, or an infinite one.
 -- Pure but for the clock.
 -- In plpgsql because it is called for every run: its plan is kept for the session.
 -- Raises nothing.
@@ -11,7 +11,10 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  return coalesce(round(extract(epoch from clock_timestamp() - p_since) * 1000), 0)::bigint;
+  if p_since is null or not isfinite(p_since) then
+    return 0;
+  end if;
+  return round(extract(epoch from clock_timestamp() - p_since) * 1000)::bigint;
 end
 $$;
 revoke execute on function hq.elapsed_ms from public, anon, authenticated;

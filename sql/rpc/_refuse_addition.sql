@@ -63,7 +63,9 @@ begin
   from hq.runs as r
   where r.run_type = p_run_type and r.status in ('pending', 'running');
   if v_since is not null then
-    return query select 'already_running', 'déjà en cours', floor(extract(epoch from now() - v_since) / 60)::integer;
+    return query select
+      'already_running', 'déjà en cours',
+      floor(extract(epoch from now() - coalesce(hq.clamp_instant(v_since), now())) / 60)::integer;
   elsif exists (
     select from hq.runs as r
     -- Paris is whole hours from UTC: its hours begin with those of UTC.

@@ -11,9 +11,9 @@ as $$
   select
     (count(*) filter (where q.worker_id is null))::integer,
     (count(*) filter (where q.worker_id is not null))::integer,
-    case when hq.is_paused() then 0 else coalesce(
-      extract(epoch from now() - min(q.run_at) filter (where q.worker_id is null and q.run_at <= now())), 0
-    ) end
+    case when hq.is_paused() then 0 else coalesce(extract(
+      epoch from now() - min(hq.clamp_instant(q.run_at)) filter (where q.worker_id is null and q.run_at <= now())
+    ), 0) end
   from hq.run_queue as q
 $$;
 revoke execute on function public.get_hq_queue_state from public, anon, authenticated;

@@ -29,7 +29,7 @@ select
   u.platform_key as plateforme,
   u.etat,
   (u.attempt + 1) || '/' || u.max_attempts as essai,
-  date_trunc('second', now() - u.created_at) as age,
+  date_trunc('second', now() - hq.clamp_instant(u.created_at)) as age,
   case when u.worker_id is null then hq.paris_time(u.run_at) end as prochain_essai,
   case u.etat
     when 'hors file' then case u.status
