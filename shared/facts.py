@@ -166,12 +166,34 @@ class Fact(FrozenModel):
     source: str = Field(description="Registry name of the source.")
 
 
+class Lookback(StrEnum):
+    """The earlier moments that today is compared with."""
+
+    REPORT = "report"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
 class Change(FrozenModel):
     """How a fact differs from what it was at an earlier moment."""
 
     fact: Fact = Field(description="As it is now.")
     before: Decimal | None = Field(description="Its value then, in the same unit; None: of other platforms than now.")
-    before_at: AwareDatetime
+    before_at: AwareDatetime = Field(description="When it was last seen so, before the moment.")
+    lookback: Lookback = Field(Lookback.REPORT, description="The moment: the report before, or so long ago.")
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Return how much more it is now, in the unit of the fact; percentages differ by points."""
+        return None if self.before is None else self.fact.value - self.before
+
+    @property
+    def percent(self) -> Decimal | None:
+        """Return the difference relative to before; None of nothing, of what is below it, and of what is a share."""
+        if self.before is None or self.before <= 0 or self.fact.value < 0 or self.fact.unit == PERCENT:
+            return None
+        return (self.fact.value - self.before) * 100 / self.before
 
 
 def make_facts(

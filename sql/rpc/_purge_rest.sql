@@ -1,5 +1,6 @@
 -- Delete one batch of everything else that expires: what pg_cron keeps of its jobs after 7 days, platform checks after
--- 30, announcements after 90, the traces of workers after one. Answers how many rows went.
+-- 30, announcements after 90, the traces of workers after one, facts of reports 400 days after they were last seen.
+-- Answers how many rows went.
 -- Locks the rows it deletes, skips locked ones. Idempotent. A table that this database lacks, or does not let us purge,
 -- is passed over.
 -- Raises nothing.
@@ -43,6 +44,20 @@ begin
     v_all := v_all + v_deleted;
   end loop;
 
+  if to_regclass('hq.report_facts') is not null then
+    -- By the first moment, which the index has; the few old ones that still hold are passed over.
+    delete from hq.report_facts
+    where seen_at < now() - interval '400 days' and ctid = any (array(
+      select f.ctid from hq.report_facts as f
+      where f.since < now() - interval '400 days' and f.seen_at < now() - interval '400 days'
+      order by f.since
+      limit p_limit
+      for update skip locked
+    ));
+    get diagnostics v_deleted = row_count;
+    v_all := v_all + v_deleted;
+  end if;
+
   if to_regclass('cron.job_run_details') is not null then
     begin
       -- A job that was cut short never gets an end, and one that never began has no time at all: its number gives
@@ -70,4 +85,4 @@ end
 $$;
 revoke execute on function hq.purge_rest from public, anon, authenticated;
 comment on function hq.purge_rest is 'Supprime un lot de ce qui vieillit hors des journaux : '
-  'détails de pg_cron, contrôles, annonces, traces des ouvriers.';
+  'détails de pg_cron, contrôles, annonces, traces des ouvriers, chiffres des rapports.';

@@ -82,6 +82,9 @@ begin
   insert into hq.run_evidence (run_id, evidence_type, data, source_url, created_at)
   select p_run_id, e.evidence_type, e.data, e.source_url, clock_timestamp()
   from jsonb_to_recordset(p_evidence) as e (evidence_type text, data jsonb, source_url text);
+  if p_evidence @> '[{"evidence_type": "facts"}]' then
+    perform hq.keep_facts(p_run_id, p_evidence);
+  end if;
 
   if v_status <> 'pending' then
     perform hq.end_run(p_run_id, v_status, p_summary, v_appendix, v_log, p_lease_token);

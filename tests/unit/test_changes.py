@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.facts import COUNT, MINUTES, PERCENT, Fact, FactName
+from shared.facts import COUNT, MINUTES, PERCENT, Fact, FactName, Lookback
 from workers.executive_run.changes import (
     CHANGES_CHARS,
     MOST_FACTS,
@@ -17,7 +17,7 @@ from workers.executive_run.changes import (
     render_changes,
     scope_of,
 )
-from workers.ports import EarlierFact, Lookback
+from workers.ports import EarlierFact
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 KEYS = ("med-mng", "nearvity")
@@ -43,16 +43,16 @@ def test_a_change_says_both_values_the_difference_and_the_day() -> None:
 
     assert _render(issues, _earlier(issues, "9"), _earlier(issues, "14", Lookback.WEEK)) == (
         "Depuis le rapport précédent :\n"
-        "- Tickets ouverts [nearvity] : 12, soit +3 (+33,3 %), contre 9 le 23 novembre 2026\n"
+        "- tickets ouverts [nearvity] : 12, soit +3 (+33,3 %), contre 9 le 23 novembre 2026\n"
         "En 7 jours :\n"
-        "- Tickets ouverts [nearvity] : 12, soit -2 (-14,3 %), contre 14 le 17 novembre 2026"
+        "- tickets ouverts [nearvity] : 12, soit -2 (-14,3 %), contre 14 le 17 novembre 2026"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "value", "unit", "before", "said"),
     [
-        (FactName.MRR, "3046.4", "EUR", "3000", "3 046,40 EUR, soit +46,40 EUR (+1,5 %), contre 3 000 EUR"),
+        (FactName.MRR, "3046.4", "EUR", "3000", "3 046,40 EUR, soit +46,40 EUR (+1,5 %), contre 3 000,00 EUR"),
         (FactName.UPTIME, "99.95", PERCENT, "100", "99,95 %, soit -0,05 point, contre 100 %"),
         (FactName.OUTAGE, "1", MINUTES, "0", "1 minute, soit +1 minute, contre 0 minute"),
     ],

@@ -7,18 +7,14 @@ before the moment; otherwise it is absent. Facts ride to the database in one row
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
-from pydantic import AwareDatetime, Field
-
-from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, Fact
-from shared.french import format_change, format_day, format_number, format_percent, pluralize
-from shared.frozen import FrozenModel
+from shared.fact_labels import FACT_LABELS, format_difference, format_value
+from shared.facts import Change, Fact, Lookback
+from shared.french import format_change, format_day
 from shared.registry import SourceName
 from shared.runs import EvidenceRecord
-from workers.executive_run.fact_labels import label_of_fact
-from workers.ports import EarlierFact, Lookback
+from workers.ports import EarlierFact
 
 FACTS_EVIDENCE: Final = "facts"
 """The type of the row of evidence that SQL unpacks into ``hq.report_facts``."""
@@ -43,29 +39,6 @@ _TITLES: Final = {
     Lookback.MONTH: "En 30 jours",
 }
 _SCOPE_CHANGED: Final = "périmètre changé (ce ne sont plus les mêmes plateformes) : pas de comparaison"
-_UNITS: Final = {DAYS: ("jour", "jours"), MINUTES: ("minute", "minutes"), MILLISECONDS: ("ms", "ms"), COUNT: ("", "")}
-_MOST_DECIMALS: Final = 4
-
-
-class Change(FrozenModel):
-    """How a fact differs from what it was at an earlier moment."""
-
-    fact: Fact
-    lookback: Lookback
-    before: Decimal | None = Field(description="None: it was counted on other platforms, so nothing is compared.")
-    before_at: AwareDatetime
-
-    @property
-    def difference(self) -> Decimal | None:
-        """Return how much more it is now, in the unit of the fact."""
-        return None if self.before is None else self.fact.value - self.before
-
-    @property
-    def percent(self) -> Decimal | None:
-        """Return the same relative to before; None of nothing, across a change of sign, and of what is a share."""
-        if self.before is None or self.before <= 0 or self.fact.value < 0 or self.fact.unit == PERCENT:
-            return None
-        return (self.fact.value - self.before) * 100 / self.before
 
 
 def record_facts(
@@ -147,37 +120,15 @@ def render_changes(changes: Sequence[Change]) -> str:
 
 
 def describe_change(change: Change) -> str:
-    """Describe one change: « - Tickets ouverts [nearvity] : 12, soit +3 (+33,3 %), contre 9 le 3 novembre 2026 »."""
+    """Describe one change: « - tickets ouverts [nearvity] : 12, soit +3 (+33,3 %), contre 9 le 3 novembre 2026 »."""
     fact = change.fact
     subject = f" [{fact.subject}]" if fact.subject else ""
-    now = f"- {label_of_fact(fact.name)}{subject} : {format_value(fact.value, fact.unit)}"
+    now = f"- {FACT_LABELS[fact.name]}{subject} : {format_value(fact.value, fact.unit)}"
     if change.before is None or change.difference is None:
         return f"{now} ; {_SCOPE_CHANGED}"
     relative = "" if change.percent is None else f" ({format_change(change.percent, 1)} %)"
     before = f"contre {format_value(change.before, fact.unit)} le {format_day(change.before_at)}"
-    return f"{now}, soit {_format_difference(change.difference, fact.unit)}{relative}, {before}"
-
-
-def format_value(value: Decimal, unit: str) -> str:
-    """Return a value in its unit, as French readers write it."""
-    number = format_number(value, _decimals(value, unit))
-    if unit == PERCENT:
-        return format_percent(value, _decimals(value, unit))
-    one, many = _UNITS.get(unit, (unit, unit))
-    return f"{number} {pluralize(abs(value), one, many)}".rstrip()
-
-
-def _format_difference(difference: Decimal, unit: str) -> str:
-    number = format_change(difference, _decimals(difference, unit))
-    one, many = ("point", "points") if unit == PERCENT else _UNITS.get(unit, (unit, unit))
-    return f"{number} {pluralize(abs(difference), one, many)}".rstrip()
-
-
-def _decimals(value: Decimal, unit: str) -> int:
-    """Count the decimals that a value is written with: those that it has; of money, at least its cents."""
-    exponent = value.normalize().as_tuple().exponent
-    own = min(_MOST_DECIMALS, max(0, -exponent)) if isinstance(exponent, int) else 0
-    return max(own, 2) if unit.isupper() and own else own
+    return f"{now}, soit {format_difference(change.difference, fact.unit)}{relative}, {before}"
 
 
 def _is_comparable(fact: Fact, platform_key: str | None) -> bool:

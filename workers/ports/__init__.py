@@ -4,7 +4,7 @@ from workers.ports.announcements import Announcement, Announcer
 from workers.ports.clock import Clock
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
 from workers.ports.identity import Caller, Identity
-from workers.ports.inputs import EarlierFact, Lookback, PastReport, ReportInputs
+from workers.ports.inputs import EarlierFact, PastReport, ReportInputs
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
 from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Usage
@@ -98,7 +98,6 @@ __all__ = [
     "Launcher",
     "LogLine",
     "Look",
-    "Lookback",
     "MatterCounts",
     "Message",
     "Meter",

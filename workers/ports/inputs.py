@@ -1,20 +1,11 @@
 """What the HQ's own database gives to one report, read in one call: earlier facts, the report before, host tables."""
 
 from decimal import Decimal
-from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from shared.facts import Lookback
 from shared.frozen import FrozenModel
-
-
-class Lookback(StrEnum):
-    """The moments that today is compared with."""
-
-    REPORT = "report"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
 
 
 class EarlierFact(FrozenModel):
