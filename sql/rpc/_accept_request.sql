@@ -132,15 +132,19 @@ begin
   if v_retry_of is not null then
     perform hq.track_dead_letter(v_run_id);
   end if;
-  insert into hq.audit_logs (actor_type, actor_id, action, resource_type, resource_id, details)
-  values (
-    case p_caller when 'owner' then 'owner' else 'system' end,
-    p_requester,
-    'run.created',
-    'run',
-    v_run_id::text,
-    jsonb_build_object('run_type', p_run_type, 'platform_key', v_platform, 'trigger', v_trigger)
-  );
+  if v_trigger = 'manual' then
+    -- Only what a person asked for, and not under run.…: the history of decisions reads the newest twenty rows and
+    -- shows whatever begins with that as an approval.
+    insert into hq.audit_logs (actor_type, actor_id, action, resource_type, resource_id, details)
+    values (
+      case p_caller when 'owner' then 'owner' else 'system' end,
+      p_requester,
+      'executive_run.requested',
+      'run',
+      v_run_id::text,
+      jsonb_build_object('run_type', p_run_type, 'platform_key', v_platform, 'trigger', v_trigger)
+    );
+  end if;
   return query select v_run_id, 'pending', true, 'created';
 exception when lock_not_available then
   perform hq.refuse_held();

@@ -156,7 +156,7 @@ def test_an_accepted_request_is_audited(
     ticket = request(session, platform_key="nearvity")
     request(session, platform_key="nearvity")
 
-    (audit,) = database.rows("select * from hq.audit_logs where action = 'run.created'")
+    (audit,) = database.rows("select * from hq.audit_logs where action = 'executive_run.requested'")
     assert (audit["actor_type"], audit["actor_id"]) == actor
     assert (audit["resource_type"], audit["resource_id"]) == ("run", str(ticket["run_id"]))
     assert audit["details"] == {"run_type": "SEO_AUDIT", "platform_key": "nearvity", "trigger": "manual"}
