@@ -1,7 +1,7 @@
 -- Accept a request for a run: answer it with a run in flight or just ended, or make one.
--- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end. The unique
--- index on run_queue.dedupe_key decides between racing callers; a person's requests are serialised. Waits for
--- short transactions, not for one that somebody left open.
+-- Idempotent by key, by "one in flight per type and platform" and for ten seconds after a report, two after a failure.
+-- The unique index on run_queue.dedupe_key decides between racing callers; a person's requests are serialised. Waits
+-- for short transactions, not for one that somebody left open.
 -- p_caller is what hq.caller() returns, or 'owner' for an owner whom the service vouches for;
 -- p_requester is the person whose keys and limit apply.
 -- Raises HQ001 trigger not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
@@ -82,7 +82,8 @@ begin
       from hq.runs as r
       join hq.run_requests as q on q.run_id = r.id
       where r.completed_at > now() - interval '10 seconds'
-        and r.status in ('completed', 'failed')
+        -- A browser repeats at once. Whoever comes later has read the failure, and may have removed its cause.
+        and (r.status = 'completed' or r.status = 'failed' and r.completed_at > now() - interval '2 seconds')
         and r.run_type = p_run_type
         and r.platform_key is not distinct from v_platform
         and q.requester = p_requester

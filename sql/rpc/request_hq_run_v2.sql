@@ -1,6 +1,6 @@
 -- Ask for a run. Returns the run that answers the request, made now or found; is_paused says that it waits for
 -- hq.resume_runs().
--- Idempotent by key, by "one in flight per type and platform" and for ten seconds after the end.
+-- Idempotent by key, by "one in flight per type and platform" and for ten seconds after a report, two after a failure.
 -- Raises HQ001 not allowed, HQ002 unknown type, HQ003 unknown platform, HQ004 too many, HQ005 too large,
 -- HQ007 key used for something else, HQ008 another session holds this type or key.
 create or replace function public.request_hq_run_v2(

@@ -1,6 +1,7 @@
 /** The owner's screens: each call that they make to a function, and each field that they read of its answer. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { invoke, isId, isMoment, open, project, read, script } from './project.mjs'
 
@@ -65,15 +66,16 @@ test('a double click is one run', async () => {
   assert.equal(second.data.run_id, first.data.run_id)
 })
 
-test('a failure is told in a sentence, and the run can be launched again', async () => {
+test('a failure is told in a sentence, and the same run launched again once its cause is gone', async () => {
   const page = await open('owner')
   const body = { run_type: 'PLATFORM_STATUS_REVIEW', platform_key: 'emotionscare' }
   await script('openai', { status: 402 })
 
   const failed = await invoke(page, 'executive-run', body)
   const [listed] = await read(page, 'get_hq_recent_runs', { limit_count: 50 })
-  // Within ten seconds the very same request would get the same run, as a double click does.
-  const again = await invoke(page, 'executive-run', { ...body, context_data: { essai: 2 } })
+  // For two seconds the same request would get the same run, as a double click does. A credit is not recharged in less.
+  await sleep(Math.max(0, Date.parse(listed.completed_at) + 2_100 - Date.now()))
+  const again = await invoke(page, 'executive-run', body)
 
   assert.equal(failed.status, 200, 'the page can only show the error of a 200')
   assert.match(failed.data.error, /^Crédits IA insuffisants/)
