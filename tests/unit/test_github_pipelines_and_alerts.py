@@ -1,5 +1,6 @@
 """Pipelines and dependency alerts of the repositories: what is reported, and which permission is missing."""
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -9,7 +10,8 @@ from support.clock import FakeClock
 
 from devstack.vendors import VendorsClient
 from devstack.vendors.github import REPOSITORIES
-from shared.findings import GapReason
+from shared.facts import FactName
+from shared.findings import Finding, GapReason
 from shared.registry import find_run_type
 from workers.ports import SOURCE_TEXT_CHARS, Platform, Source, Subject
 from workers.settings import GithubSettings
@@ -25,6 +27,13 @@ def subject(*repositories: str) -> Subject:
         Platform(key=name, name=name.partition("/")[2], github_url=name, status="green") for name in repositories
     ]
     return Subject(run_type=find_run_type("DEPLOY_TO_PRODUCTION"), platforms=tuple(platforms))
+
+
+def values_of(finding: Finding) -> dict[FactName, Decimal]:
+    assert {(fact.subject, fact.source, fact.at) for fact in finding.facts} <= {
+        (finding.platform_key, finding.source, finding.read_at)
+    }
+    return {fact.name: fact.value for fact in finding.facts}
 
 
 @pytest.fixture
@@ -78,6 +87,15 @@ class TestPipelines:
         assert "CI ## Ordre (main, push) : hors délai, mardi 3 novembre 2026 à 9 h 00" in finding.text
         assert "brand_new" in finding.text
         assert finding.data["mean_seconds"] == 105
+        assert finding.platform_key == QUIET
+        assert values_of(finding) == {
+            FactName.WORKFLOW_RUNS: 812,
+            FactName.WORKFLOW_RUNS_READ: 5,
+            FactName.WORKFLOW_RUNS_SUCCEEDED: 1,
+            FactName.WORKFLOW_RUNS_FAILED: 2,
+            FactName.WORKFLOW_SUCCESS_RATE: Decimal("33.33"),
+            FactName.WORKFLOW_MEAN_DURATION: 105,
+        }
 
     async def test_how_long_a_run_took_is_said_by_its_jobs(self, actions: Source, vendors: VendorsClient) -> None:
         """Of a run that was skipped or cancelled, and of one that GitHub changed again, nothing follows."""
@@ -120,6 +138,7 @@ class TestPipelines:
 
         assert "0 exécution de pipeline enregistrée" in finding.text
         assert finding.data["mean_seconds"] is None
+        assert not values_of(finding).keys() & {FactName.WORKFLOW_SUCCESS_RATE, FactName.WORKFLOW_MEAN_DURATION}
 
     @pytest.mark.parametrize("status", [403, 404])
     async def test_a_missing_permission_is_named(self, actions: Source, vendors: VendorsClient, status: int) -> None:
@@ -141,6 +160,10 @@ class TestAlerts:
         assert finding.data["complete"] is True
         assert sum(int(str(finding.data[s])) for s in ("critical", "high", "medium", "low")) == 130
         assert [call["query"].get("after") for call in await vendors.calls("github")] == [None, "100"]
+        values = values_of(finding)
+        assert values[FactName.OPEN_ALERTS] == 130
+        assert values[FactName.SEVERE_ALERTS] == values[FactName.CRITICAL_ALERTS] + values[FactName.HIGH_ALERTS] > 0
+        assert finding.platform_key == BUSY
         first = finding.text.splitlines()[1]
         assert "gravité critique" in first
         assert len(finding.text) <= SOURCE_TEXT_CHARS
@@ -153,6 +176,7 @@ class TestAlerts:
 
         assert "au moins 300 alertes" in finding.text
         assert finding.data["complete"] is False
+        assert finding.facts == ()
         assert len(await vendors.calls("github")) == 3
 
     async def test_alerts_that_are_switched_off_are_a_named_gap(self, alerts: Source) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from support.wire import wire
 
 from devstack.vendors import VendorsClient
 from devstack.vendors.github import REPOSITORIES
+from shared.facts import FactName
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import find_run_type
 from workers import outbound
@@ -81,6 +83,76 @@ async def test_a_repository_is_read_with_three_requests(source: Source, vendors:
     assert "Dernière version : v2.8.0, publiée le " in finding.text
     parts = ("/commits", "/issues", "/releases/latest")
     assert await paths(vendors) == [f"/repos/{QUIET}{part}" for part in parts]
+
+
+def values_of(finding: Finding) -> dict[FactName, Decimal]:
+    assert {(fact.subject, fact.source, fact.at) for fact in finding.facts} == {
+        (finding.platform_key, "github", finding.read_at)
+    }
+    assert len({fact.name for fact in finding.facts}) == len(finding.facts)
+    return {fact.name: fact.value for fact in finding.facts}
+
+
+def commit(days: float, clock: FakeClock) -> dict[str, Any]:
+    return {"commit": {"message": "m", "committer": {"date": (clock.now() - timedelta(days=days)).isoformat()}}}
+
+
+async def test_the_facts_of_a_repository_are_those_of_its_platform(
+    source: Source, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    def work(days: float, **fields: object) -> dict[str, Any]:
+        return {"number": 1, "created_at": (clock.now() - timedelta(days=days)).isoformat(), **fields}
+
+    await vendors.script(
+        "github",
+        {"match": "/issues", "body": [work(2), work(40.5), work(3, pull_request={}), work(1, pull_request={})]},
+        {"match": "/commits", "body": [commit(days, clock) for days in (1.5, 2, 6.9, 7.1, 30)]},
+        {
+            "match": "/releases",
+            "body": {"tag_name": "v1", "published_at": (clock.now() - timedelta(days=9)).isoformat()},
+        },
+    )
+
+    finding = await find(source, QUIET)
+
+    assert finding.platform_key == "plateforme"
+    assert values_of(finding) == {
+        FactName.OPEN_ISSUES: 2,
+        FactName.OPEN_PULLS: 2,
+        FactName.COMMITS_WEEK: 3,
+        FactName.LAST_COMMIT_AGE: 1,
+        FactName.LAST_RELEASE_AGE: 9,
+        FactName.OLDEST_ISSUE_AGE: 40,
+        FactName.OLDEST_PULL_AGE: 3,
+    }
+    assert "Commits des 7 derniers jours : 3" in finding.text
+
+
+@pytest.mark.parametrize(("oldest", "counted"), [(6.5, None), (7.5, 29)])
+async def test_a_full_page_of_commits_counts_the_week_only_if_it_reaches_further_back(
+    source: Source, vendors: VendorsClient, clock: FakeClock, oldest: float, counted: int | None
+) -> None:
+    body = [commit(1, clock)] * 29 + [commit(oldest, clock)]
+    await vendors.script("github", {"match": "/commits", "body": body})
+
+    assert values_of(await find(source, QUIET)).get(FactName.COMMITS_WEEK) == counted
+
+
+async def test_nothing_is_counted_from_what_was_not_read(
+    source: Source, vendors: VendorsClient, clock: FakeClock
+) -> None:
+    undated = {"commit": {"message": "m", "committer": None}}
+    await vendors.script("github", FULL, {"match": "/commits", "body": [undated, commit(2, clock)]})
+
+    values = values_of(await find(source, BUSY))
+
+    assert (int(values[FactName.OPEN_ISSUES]), int(values[FactName.OPEN_PULLS])) == (30, 5)
+    assert not values.keys() & {
+        FactName.COMMITS_WEEK,
+        FactName.LAST_COMMIT_AGE,
+        FactName.OLDEST_ISSUE_AGE,
+        FactName.OLDEST_PULL_AGE,
+    }
 
 
 FULL = {

@@ -6,21 +6,25 @@ repository the total is its own count of open work minus the pull requests, whos
 """
 
 import asyncio
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import AwareDatetime, JsonValue, TypeAdapter
 
+from shared.facts import FactName, age_in_days, make_facts
 from shared.findings import Collected, Finding
-from shared.french import format_count, format_day
+from shared.french import format_count, format_day, format_number
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, format_list, shorten
 from workers.outbound.shapes import Count, ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
-from workers.sources.github_api import GithubApi
+from workers.sources.github_api import GithubApi, Repository
 
 _PAGE: Final = 50
 _SHOWN: Final = 5
+_COMMITS_READ: Final = 30
+_WEEK: Final = timedelta(days=7)
 _RELEASES_READ: Final = 10
 
 
@@ -91,38 +95,43 @@ class GithubSource:
         """Read what the source knows about the subject."""
         return await self._api.collect(self.name, subject, self._read)
 
-    async def _read(self, repository: str, label: str) -> Finding:
-        home = f"/repos/{repository}"
+    async def _read(self, repository: Repository) -> Finding:
+        home = f"/repos/{repository.path}"
         newest = {"state": "open", "sort": "created", "direction": "desc", "per_page": str(_PAGE)}
-        latest = {"per_page": str(_SHOWN)}
-        read = self._api.read
+        latest = {"per_page": str(_COMMITS_READ)}
+        read = self._api.read_page
         try:
             async with asyncio.TaskGroup() as group:
                 # 410: issues are switched off. 409: no commit yet.
-                work_task = group.create_task(self._api.read_page(_ISSUES, f"{home}/issues", newest, instead={410: []}))
+                work_task = group.create_task(read(_ISSUES, f"{home}/issues", newest, instead={410: []}))
                 commits_task = group.create_task(read(_COMMITS, f"{home}/commits", latest, instead={409: []}))
                 release_task = group.create_task(self._read_release(home))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
-        (work, paging), commits, release = work_task.result(), commits_task.result(), release_task.result()
-        issues = [item for item in work if item.pull_request is None]
-        pulls = [item for item in work if item.pull_request is not None]
+        (work, paging), (commits, later), release = work_task.result(), commits_task.result(), release_task.result()
+        issues, pulls = _split(work)
         open_issues, open_pulls = len(issues), len(pulls)
-        if paging.has_next or len(work) >= _PAGE:  # there may be fewer readable ones than the page held
-            open_issues, open_pulls = await self._count(repository)
+        is_whole = not paging.has_next and len(work) < _PAGE  # there may be fewer readable ones than the page held
+        if not is_whole:
+            open_issues, open_pulls = await self._count(repository.path)
+        read_at = self._clock.now()
+        week = _count_week(commits, read_at, is_whole=not later.has_next and len(commits) < _COMMITS_READ)
+        values = {FactName.OPEN_ISSUES: open_issues, FactName.OPEN_PULLS: open_pulls, FactName.COMMITS_WEEK: week}
+        values |= _find_ages(work if is_whole else [], commits, release, read_at)
         lines = [
-            f"{repository} : {_describe_totals(open_issues, open_pulls)}",
+            f"{repository.path} : {_describe_totals(open_issues, open_pulls)}",
             _describe_release(release),
+            _describe_week(week),
             *format_list("Derniers commits", map(_describe_commit, commits[:_SHOWN])),
             *format_list("Tickets les plus récents", map(_describe_issue, issues[:_SHOWN])),
             *format_list("Pull requests les plus récentes", map(_describe_pull, pulls[:_SHOWN])),
         ]
         return Finding(
             source=self.name,
-            label=label,
+            label=repository.label,
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data={
-                "repository": repository,
+                "repository": repository.path,
                 "open_issues": open_issues,
                 "open_pull_requests": open_pulls,
                 "last_commit_at": _isoformat(commits[0].committed_at if commits else None),
@@ -130,8 +139,10 @@ class GithubSource:
                 "latest_release_at": _isoformat(release.published_at if release else None),
                 "latest_release_is_prerelease": release.prerelease if release else None,
             },
-            url=f"https://github.com/{repository}",
-            read_at=self._clock.now(),
+            facts=make_facts(values, source=self.name, at=read_at, subject=repository.platform_key),
+            url=f"https://github.com/{repository.path}",
+            platform_key=repository.platform_key,
+            read_at=read_at,
         )
 
     async def _read_release(self, home: str) -> _Release | None:
@@ -155,6 +166,49 @@ class GithubSource:
             pulls = (await self._api.read(_TOTAL, "/search/issues", query)).total_count
         work = await self._api.read(_HOME, home, {})
         return max(0, work.open_issues_count - pulls), pulls
+
+
+def _split(work: Sequence[_Issue]) -> tuple[list[_Issue], list[_Issue]]:
+    """Part issues from pull requests."""
+    return [item for item in work if item.pull_request is None], [
+        item for item in work if item.pull_request is not None
+    ]
+
+
+def _count_week(commits: Sequence[_Commit], now: datetime, *, is_whole: bool) -> int | None:
+    """Count the commits of the last seven days; None if they may be more than were read, or one has no date."""
+    dates = [commit.committed_at for commit in commits]
+    known = [date for date in dates if date is not None]
+    since = now - _WEEK
+    if len(known) < len(dates) or not (is_whole or (known and known[-1] < since)):
+        return None
+    return sum(since <= date <= now for date in known)
+
+
+def _find_ages(
+    work: Sequence[_Issue], commits: Sequence[_Commit], release: _Release | None, now: datetime
+) -> dict[FactName, int | None]:
+    """Count the days since what happened last, and since what has been open longest in a whole list of open work."""
+    issues, pulls = _split(work)
+    return {
+        FactName.LAST_COMMIT_AGE: age_in_days(commits[0].committed_at if commits else None, now),
+        FactName.LAST_RELEASE_AGE: age_in_days(release.published_at if release else None, now),
+        FactName.OLDEST_ISSUE_AGE: _find_oldest(issues, now),
+        FactName.OLDEST_PULL_AGE: _find_oldest(pulls, now),
+    }
+
+
+def _find_oldest(work: Sequence[_Issue], now: datetime) -> int | None:
+    """Return how many days the oldest has been open; None if there is none, or one has no date."""
+    dates = [item.created_at for item in work]
+    known = [date for date in dates if date is not None]
+    return age_in_days(min(known), now) if known and len(known) == len(dates) else None
+
+
+def _describe_week(commits: int | None) -> str:
+    if commits is None:
+        return f"Commits des 7 derniers jours : non comptés (seuls les {_COMMITS_READ} derniers sont lus)"
+    return f"Commits des 7 derniers jours : {format_number(commits)}"
 
 
 def _describe_release(release: _Release | None) -> str:

@@ -7,18 +7,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from pydantic import AwareDatetime, TypeAdapter
 
 from shared.errors import SourceError
+from shared.facts import FactName, make_facts
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_duration, format_moment
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
 from workers.outbound.shapes import Count, ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
-from workers.sources.github_api import GithubApi
+from workers.sources.github_api import GithubApi, Repository
 
 _READ: Final = 30
 _SHOWN: Final = 6
@@ -96,8 +98,8 @@ class GithubActionsSource:
         """Read what the source knows about the subject."""
         return await self._api.collect(self.name, subject, self._read)
 
-    async def _read(self, repository: str, label: str) -> Finding:
-        path = f"/repos/{repository}/actions/runs"
+    async def _read(self, repository: Repository) -> Finding:
+        path = f"/repos/{repository.path}/actions/runs"
         page = await self._api.read(_RUNS, path, {"per_page": str(_READ)}, refused=_REFUSED)
         runs = page.workflow_runs[:_READ]
         ended = [run for run in runs if run.conclusion is not None]
@@ -105,13 +107,22 @@ class GithubActionsSource:
         failed = [run for run in ended if run.conclusion in _FAILED]
         durations = await self._time(path, [run for run in ended if run.conclusion not in _NEVER_RAN][:_TIMED])
         took = sum(durations.values(), timedelta(0)) / len(durations) if durations else None
-        known = format_count(
-            max(page.total_count, len(runs)), "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées"
-        )
+        total = max(page.total_count, len(runs))
+        known = format_count(total, "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées")
+        decided = outcomes["success"] + len(failed)
+        read_at = self._clock.now()
+        values: dict[FactName, Decimal | float | None] = {
+            FactName.WORKFLOW_RUNS: total,
+            FactName.WORKFLOW_RUNS_READ: len(runs),
+            FactName.WORKFLOW_RUNS_SUCCEEDED: outcomes["success"],
+            FactName.WORKFLOW_RUNS_FAILED: len(failed),
+            FactName.WORKFLOW_SUCCESS_RATE: round(Decimal(100 * outcomes["success"]) / decided, 2) if decided else None,
+            FactName.WORKFLOW_MEAN_DURATION: None if took is None else round(took.total_seconds()),
+        }
         succeeded = format_count(outcomes["success"], "réussie", "réussies")
         cancelled = format_count(outcomes["cancelled"], "annulée", "annulées")
         lines = [
-            f"{repository} : {known}, {format_count(len(runs), 'dernière lue', 'dernières lues')}",
+            f"{repository.path} : {known}, {format_count(len(runs), 'dernière lue', 'dernières lues')}",
             f"Sur celles-ci : {succeeded}, {len(failed)} en échec, {outcomes[None]} en cours, {cancelled}",
             f"Durée moyenne : {format_duration(took)} (sur {_count_ends(len(durations))})" if took is not None else "",
             *(["Les plus récentes :"] if runs else []),
@@ -121,10 +132,10 @@ class GithubActionsSource:
         ]
         return Finding(
             source=self.name,
-            label=label,
+            label=repository.label,
             text=shorten("\n".join(filter(None, lines)), SOURCE_TEXT_CHARS),
             data={
-                "repository": repository,
+                "repository": repository.path,
                 "workflow_runs": page.total_count,
                 "read": len(runs),
                 "succeeded": outcomes["success"],
@@ -133,8 +144,10 @@ class GithubActionsSource:
                 "timed": len(durations),
                 "mean_seconds": None if took is None else round(took.total_seconds()),
             },
-            url=f"https://github.com/{repository}/actions",
-            read_at=self._clock.now(),
+            facts=make_facts(values, source=self.name, at=read_at, subject=repository.platform_key),
+            url=f"https://github.com/{repository.path}/actions",
+            platform_key=repository.platform_key,
+            read_at=read_at,
         )
 
     async def _time(self, path: str, runs: Sequence[_Run]) -> _Durations:

@@ -5,13 +5,14 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
+from shared.facts import FactName, make_facts
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_day
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
 from workers.outbound.shapes import ForeignModel, Items
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
-from workers.sources.github_api import GithubApi
+from workers.sources.github_api import GithubApi, Repository
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 3
@@ -20,6 +21,12 @@ _REFUSED: Final = (
     "Les alertes de dépendances ne peuvent pas être lues : activez Dependabot sur le dépôt et donnez au jeton "
     "GITHUB_TOKEN la permission « Dependabot alerts : lecture »."
 )
+_FACTS: Final = {
+    "critical": FactName.CRITICAL_ALERTS,
+    "high": FactName.HIGH_ALERTS,
+    "medium": FactName.MEDIUM_ALERTS,
+    "low": FactName.LOW_ALERTS,
+}
 _SEVERITIES: Final = {"critical": "critique", "high": "élevée", "medium": "moyenne", "low": "faible"}
 
 
@@ -74,32 +81,38 @@ class GithubAlertsSource:
         """Read what the source knows about the subject."""
         return await self._api.collect(self.name, subject, self._read)
 
-    async def _read(self, repository: str, label: str) -> Finding:
-        alerts, complete = await self._read_alerts(repository)
+    async def _read(self, repository: Repository) -> Finding:
+        alerts, complete = await self._read_alerts(repository.path)
         ranks = {severity: rank for rank, severity in enumerate(_SEVERITIES)}
         alerts.sort(key=lambda alert: ranks.get(alert.advisory.severity, len(ranks)))
         counts = Counter(alert.advisory.severity for alert in alerts)
         by_severity = ", ".join(
             format_count(counts[severity], french, f"{french}s") for severity, french in _SEVERITIES.items()
         )
+        read_at = self._clock.now()
+        values = {FactName.OPEN_ALERTS: len(alerts), FactName.SEVERE_ALERTS: counts["critical"] + counts["high"]}
+        values |= {name: counts[severity] for severity, name in _FACTS.items()}
         found = format_count(len(alerts), "alerte de dépendance ouverte", "alertes de dépendance ouvertes")
         least = "" if complete else "au moins "
         lines = [
-            f"{repository} : {least}{found} ({by_severity})",
+            f"{repository.path} : {least}{found} ({by_severity})",
             *(f"  - {_describe(alert)}" for alert in alerts[:_SHOWN]),
         ]
         return Finding(
             source=self.name,
-            label=label,
+            label=repository.label,
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data={
-                "repository": repository,
+                "repository": repository.path,
                 "open_alerts": len(alerts),
                 "complete": complete,
                 **{severity: counts[severity] for severity in _SEVERITIES},
             },
-            url=f"https://github.com/{repository}/security/dependabot",
-            read_at=self._clock.now(),
+            # Of what was not read to its end, there is no total.
+            facts=make_facts(values if complete else {}, source=self.name, at=read_at, subject=repository.platform_key),
+            url=f"https://github.com/{repository.path}/security/dependabot",
+            platform_key=repository.platform_key,
+            read_at=read_at,
         )
 
     async def _read_alerts(self, repository: str) -> tuple[list[_Alert], bool]:

@@ -49,6 +49,16 @@ class Paging(NamedTuple):
     last_page: int | None = None
 
 
+class Repository(NamedTuple):
+    """The repository of a managed platform."""
+
+    path: str
+    """Owner and name: ``owner/name``."""
+    label: str
+    """French provenance label of what is read there."""
+    platform_key: str
+
+
 class _Kept(NamedTuple):
     """An answer as it was read, with the entity tag that shows whether it still holds."""
 
@@ -72,7 +82,9 @@ class GithubApi:
         self._hold = RateLimitHold(clock)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def collect(self, source: str, subject: Subject, read: Callable[[str, str], Awaitable[Finding]]) -> Collected:
+    async def collect(
+        self, source: str, subject: Subject, read: Callable[[Repository], Awaitable[Finding]]
+    ) -> Collected:
         """Ask ``read`` about each platform's repository at the same time: a finding, or a gap, for each.
 
         Cost: nothing without a token: anonymous calls see no private repository and are counted against the
@@ -88,7 +100,8 @@ class GithubApi:
         async def ask(platform: Platform) -> Collected:
             label = f"{label_of(source)} · {clean_line(platform.name)}"
             try:
-                return Collected(findings=(await read(_parse_repository(platform.github_url), label),))
+                repository = Repository(_parse_repository(platform.github_url), label, platform.key)
+                return Collected(findings=(await read(repository),))
             except SourceError as error:
                 return Collected(gaps=(describe_gap(error, source=source, label=label),))
 
