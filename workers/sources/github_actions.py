@@ -109,14 +109,13 @@ class GithubActionsSource:
         took = sum(durations.values(), timedelta(0)) / len(durations) if durations else None
         total = max(page.total_count, len(runs))
         known = format_count(total, "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées")
-        decided = outcomes["success"] + len(failed)
         read_at = self._clock.now()
         values: dict[FactName, Decimal | float | None] = {
             FactName.WORKFLOW_RUNS: total,
             FactName.WORKFLOW_RUNS_READ: len(runs),
             FactName.WORKFLOW_RUNS_SUCCEEDED: outcomes["success"],
             FactName.WORKFLOW_RUNS_FAILED: len(failed),
-            FactName.WORKFLOW_SUCCESS_RATE: round(Decimal(100 * outcomes["success"]) / decided, 2) if decided else None,
+            FactName.WORKFLOW_SUCCESS_RATE: _compute_success_rate(outcomes["success"], len(failed)),
             FactName.WORKFLOW_MEAN_DURATION: None if took is None else round(took.total_seconds()),
         }
         succeeded = format_count(outcomes["success"], "réussie", "réussies")
@@ -165,6 +164,10 @@ class GithubActionsSource:
         asked = [run for run in runs if run.id is not None]
         found = await asyncio.gather(*map(ask, asked))
         return {run.id: took for run, took in zip(asked, found, strict=True) if run.id is not None and took is not None}
+
+
+def _compute_success_rate(succeeded: int, failed: int) -> Decimal | None:
+    return round(Decimal(100 * succeeded) / (succeeded + failed), 2) if succeeded + failed else None
 
 
 def _count_ends(number: int) -> str:
