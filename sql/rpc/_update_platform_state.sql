@@ -27,22 +27,16 @@ begin
     return;
   end if;
 
-  -- Five minutes weigh the same however often somebody looked meanwhile.
-  select round(100 * avg(slot.up), 2) into v_uptime
-  from (
-    select avg(case when c.status = 'red' then 0 else 1 end) as up
-    from hq.platform_checks as c
-    where c.platform_key = p_platform_key
-      and c.checked_at > now() - interval '30 days'
-      and c.checked_at < v_latest_at
-    group by date_bin('5 minutes', c.checked_at, 'epoch')
-  ) as slot;
+  -- Null before a day of checks exists: what the column holds until then is not ours.
+  select u.uptime_percent into v_uptime from hq.measure_uptime(p_platform_key) as u;
 
   update hq.platforms as p
-  set status = v_latest.status, status_reason = v_latest.reason, uptime_percent = v_uptime
+  set status = v_latest.status,
+    status_reason = v_latest.reason,
+    uptime_percent = coalesce(v_uptime, p.uptime_percent)
   where p.key = p_platform_key
     and (p.status, p.status_reason, p.uptime_percent)
-      is distinct from (v_latest.status, v_latest.reason, v_uptime);
+      is distinct from (v_latest.status, v_latest.reason, coalesce(v_uptime, p.uptime_percent));
 
   if v_latest.status <> 'red' then
     delete from hq.platform_outages as o where o.platform_key = p_platform_key returning o.incident_id into v_incident;

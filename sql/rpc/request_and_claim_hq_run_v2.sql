@@ -36,7 +36,7 @@ begin
   if status = 'pending' and not is_paused and p_worker_id is not null then
     -- What the worker would read next comes along: the platforms that the run is about.
     select to_jsonb(l) || jsonb_build_object('platforms', (
-      select coalesce(jsonb_agg(p order by p.name), '[]') from public.read_hq_platforms(l.platform_key) as p
+      select coalesce(jsonb_agg(p order by p.name), '[]') from public.read_hq_platforms_v2(l.platform_key) as p
     )) into claim
     from hq.lease_runs(p_worker_id, p_lease_seconds, array(
       select q.run_id from hq.run_queue as q

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from support.database import Row
 from support.hq import Hq
+from support.sites import watch_for_two_days
 from support.source_keys import keys
 
 from shared.language_models import CANDIDATES
@@ -26,7 +27,7 @@ LABELS = {
 }
 
 MARKS = {
-    SourceName.PLATFORMS: "disponibilité enregistrée",
+    SourceName.PLATFORMS: "disponibilité 100,0 % depuis le ",
     SourceName.OPEN_MATTERS: "Publier la 2.1 (risque élevé)",
     SourceName.GITHUB: "laeticiamng/nearvity : 4 tickets ouverts, 3 pull requests ouvertes",
     SourceName.GITHUB_ACTIONS: "48 exécutions de pipeline enregistrées",
@@ -37,6 +38,11 @@ MARKS = {
     SourceName.STRIPE: "Clients : 140",
 }
 """Something that only the source's own data hold."""
+
+
+@pytest.fixture(autouse=True)
+def watched(hq: Hq) -> None:
+    watch_for_two_days(hq.database)
 
 
 def marks_of(run_type: RunType) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.hq import Hq
+from support.sites import watch_for_two_days
 
 from workers.bootstrap import open_worker
 from workers.clock import SystemClock
@@ -38,6 +39,7 @@ async def test_a_worker_purges_old_logs_where_pg_cron_fell_silent(hq: Hq, monkey
 
 
 async def test_of_two_workers_one_looks_at_the_sites_at_a_time(hq: Hq) -> None:
+    watch_for_two_days(hq.database)
     for _ in range(2):
         await hq.worker(PLATFORM_CHECK_SECONDS=1)
 
@@ -55,6 +57,7 @@ async def test_of_two_workers_one_looks_at_the_sites_at_a_time(hq: Hq) -> None:
 
 
 async def test_a_site_that_falls_turns_red_with_a_reason_and_green_again_when_it_is_back(hq: Hq) -> None:
+    watch_for_two_days(hq.database)
     await hq.vendors.script("sites", {"match": "nearvity", "status": 503}, repeat=True)
     await hq.worker(PLATFORM_CHECK_SECONDS=0.5)
 

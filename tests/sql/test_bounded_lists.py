@@ -23,6 +23,7 @@ BOUNDED_BY: Final = {
     "purge_hq_expired": "one row",
     "read_hq_finance_snapshots": "days since p_since: 13 months at most",
     "read_hq_platforms": "the platforms",
+    "read_hq_platforms_v2": "the platforms",
     "record_hq_decision": "one row",
     "renew_hq_leases": "what is sent: the worker's concurrency, 1000 at most",
     "request_and_claim_hq_run": "one row",

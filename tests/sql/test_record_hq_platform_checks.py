@@ -28,6 +28,16 @@ def age(database: Database, minutes: int = 5) -> None:
     database.run(f"update hq.platform_checks set checked_at = checked_at - interval '{minutes} minutes'")
 
 
+def watch_for_a_day(database: Database, status: str = "green", key: str = "nearvity") -> None:
+    """Have the site checked once, a day and a moment ago."""
+    database.run(
+        "insert into hq.platform_checks (platform_key, status, checked_at) "
+        "values (%s, %s, now() - interval '1 day 1 second')",
+        key,
+        status,
+    )
+
+
 def fail(database: Database, session: Connection, times: int) -> None:
     for _ in range(times):
         age(database)
@@ -47,6 +57,8 @@ def incidents(database: Database) -> list[Row]:
 @pytest.mark.parametrize("variant", ["seed_hq", "head_hq"])
 def test_a_platform_shows_its_latest_check(variant: str, clone: object) -> None:
     database: Database = clone(variant)  # type: ignore[operator]
+    watch_for_a_day(database, "red")
+    watch_for_a_day(database, "amber", "med-mng")
     with database.as_caller("service_role") as service:
         record(service, check("red"), check("amber", "med-mng"))
 
@@ -59,6 +71,7 @@ def test_a_clock_that_is_put_back_hides_no_outage(database: Database, service: C
     """Two hours of checks are then in the future, and green."""
     record(service, check())
     age(database, -120)
+    watch_for_a_day(database, "red")
 
     fail(database, service, 4)
 
@@ -70,16 +83,16 @@ def test_a_clock_that_is_put_back_hides_no_outage(database: Database, service: C
 def test_uptime_is_the_share_of_five_minutes_in_which_the_site_answered(
     database: Database, service: Connection
 ) -> None:
-    for status in ("red", "green", "green"):
+    for status, minutes in (("red", 24 * 60), ("green", 5), ("green", 5)):
         record(service, check(status))
-        age(database)
+        age(database, minutes)
 
     assert platform(database)["uptime_percent"] == Decimal("66.67")
 
 
 def test_who_looks_often_does_not_weigh_more(database: Database, service: Connection) -> None:
     slot = "date_bin('5 minutes', now(), 'epoch') - interval '{} hours'"
-    for hours, status, times in ((1, "red", 1), (1, "green", 1), (2, "green", 99)):
+    for hours, status, times in ((1, "red", 1), (1, "green", 1), (26, "green", 99)):
         database.run(
             "insert into hq.platform_checks (platform_key, status, checked_at) "
             f"select 'nearvity', '{status}', {slot.format(hours)} from generate_series(1, {times})"
@@ -94,10 +107,25 @@ def test_who_looks_often_does_not_weigh_more(database: Database, service: Connec
 def test_what_is_older_than_thirty_days_does_not_count(database: Database, service: Connection) -> None:
     record(service, check("red"))
     age(database, 31 * 24 * 60 - 5)
+    watch_for_a_day(database)
 
     record(service, check())
 
     assert platform(database)["uptime_percent"] == Decimal("100.00")
+
+
+def test_before_a_day_of_checks_no_uptime_is_written(database: Database, service: Connection) -> None:
+    """A site that was watched for an hour is not available at 100 % over thirty days."""
+    database.run("update hq.platforms set uptime_percent = 99.9 where key = 'nearvity'")
+    record(service, check("red"))
+    age(database, 24 * 60 - 1)
+
+    record(service, check())
+    assert (platform(database)["status"], platform(database)["uptime_percent"]) == ("green", Decimal("99.90"))
+
+    age(database, 1)
+    record(service, check())
+    assert platform(database)["uptime_percent"] == 50
 
 
 def test_an_unchanged_platform_is_not_written_again(database: Database, service: Connection) -> None:

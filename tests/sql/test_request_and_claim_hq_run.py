@@ -57,7 +57,7 @@ def test_its_claim_says_what_every_claim_says_and_brings_the_platform(database: 
     assert set(accepted) == {*usual, "platforms"}
     assert (accepted["requester"], accepted["attempt"], accepted["checkpoints"]) == (str(OWNER), 1, {})
     assert accepted["lease_token"] > usual["lease_token"]
-    platforms = call(database.sql, "read_hq_platforms", platform_key="nearvity")
+    platforms = call(database.sql, "read_hq_platforms_v2", platform_key="nearvity")
     assert [platform["key"] for platform in accepted["platforms"]] == ["nearvity"]
     assert set(accepted["platforms"][0]) == set(platforms[0])
 
@@ -65,7 +65,7 @@ def test_its_claim_says_what_every_claim_says_and_brings_the_platform(database: 
 def test_a_run_of_the_whole_company_brings_every_platform(database: Database, service: Connection) -> None:
     names = [platform["name"] for platform in ask(service)["claim"]["platforms"]]
 
-    assert names == [row["name"] for row in call(database.sql, "read_hq_platforms")]
+    assert names == [row["name"] for row in call(database.sql, "read_hq_platforms_v2")]
     assert len(names) > 3
 
 

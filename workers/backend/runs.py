@@ -149,7 +149,7 @@ class SupabaseRunStore:
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them. Raises: BackendError."""
         params = {"p_platform_key": platform_key}
-        return tuple(await self._retry(lambda: call(self._client, "read_hq_platforms", params, _PLATFORMS)))
+        return tuple(await self._retry(lambda: call(self._client, "read_hq_platforms_v2", params, _PLATFORMS)))
 
     async def _renew(self, leases: Sequence[Lease], heartbeat: Heartbeat | None) -> dict[RunId, LeaseState]:
         params = {

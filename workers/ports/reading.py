@@ -33,8 +33,12 @@ class Platform(FrozenModel):
     github_url: str | None = None
     status: str
     status_reason: str | None = None
-    uptime_percent: Decimal | None = None
-    last_release_at: datetime | None = None
+    last_release_at: datetime | None = Field(None, description="As somebody once typed it: nothing keeps it current.")
+    uptime_percent: Decimal | None = Field(None, description="Measured over thirty days; None before a day of checks.")
+    checks: int = Field(0, description="How often its site was checked in these thirty days.")
+    outage_minutes: int = Field(0, description="For how long of them it did not answer.")
+    checked_since: AwareDatetime | None = None
+    checked_at: AwareDatetime | None = Field(None, description="When it was last checked, within these thirty days.")
 
 
 class CatalogueEntry(FrozenModel):

@@ -110,12 +110,8 @@ class GithubActionsSource:
         total = max(page.total_count, len(runs))
         known = format_count(total, "exécution de pipeline enregistrée", "exécutions de pipeline enregistrées")
         read_at = self._clock.now()
-        values: dict[FactName, Decimal | float | None] = {
+        values = _count_outcomes(runs, outcomes["success"], len(failed)) | {
             FactName.WORKFLOW_RUNS: total,
-            FactName.WORKFLOW_RUNS_READ: len(runs),
-            FactName.WORKFLOW_RUNS_SUCCEEDED: outcomes["success"],
-            FactName.WORKFLOW_RUNS_FAILED: len(failed),
-            FactName.WORKFLOW_SUCCESS_RATE: _compute_success_rate(outcomes["success"], len(failed)),
             FactName.WORKFLOW_MEAN_DURATION: None if took is None else round(took.total_seconds()),
         }
         succeeded = format_count(outcomes["success"], "réussie", "réussies")
@@ -166,8 +162,14 @@ class GithubActionsSource:
         return {run.id: took for run, took in zip(asked, found, strict=True) if run.id is not None and took is not None}
 
 
-def _compute_success_rate(succeeded: int, failed: int) -> Decimal | None:
-    return round(Decimal(100 * succeeded) / (succeeded + failed), 2) if succeeded + failed else None
+def _count_outcomes(runs: Sequence[_Run], succeeded: int, failed: int) -> dict[FactName, Decimal | int | None]:
+    decided = succeeded + failed
+    return {
+        FactName.WORKFLOW_RUNS_READ: len(runs),
+        FactName.WORKFLOW_RUNS_SUCCEEDED: succeeded,
+        FactName.WORKFLOW_RUNS_FAILED: failed,
+        FactName.WORKFLOW_SUCCESS_RATE: round(Decimal(100 * succeeded) / decided, 2) if decided else None,
+    }
 
 
 def _count_ends(number: int) -> str:
