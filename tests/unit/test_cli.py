@@ -276,22 +276,35 @@ def _line(number: int, seconds: int) -> LogLine:
 def test_a_line_that_is_committed_late_is_followed_too_and_none_is_shown_twice(
     emocare: Emocare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hidden, old, late, new = _line(0, 0), _line(1, 20), _line(2, 15), _line(3, 21)
-    answers = [[old, hidden], [old, late], [new, old, late]]
+    hidden, old, late, new = _line(0, 12), _line(1, 20), _line(2, 15), _line(3, 21)
+    many = [_line(number, 22) for number in range(1_000, 3_000)]
+    stored = [[hidden, old], [hidden, old], [old, late], [old, late, new], [old, late, new, *many], [new, *many]]
     asked: list[datetime | None] = []
 
-    async def list_latest(_journal: object, *, limit: int, after: datetime | None, **_: object) -> list[LogLine]:
-        asked.append(after)
-        if not answers:
-            raise KeyboardInterrupt
-        return answers.pop(0)[:limit]
+    async def list_latest(_journal: object, *, limit: int, **_: object) -> list[LogLine]:
+        return stored.pop(0)[::-1][:limit]
 
-    monkeypatch.setattr("workers.cli.runs.SupabaseJournal.list_latest", list_latest)
-    monkeypatch.setattr("workers.cli.runs.CLOCK", FakeClock())
+    async def list_from(
+        _journal: object, begin: datetime | None, *, after_id: str | None, **_: object
+    ) -> list[LogLine]:
+        assert begin is not None
+        if after_id is None:
+            asked.append(begin)
+            if not stored:
+                raise KeyboardInterrupt
+            reading[:] = sorted(stored.pop(0), key=lambda line: (line.created_at, line.id))
+        after = (begin, after_id or "")
+        return [line for line in reading if (line.created_at, line.id) > after][:500]
+
+    reading: list[LogLine] = []
+    monkeypatch.setattr("workers.cli.logs.SupabaseJournal.list_latest", list_latest)
+    monkeypatch.setattr("workers.cli.logs.SupabaseJournal.list_from", list_from)
+    monkeypatch.setattr("workers.cli.logs.CLOCK", FakeClock())
 
     result = emocare("logs", "--follow", "--limit", "1", "--json")
 
-    assert [json.loads(line)["message"] for line in result.out.splitlines()] == ["m1", "m2", "m3"]
+    shown = [json.loads(line)["message"] for line in result.out.splitlines()]
+    assert shown == ["m1", "m2", "m3", *(line.message for line in many)]
     assert asked[1] == old.created_at - timedelta(seconds=10)
     assert result.code == 130
 

@@ -50,6 +50,22 @@ class SupabaseJournal:
         }
         return await call(self._client, "list_hq_logs", params, _LINES)
 
+    async def list_from(
+        self, begin: datetime | None, *, after_id: str | None, run_id: UUID | None, level: str | None
+    ) -> list[LogLine]:
+        """List a page of the lines written from a moment on, oldest first; of that moment, those after an id.
+
+        Shape: 500 lines at most; more may follow unless it is empty.
+        Raises: BackendError.
+        """
+        params = {
+            "p_from": begin and begin.isoformat(),
+            "p_after_id": after_id,
+            "p_run_id": run_id and str(run_id),
+            "p_level": level,
+        }
+        return await call(self._client, "follow_hq_logs", params, _LINES)
+
     async def purge(self) -> Purge:
         """Delete one batch of old lines, where pg_cron has not done so for a day. Idempotent. Raises: BackendError."""
         return await call(self._client, "purge_hq_expired", {}, _PURGES)

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
-from workers.cli import doctor, operate, registry, runs
+from workers.cli import doctor, logs, operate, registry, runs
 from workers.cli.terminal import errors
 from workers.logs import redact_text
 from workers.version import read_version
@@ -31,7 +31,7 @@ app.command("run")(runs.run)
 app.command("runs")(runs.list_runs)
 app.command("show")(runs.show)
 app.command("cancel")(runs.cancel)
-app.command("logs")(runs.logs)
+app.command("logs")(logs.logs)
 app.command("migrate")(operate.migrate)
 app.command("sql")(operate.print_sql)
 app.command("env")(operate.print_env)

@@ -1,10 +1,9 @@
-"""Commands about runs: request one, follow it, list, show, cancel, read the logs."""
+"""Commands about runs: request one, follow it, list, show, cancel."""
 
 import difflib
 import json
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,7 +21,6 @@ from shared.errors import InvalidRequest, UnknownRunType
 from shared.registry import RUN_TYPES, TIME_ZONE
 from shared.runs import RunId, RunStatus
 from workers.backend.client import open_client
-from workers.backend.journal import SupabaseJournal
 from workers.backend.run_requests import SupabaseRunRequests
 from workers.cli.context import (
     AsJson,
@@ -32,16 +30,15 @@ from workers.cli.context import (
     settings_from,
 )
 from workers.cli.reconnect import RetryWhileAway
-from workers.cli.terminal import console, print_as_json
+from workers.cli.terminal import console
 from workers.clock import SystemClock
 from workers.executive_run.steps import Step
-from workers.ports import Clock, LogLine, RunDetail, RunLine, RunRequest, RunTicket
+from workers.ports import Clock, RunDetail, RunLine, RunRequest, RunTicket
 
 CLOCK: Clock = SystemClock()
 """By which commands wait."""
 
 _POLL: Final = timedelta(milliseconds=400)
-_FOLLOW: Final = timedelta(seconds=1)
 _SOON: Final = timedelta(seconds=10)
 _COLOURS: Final = {
     RunStatus.PENDING: "yellow",
@@ -50,20 +47,6 @@ _COLOURS: Final = {
     RunStatus.FAILED: "red",
     RunStatus.CANCELLED: "magenta",
 }
-_LEVEL_COLOURS: Final = {"info": "green", "warn": "yellow", "error": "red", "critical": "red"}
-
-_LATE: Final = timedelta(seconds=10)
-_LOGS_AT_ONCE: Final = 500
-
-
-class LogLevel(StrEnum):
-    """Levels of the structured logs."""
-
-    INFO = "info"
-    WARN = "warn"
-    ERROR = "error"
-    CRITICAL = "critical"
-
 
 RunArgument = Annotated[UUID, typer.Argument(metavar="RUN", help="Id of the run.")]
 
@@ -183,47 +166,6 @@ def cancel(run_id: RunArgument, as_json: AsJson = False, env_file: EnvFile = Non
         raise typer.Exit(1)
 
 
-def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines as they come, until Ctrl-C.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many lines to print.")] = 30,
-    run_id: Annotated[UUID | None, typer.Option("--run", help="Only lines of this run.")] = None,
-    level: Annotated[LogLevel | None, typer.Option("--level", help="Only lines of this level.")] = None,
-    as_json: AsJson = False,
-    env_file: EnvFile = None,
-) -> None:
-    """Read the structured logs that the screens show, oldest first."""
-
-    async def body() -> None:
-        async with open_client(settings_from(env_file).supabase) as client:
-            journal = SupabaseJournal(client)
-            # To follow, the old lines must be known, even those that are not printed.
-            known = await journal.list_latest(
-                limit=_LOGS_AT_ONCE if follow else limit, run_id=run_id, level=level, after=None
-            )
-            for line in reversed(known[:limit]):
-                _print_log(line, as_json=as_json)
-            retry = RetryWhileAway(CLOCK, "Following stopped; run `emocare logs --follow` again.")
-            while follow:
-                await CLOCK.sleep(_FOLLOW)
-                fresh = await retry.ask(partial(_lines_since, journal, known, run_id=run_id, level=level))
-                old = {line.id for line in known}
-                for line in reversed(fresh):
-                    if line.id not in old:
-                        _print_log(line, as_json=as_json)
-                known = fresh or known
-
-    run_async(body())
-
-
-async def _lines_since(
-    journal: SupabaseJournal, known: list[LogLine], *, run_id: UUID | None, level: LogLevel | None
-) -> list[LogLine]:
-    """List the lines from shortly before the newest known one: a transaction that began earlier may commit later."""
-    newest = max((line.created_at for line in known), default=None)
-    after = newest and newest - _LATE
-    return await journal.list_latest(limit=_LOGS_AT_ONCE, run_id=run_id, level=level, after=after)
-
-
 async def _submit(runs: SupabaseRunRequests, request: RunRequest) -> RunTicket:
     """Request a run; the database decides which types exist, and a mistyped one gets a suggestion here."""
     try:
@@ -313,25 +255,6 @@ def _render_end(detail: RunDetail) -> RenderableType:
         if value not in (None, "", "-"):
             facts.add_row(Text(label, "bold"), str(value))
     return Group(Markdown(detail.executive_summary or "(no report yet)", hyperlinks=False), Text(), facts)
-
-
-def _print_log(line: LogLine, *, as_json: bool) -> None:
-    if as_json:
-        print_as_json(line.model_dump_json())
-        return
-    colour = _LEVEL_COLOURS.get(line.level, "white")
-    facts = line.metadata if isinstance(line.metadata, dict) else {"metadata": line.metadata}
-    shown = "  ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
-    text = Text.assemble(
-        (f"{line.created_at.astimezone(TIME_ZONE):%d/%m %H:%M:%S}", "dim"),
-        " ",
-        (f"{line.level:<5}", colour),
-        " ",
-        (" ".join(line.message.splitlines()), "bold"),
-        "  ",
-        (" ".join(shown.splitlines()), "dim"),
-    )
-    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _status(status: RunStatus) -> Text:
