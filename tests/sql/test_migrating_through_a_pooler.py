@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -152,6 +153,43 @@ def test_who_waits_for_another_migration_says_for_whom_and_ends(
     assert "pg_terminate_backend" in str(raised.value)
     (line,) = said
     assert f"pid {pid}, an older migrate, role postgres, idle since 20" in line
+
+
+def test_a_pooler_with_one_free_place_is_named_after_a_while_and_ends(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SAYS_AFTER", timedelta(seconds=0.5))
+    open_patiently = sessions.open_session
+    monkeypatch.setattr(schema.migrations, "open_session", partial(open_patiently, within=timedelta(seconds=2)))
+    database = clone("head")
+    said: list[str] = []
+    began = time.monotonic()
+
+    with (
+        pooled(database, "session", default_pool_size=1) as url,
+        pytest.raises(BackendUnavailable, match=r"No free session within 2 s.*needs two sessions.*direct connection"),
+    ):
+        schema.apply(url, say=said.append)
+
+    assert time.monotonic() - began < 8
+    assert said == ["Waiting for a free session of the database or its pooler, 2 s at most."]
+
+
+def test_a_place_that_becomes_free_is_taken(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "SAYS_AFTER", timedelta(seconds=0.5))
+    database = clone("head")
+    said: list[str] = []
+    with pooled(database, "session", default_pool_size=2) as url, psycopg.connect(url) as other:
+        other.execute("select 1")
+        leaving = threading.Timer(2, other.close)
+        leaving.start()
+
+        assert schema.apply(url, say=said.append).changed
+
+        leaving.join()
+    # The third session, which names what a migration waits for, finds no place at all.
+    assert said[0].startswith("Waiting for a free session")
+    assert set(said[1:]) <= {"The pooler has no free session left: what this migration waits for cannot be named."}
 
 
 def test_who_waits_for_a_lock_says_for_whom(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,11 +130,11 @@ def apply(
     ``say`` receives a line when something keeps it waiting for five seconds.
     Concurrency: callers wait for one another; workers may go on running meanwhile.
     Raises: ConfigurationError when the database is not the HQ's, a merged migration was edited, or the address is
-    a pooler in transaction mode; BackendUnavailable when another migration does not end.
+    a pooler in transaction mode; BackendUnavailable when another migration does not end, or a pooler has no place.
     """
     files = tuple(read_files() if files is None else files)
     report = Report()
-    with open_session(database_url) as connection, open_session(database_url) as guard:
+    with open_session(database_url, say) as connection, open_session(database_url, say) as guard:
         refuse_transaction_mode(connection, guard)
         if connection.execute("select to_regclass('hq.runs') as runs").fetchone() == {"runs": None}:
             raise ConfigurationError(

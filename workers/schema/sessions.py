@@ -9,6 +9,8 @@ A concurrent index build waits for the end of every transaction that it once saw
 runs no further statement, and whoever waits for the lock tries each time in a transaction of its own.
 """
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +29,9 @@ Session = psycopg.Connection[Any]
 LONGEST_WAIT: Final = timedelta(minutes=5)
 """How long a migration waits for another one."""
 
+LONGEST_WAIT_FOR_PLACE: Final = timedelta(minutes=1)
+"""How long it waits for a session that a pooler has no free place for."""
+
 SAYS_AFTER: Final = timedelta(seconds=5)
 """How long it waits for anything before it reports what it waits for."""
 
@@ -37,6 +42,10 @@ RIGHT_URLS: Final = (
 _TRANSACTION_MODE: Final = (
     "This is a pooler in transaction mode, which gives every statement another session, and a migration needs one "
     f"of its own. Take {RIGHT_URLS}, not port 6543."
+)
+_PLACES: Final = (
+    "A migration needs two sessions, and a third one to name what it waits for: end other clients of the pooler, "
+    "give it a larger pool, or take the direct connection (db.PROJECT.supabase.co, port 5432)."
 )
 _TRANSACTION_PORT: Final = 6543
 _HOSTED: Final = (".supabase.co", ".supabase.com")
@@ -64,11 +73,60 @@ def is_transaction_pooler(host: str, port: int) -> bool:
     return port == _TRANSACTION_PORT and host.endswith(_HOSTED)
 
 
-def open_session(database_url: str) -> Session:
-    """Open a session that leaves nothing behind: no prepared statement, and within a transaction no snapshot."""
+def open_session(
+    database_url: str, say: Say = lambda _: None, *, within: timedelta = LONGEST_WAIT_FOR_PLACE
+) -> Session:
+    """Open a session that leaves nothing behind: no prepared statement, and within a transaction no snapshot.
+
+    A pooler lets a client in at once and finds a session for it at its first statement, which is therefore sent here:
+    ``say`` is told after a while that it waits.
+    Raises: BackendUnavailable when no session becomes free in time; psycopg.Error.
+    """
+    began = time.monotonic()
+    session: Session | None = None
+    with _limited(lambda: session, say, within):
+        try:
+            session = _connect(database_url, within)
+            session.execute("select")
+        except psycopg.OperationalError as error:
+            if session is not None:
+                session.close()
+            if time.monotonic() - began < SAYS_AFTER.total_seconds():
+                raise
+            reason = str(error).partition("\n")[0]
+            raise BackendUnavailable(
+                f"No free session within {within.total_seconds():g} s ({reason}). {_PLACES}"
+            ) from error
+    return session
+
+
+@contextmanager
+def _limited(session: Callable[[], Session | None], say: Say, within: timedelta) -> Iterator[None]:
+    """Report the wait inside the block after a while, and cut the session's connection when it lasts too long."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        if ended.wait(SAYS_AFTER.total_seconds()):
+            return
+        say(f"Waiting for a free session of the database or its pooler, {within.total_seconds():g} s at most.")
+        if not ended.wait((within - SAYS_AFTER).total_seconds()) and (waiting := session()) is not None:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(waiting.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+
+    watcher = threading.Thread(target=watch, name="session", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _connect(database_url: str, within: timedelta) -> Session:
     return psycopg.connect(
         database_url,
         autocommit=True,
+        connect_timeout=max(2, round(within.total_seconds())),
         application_name="emocare migrate",
         prepare_threshold=None,
         row_factory=dict_row,
@@ -135,7 +193,7 @@ def _try_lock(guard: Session) -> bool:
 class Watch:
     """Watches, from a session of its own, which sessions keep a migration waiting, and reports each once.
 
-    A pooler without a free place lets the migration go on unwatched.
+    Where a pooler has no free place for it, the migration goes on, and that is reported.
     """
 
     def __init__(self, database_url: str, session: Session, say: Say) -> None:
@@ -157,9 +215,16 @@ class Watch:
         self._thread.join(timeout=_LOOK_SECONDS)
 
     def _look_until_ended(self) -> None:
-        with suppress(psycopg.Error), open_session(self._url) as session:  # the migration itself will notice
+        with suppress(psycopg.Error, BackendUnavailable), self._open() as session:  # the migration itself will notice
             while not self._ended.wait(_LOOK_SECONDS):
                 self._note(session.execute(_BLOCKING, [self._pid]).fetchall())
+
+    def _open(self) -> Session:
+        def unwatched(_: str) -> None:
+            if not self._ended.is_set():
+                self._say("The pooler has no free session left: what this migration waits for cannot be named.")
+
+        return open_session(self._url, unwatched)
 
     def _note(self, found: list[dict[str, Any]]) -> None:
         now = time.monotonic()
