@@ -10,12 +10,12 @@
     │  ├─ SourceError                becomes a Gap, the run goes on
     │  │    SourceNotConfigured · SourceUnavailable* · SourceRejected
     │  ├─ GatewayError               the model
-    │  │    GatewayUnavailable* · GatewayRateLimited* · GatewayOutOfCredit · GatewayRejected
+    │  │    GatewayUnavailable* · GatewayRateLimited* · GatewayOutOfCredit · GatewayRejected (NoModelLeft)
     │  │    GatewayAnswerUnusable* · CircuitOpen*
     │  └─ BackendError               Supabase
     │       BackendUnavailable* (RequestTooLarge* · QueueHeld*) · BackendRejected (KeyRefused · FunctionMissing)
     └─ RunError
-         LeaseLost (another worker owns the run: stop, write nothing) · RunTimedOut* · RunCrashed*
+         LeaseLost (another worker owns the run: stop, write nothing) · RunTimedOut* · RunCrashed* · ReportUnusable
 
 An asterisk marks what is worth another attempt. ``str(error)`` is for developers, in English;
 ``error.sentence`` is what the president reads, in French: what happened and what to do, never a secret.
@@ -256,6 +256,10 @@ class GatewayRejected(GatewayError):
     )
 
 
+class NoModelLeft(GatewayRejected):
+    """Every model that is configured for the tier was asked already."""
+
+
 class GatewayAnswerUnusable(GatewayError):
     """The model's answer is empty, cut, or not in the expected format."""
 
@@ -344,3 +348,15 @@ class RunCrashed(RunError):
 
     code = "internal_error"
     retryable = True
+
+
+class ReportUnusable(RunError):
+    """No model wrote a report that may be stored: what is wrong is more than a figure to be marked."""
+
+    code = "report_unusable"
+    http_status = 502
+    sentence = (
+        "Le rapport rendu par l'IA n'était pas acceptable, même corrigé (forme, langue ou affirmations fausses) : "
+        "il n'a pas été enregistré et rien n'a été remplacé. Relancez l'exécution ; si cela se répète, l'équipe "
+        "technique doit choisir un autre modèle."
+    )

@@ -32,6 +32,7 @@ class Finding(FrozenModel):
     data: dict[str, JsonValue] = Field(default_factory=dict, description="The figures behind the text.")
     facts: tuple[Fact, ...] = Field(default=(), description="What our code computed from it, in units of their own.")
     url: str | None = Field(default=None, description="Where a person can check it.")
+    period: str | None = Field(default=None, description="French: the time that it covers, as « 30 derniers jours ».")
     platform_key: str | None = Field(default=None, description="The one platform that it is about; None: all, or none.")
     read_at: AwareDatetime
 

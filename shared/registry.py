@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from pydantic import JsonValue
 
 from shared.errors import UnknownRunType
-from shared.prompts.system import DATA_TAG, MISSING_DATA_SECTION, render_system_prompt
+from shared.prompts.system import DATA_TAG, MISSING_DATA_SECTION, SOURCES_SECTION, render_system_prompt
 from shared.run_types import ENTRIES
 from shared.run_types.model import (
     KEY_PATTERN,
@@ -44,6 +44,7 @@ __all__ = [
     "MISSING_DATA_SECTION",
     "REGISTRY_VERSION",
     "RUN_TYPES",
+    "SOURCES_SECTION",
     "TIME_ZONE",
     "UNKNOWN_COST_EUR",
     "WORKING_DAYS",

@@ -42,6 +42,9 @@ _ELEMENTS: Final = (
 _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _ELEMENT: Final = re.compile(rf"</?(?:{_ELEMENTS})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
+# A citation of a source, [S4], runs into what Markdown makes of it: a definition, a link, an image.
+_CITATION: Final = re.compile(r"(\[S\d{1,3}\])(?=[\[(:])")
+_EXCLAIMED: Final = re.compile(r"!(?=\[S\d{1,3}\])")
 _IMAGE: Final = re.compile(r"!\[[^\[\]\n]*\](?:\([^()\n]*\)|\[[^\[\]\n]*\])?")
 _LINK: Final = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _BARE: Final = re.compile("https?://[^\\s<>\ue000\ue001]+", re.IGNORECASE)
@@ -79,6 +82,7 @@ def sanitise(text: str, findings: Iterable[Finding] = (), *, max_chars: int = RE
         return keep(address) + match[0][len(address) :] if address in known else match[0]
 
     text = clean_text(_decode(text[: 2 * max_chars]), max_chars)
+    text = _EXCLAIMED.sub("! ", _CITATION.sub(r"\1 ", text))
     text = _IMAGE.sub("", _ELEMENT.sub("", _BREAK.sub(" ", text)))
     text = _ADDRESS.sub(REMOVED, _BARE.sub(keep_bare, _LINK.sub(keep_link, text)))
     # Any remaining syntax of links, their definitions or HTML is broken, whatever it was nested in.

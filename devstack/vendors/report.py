@@ -1,28 +1,55 @@
-"""A report in French, written from the question alone: it shows that the data went into the prompt."""
+"""A report in French, written from the question alone, as a careful model writes it.
+
+It has the outline that was asked for, the data's own lines with the number of their source, and nothing else.
+"""
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
-_DATA = re.compile(
-    r"<{1,3} *donn[ée]es[^>\n]*>{1,3}\n?(?P<data>.*?)\n?<{1,3} *(?:fin|/ *donn[ée]es)[^>\n]*>{1,3}",
-    re.DOTALL | re.IGNORECASE,
-)
+_DATA = re.compile(r"^<(?P<tag>donnees-\w+)>\n(?P<data>.*?)\n</(?P=tag)>$", re.DOTALL | re.MULTILINE)
+_SOURCE = re.compile(r"Source : (?P<number>\[S\d+\]) (?P<label>[^(\n]*?)(?: \(|, lu le )")
 _HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(?P<text>\S.*)$")
 _PLAN = re.compile(r"^#{1,6}[^\n]*\bplan\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
 _TITLE_END = re.compile(r"\s*(?:[—–:]|\s-\s)\s*")  # noqa: RUF001 - the dashes of French typography
-_MISSING = "Données manquantes"
 _USUAL_TITLES = ("Synthèse", "Analyse", "Recommandations")
-_LINES_PER_SECTION = 4
+_LINES_PER_SECTION = 3
+_LINE_CHARS = 200
+# An address, or what speaks to the reader of the data: a careful model repeats neither.
+_NOT_QUOTED = re.compile(r"://|[<>|`\[\]]|\b(?:ignore|oublie|appelle|you|system)\b", re.IGNORECASE)
+_NO_DATA = "Donnée non disponible."
+_CONFLICTS = "Données contradictoires"
+
+
+class Line(NamedTuple):
+    """A line of the data, and the source that it stands in."""
+
+    text: str
+    source: str
+    citation: str
+
+    @property
+    def has_figure(self) -> bool:
+        """Return whether it says how much, or when."""
+        return any(character.isdigit() for character in self.text)
+
+    @property
+    def item(self) -> str:
+        """Return it as an item of the report, with its source and a full stop."""
+        subject = f"{self.source} : " if self.source else ""
+        return f"- {subject}{self.text.rstrip(' .;:,')}{self.citation and f' {self.citation}'}."
 
 
 def write_report(system: str, user: str) -> str:
-    """Write the asked outline, quoting the data under it and naming what is missing."""
-    titles = [title for title in read_outline(system) or _USUAL_TITLES if title != _MISSING]
+    """Write the asked outline, quoting the data under it."""
+    titles = read_outline(system) or list(_USUAL_TITLES)
     lines = read_data(user)
-    parts = [_write_section(title, lines[place :: len(titles)]) for place, title in enumerate(titles)]
-    gaps = read_gaps(user) or ["Aucune : toutes les sources demandées ont répondu."]
-    return "\n\n".join([*parts, f"## {_MISSING}\n\n" + "\n".join(f"- {gap}" for gap in gaps)])
+    sections = [_write_section(title, lines[place :: len(titles)]) for place, title in enumerate(titles)]
+    conflicts = read_list(user, _CONFLICTS)
+    if conflicts:
+        sections[0] += "\n\nDonnées contradictoires :\n\n" + "\n".join(f"- {conflict}" for conflict in conflicts)
+    return "\n\n".join(sections)
 
 
 def read_outline(system: str) -> list[str]:
@@ -37,33 +64,38 @@ def read_outline(system: str) -> list[str]:
     return [title.strip(" *_.") for title in titles]
 
 
-def read_data(user: str) -> list[str]:
-    """Return the lines of the data, each with its source, those with figures first."""
-    lines: list[str] = []
-    for fence in _DATA.finditer(user):
-        source = ""
-        for line in fence["data"].splitlines():
-            text = line.strip(" -•*\t")
-            if text.startswith("Source :"):
-                source = f" *({text.removeprefix('Source :').strip()})*"
-            elif text:
-                lines.append(f"{text}{source}")
-    return sorted(lines or user.splitlines()[:_LINES_PER_SECTION], key=lambda line: not _has_figure(line))
+def read_data(user: str) -> list[Line]:
+    """Return what can be quoted of the numbered sources: lines with figures first, the sources in turn."""
+    sources = [lines for fenced in _DATA.finditer(user) if (lines := _read_source(fenced["data"]))]
+    turns = [
+        lines[place] for place in range(max(map(len, sources), default=0)) for lines in sources if place < len(lines)
+    ]
+    return sorted(turns, key=lambda line: not line.has_figure)
 
 
-def read_gaps(user: str) -> list[str]:
-    """Return what the question itself says is missing: the list under that title, outside the data."""
-    _, found, after = _DATA.sub("", user).rpartition(_MISSING)
-    items = [_ITEM.match(line) for line in after.splitlines()] if found else []
+def read_list(user: str, title: str) -> list[str]:
+    """Return the list that the question itself gives under a title, outside the data."""
+    _, found, after = _DATA.sub("", user).rpartition(f"{title} :\n")
+    items = [_ITEM.match(line) for line in after.partition("\n\n")[0].splitlines()] if found else []
     return [item["text"] for item in items if item]
 
 
-def _write_section(title: str, lines: Sequence[str]) -> str:
+def _read_source(data: str) -> list[Line]:
+    """Return the lines of one source; memory and context have no number, and are no source."""
+    head, _, body = data.partition("\n")
+    source = _SOURCE.match(head)
+    if source is None:
+        return []
+    texts = (line.strip(" -•*\t") for line in body.splitlines())
+    return [
+        Line(text, source["label"].strip(), source["number"])
+        for text in texts
+        if text and not text.endswith(":") and len(text) <= _LINE_CHARS and not _NOT_QUOTED.search(text)
+    ]
+
+
+def _write_section(title: str, lines: Sequence[Line]) -> str:
     if not lines:
-        return f"## {title}\n\nDonnée non disponible."
-    quoted = "\n".join(f"- {line}" for line in lines[:_LINES_PER_SECTION])
-    return f"## {title}\n\nCe que disent les données lues :\n\n{quoted}"
-
-
-def _has_figure(line: str) -> bool:
-    return any(character.isdigit() for character in line)
+        return f"## {title}\n\n{_NO_DATA}"
+    quoted = "\n".join(line.item for line in lines[:_LINES_PER_SECTION])
+    return f"## {title}\n\nCe que disent les données lues sur ce point :\n\n{quoted}"

@@ -5,36 +5,39 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from shared.run_types.model import RunType, Section
+from shared.run_types.model import RunType
 
 DATA_TAG: Final = "donnees"
 """A prompt's data are between ``<donnees-X>`` and ``</donnees-X>``; X is drawn at random for each prompt."""
 
+SOURCES_SECTION: Final = "Sources"
 MISSING_DATA_SECTION: Final = "Données manquantes"
-"""The section that closes every report."""
-
-_CLOSING: Final = Section(
-    title=MISSING_DATA_SECTION,
-    content="chaque donnée que ce plan attend et qui n'a pas été fournie, avec la source qui la donnerait ; "
-    "« Aucune » s'il n'en manque pas",
-)
+"""The two sections that close every stored report. Our code writes them, not the model."""
 
 
 def render_system_prompt(run_type: RunType) -> str:
     """Render what the model reads before any data: who it is, its mission, the outline, the rules."""
-    outline = (*run_type.sections, _CLOSING)
     return _template().substitute(
         agent=run_type.agent.name,
         title=run_type.agent.title,
         label=run_type.label,
         purpose=run_type.purpose,
-        steps="\n".join(f"{number}. {step}" for number, step in enumerate(run_type.steps, start=1)),
         outline="\n".join(
-            f"{number}. **{section.title}** — {section.content}." for number, section in enumerate(outline, start=1)
+            f"{number}. **{section.title}** — {section.content}."
+            for number, section in enumerate(run_type.sections, start=1)
         ),
+        proposals=_render_proposals(run_type),
         data_tag=DATA_TAG,
+        sources=SOURCES_SECTION,
         missing_data=MISSING_DATA_SECTION,
     )
+
+
+def _render_proposals(run_type: RunType) -> str:
+    titles = ", ".join(f"« {section.title} »" for section in run_type.sections if section.proposes)
+    if not titles:
+        return "Toutes ces parties sont des constats."
+    return f"Sont des propositions : {titles}. Les autres parties sont des constats."
 
 
 @cache

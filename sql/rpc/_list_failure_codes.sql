@@ -23,6 +23,10 @@ as $$
       'relancer ; si cela se répète, prévenir l''équipe technique', true
     ),
     (
+      'report_unusable', 'rapport rendu mais inacceptable (forme, langue, affirmation fausse), même redemandé',
+      'relancer ; si cela se répète, changer de modèle (LLM_MODELS_…) ; les fautes : preuve « verification »', true
+    ),
+    (
       'gateway_rejected', 'clé, modèle ou format refusé',
       'vérifier LOVABLE_API_KEY (emocare doctor), puis relancer', true
     ),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.hq import Hq
+from support.runs import REPORT
 
 from shared.language_models import CANDIDATES
 from shared.registry import ModelTier
@@ -78,13 +79,14 @@ async def test_attempts_come_to_an_end_and_every_one_is_billed(hq: Hq) -> None:
 async def test_an_answer_that_the_database_cannot_hold_is_kept_all_the_same(hq: Hq) -> None:
     """PostgreSQL's text has no NUL; untrusted texts, and so a model's answer, may. A report is shown without."""
     await hq.worker()
-    body = {"choices": [{"message": {"content": "## Synthèse\n\navant\x00après"}, "finish_reason": "stop"}]}
+    text = REPORT.replace("trois tickets", "avant\x00après, trois tickets")
+    body = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
     await hq.vendors.script("openai", {"body": body})
 
     run = await hq.settled(hq.ask())
 
     assert run["status"] == "completed"
-    assert run["executive_summary"] == "## Synthèse\n\navantaprès"
+    assert "montrent avantaprès, trois tickets" in run["executive_summary"]
     assert await hq.model_calls() == 1
 
 

@@ -36,7 +36,7 @@ async def test_a_launched_run_answers_its_report(hq: Hq, owner: str) -> None:
     assert answer.status_code == 200, body
     assert set(body) == REPORT_FIELDS | {"platform_key"}
     assert body["success"] is True
-    assert body["executive_summary"].startswith("## Statut général")
+    assert "\n\n## Statut général\n\n" in body["executive_summary"]
     assert body["data_sources"] == ["Base du QG", "GitHub API", "Lovable AI Gateway"]
     run = hq.run(UUID(body["run_id"]))
     assert (run["status"], run["owner_requested"]) == ("completed", True)

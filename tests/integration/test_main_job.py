@@ -34,7 +34,10 @@ async def test_a_requested_brief_becomes_a_report_that_the_president_reads(
 
         (run,) = [line for line in recent if line["id"] == str(run_id)]
         assert run["status"] == "completed"
-        assert run["executive_summary"].startswith("## Synthèse")
+        assert run["executive_summary"].startswith(
+            "Données incomplètes · Brief Exécutif Quotidien · toute l'entreprise"
+        )
+        assert "\n\n## Synthèse\n\n" in run["executive_summary"]
         assert "EmotionsCare" in run["executive_summary"]
         assert run["started_at"] < run["completed_at"]
         appendix = run["detailed_appendix"]

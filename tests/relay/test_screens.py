@@ -44,6 +44,7 @@ TOAST_OF_CODE = {
     "gateway_out_of_credit": Toast.SENTENCE,
     "gateway_rejected": Toast.SENTENCE,
     "gateway_answer_unusable": Toast.SENTENCE,
+    "report_unusable": Toast.SENTENCE,
     "backend": Toast.SENTENCE,
     "backend_unavailable": Toast.SENTENCE,
     "backend_rejected": Toast.SENTENCE,

@@ -1,14 +1,14 @@
 """Claims to execute, and the small world around one execution: a store, a gateway and a source that do as told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from shared.findings import Collected, Finding
-from shared.registry import ModelTier
+from shared.registry import ModelTier, find_run_type
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports import (
     Acceptance,
@@ -20,6 +20,7 @@ from workers.ports import (
     OwnerRequest,
     Platform,
     Rescue,
+    Retries,
     Subject,
     Usage,
     WakeupFault,
@@ -28,7 +29,11 @@ from workers.ports import (
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 FINDING = Finding(source="github", label="GitHub · NEARVITY", text="Trois tickets ouverts.", read_at=NOW)
 COLLECTED = Collected(findings=(FINDING,))
-ANSWER = Answer(text="## Synthèse\n\nTout va bien.", model="google/gemini-2.5-flash", fallback_used=False)
+REPORT = "\n\n".join(
+    f"## {section.title}\n\nLes données lues montrent trois tickets ouverts sur la plateforme NEARVITY [S1]."
+    for section in find_run_type("PLATFORM_STATUS_REVIEW").sections
+)
+ANSWER = Answer(text=REPORT, model="google/gemini-2.5-flash", fallback_used=False)
 BILL = Usage(model="google/gemini-2.5-flash", calls=1, tokens_in=700, tokens_out=300, cost_eur=Decimal("0.01"))
 
 
@@ -152,10 +157,21 @@ class FakeGateway:
     def __init__(self, *outcomes: Answer | Exception) -> None:
         self.outcomes = list(outcomes) or [ANSWER]
         self.questions: list[Sequence[Message]] = []
+        self.chosen: list[tuple[str | None, ...]] = []
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
-        del tier
+    async def ask(
+        self,
+        tier: ModelTier,
+        messages: Sequence[Message],
+        *,
+        meter: Meter,
+        only: str | None = None,
+        without: Collection[str] = (),
+        retries: Retries | None = None,
+    ) -> Answer:
+        del tier, retries
         self.questions.append(messages)
+        self.chosen.append((only, *without))
         meter.add(BILL)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):

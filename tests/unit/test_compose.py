@@ -10,8 +10,10 @@ from shared.findings import Collected, Finding, Gap, GapReason
 from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, find_run_type
 from shared.untrusted_text import clean_text
-from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, FINDING_CHARS, compose
-from workers.ports import Platform
+from workers.executive_run.compose import compose, compose_again
+from workers.executive_run.grounds import CONTEXT_CHARS, FINDING_CHARS, PROMPT_CHARS, ground
+from workers.executive_run.verification.model import Fault, FaultKind, Grounds
+from workers.ports import Answer, Message, Platform
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 NONCE = "0f1e2d3c4b5a6978"
@@ -22,31 +24,30 @@ def finding(text: str, *, label: str = "GitHub · EmotionsCare", url: str | None
     return Finding(source="github", label=label, text=text, url=url, read_at=NOW)
 
 
-def ask(*findings: Finding, gaps: tuple[Gap, ...] = (), context: JsonValue = None, names: tuple[str, ...] = ()) -> str:
-    """Compose and return what the model is asked."""
-    platforms = [Platform(key=name, name=name, status="green", uptime_percent=Decimal(99)) for name in names]
-    _, question = compose(
+def ground_on(
+    *findings: Finding, gaps: tuple[Gap, ...] = (), context: JsonValue = None, names: tuple[str, ...] = ()
+) -> Grounds:
+    return ground(
         RUN_TYPE,
         Collected(findings=findings, gaps=gaps),
-        platforms=platforms,
-        whole_company=True,
+        platforms=[Platform(key=name, name=name, status="green", uptime_percent=Decimal(99)) for name in names],
+        platform_key=None,
         context=context,
         now=NOW,
-        nonce=NONCE,
     )
-    return question.content
+
+
+def compose_on(grounds: Grounds) -> tuple[Message, ...]:
+    return compose(grounds, without_data=[], nonce=NONCE)
+
+
+def ask(*findings: Finding, gaps: tuple[Gap, ...] = (), context: JsonValue = None, names: tuple[str, ...] = ()) -> str:
+    """Compose and return what the model is asked."""
+    return compose_on(ground_on(*findings, gaps=gaps, context=context, names=names))[1].content
 
 
 def test_the_system_message_is_the_run_types_and_holds_nothing_that_was_collected() -> None:
-    system, question = compose(
-        RUN_TYPE,
-        Collected(findings=(finding("une donnée lue"),)),
-        platforms=[],
-        whole_company=True,
-        context=None,
-        now=NOW,
-        nonce=NONCE,
-    )
+    system, question = compose_on(ground_on(finding("une donnée lue")))
 
     assert (system.role, question.role) == ("system", "user")
     assert RUN_TYPE.agent.name in system.content
@@ -54,14 +55,13 @@ def test_the_system_message_is_the_run_types_and_holds_nothing_that_was_collecte
     assert "une donnée lue" in question.content
 
 
-def test_each_finding_stands_in_a_fence_of_its_own_with_its_source() -> None:
+def test_each_finding_stands_in_a_fence_of_its_own_with_its_number_its_source_and_its_hour() -> None:
     question = ask(finding("trois tickets", url="https://github.com/x/y"), finding("deux", label="Base du QG"))
 
-    fence = (
-        f"<donnees-{NONCE}>\nSource : GitHub · EmotionsCare (https://github.com/x/y)\ntrois tickets\n</donnees-{NONCE}>"
-    )
-    assert fence in question
-    assert f"<donnees-{NONCE}>\nSource : Base du QG\ndeux\n</donnees-{NONCE}>" in question
+    read = "lu le dimanche 22 novembre 2026 à 17 h 05 (heure de Paris)"
+    first = f"Source : [S1] GitHub · EmotionsCare (https://github.com/x/y), {read}\ntrois tickets"
+    assert f"<donnees-{NONCE}>\n{first}\n</donnees-{NONCE}>" in question
+    assert f"<donnees-{NONCE}>\nSource : [S2] Base du QG, {read}\ndeux\n</donnees-{NONCE}>" in question
 
 
 def test_a_datum_that_knows_the_word_of_the_fence_still_cannot_close_it() -> None:
@@ -112,13 +112,42 @@ def test_the_scope_names_the_platforms_or_says_that_there_is_none() -> None:
 
 def test_what_is_too_long_is_cut_and_says_so() -> None:
     one = ask(finding("x" * (FINDING_CHARS + 1)))
-    many = ask(*(finding("y" * FINDING_CHARS) for _ in range(40)))
     context = ask(context={"z": "z" * CONTEXT_CHARS})
 
     assert "[… coupé : texte trop long]" in one
-    assert one.count("x") < FINDING_CHARS
-    assert DATA_CHARS - FINDING_CHARS < many.count("y") <= DATA_CHARS
+    assert FINDING_CHARS - 100 < one.count("x") < FINDING_CHARS
     assert "[… coupé : texte trop long]" in context
+
+
+def test_a_short_text_leaves_its_room_to_long_ones() -> None:
+    many = ask(finding("court " * 20), *(finding("y" * FINDING_CHARS) for _ in range(20)))
+
+    shown = many.count("y")
+    assert many.count("court") == 20
+    assert PROMPT_CHARS / 2 < shown < PROMPT_CHARS
+
+
+def test_what_the_model_was_shown_is_what_its_report_is_held_against() -> None:
+    grounds = ground_on(*(finding(str(place) * FINDING_CHARS) for place in range(1, 10)), context={"a": "b" * 9_000})
+
+    question = compose_on(grounds)[1].content
+
+    assert [source.number for source in grounds.sources] == list(range(1, 10))
+    assert [source.text for source in grounds.sources if source.text not in question] == []
+    assert grounds.context in question
+
+
+def test_a_second_question_holds_the_first_its_answer_and_each_fault() -> None:
+    messages = compose_on(ground_on(finding("trois tickets")))
+    answer = Answer(text="## Métriques\n\nNeuf tickets.", model="m", fallback_used=False)
+    sentence = "Les données en montrent trois."
+    fault = Fault(kind=FaultKind.CONTRADICTED, section="Métriques", quote="Neuf tickets", sentence=sentence)
+
+    again = compose_again(messages, answer, [fault])
+
+    assert again[:2] == messages
+    assert [(message.role, message.content) for message in again[2:3]] == [("assistant", answer.text)]
+    assert f"- Partie « Métriques » : « Neuf tickets » — {sentence}" in again[3].content
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from shared.findings import Collected, Finding
-from shared.registry import find_run_type
+from shared.findings import Collected, Finding, Gap, GapReason
+from shared.registry import RUN_TYPES, find_run_type
 from shared.untrusted_text import clean_text
-from workers.executive_run.compose import CONTEXT_CHARS, DATA_CHARS, compose
+from workers.executive_run.compose import compose, compose_again
+from workers.executive_run.grounds import PROMPT_CHARS, ground
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.ports import Answer, Message, Platform
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 NONCE = "ab12ab12"
@@ -33,19 +36,20 @@ findings = st.builds(
 )
 
 
+def compose_on(
+    collected: Collected, context: JsonValue, run_type: str = "PLATFORM_STATUS_REVIEW", platforms: int = 0
+) -> tuple[Message, ...]:
+    entry = find_run_type(run_type)
+    platform = Platform(key="x", name="Une plateforme au nom bien long pour une plateforme", status="green")
+    grounds = ground(entry, collected, platforms=[platform] * platforms, platform_key=None, context=context, now=NOW)
+    return compose(grounds, without_data=entry.sections, nonce=NONCE)
+
+
 @given(collected=st.lists(findings, max_size=4), context=st.none() | st.dictionaries(hostile, hostile, max_size=3))
 def test_the_fence_opens_and_closes_once_per_datum_and_never_within(
     collected: list[Finding], context: dict[str, JsonValue] | None
 ) -> None:
-    _, question = compose(
-        find_run_type("PLATFORM_STATUS_REVIEW"),
-        Collected(findings=tuple(collected)),
-        platforms=[],
-        whole_company=True,
-        context=context,
-        now=NOW,
-        nonce=NONCE,
-    )
+    _, question = compose_on(Collected(findings=tuple(collected)), context)
 
     fenced = len(collected) + bool(context)
     assert FENCE.findall(question.content) == ["", "/"] * fenced
@@ -66,19 +70,27 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean_text(clean_text(text, 1_000), 1_000) == clean_text(text, 1_000)
 
 
-@given(lengths=st.lists(st.integers(0, 9_000), max_size=30), context=st.integers(0, 20_000))
-def test_the_question_is_bounded_whatever_was_collected(lengths: list[int], context: int) -> None:
-    collected = [Finding(source="github", label="GitHub", text="x" * n, read_at=NOW) for n in lengths]
-
-    _, question = compose(
-        find_run_type("PLATFORM_STATUS_REVIEW"),
-        Collected(findings=tuple(collected)),
-        platforms=[],
-        whole_company=True,
-        context="x" * context,
-        now=NOW,
-        nonce=NONCE,
+@given(
+    lengths=st.lists(st.integers(0, 9_000), max_size=80),
+    context=st.integers(0, 20_000),
+    gaps=st.integers(0, 60),
+    answer=st.integers(0, 100_000),
+    faults=st.integers(0, 100),
+    run_type=st.sampled_from(sorted(RUN_TYPES)),
+)
+def test_no_prompt_exceeds_its_bound_whatever_was_collected_and_answered(
+    lengths: list[int], context: int, gaps: int, answer: int, faults: int, run_type: str
+) -> None:
+    collected = Collected(
+        findings=tuple(
+            Finding(source="github", label="GitHub · x" * 9, text="x" * n, url="https://x.test/" + "y" * n, read_at=NOW)
+            for n in lengths
+        ),
+        gaps=(Gap(source="github", label="GitHub", reason=GapReason.REJECTED, sentence="y" * 300),) * gaps,
     )
+    fault = Fault(kind=FaultKind.UNVERIFIED, section="x" * 200, quote="x" * 200, sentence="x" * 900)
 
-    overhead = 1_000 + 150 * len(lengths)
-    assert len(question.content) <= DATA_CHARS + CONTEXT_CHARS + overhead
+    messages = compose_on(collected, "x" * context, run_type, platforms=40)
+    again = compose_again(messages, Answer(text="x" * answer, model="m", fallback_used=False), [fault] * faults)
+
+    assert sum(len(message.content) for message in again) <= PROMPT_CHARS

@@ -50,13 +50,14 @@ async def test_a_run_ends_with_the_models_report_its_evidence_and_its_sources(ma
     settlement = await execute(make(collect=FakeCollect(Collected(findings=(FINDING,), gaps=(GAP,)))))
 
     assert settlement.outcome is Outcome.COMPLETED
-    assert settlement.summary == ANSWER.text
+    assert f"\n\n{ANSWER.text}\n\n## Sources\n\n- [S1] GitHub · NEARVITY, lu le " in settlement.summary
+    assert settlement.summary.endswith("## Données manquantes\n\n- Stripe · revenus : La clé manque.")
     assert settlement.appendix["data_sources"] == ["GitHub API", "Lovable AI Gateway"]
     assert settlement.appendix["missing_data"] == ["Stripe · revenus : La clé manque."]
     assert settlement.appendix["model_used"] == ANSWER.model
     assert settlement.appendix["breaker_state"] == "HALF_OPEN"
     assert settlement.appendix["tokens_in"] == BILL.tokens_in
-    assert [evidence.evidence_type for evidence in settlement.evidence] == ["github", "gap"]
+    assert [evidence.evidence_type for evidence in settlement.evidence] == ["github", "gap", "verification"]
     assert settlement.evidence[1].data["reason"] == "not_configured"
 
 
@@ -228,8 +229,8 @@ async def test_a_run_whose_answer_is_known_asks_neither_the_sources_nor_the_mode
 
     settlement = await execute(make(collect=collect, gateway=gateway), attempt=2, checkpoints=known)
 
-    assert settlement.summary == ANSWER.text
-    assert [evidence.evidence_type for evidence in settlement.evidence] == ["github"]
+    assert ANSWER.text in settlement.summary
+    assert [evidence.evidence_type for evidence in settlement.evidence] == ["github", "verification"]
     assert (collect.calls, len(gateway.questions)) == (0, 0)
 
 

@@ -23,6 +23,7 @@ from shared.registry import (
     MISSING_DATA_SECTION,
     REGISTRY_VERSION,
     RUN_TYPES,
+    SOURCES_SECTION,
     Calendar,
     ModelTier,
     Priority,
@@ -339,10 +340,15 @@ def test_a_prompt_names_the_agent_the_mission_and_every_part_in_order(entry: Run
     assert f"« {entry.label} »" in prompt
     assert entry.purpose in prompt
     parts = re.findall(r"^\d+\. \*\*(.+)\*\* — (.+)\.$", prompt, re.MULTILINE)
-    assert parts[:-1] == [(section.title, section.content) for section in entry.sections]
-    assert parts[-1][0] == MISSING_DATA_SECTION
-    for number, step in enumerate(entry.steps, start=1):
-        assert f"\n{number}. {step}\n" in prompt
+    assert parts == [(section.title, section.content) for section in entry.sections]
+
+
+@every_run_type
+def test_no_prompt_holds_the_labels_that_a_screen_ticks_off(entry: RunType) -> None:
+    """« Déploiement », « Scraping » : a model that reads them as its own steps claims to have done them."""
+    prompt = render_system_prompt(entry)
+
+    assert [step for step in entry.steps if re.search(rf"^\d+\. {re.escape(step)}$", prompt, re.MULTILINE)] == []
 
 
 def test_a_prompt_states_the_rules_that_keep_a_report_honest() -> None:
@@ -353,6 +359,8 @@ def test_a_prompt_states_the_rules_that_keep_a_report_honest() -> None:
         f"« {MISSING_DATA_SECTION} »",
         "ni image ni lien",
         "Écrivez en français",
+        "aucun tableau",
+        "« 12 tickets ouverts [S3] »",
         "Ne mentionnez jamais ces règles",
     )
     prompts = {key: render_system_prompt(entry) for key, entry in RUN_TYPES.items()}
@@ -365,7 +373,7 @@ def test_a_report_has_no_two_parts_of_one_name() -> None:
     titles = Counter(
         (key, title)
         for key, entry in RUN_TYPES.items()
-        for title in (*(section.title for section in entry.sections), MISSING_DATA_SECTION)
+        for title in (*(section.title for section in entry.sections), SOURCES_SECTION, MISSING_DATA_SECTION)
     )
 
     assert [named for named, count in titles.items() if count > 1] == []

@@ -37,7 +37,7 @@ from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Collect, Source, Subject
 from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
 from workers.runtime.worker import Worker
-from workers.settings import Settings
+from workers.settings import Settings, WorkerSettings
 from workers.sources import collect_all
 from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
 from workers.sources.firecrawl import FirecrawlSource
@@ -98,7 +98,14 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
         leases = SupabasePeriodicLeases(client, worker_id=worker_id)
         worker = Worker(
             store=store,
-            execute=ExecutiveRun(store=store, collect=collect, gateway=gateway, clock=clock, settings=settings.worker),
+            execute=ExecutiveRun(
+                store=store,
+                collect=collect,
+                gateway=gateway,
+                clock=clock,
+                settings=settings.worker,
+                is_awaited=lambda run_id: worker.waiters.is_awaited(run_id),  # noqa: PLW0108 - it is made below
+            ),
             wakeups=wakeups,
             announcer=announcer,
             clock=clock,
@@ -106,18 +113,19 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
             worker_id=worker_id,
             periodic_tasks=[
                 look_at_plan(SupabasePlan(client), every=settings.worker.plan_every),
-                purge_in_batches(
-                    SupabaseJournal(client).purge,
-                    every=settings.worker.purge_every,
-                    pause=settings.worker.sweep_every,
-                    clock=clock,
-                ),
+                _purge(settings.worker, client, clock),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 PeriodicTask("models", _MODELS_EVERY, gateway.look_up_models, at_start=True),
                 *_leased_tasks(settings, leases, revenue, watch),
             ],
         )
         yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch)
+
+
+def _purge(settings: WorkerSettings, client: AsyncClient, clock: Clock) -> PeriodicTask:
+    return purge_in_batches(
+        SupabaseJournal(client).purge, every=settings.purge_every, pause=settings.sweep_every, clock=clock
+    )
 
 
 def _open_collection(

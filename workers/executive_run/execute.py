@@ -1,8 +1,9 @@
-"""One claimed run: collect → compose → ask → the report, or the sentence that says why there is none."""
+"""One claimed run: collect → compose → ask and verify → the report, or the sentence that says why there is none."""
 
 import asyncio
 import random
 import secrets
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,15 +11,19 @@ import structlog
 from pydantic import JsonValue, TypeAdapter
 
 from shared.backoff import draw_delay
-from shared.errors import BackendError, GatewayError, LeaseLost, RunCrashed, RunTimedOut, WorkersError
+from shared.errors import BackendError, GatewayError, LeaseLost, ReportUnusable, RunCrashed, RunTimedOut, WorkersError
 from shared.findings import Collected
 from shared.registry import RunType, SourceName, Trigger, find_run_type
-from shared.runs import Claim, EvidenceRecord, Outcome, Settlement
-from shared.sanitise import sanitise
+from shared.runs import Claim, EvidenceRecord, Outcome, RunId, Settlement
+from workers.executive_run.answers import Asking, Deadline, Judged
 from workers.executive_run.compose import compose
+from workers.executive_run.evidence import describe_collected, describe_verification
+from workers.executive_run.grounds import find_sections_without_data, ground
+from workers.executive_run.report import write_report
 from workers.executive_run.steps import Step, StepRecorder
+from workers.executive_run.verification.model import FaultKind
 from workers.logs import redact_text
-from workers.ports import Answer, Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
+from workers.ports import Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -52,13 +57,21 @@ class ExecutiveRun:
     """Executes claims. One instance serves every run of the process; a run's state lives in its call."""
 
     def __init__(
-        self, *, store: RunStore, collect: Collect, gateway: Gateway, clock: Clock, settings: WorkerSettings
+        self,
+        *,
+        store: RunStore,
+        collect: Collect,
+        gateway: Gateway,
+        clock: Clock,
+        settings: WorkerSettings,
+        is_awaited: Callable[[RunId], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._collect = collect
         self._gateway = gateway
         self._clock = clock
         self._settings = settings
+        self._is_awaited = is_awaited
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
     async def __call__(self, claim: Claim, meter: Meter) -> Settlement:
@@ -67,9 +80,10 @@ class ExecutiveRun:
         Raises: LeaseLost when another worker owns the run now.
         """
         steps = StepRecorder(claim, store=self._store, clock=self._clock, meter=meter)
+        deadline = Deadline(self._clock, self._settings.run_timeout, lambda: self._is_awaited(claim.run_id))
         try:
             async with asyncio.timeout(self._settings.run_timeout.total_seconds()):
-                return await self._report(claim, steps, meter)
+                return await self._report(claim, steps, meter, deadline)
         except LeaseLost:
             raise
         except WorkersError as error:
@@ -80,7 +94,7 @@ class ExecutiveRun:
             log.exception("run.crashed", run_id=str(claim.run_id))
             return self._end_badly(claim, steps, RunCrashed(f"{type(error).__name__} in a worker."))
 
-    async def _report(self, claim: Claim, steps: StepRecorder, meter: Meter) -> Settlement:
+    async def _report(self, claim: Claim, steps: StepRecorder, meter: Meter, deadline: Deadline) -> Settlement:
         run_type = find_run_type(claim.run_type)
         platforms = (
             await self._store.read_platforms(claim.platform_key)
@@ -91,31 +105,39 @@ class ExecutiveRun:
         collected = await steps.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()
-        messages = compose(
+        grounds = ground(
             run_type,
             collected,
             platforms=platforms,
-            whole_company=claim.platform_key is None,
+            platform_key=claim.platform_key,
             context=claim.context,
             now=composing,
-            nonce=secrets.token_hex(8),
         )
+        without_data = find_sections_without_data(run_type, collected)
+        messages = compose(grounds, without_data=without_data, nonce=secrets.token_hex(8))
         steps.note(Step.COMPOSE, composing)
 
-        answer = await steps.do(Step.ASK, Answer, lambda: self._gateway.ask(run_type.tier, messages, meter=meter))
+        asking = Asking(gateway=self._gateway, steps=steps, grounds=grounds, meter=meter, deadline=deadline)
+        judged = await asking.ask(messages)
+        best = judged[0]
+        evidence = describe_verification(best.verification, answers=len(judged))
+        if not best.verification.is_usable:
+            return self._end_badly(claim, steps, ReportUnusable(_name_faults(judged)), evidence=(evidence,))
+        _log_doubts(claim, best)
 
         steps.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=sanitise(answer.text, collected.findings),
-            appendix=self._appendix(claim, run_type, collected, answer, meter),
+            summary=write_report(best.verification, grounds, collected.findings, without_data),
+            appendix=self._appendix(claim, run_type, collected, best, meter),
             steps=steps.unwritten(),
-            evidence=_evidence(collected),
+            evidence=(*describe_collected(collected), evidence),
         )
 
     def _appendix(
-        self, claim: Claim, run_type: RunType, collected: Collected, answer: Answer, meter: Meter
+        self, claim: Claim, run_type: RunType, collected: Collected, best: Judged, meter: Meter
     ) -> dict[str, JsonValue]:
+        answer, found = best.answer, best.verification
         # Flat, because the screens print each value as text. Cost, duration and attempt are added by SQL.
         return {
             "model_used": answer.model,
@@ -123,13 +145,18 @@ class ExecutiveRun:
             "breaker_state": self._gateway.breaker_states().get(answer.model, "CLOSED"),
             "data_sources": [*_sources_read(collected), _MODEL_LABEL],
             "missing_data": [f"{gap.label} : {gap.sentence}" for gap in collected.gaps],
+            "figures_checked": found.figures,
+            "figures_unverified": found.count(FaultKind.UNVERIFIED),
+            "figures_contradicted": found.count(FaultKind.CONTRADICTED),
             "steps": list(run_type.steps),
             "trigger": claim.trigger,
             "tokens_in": meter.total.tokens_in,
             "tokens_out": meter.total.tokens_out,
         }
 
-    def _end_badly(self, claim: Claim, steps: StepRecorder, error: WorkersError) -> Settlement:
+    def _end_badly(
+        self, claim: Claim, steps: StepRecorder, error: WorkersError, *, evidence: tuple[EvidenceRecord, ...] = ()
+    ) -> Settlement:
         # A refusal by the backend in mid-run may come from a restart: the attempts bound the retries anyway.
         again = (error.retryable or isinstance(error, BackendError)) and claim.attempt < claim.max_attempts
         log.warning(
@@ -150,6 +177,7 @@ class ExecutiveRun:
                 "max_attempts": claim.max_attempts,
             },
             steps=steps.unwritten(),
+            evidence=evidence,
             retry_in=self._retry_delay(claim, error),
         )
 
@@ -175,27 +203,20 @@ def _sources_read(collected: Collected) -> list[str]:
     return list(dict.fromkeys(_SOURCE_LABELS[SourceName(finding.source)] for finding in collected.findings))
 
 
-def _evidence(collected: Collected) -> tuple[EvidenceRecord, ...]:
-    """Render the findings and gaps of the sources as rows of evidence."""
-    findings = (
-        EvidenceRecord(
-            evidence_type=finding.source,
-            data={"label": finding.label, "read_at": finding.read_at.isoformat(), **finding.data},
-            source_url=finding.url,
+def _name_faults(judged: Sequence[Judged]) -> str:
+    kinds = dict.fromkeys(fault.kind.value for one in judged for fault in one.verification.faults if fault.is_hard)
+    return f"none of {len(judged)} answers may be stored: {', '.join(kinds)}"
+
+
+def _log_doubts(claim: Claim, best: Judged) -> None:
+    found = best.verification
+    if found.faults:
+        log.warning(
+            "report.doubted",
+            run_id=str(claim.run_id),
+            model=best.answer.model,
+            figures=found.figures,
+            unverified=found.count(FaultKind.UNVERIFIED),
+            contradicted=found.count(FaultKind.CONTRADICTED),
+            faults=len(found.faults),
         )
-        for finding in collected.findings
-    )
-    gaps = (
-        EvidenceRecord(
-            evidence_type="gap",
-            data={
-                "source": gap.source,
-                "label": gap.label,
-                "reason": gap.reason.value,
-                "sentence": gap.sentence,
-            },
-            source_url=None,
-        )
-        for gap in collected.gaps
-    )
-    return (*findings, *gaps)

@@ -45,6 +45,7 @@ class StepRecorder:
         self._clock = clock
         self._meter = meter
         self._unwritten: dict[Step, StepRecord] = {}
+        self._began: dict[Step, datetime] = {}
 
     async def do(self, step: Step, shape: type[T], work: Callable[[], Awaitable[T]]) -> T:
         """Do a step, or return what an earlier attempt checkpointed.
@@ -60,12 +61,31 @@ class StepRecorder:
         except (Exception, asyncio.CancelledError):  # cancelled: the run's own time limit
             self._unwritten[step] = self._record(step, RunStatus.FAILED, started)
             raise
-        record = self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started, result)
-        if self._clock.now() - started > WORTH_A_CHECKPOINT:
-            with contextlib.suppress(BackendUnavailable):  # then it is written with the settlement
-                await self._store.checkpoint(self._claim, record, self._meter.bills)
-                del self._unwritten[step]
+        await self._keep(step, started, result)
         return result
+
+    async def extend(self, step: Step, work: Callable[[], Awaitable[T]]) -> T:
+        """Do more of a finished step; the result replaces the step's own.
+
+        What the step has led to so far is checkpointed first, and stays if the work fails.
+        Raises: LeaseLost when a checkpoint is refused; whatever the work raises.
+        """
+        if step in self._unwritten:
+            await self._checkpoint(step)
+        started = self._clock.now()
+        result = await work()
+        await self._keep(step, started, result)
+        return result
+
+    async def _keep(self, step: Step, started: datetime, result: BaseModel) -> None:
+        self._unwritten[step] = self._record(step, RunStatus.COMPLETED, started, result)
+        if self._clock.now() - started > WORTH_A_CHECKPOINT:
+            await self._checkpoint(step)
+
+    async def _checkpoint(self, step: Step) -> None:
+        with contextlib.suppress(BackendUnavailable):  # then it is written with the settlement
+            await self._store.checkpoint(self._claim, self._unwritten[step], self._meter.bills)
+            del self._unwritten[step]
 
     def unwritten(self) -> tuple[StepRecord, ...]:
         """Return the records that the settlement has to write, in order."""
@@ -86,12 +106,13 @@ class StepRecorder:
 
     def _record(self, step: Step, status: RunStatus, started: datetime, output: BaseModel | None = None) -> StepRecord:
         name, description = step.value
+        began = self._began.setdefault(step, started)
         return StepRecord(
             step_order=step.order,
             name=name,
             description=description,
             status=status,
             output=None if output is None else output.model_dump(mode="json"),
-            started_at=started,
+            started_at=began,
             completed_at=self._clock.now(),
         )

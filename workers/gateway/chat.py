@@ -18,7 +18,7 @@ An answer is priced by the model that it names. Prompts, answers and keys are ne
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from shared.errors import (
     GatewayRateLimited,
     GatewayRejected,
     GatewayUnavailable,
+    NoModelLeft,
 )
 from shared.language_models import THINKING, is_same_model
 from shared.registry import ModelTier
@@ -53,7 +54,7 @@ from workers.gateway.candidates import Candidates, Retired
 from workers.gateway.parameters import Parameters
 from workers.outbound.usage import read_usage
 from workers.outbound.waits import read_wait
-from workers.ports import Answer, Clock, Journal, Message, Meter
+from workers.ports import Answer, Clock, Journal, Message, Meter, Retries
 from workers.settings import GatewaySettings
 
 _BACKOFF_BASE: Final = timedelta(seconds=1)
@@ -92,6 +93,7 @@ class _Question:
     waiting_left: timedelta
     max_tokens: int  # thoughts included
     effort: str
+    retries: Retries = field(default_factory=Retries)
     failures: int = 0
     plain: set[str] = field(default_factory=set)  # models that are asked with their messages alone
     meter: Meter = field(kw_only=True)
@@ -221,19 +223,33 @@ class ChatGateway:
         if self._journal is not None:
             await self._journal.write("warn", "executive-run", "model.retired", retired._asdict())
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
+    async def ask(
+        self,
+        tier: ModelTier,
+        messages: Sequence[Message],
+        *,
+        meter: Meter,
+        only: str | None = None,
+        without: Collection[str] = (),
+        retries: Retries | None = None,
+    ) -> Answer:
         """Ask the tier's models, one after the other, until one gives a whole answer.
 
-        Cost: at most ``max_calls`` calls and ``retry_budget`` of waiting.
+        Cost: at most ``max_calls`` calls and ``retry_budget`` of waiting; less what ``retries`` has used of both, but
+        always one call.
         Raises: GatewayError; its ``retry_after`` says when asking again makes sense, where that is known.
         """
-        question = self._open_question(tier, messages, meter)
+        wanted = [only] if only else self._candidates.of(tier)
+        models = [model for model in wanted if model in self._breakers and model not in without]
+        if not models:
+            raise NoModelLeft(f"no other model is configured for the tier {tier.value}")
+        question = self._open_question(tier, messages, models, meter, retries or Retries())
         failure: _Failed | None = None
         while True:
             model = self._choose(question.models)
             permit = self._breakers[model].enter() if model else None
             if model is None or permit is None:
-                raise self._explain_refusal(tier, failure)
+                raise self._explain_refusal(models, failure)
             question.spend_call()
             try:
                 with permit:
@@ -242,11 +258,15 @@ class ChatGateway:
                 failure = failed
             else:
                 fallback_used = model != self._candidates.preferred(tier)
-                return Answer(text=text, model=answered_by, fallback_used=fallback_used)
+                asked = "" if answered_by == model else model
+                return Answer(text=text, model=answered_by, fallback_used=fallback_used, asked=asked)
             await self._recover(model, question, failure)
 
-    def _open_question(self, tier: ModelTier, messages: Sequence[Message], meter: Meter) -> _Question:
+    def _open_question(
+        self, tier: ModelTier, messages: Sequence[Message], models: Sequence[str], meter: Meter, retries: Retries
+    ) -> _Question:
         settings = self._settings
+        calls = max(1, settings.max_calls - retries.calls)
         thinking = THINKING[tier]
         if settings.api_key is None:
             raise GatewayRejected(
@@ -256,24 +276,25 @@ class ChatGateway:
         return _Question(
             messages=[message.model_dump() for message in messages],
             prompt_chars=sum(len(message.content) for message in messages),
-            models=self._candidates.of(tier),
-            calls_left=settings.max_calls,
-            share_left=(settings.max_calls + 1) // 2,
-            waiting_left=settings.retry_budget,
+            models=list(models),
+            calls_left=calls,
+            share_left=(calls + 1) // 2,
+            waiting_left=max(timedelta(0), settings.retry_budget - retries.waited),
             max_tokens=settings.max_tokens + thinking.tokens,
             effort=thinking.effort,
+            retries=retries,
             meter=meter,
         )
 
     def _choose(self, models: Sequence[str]) -> str | None:
         return next((model for model in models if not self._breakers[model].wait), None)
 
-    def _explain_refusal(self, tier: ModelTier, failure: _Failed | None) -> GatewayError:
+    def _explain_refusal(self, models: Sequence[str], failure: _Failed | None) -> GatewayError:
         """Return why no model may be asked: the last one's error, if that may pass; else the breakers."""
         if failure is not None and failure.error.retryable:
             return failure.error
-        wait = min(self._breakers[model].wait for model in self._candidates.of(tier))
-        return CircuitOpen(f"the breakers of {tier.value}'s models are open", retry_after=wait)
+        wait = min(self._breakers[model].wait for model in models)
+        return CircuitOpen(f"the breakers are open: {', '.join(models)}", retry_after=wait)
 
     async def _recover(self, model: str, question: _Question, failure: _Failed) -> None:
         """Wait as long as the next call requires; raise if there is to be none."""
@@ -294,9 +315,11 @@ class ChatGateway:
             wait = failure.error.retry_after or draw_delay(
                 question.failures, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, rng=self._rng
             )
-        if wait > question.waiting_left:
+        if wait > question.waiting_left or not self._is_in_time(question.retries, wait):
             raise failure.error from failure
         question.waiting_left -= wait
+        question.retries.waited += wait
+        question.retries.calls += not isinstance(failure.error, ModelGone)
         _log.warning(
             "model.retried",
             model=model,
@@ -308,6 +331,10 @@ class ChatGateway:
         )
         if wait:
             await self._clock.sleep(wait)
+
+    def _is_in_time(self, retries: Retries, wait: timedelta) -> bool:
+        last_call_at = retries.last_call_at
+        return last_call_at is None or self._clock.monotonic() + wait.total_seconds() <= last_call_at
 
     async def _call(self, model: str, question: _Question, permit: Permit) -> tuple[str, str]:
         """Make one call: settle its permit, record its usage; return the text and the model that wrote it."""

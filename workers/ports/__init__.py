@@ -7,7 +7,7 @@ from workers.ports.identity import Caller, Identity
 from workers.ports.inputs import EarlierFact, PastReport, ReportInputs
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
-from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Usage
+from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Retries, Usage
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
     CatalogueCounts,
@@ -113,6 +113,7 @@ __all__ = [
     "RecordedDecision",
     "ReportInputs",
     "Rescue",
+    "Retries",
     "RunDetail",
     "RunExecutor",
     "RunHistory",

@@ -1,6 +1,8 @@
 """What the model is asked, what it answers, and what it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -55,6 +57,12 @@ class Answer(FrozenModel):
     text: str
     model: str
     fallback_used: bool
+    asked: str = Field(default="", description="The candidate that was asked, where the answer names another model.")
+
+    @property
+    def candidate(self) -> str:
+        """Return the candidate that was asked."""
+        return self.asked or self.model
 
 
 class Meter:
@@ -79,11 +87,33 @@ class Meter:
         return sum(self._bills.values(), Usage())
 
 
+@dataclass
+class Retries:
+    """What failed calls have cost the questions of one attempt, which share one budget."""
+
+    calls: int = 0
+    waited: timedelta = timedelta(0)
+    last_call_at: float | None = None
+    """The monotonic reading after which no further call starts; None: no limit."""
+
+
 class Gateway(Protocol):
     """The model."""
 
-    async def ask(self, tier: ModelTier, messages: Sequence[Message], *, meter: Meter) -> Answer:
-        """Ask the tier's models in turn; raise a ``GatewayError`` when none gives a usable answer."""
+    async def ask(
+        self,
+        tier: ModelTier,
+        messages: Sequence[Message],
+        *,
+        meter: Meter,
+        only: str | None = None,
+        without: Collection[str] = (),
+        retries: Retries | None = None,
+    ) -> Answer:
+        """Ask the tier's models in turn; raise a ``GatewayError`` when none gives a usable answer.
+
+        ``only`` this candidate, or the tier's candidates ``without`` these: NoModelLeft when there is no other.
+        """
 
     def breaker_states(self) -> Mapping[str, str]:
         """Return each model's circuit state: CLOSED, OPEN or HALF_OPEN."""

@@ -31,6 +31,10 @@ class RunWaiters:
             if not self._waiting[run_id]:
                 del self._waiting[run_id]
 
+    def is_awaited(self, run_id: RunId) -> bool:
+        """Return whether anybody waits for the run."""
+        return run_id in self._waiting
+
     def publish(self, claim: Claim, settlement: Settlement, status: RunStatus, *, at: datetime) -> None:
         """Notify the waiting callers of an attempt's end, if it ends the run."""
         if not status.is_final:

@@ -62,6 +62,7 @@ const SENTENCES = new Map<unknown, string>([
   ["gateway_out_of_credit", "Crédits IA insuffisants : rechargez le compte du service d'IA, puis relancez."],
   ["gateway_rejected", "Le service d'IA a refusé la demande : l'équipe technique doit vérifier sa configuration."],
   ["gateway_answer_unusable", "Le service d'IA a rendu une réponse vide ou tronquée : relancez."],
+  ["report_unusable", "Le rapport de l'IA n'était pas acceptable et n'a pas été enregistré : relancez."],
   ["backend", "La base de données ne répond pas pour le moment : réessayez bientôt."],
   ["backend_unavailable", "La base de données ne répond pas pour le moment : réessayez bientôt."],
   ["queue_held", "Quelqu'un tient cette file, sans doute dans un éditeur SQL : réessayez dans quelques secondes."],
