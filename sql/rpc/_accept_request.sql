@@ -116,9 +116,14 @@ begin
       return;
     end if;
     -- Its run was ended or deleted behind the queue's back, or settled since: clear the way and try again.
-    delete from hq.run_queue as q
-    using hq.runs as r
-    where q.dedupe_key = v_dedupe and r.id = q.run_id and r.status not in ('pending', 'running');
+    perform hq.drop_ended_run(q.run_id)
+    from (
+      select q.run_id
+      from hq.run_queue as q
+      join hq.runs as r on r.id = q.run_id
+      where q.dedupe_key = v_dedupe and r.status not in ('pending', 'running')
+      for update of q for no key update of r
+    ) as q;
   end loop;
 
   -- Only now: a request that another run answers costs nothing and is not counted.
@@ -128,8 +133,10 @@ begin
 
   insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced, retry_of)
   values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force, v_retry_of);
-  insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id)
-  values (v_run_id, p_run_type, v_platform, v_trigger = 'manual', hq.find_director(p_run_type));
+  insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id, executive_summary)
+  values (
+    v_run_id, p_run_type, v_platform, v_trigger = 'manual', hq.find_director(p_run_type), hq.progress_summary('pending')
+  );
   if v_retry_of is not null then
     perform hq.track_dead_letter(v_run_id);
   end if;

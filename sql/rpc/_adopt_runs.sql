@@ -40,7 +40,7 @@ begin
       insert into hq.run_queue (run_id, run_type, platform_key)
       values (v_row.id, v_row.run_type, v_row.platform_key)
       on conflict (run_id) do nothing;
-      update hq.runs set status = 'pending', started_at = null where id = v_row.id and status = 'running';
+      perform hq.requeue_run(v_row.id, now(), false);
       perform hq.log_run('info', 'run.adopted', v_row.id, '{}');
       perform hq.track_dead_letter(v_row.id);
       v_adopted := v_adopted + 1;

@@ -1,5 +1,5 @@
 -- Take a run that somebody ended in the table editor out of the queue. A run ended as failed has its failure logged
--- like any other.
+-- like any other. It keeps the summary that it was ended with, not one that says it goes on.
 -- The caller holds the queue row, then the run. Part of the caller's transaction.
 -- Raises nothing of its own.
 create or replace function hq.drop_ended_run(p_run_id uuid)
@@ -27,6 +27,10 @@ begin
     perform hq.log_run('warn', 'run.dropped', p_run_id, jsonb_build_object('status', v_run.status));
   end if;
   delete from hq.run_queue where run_id = p_run_id;
+  update hq.runs as r
+  set executive_summary = null
+  where r.id = p_run_id
+    and r.executive_summary in (hq.progress_summary('pending'), hq.progress_summary('running'));
   perform hq.track_dead_letter(p_run_id, 'ended_by_hand');
 end
 $$;

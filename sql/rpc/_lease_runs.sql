@@ -41,7 +41,11 @@ begin
   ),
   started as (
     update hq.runs as r
-    set status = 'running', started_at = now(), completed_at = null, executive_summary = null
+    set
+      status = 'running',
+      started_at = now(),
+      completed_at = null,
+      executive_summary = hq.progress_summary('running')
     from leased
     -- As text: every run was pending once, and the index on the status still leads to all of them until a vacuum.
     where r.id = leased.run_id and r.status::text = 'pending'

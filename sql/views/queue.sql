@@ -38,7 +38,9 @@ select
     end
     when 'sans nouvelles' then 'Son ouvrier ne répond plus : un autre la reprend d''ici une minute.'
     when 'en cours' then 'Un ouvrier l''exécute.'
-    when 'nouvel essai' then coalesce(u.executive_summary, 'Elle est prévue pour plus tard.')
+    when 'nouvel essai' then coalesce(
+      nullif(u.executive_summary, hq.progress_summary('pending')), 'Elle est prévue pour plus tard.'
+    )
     when 'en pause' then 'Tout est en pause. Pour reprendre : select hq.resume_runs();'
     else case
       when u.workers = 0 then 'Aucun ouvrier n''est en vie : regardez les machines sur Fly.io.'

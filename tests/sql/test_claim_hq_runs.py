@@ -160,7 +160,7 @@ def test_a_claim_starts_the_run_anew(database: Database) -> None:
 
     run = run_of(database, again["run_id"])
     assert run["status"] == "running"
-    assert (run["completed_at"], run["executive_summary"]) == (None, None)
+    assert (run["completed_at"], run["executive_summary"]) == (None, "Rédaction en cours")
     assert database.one("select started_at > now() - interval '1 minute' as fresh from hq.runs")["fresh"]
 
 
