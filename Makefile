@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := shared workers devstack bench tests setup.py
+SOURCES := shared workers devstack bench evals tests setup.py
 
 .PHONY: help
 help: ## Print this list

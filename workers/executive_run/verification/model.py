@@ -53,6 +53,7 @@ class NumberedSource(FrozenModel):
     """One block of data of the prompt, as the report cites it: ``[S1]``."""
 
     number: int
+    source: str = Field(default="", description="Registry name of the source; empty for the calculations.")
     label: str
     text: str = Field(description="Exactly what the model was shown.")
     facts: tuple[Fact, ...] = ()

@@ -1,0 +1,161 @@
+"""A report is held against its data: what is only typography is repaired, what is wrong is found."""
+
+import pytest
+
+from evals.corpus import read_grounds
+from workers.executive_run.verification.model import Fault, FaultKind, Grounds, Verification
+from workers.executive_run.verification.verify import mark, verify
+
+BODY = "Rien à signaler dans cette partie pour la période examinée, d'après les données lues ce matin."
+
+
+def grounds_of(run_type: str = "FINANCIAL_REPORT", data: str = "november", *, platform: str | None = None) -> Grounds:
+    return read_grounds(data, run_type, ["all"], platform=platform)[0]
+
+
+def report(grounds: Grounds, **bodies: str) -> str:
+    """Write a good report in which some sections, by their place (``s0``), have a body of their own."""
+    return "\n\n".join(
+        f"## {section.title}\n\n{bodies.get(f's{place}', BODY)}"
+        for place, section in enumerate(grounds.run_type.sections)
+    )
+
+
+def check(text: str, grounds: Grounds | None = None) -> list[Fault]:
+    grounds = grounds or grounds_of()
+    return list(verify(report(grounds, s0=text), grounds).faults)
+
+
+def kinds(faults: Verification | list[Fault]) -> list[FaultKind]:
+    return [fault.kind for fault in (faults.faults if isinstance(faults, Verification) else faults)]
+
+
+def test_an_honest_report_has_no_fault() -> None:
+    grounds = grounds_of()
+
+    verification = verify(report(grounds, s0="Le MRR atteint 3 046,46 €, pour 128 abonnements actifs."), grounds)
+
+    assert verification.faults == ()
+    assert verification.figures == 2
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Le MRR atteint 3 146,46 €.",
+        "MRR : 3 046,56 €.",
+        "Le revenu récurrent mensuel (MRR) s'établit à 3 047 €.",
+        "Le MRR est de 3,1 k€.",
+        "128 abonnements actifs et un MRR de 3 064,46 €.",
+        "Le MRR est de 3 046,46 $.",
+        "Le MRR est de 2 968,10 €.",
+        "On compte 129 abonnements actifs.",
+        "L'attrition est de 2,13 %.",
+        "EmotionsCare a 31 tickets ouverts.",
+        "NEARVITY : 30 tickets ouverts.",
+        "- **NEARVITY** : disponibilité 99,95 %.",
+        "La disponibilité de Med MNG est de 98,88 %.",
+        "Le MRR recule de 2,64 % en 30 jours.",
+        "Le MRR est en baisse sur la période.",
+        "L'attrition progresse de 0,42 point.",
+        "Les tickets ouverts, toutes plateformes, sont au nombre de 112.",
+        "NEARVITY a cumulé 600 heures d'indisponibilité.",
+    ],
+)
+def test_a_figure_that_names_a_fact_must_equal_it(sentence: str) -> None:
+    assert kinds(check(sentence)) == [FaultKind.CONTRADICTED]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Le MRR atteint 3 046 €, soit environ 3 k€.",
+        "Le MRR, de 3,05 k€, progresse de 2,6 %.",
+        "MRR: €3,046.46 (up 2.64 % selon Stripe).",
+        "Le MRR est passé de 2 968,10 € à 3 046,46 €, soit +78,36 €." + " Calcul : 3 046,46 - 78,36 = 2 968,10 €.",
+        "Sur les 102 tickets ouverts, 30 concernent EmotionsCare et 22 Med MNG.",
+        "12 tickets ouverts sur NEARVITY et 30 sur EmotionsCare.",
+        "Le taux d'attrition, 2,31 %, recule de 0,42 point.",
+        "NEARVITY a cumulé 10 h d'indisponibilité, soit 600 minutes.",
+        "Les encaissements atteignent 2 874,20 € ce mois-ci, contre 2 702,90 € les mêmes jours du mois précédent.",
+        "Trois actions attendent ; la plus ancienne depuis 10 jours.",
+    ],
+)
+def test_what_rounds_or_derives_from_the_data_stands(sentence: str) -> None:
+    assert check(sentence) == []
+
+
+def test_a_contradicted_figure_is_marked_with_ours_and_an_unknown_one_as_unverified() -> None:
+    grounds = grounds_of()
+    text = report(grounds, s0="Le MRR atteint 3 146,46 €. Le panier moyen est de 87,12 €.")
+
+    marked = mark(verify(text, grounds))
+
+    assert "3 146,46 € (nos données : 3 046,46 €)" in marked.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "87,12 € (non vérifié)" in marked
+
+
+def test_above_five_marks_one_list_closes_the_report() -> None:
+    grounds = grounds_of()
+    text = report(
+        grounds, s0=" ".join(f"Le panier de type {letter} vaut 8{n},37 €." for n, letter in enumerate("ABCDEF"))
+    )
+
+    marked = mark(verify(text, grounds))
+
+    assert marked.count("(non vérifié)") == 0
+    assert marked.count(": non vérifié") == 6
+    assert marked.startswith(verify(text, grounds).text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("OK.", FaultKind.NOT_A_REPORT),
+        ("Voici votre rapport, bonne lecture.", FaultKind.NOT_A_REPORT),
+        ("The monthly recurring revenue is up and the company is doing well this month.", FaultKind.WRONG_LANGUAGE),
+    ],
+)
+def test_an_answer_that_is_no_french_report_is_called_so(text: str, kind: FaultKind) -> None:
+    verification = verify(text, grounds_of())
+
+    assert kinds(verification) == [kind]
+    assert not verification.is_usable
+
+
+def test_a_missing_a_doubled_and_a_moved_section_are_found() -> None:
+    grounds = grounds_of()
+    sections = report(grounds).split("\n\n## ")
+    first, *rest = [sections[0].removeprefix("## "), *sections[1:]]
+
+    def join(parts: list[str]) -> str:
+        return "\n\n".join(f"## {part}" for part in parts)
+
+    assert kinds(verify(join(rest), grounds)) == [FaultKind.MISSING_SECTION]
+    assert kinds(verify(join([first, *rest, first]), grounds)) == [FaultKind.DOUBLED_SECTION]
+    assert kinds(verify(join([rest[0], first, *rest[1:]]), grounds)) == [FaultKind.WRONG_ORDER]
+
+
+def test_what_is_only_typography_is_repaired() -> None:
+    grounds = grounds_of()
+    plain = report(grounds)
+    wanted = verify(plain, grounds).text
+    numbered = plain
+    for number, section in enumerate(grounds.run_type.sections, start=1):
+        numbered = numbered.replace(f"## {section.title}", f"# {number}. **{section.title.upper()}** : ##")
+
+    dressed = f"Voici le rapport demandé.\n\n```markdown\n{numbered}\n```\n\n## Données manquantes\n\nAucune.\n"
+
+    assert verify(dressed, grounds) == verify(plain, grounds)
+    assert verify(dressed, grounds).text == wanted
+
+
+def test_a_table_becomes_a_list() -> None:
+    grounds = grounds_of()
+    table = "| Offre | Prix | Abonnements |\n|---|---:|---|\n| Pro | 39,00 € | 36 |\n| Essentiel | 19 € | 84 |"
+
+    verification = verify(report(grounds, s0=table), grounds)
+
+    assert "- **Pro** — Prix : 39,00 € ; Abonnements : 36" in verification.text
+    assert "|" not in verification.text
+    assert verification.faults == ()

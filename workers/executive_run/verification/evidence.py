@@ -1,0 +1,212 @@
+"""What a report may rest on, indexed: every figure of every source with its platform, and the facts by name."""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, Fact, FactName
+from shared.run_types.model import TIME_ZONE
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.model import Grounds, NumberedSource
+from workers.executive_run.verification.numbers import read_figures
+from workers.executive_run.verification.platforms import PlatformNames
+from workers.executive_run.verification.prose import fold, split_lines
+
+CONTEXT: Final = 0
+"""The number of what the caller gave as context, which nothing cites."""
+
+_CACHED_TEXTS: Final = 64
+_UNIT_KINDS: Final = {
+    COUNT: (Kind.COUNT, "", Decimal(1)),
+    PERCENT: (Kind.PERCENT, "", Decimal(1)),
+    POINTS: (Kind.POINTS, "", Decimal(1)),
+    DAYS: (Kind.DURATION, "seconds", Decimal(86400)),
+    MINUTES: (Kind.DURATION, "seconds", Decimal(60)),
+    SECONDS: (Kind.DURATION, "seconds", Decimal(1)),
+    MILLISECONDS: (Kind.DURATION, "seconds", Decimal("0.001")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One figure of the data."""
+
+    value: Decimal
+    sign: int
+    noun: str
+    source: int
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a figure may come from: the sources its sentence cites, the platform it names; neither: anywhere."""
+
+    sources: frozenset[int] = frozenset()
+    platform: str | None = None
+    also: str | None = None
+    """A platform whose data serve too, without excluding any other's: the one that stands above."""
+
+
+def measure(fact: Fact) -> tuple[Kind, str, Decimal]:
+    """Return a fact's kind, unit and value as figures have them."""
+    kind, unit, factor = _UNIT_KINDS.get(fact.unit, (Kind.MONEY, fact.unit, Decimal(1)))
+    return kind, unit, fact.value * factor
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The grounds of one report, ready to be asked."""
+
+    grounds: Grounds
+    names: PlatformNames = field(init=False)
+    words: str = field(init=False)
+    """All that was shown, folded."""
+    facts: dict[FactName, list[Fact]] = field(init=False)
+    _entries: dict[tuple[Kind, str], list[Entry]] = field(init=False)
+    _values: dict[tuple[Kind, str], list[Decimal]] = field(init=False)
+    _marks: dict[Kind, set[tuple[str, int]]] = field(init=False)
+    _always: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read every source once."""
+        grounds = self.grounds
+        self.names = PlatformNames(grounds.platforms)
+        sources = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
+        self._always = frozenset({CONTEXT, *([grounds.calculations.number] if grounds.calculations else [])})
+        self.facts = defaultdict(list)
+        self._marks = defaultdict(set)
+        gathered: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+        for source in sources:
+            self._read(source, gathered)
+        if grounds.context:
+            self._read_text(grounds.context, CONTEXT, None, gathered)
+        for fact in (fact for conflict in grounds.conflicts for fact in conflict.facts):
+            self._take(fact, None, gathered)
+        self._read_clock(sources)
+        self.words = fold("\n".join([*(f"{each.label}\n{each.text}" for each in sources), grounds.context]))
+        self._entries = {key: sorted(found, key=lambda entry: entry.value) for key, found in gathered.items()}
+        self._values = {key: [entry.value for entry in found] for key, found in self._entries.items()}
+
+    def find(self, figure: Figure, scope: Scope) -> list[Entry]:
+        """Return what a scope holds that the figure may be: of its kind and unit, to its precision."""
+        key = (figure.kind, figure.unit if figure.kind in {Kind.MONEY, Kind.DURATION} else "")
+        entries, values = self._entries.get(key, []), self._values.get(key, [])
+        allowed = figure.quantum if figure.is_about else figure.quantum / 2
+        found = []
+        for value in figure.values:
+            for place in range(bisect_left(values, value - allowed), len(values)):
+                if values[place] > value + allowed:
+                    break
+                if self._is_in(entries[place], scope):
+                    found.append(entries[place])
+        return found
+
+    def nouns(self, scope: Scope) -> set[str]:
+        """Return what a scope counts."""
+        return {entry.noun for entry in self._entries.get((Kind.COUNT, ""), []) if self._is_in(entry, scope)}
+
+    def has_mark(self, kind: Kind, mark: str) -> bool:
+        """Return whether a date, time, version or reference stands in the data, in whole or, of a date, in part."""
+        known = {unit for unit, _ in self._marks[kind]}
+        if mark in known:
+            return True
+        if kind is not Kind.DATE:
+            return False
+        if mark.startswith("*"):
+            return any(unit.endswith(mark[1:]) for unit in known)
+        return any(unit.startswith(f"{mark}-") or (unit[0] == "*" and unit[1:] == mark[4:]) for unit in known)
+
+    def _is_in(self, entry: Entry, scope: Scope) -> bool:
+        if entry.source in self._always:
+            return scope.platform is None or entry.platform in {None, scope.platform}
+        if entry.platform is not None and entry.platform in {scope.platform, scope.also}:
+            return True
+        if scope.sources:
+            return entry.source in scope.sources and (scope.platform is None or entry.platform is None)
+        return scope.platform is None or entry.platform is None
+
+    def _read(self, source: NumberedSource, gathered: dict[tuple[Kind, str], list[Entry]]) -> None:
+        self._read_text(f"{source.label}\n{source.text}", source.number, source.platform_key, gathered)
+        for fact in source.facts:
+            self._take(fact, source, gathered)
+
+    def _take(self, fact: Fact, source: NumberedSource | None, gathered: dict[tuple[Kind, str], list[Entry]]) -> None:
+        self.facts[fact.name].append(fact)
+        kind, unit, value = measure(fact)
+        number = source.number if source else CONTEXT
+        key = (kind, unit if kind in {Kind.MONEY, Kind.DURATION} else "")
+        sign = 0 if value == 0 else 1 if value > 0 else -1
+        # A level is positive and has no sign of its own.
+        signed = sign if fact.name in _CHANGES else min(sign, 0)
+        gathered[key].append(Entry(abs(value), signed, "", number, fact.subject))
+
+    def _read_text(
+        self, text: str, number: int, platform: str | None, gathered: dict[tuple[Kind, str], list[Entry]]
+    ) -> None:
+        for line_platform, figures in _read_lines(text, self.names):
+            for figure in figures:
+                if figure.values and figure.kind not in {Kind.STRUCTURE, Kind.DATE}:
+                    key = (figure.kind, figure.unit if figure.kind in {Kind.MONEY, Kind.DURATION} else "")
+                    for value in figure.values:
+                        gathered[key].append(Entry(value, figure.sign, figure.noun, number, platform or line_platform))
+                if figure.unit and figure.kind in {Kind.DATE, Kind.TIME, Kind.VERSION, Kind.REFERENCE}:
+                    self._marks[figure.kind].add((figure.unit, number))
+
+    def _read_clock(self, sources: Iterable[NumberedSource]) -> None:
+        """Take the moments that every report may name: when data were read, today, and the days around it."""
+        now = self.grounds.now.astimezone(TIME_ZONE)
+        moments = [now, *(source.read_at for source in sources)]
+        moments += [fact.at for facts in self.facts.values() for fact in facts]
+        for moment in dict.fromkeys(moments):
+            local = moment.astimezone(TIME_ZONE)
+            self._marks[Kind.DATE].add((f"{local:%Y-%m-%d}", CONTEXT))
+            self._marks[Kind.TIME].add((f"{local:%H:%M}", CONTEXT))
+        for days in (-1, 1, -30, -7):
+            self._marks[Kind.DATE].add((f"{now + timedelta(days=days):%Y-%m-%d}", CONTEXT))
+        for moment in (now, _month_before(now)):
+            self._marks[Kind.DATE].add((f"{moment:%Y-%m}-01", CONTEXT))
+
+
+def _month_before(moment: datetime) -> datetime:
+    return moment.replace(day=1) - timedelta(days=1)
+
+
+_CHANGES: Final = frozenset(
+    {
+        FactName.MRR_CHANGE,
+        FactName.NET_MRR,
+        FactName.REVENUE_DIFFERENCE,
+        FactName.ACTIVE_SUBSCRIPTIONS_CHANGE,
+        FactName.CHURN_RATE_CHANGE,
+    }
+)
+
+
+def _read_lines(text: str, names: PlatformNames) -> Iterator[tuple[str | None, tuple[Figure, ...]]]:
+    """Yield the figures of each line with the platform that the line is about: the first one it names."""
+    figures = _figures_of(text)
+    starts = [figure.start for figure in figures]
+    above: str | None = None
+    for line in split_lines(text, 0, len(text)):
+        named = names.find(text, line.start, line.end)
+        is_below = text[line.start] in " \t"
+        above = named[0].key if named else above if is_below else None
+        yield above, figures[bisect_left(starts, line.start) : bisect_left(starts, line.end)]
+
+
+@lru_cache(maxsize=_CACHED_TEXTS)
+def _figures_of(text: str) -> tuple[Figure, ...]:
+    """Read a source's figures once for all answers that are held against it."""
+    return read_figures(text)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the folded words of a text."""
+    return re.findall(r"[a-z0-9]+", fold(text))

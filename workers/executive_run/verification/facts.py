@@ -1,0 +1,199 @@
+"""Rule (a): what names a fact equals it, to its own precision, with its unit, its sign and the right direction."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from shared.fact_labels import FACT_LABELS, format_value
+from shared.facts import COUNT, Fact, FactName
+from workers.executive_run.verification.binding import Binding, is_change, name_is_change
+from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope, measure
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.lexicon import CHANGES, SOURCES, Mention, find_mentions
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.statements import Statement
+from workers.executive_run.verification.subjects import Subject, find_subject
+
+MISSING: Final = "donnée non disponible"
+
+_UP: Final = (
+    r"hausse|augment\w*|progress\w*|croissance|croit|croiss\w*|gagn\w*|grimp\w*|bondi\w*|monte\w*|s'ameliore\w*"
+)
+_DOWN: Final = (
+    r"baiss\w*|recul\w*|diminu\w*|chut\w*|perd\w*|perte|repli\w*|decroi\w*|flechi\w*|cede\w*|reduit|reduction|"
+    r"se degrade\w*"
+)
+_DIRECTION: Final = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b")
+_NEGATED: Final = re.compile(r"\b(?:ni|sans|pas|aucune?|ne)\s(?:\w+\s){0,2}$")
+_MONTH_DAYS: Final = Decimal("30.44")
+_DAY: Final = 86_400
+_REACH: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one figure."""
+
+    stands: bool
+    ours: str | None = None
+    """What the data say instead, where they contradict it."""
+
+
+class FactCheck:
+    """Compares figures with the facts that they name."""
+
+    def __init__(self, evidence: Evidence, folded: str) -> None:
+        self._evidence = evidence
+        self._folded = folded
+        self._missing = self._missing_names()
+
+    def judge(self, binding: Binding, statement: Statement) -> Outcome | None:
+        """Compare a figure with its fact; None where it must be looked for in the data as any other."""
+        subject = find_subject(binding.figure, statement, self._folded)
+        known = [fact for name in binding.names for fact in self._evidence.facts.get(name, ())]
+        if not known:
+            is_missing = binding.is_firm and all(name in self._missing for name in binding.names)
+            return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
+        meant = self._choose(known, subject)
+        direction = self.direction_of(binding.figure, statement)
+        for fact in meant:
+            if self._equals(binding.figure, fact):
+                if direction and fact.value and name_is_change([fact.name]) and direction * fact.value < 0:
+                    return Outcome(stands=False, ours=_format(fact))
+                return Outcome(stands=True)
+        if not binding.is_firm or subject.is_shared or not meant:
+            return None
+        if not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None):
+            return Outcome(stands=True)
+        return Outcome(stands=False, ours=self._format_ours(meant, subject))
+
+    def find_wrong_unit(self, figure: Figure, statement: Statement) -> Outcome | None:
+        """Return the contradiction of a figure that has a fact's digits and another unit, right after its name."""
+        if figure.kind not in {Kind.PERCENT, Kind.POINTS, Kind.MONEY, Kind.DURATION} or not figure.values:
+            return None
+        start = max(statement.span.start, figure.start - _REACH)
+        for mention in reversed(find_mentions(self._folded, start, figure.start)):
+            for name in mention.entry.names if mention.entry.is_firm else ():
+                for fact in self._evidence.facts.get(name, ()):
+                    kind, _, _ = measure(fact)
+                    if kind is not figure.kind and self._has_digits(figure, fact) and fact.unit != COUNT:
+                        return Outcome(stands=False, ours=_format(fact))
+        return None
+
+    def direction_of(self, figure: Figure, statement: Statement) -> int:
+        """Return the direction that is written or said right before a figure: 1, -1, or 0 for none."""
+        if figure.sign:
+            return figure.sign
+        start = max(statement.span.start, figure.start - _REACH)
+        if not is_change(figure, self._folded, start):
+            return 0
+        said = list(_DIRECTION.finditer(self._folded, start, figure.start))
+        return 0 if not said else 1 if said[-1]["up"] else -1
+
+    def check_directions(self, statement: Statement, text: str) -> Iterator[Fault]:
+        """Find a fact that is said to rise while it falls, or the reverse, without a figure."""
+        if statement.is_proposed:
+            return
+        mentions = find_mentions(self._folded, statement.span.start, statement.span.end)
+        for mention in mentions:
+            said = _DIRECTION.search(self._folded, mention.end, min(statement.span.end, mention.end + _REACH))
+            if said is None or not self._is_plain(mention, said, mentions, statement):
+                continue
+            change = self._change_of(mention, statement)
+            if change is not None and change.value * (1 if said["up"] else -1) < 0:
+                ours = f"{FACT_LABELS[change.name]} : {_format(change)}"
+                quote = text[mention.start : said.end()]
+                yield Fault(
+                    kind=FaultKind.CONTRADICTED,
+                    section=statement.part.section.title,
+                    quote=quote[:200],
+                    sentence=f"« {quote[:120]} » dit le contraire des données ({ours}).",
+                    start=said.start(),
+                    end=said.end(),
+                    ours=_format(change),
+                )
+
+    def _is_plain(
+        self, mention: Mention, said: re.Match[str], mentions: Sequence[Mention], statement: Statement
+    ) -> bool:
+        """Return whether a direction is a name's own, and is stated: « le MRR recule », not « si le MRR recule »."""
+        between = self._folded[mention.end : said.start()]
+        others = any(mention.end <= other.start < said.start() for other in mentions)
+        figures = [each for each in statement.figures if each.values and mention.end <= each.start < said.start()]
+        before = self._folded[statement.span.start : mention.start]
+        assumed = re.search(
+            r"\bsi\b|\brisque|\bpourrait|\beviter|\bempecher|\bpour\b|\bafin\b|\bd'une\b|\bd'un\b|\bune?\b", before
+        )
+        is_link = re.fullmatch(r"[\s\w*'():,€%+-]*", between) and not re.search(
+            r"[,:(]\s*$|\bsi\b|\bpourrait|\bdevrait|\bne\b|\bdont\b|\bdes?\b \w+ \w+ \w+", between
+        )
+        is_said_of_change = any(
+            each.values and said.end() <= each.start <= said.end() + 12 and each.kind in {Kind.PERCENT, Kind.POINTS}
+            for each in statement.figures
+        )
+        return not (others or figures or assumed or _NEGATED.search(between) or is_said_of_change) and bool(is_link)
+
+    def _change_of(self, mention: Mention, statement: Statement) -> Fact | None:
+        if not mention.entry.is_firm:
+            return None
+        names = [change for name in mention.entry.names for change in CHANGES.get(name, ())]
+        known = [fact for name in names for fact in self._evidence.facts.get(name, ()) if fact.value]
+        named = {each.key for each in statement.platforms}
+        fitting = [fact for fact in known if fact.subject is None or fact.subject in named]
+        signs = {fact.value > 0 for fact in fitting}
+        # Two changes of different signs (by days, by months) let a sentence mean either.
+        return fitting[0] if len(signs) == 1 else None
+
+    def _choose(self, known: list[Fact], subject: Subject) -> list[Fact]:
+        """Return the facts of a subject; of the company where the platform has none of its own."""
+        if subject.is_shared:
+            return known
+        key = subject.key or self._evidence.grounds.platform_key
+        own = [fact for fact in known if fact.subject == key]
+        if own or subject.is_named:
+            whole = [fact for fact in known if fact.subject is None]
+            per_platform = any(fact.subject is not None for fact in known)
+            return own or ([] if per_platform else whole)
+        company = [fact for fact in known if fact.subject is None]
+        inherited = [fact for fact in known if subject.key is not None and fact.subject == subject.key]
+        return [*inherited, *company] or known
+
+    def _is_any(self, figure: Figure, known: Sequence[Fact], subject: str | None) -> bool:
+        return any(fact.subject == subject and self._equals(figure, fact) for fact in known)
+
+    def _equals(self, figure: Figure, fact: Fact) -> bool:
+        kind, unit, value = measure(fact)
+        if kind is Kind.MONEY and figure.kind is Kind.COUNT:
+            return figure.matches(value)
+        if kind is not figure.kind or (kind is Kind.MONEY and unit != figure.unit):
+            return False
+        if figure.unit == "months":
+            return abs(value / _DAY / _MONTH_DAYS - figure.value) <= Decimal("0.6")
+        if kind is Kind.DURATION and fact.unit == "days" and figure.quantum < _DAY:
+            return abs(value - figure.value) < _DAY
+        if figure.sign and value and not name_is_change([fact.name]) and figure.sign * value < 0:
+            return False
+        return figure.matches(value)
+
+    def _has_digits(self, figure: Figure, fact: Fact) -> bool:
+        return any(value in {fact.value, abs(fact.value)} for value in figure.values) or figure.matches(fact.value)
+
+    def _is_elsewhere(self, binding: Binding) -> bool:
+        """Return whether a figure that no fact knows was given as context by the caller."""
+        return any(entry.source == CONTEXT for entry in self._evidence.find(binding.figure, Scope()))
+
+    def _format_ours(self, meant: Sequence[Fact], subject: Subject) -> str:
+        del subject
+        return " ou ".join(dict.fromkeys(_format(fact) for fact in meant[:2]))
+
+    def _missing_names(self) -> frozenset[FactName]:
+        """Return the facts that nobody can state, because their source answered nothing."""
+        answered = {fact.source for facts in self._evidence.facts.values() for fact in facts}
+        missing = {gap.source for gap in self._evidence.grounds.gaps} - answered
+        return frozenset(name for source in missing for name in SOURCES.get(source, ()))
+
+
+def _format(fact: Fact) -> str:
+    return re.sub(r"\bEUR$", "€", format_value(fact.value, fact.unit))

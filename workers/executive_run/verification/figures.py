@@ -1,0 +1,171 @@
+"""Every figure of a report against the data: rules (a) to (d) and (f).
+
+(a) What names a fact must equal it, to its own precision, with its unit, sign and direction.
+(b) Any other figure of a finding stands in the source that its sentence cites, in the data of the platform it names or
+in our calculations, or results from arithmetic that is shown.
+(c) In a proposal, what is marked as an aim, an assumption or an estimate may be the model's own; its dates lie ahead.
+(d), (f) Norms, windows and numbering are no figures.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.run_types.model import TIME_ZONE
+from workers.executive_run.verification.arithmetic import results_from
+from workers.executive_run.verification.binding import Binding, bind
+from workers.executive_run.verification.evidence import Evidence, Scope
+from workers.executive_run.verification.facts import FactCheck, Outcome
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.prose import fold
+from workers.executive_run.verification.statements import Statement
+from workers.executive_run.verification.structure import is_structure
+from workers.executive_run.verification.subjects import find_subject
+
+_UNCHECKED: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.SCORE})
+_CURRENT: Final = re.compile(r"\bactuel|aujourd'hui|a ce jour|constate")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of checking the figures of a report."""
+
+    faults: tuple[Fault, ...]
+    figures: int
+
+
+def check_figures(text: str, statements: Sequence[Statement], evidence: Evidence) -> Checked:
+    """Check every figure of a repaired report."""
+    checker = _Checker(text, fold(text), evidence)
+    faults: list[Fault] = []
+    figures = 0
+    grounded: list[Figure] = []
+    line = -1
+    for statement in statements:
+        if statement.line.start != line:
+            grounded, line = [], statement.line.start
+        found, count = checker.check(statement, grounded)
+        faults += found
+        figures += count
+    return Checked(tuple(faults), figures)
+
+
+class _Checker:
+    def __init__(self, text: str, folded: str, evidence: Evidence) -> None:
+        self._text = text
+        self._folded = folded
+        self._evidence = evidence
+        self._facts = FactCheck(evidence, folded)
+        self._today = f"{evidence.grounds.now.astimezone(TIME_ZONE):%Y-%m-%d}"
+
+    def check(self, statement: Statement, grounded: list[Figure]) -> tuple[list[Fault], int]:
+        """Return the faults of a statement and how many figures it has; add those that stand to ``grounded``."""
+        bindings = {binding.figure.start: binding for binding in bind(statement, self._folded)}
+        faults: list[Fault] = list(self._facts.check_directions(statement, self._text))
+        left: list[Figure] = []
+        count = 0
+        for figure in statement.figures:
+            if figure.kind in _UNCHECKED:
+                continue
+            binding = bindings.get(figure.start)
+            if is_structure(figure, self._folded, statement) and not (binding and binding.is_firm):
+                continue
+            count += 1
+            outcome = self._judge(figure, binding, statement)
+            if outcome.ours is not None:
+                faults.append(self._contradicted(figure, statement, outcome.ours))
+            elif outcome.stands:
+                grounded.append(figure)
+            else:
+                left.append(figure)
+        sentence = self._folded[statement.span.start : statement.span.end]
+        faults += [self._unverified(each, statement) for each in left if not results_from(each, grounded, sentence)]
+        return faults, count
+
+    def _judge(self, figure: Figure, binding: Binding | None, statement: Statement) -> Outcome:
+        if statement.is_proposed and not self._is_current(figure, statement):
+            return Outcome(stands=figure.kind is not Kind.DATE or self._is_lawful_date(figure, statement))
+        if binding is not None:
+            outcome = self._facts.judge(binding, statement)
+            if outcome is not None:
+                return outcome
+        elif (wrong := self._facts.find_wrong_unit(figure, statement)) is not None:
+            return wrong
+        return self._look_up(figure, statement)
+
+    def _is_current(self, figure: Figure, statement: Statement) -> bool:
+        """Return whether a figure of a proposal is what is, not what shall be: « de X à Y », « MRR actuel »."""
+        before = self._folded[max(statement.span.start, figure.start - 40) : figure.start]
+        after = self._folded[figure.end : figure.end + 8]
+        is_origin = re.search(r"\b(?:de|d')\s?\**$", before) and re.match(r"\**\s(?:a|vers)\s\**[\d]", after)
+        return bool(is_origin or (_CURRENT.search(before) and figure.kind is not Kind.DATE))
+
+    def _look_up(self, figure: Figure, statement: Statement) -> Outcome:
+        """Apply rule (b)."""
+        if figure.kind is Kind.DATE:
+            return Outcome(stands=self._is_lawful_date(figure, statement))
+        if figure.kind is Kind.TIME:
+            return Outcome(stands=statement.part.section.proposes or self._evidence.has_mark(Kind.TIME, figure.unit))
+        subject = find_subject(figure, statement, self._folded)
+        named = subject.key if subject.is_named and not subject.is_shared else None
+        scope = Scope(statement.citations, named, also=subject.key or self._evidence.grounds.platform_key)
+        found = self._evidence.find(figure, scope)
+        if figure.noun and figure.noun in self._evidence.nouns(scope):
+            found = [entry for entry in found if entry.noun in {"", figure.noun}]
+        direction = self._facts.direction_of(figure, statement)
+        opposite = [entry for entry in found if direction and entry.sign == -direction]
+        if found and len(opposite) == len(found):
+            sign = "\u2212" if direction > 0 else "+"
+            return Outcome(stands=False, ours=sign + self._text[figure.start : figure.end].lstrip("+-\u2212"))
+        return Outcome(stands=bool(found))
+
+    def _is_lawful_date(self, figure: Figure, statement: Statement) -> bool:
+        unit = figure.unit
+        if self._evidence.has_mark(Kind.DATE, unit):
+            return True
+        year = int(self._today[:4])
+        if len(unit) == 4:  # noqa: PLR2004 - a year alone
+            return abs(int(unit) - year) <= 1
+        if not statement.part.section.proposes:
+            return False
+        known = unit if not unit.startswith("*") else f"{year}{unit[1:]}"
+        # A day without its year that has passed is next year's.
+        return known >= self._today[: len(known)] or unit.startswith("*")
+
+    def _contradicted(self, figure: Figure, statement: Statement, ours: str) -> Fault:
+        quote = self._text[figure.start : figure.end]
+        sentence = (
+            f"« {self._quote(statement)} » : {quote} contredit les données ({ours}). Écrivez la valeur des données."
+        )
+        return Fault(
+            kind=FaultKind.CONTRADICTED,
+            section=statement.part.section.title,
+            quote=quote,
+            sentence=sentence,
+            start=figure.start,
+            end=figure.end,
+            ours=ours,
+        )
+
+    def _unverified(self, figure: Figure, statement: Statement) -> Fault:
+        quote = self._text[figure.start : figure.end]
+        where = f" [S{min(statement.citations)}]" if statement.citations else ""
+        sentence = (
+            f"« {self._quote(statement)} » : {quote} ne figure pas dans les données{where}. Retirez ce chiffre, "
+            f"citez sa "
+            "source, montrez le calcul ou dites que c'est une hypothèse."
+        )
+        return Fault(
+            kind=FaultKind.UNVERIFIED,
+            section=statement.part.section.title,
+            quote=quote,
+            sentence=sentence,
+            start=figure.start,
+            end=figure.end,
+        )
+
+    def _quote(self, statement: Statement) -> str:
+        words = " ".join(self._text[statement.span.start : statement.span.end].split()).lstrip("-*•# ")
+        return words if len(words) <= 120 else f"{words[:119]}…"  # noqa: PLR2004

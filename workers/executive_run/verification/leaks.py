@@ -1,0 +1,57 @@
+"""What belongs to the model's own thinking or to our prompt, and stands in the report."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from shared.registry import DATA_TAG, RunType, render_system_prompt
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.prose import fold
+
+_PHRASES: Final = re.compile(
+    r"</?(?:think|thinking|thought|reasoning|scratchpad)>"
+    rf"|</?{DATA_TAG}"
+    r"|\b(?:let me (?:think|start|check|analy|write|see)|i need to|i should|i will now|i'll (?:now|write|start)|"
+    r"okay, so"
+    r"|the user (?:wants|asks|is asking)|as an ai)\b"
+    r"|\ben tant qu(?:e modele de lang|'(?:ia|assistant|intelligence artificielle))"
+    r"|\bl'utilisateur (?:me )?(?:demande|veut|souhaite)\b"
+    r"|\bje (?:dois|vais) (?:maintenant |d'abord )?(?:rediger|ecrire|structurer|verifier|commencer|suivre|respecter)\b"
+    r"|\b(?:mes|les) (?:instructions|consignes) (?:me |qui m)"
+    r"|\b(?:system prompt|prompt systeme|invite systeme|message systeme)\b"
+    r"|\bvoyons (?:voir|les donnees|ce que)\b"
+)
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_RUN: Final = 9
+"""So many words of the prompt in a row are no coincidence."""
+
+
+def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
+    """Find thoughts, tags and whole phrases of the prompt."""
+    folded = fold(text)
+    found = _PHRASES.search(folded)
+    span = (found.start(), found.end()) if found else _find_prompt(folded, run_type)
+    if span is not None:
+        quote = text[max(0, span[0] - 20) : span[1] + 60][:200]
+        sentence = (
+            f"Le texte contient des réflexions ou des consignes (« {quote.strip()[:80]} ») : "
+            "n'écrivez que le rapport lui-même."
+        )
+        yield Fault(kind=FaultKind.LEAKED, section=None, quote=quote, sentence=sentence, start=span[0], end=span[1])
+
+
+def _find_prompt(folded: str, run_type: RunType) -> tuple[int, int] | None:
+    known = _prompt_runs(run_type)
+    words = list(_WORD.finditer(folded))
+    for place in range(len(words) - _RUN + 1):
+        run = words[place : place + _RUN]
+        if tuple(word[0] for word in run) in known:
+            return run[0].start(), run[-1].end()
+    return None
+
+
+@cache
+def _prompt_runs(run_type: RunType) -> frozenset[tuple[str, ...]]:
+    words = _WORD.findall(fold(render_system_prompt(run_type)))
+    return frozenset(tuple(words[place : place + _RUN]) for place in range(len(words) - _RUN + 1))

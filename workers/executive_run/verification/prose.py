@@ -1,0 +1,73 @@
+"""Text as the rules read it: without case and accents, cut into sentences, every offset that of the report itself."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_SPECIAL: Final = {
+    "\u00a0": " ",
+    "\u202f": " ",
+    "\u2007": " ",
+    "\u2009": " ",
+    "\t": " ",
+    "\u2019": "'",
+    "\u02bc": "'",
+    "\u2018": "'",
+    "\u2212": "-",
+    "\u2010": "-",
+    "\u2011": "-",
+}
+# Where a sentence ends. A point between digits, after an initial or in an abbreviation ends nothing.
+_END: Final = re.compile(r"(?<!\bM)(?<!\bMme)(?<!\bDr)(?<!\bart)(?<!\bex)(?<!\betc)[.!?…](?=\s)|\s;\s|\n")
+
+
+def fold(text: str) -> str:
+    """Return the text in lower case without accents, typographic signs made plain. Shape: exactly as long."""
+    table = {ord(char): _fold_character(char) for char in set(text) if not char.isascii() or char.isupper()}
+    return text.translate(table).replace("\t", " ")
+
+
+def _fold_character(char: str) -> str:
+    if char in _SPECIAL:
+        return _SPECIAL[char]
+    base = unicodedata.normalize("NFD", char)[0].lower()
+    return base if len(base) == 1 else char
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text."""
+
+    start: int
+    end: int
+
+    def __contains__(self, offset: object) -> bool:
+        return isinstance(offset, int) and self.start <= offset < self.end
+
+
+def split_lines(text: str, start: int, end: int) -> Iterator[Span]:
+    """Cut a stretch into its lines that hold something."""
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        if text[start:stop].strip():
+            yield Span(start, stop)
+        start = stop + 1
+
+
+def split_sentences(text: str, line: Span) -> Iterator[Span]:
+    """Cut a line into its sentences; a semicolon ends one too, because lists are written with it."""
+    start = line.start
+    for found in _END.finditer(text, line.start, line.end):
+        if text[start : found.end()].strip():
+            yield Span(start, found.end())
+        start = found.end()
+    if text[start : line.end].strip():
+        yield Span(start, line.end)
+
+
+def count_words(text: str) -> int:
+    """Count the words as a reader would: groups of characters with a letter or digit in them."""
+    return len(re.findall(r"\S*\w\S*", text))

@@ -1,0 +1,68 @@
+"""Citations, and what is known by a number of its own: CVEs, tickets, commits, versions. None may come from memory."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from workers.executive_run.verification.evidence import Evidence
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.statements import Statement
+
+_WANTED: Final = re.compile(
+    r"objectif|\bcible|propos|prevue?s?\b|prochaine version|future|a venir|publier|preparer|viser"
+)
+
+
+def check_references(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
+    """Find citations of sources that there are not, and references that no source holds."""
+    grounds = evidence.grounds
+    numbers = {source.number for source in grounds.sources}
+    if grounds.calculations:
+        numbers.add(grounds.calculations.number)
+    for statement in statements:
+        for figure in statement.figures:
+            if figure.kind is Kind.CITATION:
+                unknown = [number for number in figure.unit.split() if int(number) not in numbers]
+                if unknown:
+                    yield _unknown_citation(text, figure, statement, unknown[0])
+            elif figure.kind in {Kind.REFERENCE, Kind.VERSION} and not _is_known(figure, text, statement, evidence):
+                yield _unknown_reference(text, figure, statement)
+
+
+def _is_known(figure: Figure, text: str, statement: Statement, evidence: Evidence) -> bool:
+    if evidence.has_mark(figure.kind, figure.unit):
+        return True
+    words = re.escape(figure.unit)
+    if re.search(rf"(?<![\w.#-]){words}(?![\w-]|\.\d)", evidence.words) or f"v{figure.unit}" in evidence.words:
+        return True
+    if figure.kind is not Kind.VERSION:
+        return False
+    # The version that one proposes to publish is not there yet.
+    sentence = text[statement.span.start : statement.span.end].lower()
+    return statement.part.section.proposes and bool(_WANTED.search(sentence))
+
+
+def _unknown_citation(text: str, figure: Figure, statement: Statement, number: str) -> Fault:
+    quote = text[figure.start : figure.end]
+    return Fault(
+        kind=FaultKind.UNKNOWN_CITATION,
+        section=statement.part.section.title,
+        quote=quote,
+        sentence=f"[S{number}] n'est le numéro d'aucune source : citez celle dont le fait provient, ou retirez-le.",
+        start=figure.start,
+        end=figure.end,
+    )
+
+
+def _unknown_reference(text: str, figure: Figure, statement: Statement) -> Fault:
+    quote = text[figure.start : figure.end]
+    what = "cette version" if figure.kind is Kind.VERSION else "cette référence"
+    return Fault(
+        kind=FaultKind.UNKNOWN_REFERENCE,
+        section=statement.part.section.title,
+        quote=quote,
+        sentence=f"« {quote} » : {what} ne figure dans aucune source. Retirez-la ou reprenez celle des données.",
+        start=figure.start,
+        end=figure.end,
+    )

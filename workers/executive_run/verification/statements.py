@@ -1,0 +1,123 @@
+"""A report as statements: each sentence with what says what it is about: section, header, platform, sources."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.form import Part, Shape
+from workers.executive_run.verification.numbers import read_figures
+from workers.executive_run.verification.platforms import PlatformMention, PlatformNames
+from workers.executive_run.verification.prose import Span, fold, split_lines, split_sentences
+
+_INDENT: Final = re.compile(r"\s*(?:[-*+•]\s+|\d{1,2}[.)]\s+)?")
+_ALL: Final = re.compile(
+    r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise|\bglobale?(?:ment)?\b|"
+    r"toutes plateformes"
+)
+_PROPOSED: Final = re.compile(
+    r"objectif|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
+    r"\bbudget|d'ici|\brepere|"
+    r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous \d|\bsi\b|\bpotentiel|\ba partir d"
+)
+_REFERENCE_VALUE: Final = re.compile(r"\brepere")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a report and what it stands under."""
+
+    part: Part
+    span: Span
+    line: Span
+    header: str
+    """Folded: the headings and list leads above it, and its section's title."""
+    platforms: tuple[PlatformMention, ...]
+    inherited: str | None
+    """The platform of its item or header, where the sentence itself names none."""
+    citations: frozenset[int]
+    """What its sentence cites, or else its line."""
+    figures: tuple[Figure, ...]
+    is_proposed: bool
+    """It is marked as an aim, an assumption or an estimate, in a section that may propose."""
+    has_repere: bool
+
+
+def read_statements(shape: Shape, names: PlatformNames) -> list[Statement]:
+    """Cut a repaired report into statements."""
+    folded = fold(shape.text)
+    figures = read_figures(shape.text)
+    reader = _Reader(shape.text, folded, figures, [figure.start for figure in figures], names)
+    return [statement for part in shape.parts for statement in reader.read(part)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """A heading or item that what is below it belongs to."""
+
+    depth: int
+    words: str
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    text: str
+    folded: str
+    figures: Sequence[Figure]
+    starts: Sequence[int]
+    names: PlatformNames
+
+    def read(self, part: Part) -> Iterator[Statement]:
+        leads: list[_Lead] = []
+        for line in split_lines(self.text, part.start, part.end):
+            depth = self._depth(line)
+            leads = [lead for lead in leads if lead.depth < depth]
+            header = " / ".join([fold(part.section.title), *(lead.words for lead in leads)])
+            inherited = next((lead.platform for lead in reversed(leads) if lead.platform), None)
+            yield from self._read_line(part, line, header, inherited)
+            mentions = self.names.find(self.text, line.start, line.end)
+            leads.append(_Lead(depth, self.folded[line.start : line.end], mentions[0].key if mentions else None))
+
+    def _depth(self, line: Span) -> int:
+        """Return how deep a line stands: headings above all, then paragraphs, then items by their indentation."""
+        words = self.text[line.start : line.end]
+        if words.lstrip().startswith("#"):
+            return -10 + len(words) - len(words.lstrip("# "))
+        lead = _INDENT.match(words)
+        indent = len(words) - len(words.lstrip())
+        is_item = lead is not None and bool(lead[0].strip())
+        return indent + 1 if is_item else 0
+
+    def _read_line(self, part: Part, line: Span, header: str, inherited: str | None) -> Iterator[Statement]:
+        cited = frozenset(self._citations(line))
+        for span in split_sentences(self.text, line):
+            figures = self._within(span)
+            mentions = self.names.find(self.text, span.start, span.end)
+            words = self.folded[span.start : span.end]
+            marks = words + " / " + header + " / " + self.folded[line.start : min(line.end, line.start + 120)]
+            yield Statement(
+                part=part,
+                span=span,
+                line=line,
+                header=header,
+                platforms=mentions,
+                inherited=None if _ALL.search(words) else inherited,
+                citations=frozenset(self._citations(span)) or cited,
+                figures=figures,
+                is_proposed=part.section.proposes and bool(_PROPOSED.search(marks)),
+                has_repere=bool(_REFERENCE_VALUE.search(marks)),
+            )
+            # What a line has named, its next sentence is still about.
+            inherited = mentions[-1].key if mentions else inherited
+
+    def _within(self, span: Span) -> tuple[Figure, ...]:
+        first, last = bisect_left(self.starts, span.start), bisect_left(self.starts, span.end)
+        return tuple(self.figures[first:last])
+
+    def _citations(self, span: Span) -> Iterator[int]:
+        for figure in self._within(span):
+            if figure.kind is Kind.CITATION:
+                yield from map(int, figure.unit.split())

@@ -1,0 +1,96 @@
+"""What is written with digits and states nothing of the company: norms, windows, counts of the report's own items."""
+
+import re
+from typing import Final
+
+from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.statements import Statement
+
+_DAY: Final = 86_400
+_WINDOWS: Final = frozenset(
+    {
+        *(days * _DAY for days in (1, 2, 3, 7, 14, 15, 21, 28, 30, 45, 60, 90, 180, 365)),
+        3600,
+        *(w * 7 * _DAY for w in range(1, 14)),
+    }
+)
+_MONTH_WINDOWS: Final = frozenset({1, 2, 3, 6, 12, 18, 24, 36})
+_BEFORE_WINDOW: Final = re.compile(
+    r"(?:\bsur|\ben|\bdans|\bsous|\bd'ici|\bpendant|\bdurant|\bpour|\ba|\bderniers?|\bces|\bles|\bpar|"
+    r"\btou(?:te)?s les|\bchaque|\bde|\bdes|\bhorizon|\bprecedents?|"
+    r"\bfenetre|\bperiode|\bprochain(?:e)?s|\bles \d+,)\s\**(?:les\s|de\s|a\s|la\s)?$"
+)
+_ARTICLE: Final = re.compile(
+    r"\b(?:art(?:icles?|\.)?|considerants?|alineas?|annexes?|§)\s(?:\d+(?:\.\d+)?(?:\s?(?:,|et|a|-|\u2013|"
+    r"ou)\s?)?)*\**$"
+)
+_NORM: Final = re.compile(
+    r"\b(?:iso(?:/iec)?|iec|en|nf|rfc|wcag|tls|ssl|pci[- ]dss|owasp(?: top)?|soc|http|https|oauth|openid|utf|sha|"
+    r"aes|rsa|ipv|nis|dora|"
+    r"hds|rgs|nist(?: sp)?|cwe|mfa|niveau|niveaux|code|codes|erreurs?|statuts?|port|ports|directive|reglement|loi|"
+    r"decret|"
+    r"top|etapes?|phases?|lots?|partie|priorites?|axe|option|scenario|variante|annexe|rang|palier|page|semaine|jour|"
+    r"p|s|"
+    r"sprint|hypothese|critere|question|point|controle|n°|numero|groupe|version majeure)\s?(?:n°\s?)?-?\**$"
+)
+_CODES: Final = frozenset(
+    {200, 201, 204, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 422}
+)
+_HTTP: Final = _CODES | {425, 429, 431, 451, 500, 501, 502, 503, 504, 520, 522, 524}
+_HTTP_WORDS: Final = re.compile(r"\bhttp|\bcode|\berreur|\breponse|\brepond|\bstatut|\bredirection")
+# What a report counts of its own: three priorities, two options.
+_OWN: Final = """
+priorite action etape point option axe volet levier question scenario hypothese recommandation raison risque critere
+condition phase lot sujet foi chantier mesure proposition decision constat piste enseignement variante pilier objectif
+partie controle facteur cause semaine essai article post publication message relance contenu format canal temps tiers
+signal regle test campagne segment etage palier personne direction agent domaine element enjeu fait phrase ligne source
+donnee famille categorie type niveau groupe preuve theme angle
+"""
+_OWN_NOUNS: Final = frozenset(_OWN.split())
+_MOST_OWN: Final = 12
+_SMALL: Final = 10
+
+
+def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
+    """Return whether a figure needs no ground: rules (d) and (f)."""
+    before = folded[max(statement.line.start, figure.start - 40) : figure.start]
+    if figure.kind in {Kind.STRUCTURE, Kind.CITATION}:
+        return True
+    if figure.kind is Kind.DURATION:
+        return _is_window(figure, before) or _is_law(figure, folded, statement)
+    if statement.has_repere and figure.kind is not Kind.DATE:
+        return True
+    if _ARTICLE.search(before) or _NORM.search(before):
+        return True
+    if figure.kind is Kind.COUNT:
+        return _is_own_count(figure) or _is_http(figure, folded, statement)
+    return figure.kind in {Kind.MONEY, Kind.PERCENT} and _is_law(figure, folded, statement)
+
+
+def _is_window(figure: Figure, before: str) -> bool:
+    known = _MONTH_WINDOWS if figure.unit == "months" else _WINDOWS
+    return (
+        int(figure.value) in known
+        and bool(_BEFORE_WINDOW.search(before))
+        and not re.search(r"depuis (?:plus de )?$", before)
+    )
+
+
+def _is_law(figure: Figure, folded: str, statement: Statement) -> bool:
+    """Return whether an amount, share or delay is that of a rule: its article, or « repère », stands beside it."""
+    del figure
+    words = folded[statement.span.start : statement.span.end]
+    return statement.has_repere or bool(re.search(r"\bart(?:icles?|\.)?\s\d", words))
+
+
+def _is_own_count(figure: Figure) -> bool:
+    if figure.value != int(figure.value):
+        return False
+    if figure.is_word and figure.value <= _SMALL:
+        return True
+    return figure.noun in _OWN_NOUNS and figure.value <= _MOST_OWN
+
+
+def _is_http(figure: Figure, folded: str, statement: Statement) -> bool:
+    words = folded[statement.span.start : statement.span.end]
+    return figure.value in _HTTP and not figure.noun and bool(_HTTP_WORDS.search(words))

@@ -1,0 +1,54 @@
+"""Whose figure it is: the platform that a sentence, item or header names beside it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from workers.executive_run.verification.figure import Figure
+from workers.executive_run.verification.platforms import PlatformMention
+from workers.executive_run.verification.statements import Statement
+
+_OF_PLATFORM: Final = re.compile(
+    r"(?:[^\d;.]{0,60}?)(?:\bsur|\bchez|\bpour|\bcote|\bde|\bd'|\bdans|\bconcernent|\bconcerne|\bvienne?n?t de|"
+    r"\brevienne?n?t a|\()\s?\**\s?(?:la plateforme |le depot )?\**$"
+)
+_ALL: Final = re.compile(r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise")
+_TOGETHER: Final = re.compile(r"\**\s?(?:,|et|ou|&|/)\s?(?:de |d'|sur )?\**")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The platform of a figure: a key, or None for the company."""
+
+    key: str | None
+    is_named: bool
+    """Its own sentence names it; otherwise it is what stands above, and may be wrong."""
+    is_shared: bool = False
+    """Several are named together: whose figure it is cannot be said."""
+
+
+def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
+    """Find the platform that a figure belongs to."""
+    before = [named for named in statement.platforms if named.end <= figure.start]
+    after = [named for named in statement.platforms if named.start >= figure.end]
+    if after:
+        between = folded[figure.end : after[0].start]
+        if _OF_PLATFORM.fullmatch(between) and not _has_figure(statement, figure.end, after[0].start):
+            return Subject(after[0].key, is_named=True, is_shared=_is_joined(after, folded))
+    if before:
+        if len(before) > 1 and _TOGETHER.fullmatch(folded, before[-2].end, before[-1].start):
+            return Subject(before[-1].key, is_named=True, is_shared=True)
+        clause = folded[before[-1].end : figure.start]
+        if _ALL.search(clause):
+            return Subject(None, is_named=False)
+        return Subject(before[-1].key, is_named=True)
+    return Subject(statement.inherited, is_named=False)
+
+
+def _is_joined(named: Sequence[PlatformMention], folded: str) -> bool:
+    return len(named) > 1 and bool(_TOGETHER.fullmatch(folded, named[0].end, named[1].start))
+
+
+def _has_figure(statement: Statement, start: int, end: int) -> bool:
+    return any(start <= figure.start < end for figure in statement.figures if figure.values)
