@@ -36,9 +36,12 @@ begin
   if p_status = 'completed' then
     perform hq.propose_action(p_run_id);
     perform hq.write_digest(p_run_id);
+    perform hq.announce_brief(p_run_id);
   elsif p_status = 'failed' then
     -- Of an older program's run there is no lease, and no other end.
-    perform hq.announce(concat_ws(':', 'run_failed', p_run_id, v_queue.lease_token), 'run_failed');
+    perform hq.announce_event(
+      concat_ws(':', 'run_failed', p_run_id, v_queue.lease_token), 'run_failed', hq.describe_failure(p_run_id)
+    );
   end if;
   if p_lease_token is not null then
     -- Recognises a settlement that is repeated because its answer was lost.

@@ -1,6 +1,6 @@
 -- Delete one batch of everything else that expires: what pg_cron keeps of its jobs after 7 days, platform checks after
--- 30, announcements after 90, the traces of workers after one, facts of reports 400 days after they were last seen.
--- Answers how many rows went.
+-- 30, announcements and their deliveries after 90, the traces of workers after one, facts of reports 400 days after
+-- they were last seen. Answers how many rows went.
 -- Locks the rows it deletes, skips locked ones. Idempotent. A table that this database lacks, or does not let us purge,
 -- is passed over.
 -- Raises nothing.
@@ -24,6 +24,8 @@ begin
       values
         ('hq.platform_checks', array['checked_at', 'created_at'], interval '30 days'),
         ('hq.announcements', array['created_at'], interval '90 days'),
+        ('hq.deliveries', array['created_at'], interval '90 days'),
+        ('hq.delivery_targets', array['seen_at'], interval '90 days'),
         ('hq.worker_heartbeats', array['seen_at'], interval '1 day')
     ) as k (name, moments, kept)
     cross join lateral (

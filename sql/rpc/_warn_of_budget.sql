@@ -31,7 +31,11 @@ begin
   then
     return;
   end if;
-  perform hq.announce(v_key, 'budget_reached');
+  perform hq.announce_event(v_key, 'budget_reached', jsonb_build_object(
+    'month_cost_eur', v_budget.month_cost_eur,
+    'target_eur', v_budget.target_eur,
+    'pct_used', v_budget.pct_used
+  ));
   perform hq.write_log('warn', 'budget-monitor', 'budget.threshold_reached', jsonb_build_object(
     'month_cost_eur', v_budget.month_cost_eur,
     'target_eur', v_budget.target_eur,

@@ -22,6 +22,9 @@ begin
     select a.key
     from hq.announcements as a
     where a.sent_at is null
+      and a.event is not null
+      and a.withdrawn_at is null
+      and a.due_at <= now()
       and a.created_at > now() - interval '1 day'
       and (a.taken_until is null or a.taken_until < now())
     order by a.created_at

@@ -9,6 +9,7 @@ from support.database import Database
 BOUNDED_BY: Final = {
     "begin_hq_decision": "one row",
     "checkpoint_hq_steps": "what is sent: 50",
+    "claim_hq_deliveries": "p_limit: the worker's; ten details each",
     "claim_hq_runs": "p_limit: the worker's concurrency",
     "count_hq_catalogue": "one row",
     "count_hq_open_matters": "one row",

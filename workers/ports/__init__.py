@@ -8,6 +8,14 @@ from workers.ports.inputs import EarlierFact, PastReport, ReportInputs
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
 from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Retries, Usage
+from workers.ports.notifications import (
+    ChannelName,
+    Deliveries,
+    Device,
+    DueMessage,
+    SendOutcome,
+    SendResult,
+)
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
     CatalogueCounts,
@@ -73,6 +81,7 @@ __all__ = [
     "Candidate",
     "CatalogueCounts",
     "CatalogueEntry",
+    "ChannelName",
     "Check",
     "CheckState",
     "Clock",
@@ -82,6 +91,9 @@ __all__ = [
     "DecisionContext",
     "DecisionStatus",
     "Decisions",
+    "Deliveries",
+    "Device",
+    "DueMessage",
     "EarlierFact",
     "EndedRun",
     "FinanceHistory",
@@ -121,6 +133,8 @@ __all__ = [
     "RunRequest",
     "RunStore",
     "RunTicket",
+    "SendOutcome",
+    "SendResult",
     "Signal",
     "SiteCheck",
     "SiteLog",
