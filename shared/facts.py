@@ -4,7 +4,7 @@ The names are a closed list, because a report's sentences are compared with them
 as any other figure is, by looking for it in the data.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -231,15 +231,3 @@ def _is_possible(name: FactName, value: Decimal) -> bool:
         return True
     highest = {PERCENT: _WHOLE, DAYS: _LONGEST_AGE}.get(name.unit or "", _MOST)
     return 0 <= value <= highest
-
-
-def find_conflicts(facts: Iterable[Fact]) -> tuple[tuple[Fact, ...], ...]:
-    """Return the facts to which two sources give different values in one unit, each with its values."""
-    by_key: dict[tuple[FactName, str | None, str], list[Fact]] = {}
-    for fact in facts:
-        by_key.setdefault((fact.name, fact.subject, fact.unit), []).append(fact)
-    return tuple(
-        tuple(known)
-        for known in by_key.values()
-        if len({fact.source for fact in known}) > 1 and len({fact.value for fact in known}) > 1
-    )

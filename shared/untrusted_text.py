@@ -10,6 +10,9 @@ from shared.prompts.system import DATA_TAG
 CUT_NOTE: Final = "\n[… coupé : texte trop long]"
 """How a text that was cut off ends."""
 
+TITLE_CHARS: Final = 320
+"""The longest title of a fence."""
+
 _MANY_BLANK_LINES: Final = re.compile(r"\n{3,}")
 _LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
 # Characters that are invisible although Unicode counts them as letters or marks: fillers, joiners, variation
@@ -90,7 +93,7 @@ def fence(title: str, text: str, nonce: str) -> str:
     tag = f"{DATA_TAG}-{nonce}"
     # The nonce is unguessable; removing it anyway makes "cannot be closed" true by construction.
     # Its replacement shares no character with it, so that what is left on both sides cannot form another.
-    inside = f"Source : {clean_line(title, 200)}\n{text}".replace(nonce, "…")
+    inside = f"Source : {clean_line(title, TITLE_CHARS)}\n{text}".replace(nonce, "…")
     return f"<{tag}>\n{inside}\n</{tag}>"
 
 

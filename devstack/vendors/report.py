@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _DATA = re.compile(r"^<(?P<tag>donnees-\w+)>\n(?P<data>.*?)\n</(?P=tag)>$", re.DOTALL | re.MULTILINE)
-_SOURCE = re.compile(r"Source : (?P<number>\[S\d+\]) (?P<label>[^(\n]*?)(?: \(|, lu le )")
+_SOURCE = re.compile(r"Source : (?P<number>\[S\d+\]) (?P<label>.*?), lu le ")
 _HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(?P<text>\S.*)$")
 _PLAN = re.compile(r"^#{1,6}[^\n]*\bplan\b[^\n]*$", re.MULTILINE | re.IGNORECASE)

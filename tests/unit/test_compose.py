@@ -6,14 +6,14 @@ from decimal import Decimal
 import pytest
 from pydantic import JsonValue
 
-from shared.findings import Collected, Finding, Gap, GapReason
+from shared.findings import Finding, Gap, GapReason
 from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, find_run_type
 from shared.untrusted_text import clean_text
 from workers.executive_run.compose import compose, compose_again
 from workers.executive_run.grounds import CONTEXT_CHARS, FINDING_CHARS, PROMPT_CHARS, ground
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds
-from workers.ports import Answer, Message, Platform
+from workers.ports import Answer, Gathered, Message, Platform
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 NONCE = "0f1e2d3c4b5a6978"
@@ -29,7 +29,7 @@ def ground_on(
 ) -> Grounds:
     return ground(
         RUN_TYPE,
-        Collected(findings=findings, gaps=gaps),
+        Gathered(findings=findings, gaps=gaps),
         platforms=[Platform(key=name, name=name, status="green", uptime_percent=Decimal(99)) for name in names],
         platform_key=None,
         context=context,
@@ -59,7 +59,7 @@ def test_each_finding_stands_in_a_fence_of_its_own_with_its_number_its_source_an
     question = ask(finding("trois tickets", url="https://github.com/x/y"), finding("deux", label="Base du QG"))
 
     read = "lu le dimanche 22 novembre 2026 à 17 h 05 (heure de Paris)"
-    first = f"Source : [S1] GitHub · EmotionsCare (https://github.com/x/y), {read}\ntrois tickets"
+    first = f"Source : [S1] GitHub · EmotionsCare, {read} (https://github.com/x/y)\ntrois tickets"
     assert f"<donnees-{NONCE}>\n{first}\n</donnees-{NONCE}>" in question
     assert f"<donnees-{NONCE}>\nSource : [S2] Base du QG, {read}\ndeux\n</donnees-{NONCE}>" in question
 

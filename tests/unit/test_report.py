@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs import FINDING, REPORT
 
-from shared.findings import Collected, Gap, GapReason
+from shared.findings import Gap, GapReason
 from shared.french import format_day
 from shared.registry import RUN_TYPES, find_run_type
 from workers.executive_run.grounds import ground
 from workers.executive_run.report import PUBLIC_CHARS, write_first_line, write_report
 from workers.executive_run.verification.model import SOFT, Fault, FaultKind, Grounds, Verification
-from workers.ports import Platform
+from workers.ports import Gathered, Platform
 
 GAP = Gap(source="stripe", label="Stripe · revenus", reason=GapReason.NOT_CONFIGURED, sentence="La clé manque.")
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
@@ -30,7 +30,7 @@ def ground_on(
 ) -> Grounds:
     return ground(
         find_run_type(run_type),
-        Collected(findings=(FINDING.model_copy(update={"read_at": at}),), gaps=gaps),
+        Gathered(findings=(FINDING.model_copy(update={"read_at": at}),), gaps=gaps),
         platforms=[Platform(key="nearvity", name=name, status="green")],
         platform_key=None if whole else "nearvity",
         context=None,

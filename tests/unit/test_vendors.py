@@ -216,7 +216,7 @@ class TestReport:
         assert headings == titles
 
     def test_it_quotes_the_data_with_their_source_figures_first(self) -> None:
-        source = "Source : [S3] GitHub · X (https://github.com/x), lu le lundi 3 mars 2026 à 8 h 05"
+        source = "Source : [S3] GitHub · X, lu le lundi 3 mars 2026 à 8 h 05 (heure de Paris) (https://github.com/x)"
         data = f"<donnees-a1b2>\n{source}\n- une remarque\n- 42 tickets ouverts\n</donnees-a1b2>"
 
         report = write_report("# Plan du rapport\n\n1. **Synthèse** — le tout.", f"Bonjour\n\n{data}")

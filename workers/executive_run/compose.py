@@ -13,11 +13,13 @@ from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, Section, render_system_prompt
 from shared.untrusted_text import clean_line, clean_text, fence
 from workers.executive_run.grounds import AGAIN_CHARS, GAPS_CHARS
-from workers.executive_run.verification.model import Fault, Grounds, NumberedSource
+from workers.executive_run.verification.model import Conflict, Fault, Grounds, NumberedSource
 from workers.ports import Answer, Message, Platform
 
 _FAULTS_CHARS: Final = 4_000
 _MOST_FAULTS: Final = 20
+_CONFLICTS_CHARS: Final = 2_000
+CONFLICTS_TITLE: Final = "Données contradictoires"
 _MOST_PLATFORMS: Final = 30
 _REFUSAL: Final = "Ce rapport ne peut pas être remis en l'état. Ses fautes :"
 _REQUEST: Final = (
@@ -39,6 +41,7 @@ def compose(grounds: Grounds, *, without_data: Sequence[Section], nonce: str) ->
         *(fence(_title(source), source.text, nonce) for source in numbered),
         *([fence("mémoire, ce que retenait le rapport précédent", grounds.memory, nonce)] if grounds.memory else []),
         *([fence("contexte fourni par l'appelant", grounds.context, nonce)] if grounds.context else []),
+        _render_conflicts(grounds.conflicts),
         render_gaps(grounds.gaps),
         _render_without_data(without_data),
     ]
@@ -59,6 +62,14 @@ def compose_again(messages: Sequence[Message], answer: Answer, faults: Iterable[
     )
 
 
+def _render_conflicts(conflicts: Sequence[Conflict]) -> str:
+    """List what sources contradict, which the report must name."""
+    if not conflicts:
+        return ""
+    lines = (f"- {conflict.sentence}" for conflict in conflicts)
+    return clean_text("\n".join([f"{CONFLICTS_TITLE} :", *lines]), _CONFLICTS_CHARS)
+
+
 def render_gaps(gaps: Sequence[Gap]) -> str:
     """List what is missing."""
     if not gaps:
@@ -77,7 +88,8 @@ def _render_scope(platforms: Sequence[Platform], *, whole_company: bool) -> str:
 
 def _title(source: NumberedSource) -> str:
     address = "" if source.url is None else f" ({source.url})"
-    return f"[S{source.number}] {source.label}{address}, lu le {format_moment(source.read_at)}"
+    period = "" if source.period is None else f", {source.period}"
+    return f"[S{source.number}] {source.label}, lu le {format_moment(source.read_at)}{period}{address}"
 
 
 def _render_without_data(sections: Sequence[Section]) -> str:

@@ -1,20 +1,18 @@
-"""What a run keeps beside its report, as rows of ``hq.run_evidence``: what was read, what was not, what was found."""
+"""What a run keeps beside its report, as rows of ``hq.run_evidence``: data, gaps, and the report's own faults."""
 
 from typing import Final
 
 from pydantic import JsonValue
 
-from shared.facts import Fact
 from shared.findings import Collected
 from shared.runs import EvidenceRecord
 from workers.executive_run.verification.model import Fault, FaultKind, Verification
 
-_MOST_FACTS: Final = 200
 _MOST_FAULTS: Final = 50
 
 
 def describe_collected(collected: Collected) -> tuple[EvidenceRecord, ...]:
-    """Return a row for each finding, one for each gap, and one for all facts."""
+    """Return a row for each finding, and one for each gap."""
     findings = (
         EvidenceRecord(
             evidence_type=finding.source,
@@ -31,7 +29,7 @@ def describe_collected(collected: Collected) -> tuple[EvidenceRecord, ...]:
         )
         for gap in collected.gaps
     )
-    return (*findings, *gaps, *_describe_facts(collected.facts))
+    return (*findings, *gaps)
 
 
 def describe_verification(verification: Verification, *, answers: int) -> EvidenceRecord:
@@ -53,10 +51,3 @@ def describe_verification(verification: Verification, *, answers: int) -> Eviden
 
 def _describe_fault(fault: Fault) -> JsonValue:
     return fault.model_dump(mode="json", include={"kind", "section", "quote", "sentence", "ours"}, exclude_none=True)
-
-
-def _describe_facts(facts: tuple[Fact, ...]) -> tuple[EvidenceRecord, ...]:
-    if not facts:
-        return ()
-    listed: list[JsonValue] = [fact.model_dump(mode="json") for fact in facts[:_MOST_FACTS]]
-    return (EvidenceRecord(evidence_type="facts", data={"label": "Faits", "facts": listed}, source_url=None),)

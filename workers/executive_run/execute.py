@@ -16,6 +16,7 @@ from shared.findings import Collected
 from shared.registry import RunType, SourceName, Trigger, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, RunId, Settlement
 from workers.executive_run.answers import Asking, Deadline, Judged
+from workers.executive_run.changes import record_facts
 from workers.executive_run.compose import compose
 from workers.executive_run.evidence import describe_collected, describe_verification
 from workers.executive_run.grounds import find_sections_without_data, ground
@@ -23,7 +24,7 @@ from workers.executive_run.report import write_report
 from workers.executive_run.steps import Step, StepRecorder
 from workers.executive_run.verification.model import FaultKind
 from workers.logs import redact_text
-from workers.ports import Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
+from workers.ports import Clock, Collect, Gateway, Gathered, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -102,18 +103,18 @@ class ExecutiveRun:
             else _PLATFORMS.validate_python(claim.platforms)
         )
         subject = Subject(run_type=run_type, platforms=platforms, platform_key=claim.platform_key, meter=meter)
-        collected = await steps.do(Step.COLLECT, Collected, lambda: self._collect(subject))
+        gathered = await steps.do(Step.COLLECT, Gathered, lambda: self._collect(subject))
 
         composing = self._clock.now()
         grounds = ground(
             run_type,
-            collected,
+            gathered,
             platforms=platforms,
             platform_key=claim.platform_key,
             context=claim.context,
             now=composing,
         )
-        without_data = find_sections_without_data(run_type, collected)
+        without_data = find_sections_without_data(run_type, gathered)
         messages = compose(grounds, without_data=without_data, nonce=secrets.token_hex(8))
         steps.note(Step.COMPOSE, composing)
 
@@ -128,10 +129,10 @@ class ExecutiveRun:
         steps.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=write_report(best.verification, grounds, collected.findings, without_data),
-            appendix=self._appendix(claim, run_type, collected, best, meter),
+            summary=write_report(best.verification, grounds, gathered.findings, without_data),
+            appendix=self._appendix(claim, run_type, gathered, best, meter),
             steps=steps.unwritten(),
-            evidence=(*describe_collected(collected), evidence),
+            evidence=(*describe_collected(gathered), *_record_facts(gathered, platforms, claim), evidence),
         )
 
     def _appendix(
@@ -201,6 +202,12 @@ def _format_retry(claim: Claim, error: WorkersError) -> str:
 
 def _sources_read(collected: Collected) -> list[str]:
     return list(dict.fromkeys(_SOURCE_LABELS[SourceName(finding.source)] for finding in collected.findings))
+
+
+def _record_facts(gathered: Gathered, platforms: Sequence[Platform], claim: Claim) -> tuple[EvidenceRecord, ...]:
+    keys = [platform.key for platform in platforms]
+    record = record_facts(gathered.facts, platform_keys=keys, platform_key=claim.platform_key)
+    return () if record is None else (record,)
 
 
 def _name_faults(judged: Sequence[Judged]) -> str:

@@ -1,4 +1,6 @@
-"""What was collected → the grounds of a report: numbered sources, bounded to what a prompt may hold. Pure.
+"""What was gathered → the grounds of a report: numbered sources, bounded to what a prompt may hold. Pure.
+
+The last numbers are ours: what changed since earlier reports, and the « Calculs du QG ».
 
 A source's text is cut here and nowhere else, so that a report is held against exactly what the model was shown.
 """
@@ -10,11 +12,15 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from shared.facts import Fact
 from shared.findings import Collected, Finding
 from shared.registry import RunType, Section, SourceName
-from shared.untrusted_text import CUT_NOTE, clean_line, clean_text
+from shared.untrusted_text import CUT_NOTE, TITLE_CHARS, clean_line, clean_text
+from workers.executive_run.calculations import CALCULATIONS_LABEL, CALCULATIONS_SOURCE, calculate
+from workers.executive_run.changes import find_changes, render_changes
+from workers.executive_run.memory import recall, render_memory
 from workers.executive_run.verification.model import Grounds, NumberedSource
-from workers.ports import Platform
+from workers.ports import Gathered, Platform
 
 PROMPT_CHARS: Final = 60_000
 """The longest prompt: system message, question, and what a second question adds to them."""
@@ -23,21 +29,21 @@ AGAIN_CHARS: Final = 12_000
 """What a second question may add: the first answer, and what is wrong with it."""
 
 FINDING_CHARS: Final = 6_000
-OWN_CHARS: Final = 4_000
-"""The most of each block that our code writes: calculations, changes."""
 CONTEXT_CHARS: Final = 8_000
 GAPS_CHARS: Final = 5_000
-TITLE_CHARS: Final = 320
+MEMORY_CHARS: Final = 3_000
 MOST_SOURCES: Final = 60
 
 _SYSTEM_CHARS: Final = 6_000
 _AROUND_CHARS: Final = 5_000  # moment, scope, conflicts, sections without data
 _FENCE_CHARS: Final = 80
+_CHANGES_LABEL: Final = "Évolutions mesurées par le QG"
+_CHANGES_SOURCE: Final = "changes"
 
 
 def ground(
     run_type: RunType,
-    collected: Collected,
+    gathered: Gathered,
     *,
     platforms: Sequence[Platform],
     platform_key: str | None,
@@ -45,20 +51,41 @@ def ground(
     now: datetime,
 ) -> Grounds:
     """Number the sources, and bound all that the report may rest on."""
-    findings = collected.findings[:MOST_SOURCES]
+    findings = gathered.findings[:MOST_SOURCES]
+    changes = render_changes(
+        find_changes(
+            gathered.facts,
+            gathered.inputs.earlier,
+            platform_keys=[platform.key for platform in platforms],
+            platform_key=platform_key,
+        )
+    )
+    calculations = calculate(gathered, platforms=platforms, now=now)
+    memory = clean_text(render_memory(recall(run_type, gathered.inputs.past, gathered, now=now)), MEMORY_CHARS)
     rendered = _render_context(context) if context else ""
-    gaps = min(GAPS_CHARS, sum(len(gap.label) + len(gap.sentence) + 6 for gap in collected.gaps))
+    ours = len(changes) + len(calculations.text) + len(memory) + 3 * (_FENCE_CHARS + TITLE_CHARS)
+    gaps = min(GAPS_CHARS, sum(len(gap.label) + len(gap.sentence) + 6 for gap in gathered.gaps))
     fences = sum(_FENCE_CHARS + min(TITLE_CHARS, 60 + len(f.label) + len(f.url or "")) for f in findings)
-    room = PROMPT_CHARS - AGAIN_CHARS - _SYSTEM_CHARS - _AROUND_CHARS - gaps - fences - len(rendered)
+    room = PROMPT_CHARS - AGAIN_CHARS - _SYSTEM_CHARS - _AROUND_CHARS - gaps - fences - ours - len(rendered)
     share = _share_room(room, [len(finding.text) for finding in findings])
+    sources = [_number(place, finding, share) for place, finding in enumerate(findings, start=1)]
+    if changes:
+        sources.append(_number_ours(len(sources) + 1, _CHANGES_SOURCE, _CHANGES_LABEL, changes, now))
+    number = len(sources) + 1
     return Grounds(
         run_type=run_type,
         platform_key=platform_key,
         platforms=tuple(platforms),
-        sources=tuple(_number(place, finding, share) for place, finding in enumerate(findings, start=1)),
-        calculations=None,
-        gaps=collected.gaps,
+        sources=tuple(sources),
+        calculations=_number_ours(
+            number, CALCULATIONS_SOURCE, CALCULATIONS_LABEL, calculations.text, now, calculations.facts
+        )
+        if calculations.text
+        else None,
+        conflicts=calculations.conflicts,
+        gaps=gathered.gaps,
         context=rendered,
+        memory=memory,
         now=now,
     )
 
@@ -78,13 +105,21 @@ def find_sections_without_data(run_type: RunType, collected: Collected) -> tuple
 def _number(number: int, finding: Finding, max_chars: int) -> NumberedSource:
     return NumberedSource(
         number=number,
+        source=finding.source,
         label=clean_line(finding.label),
         text=clean_text(finding.text, max_chars),
         facts=finding.facts,
         platform_key=finding.platform_key,
         read_at=finding.read_at,
         url=finding.url,
+        period=finding.period,
     )
+
+
+def _number_ours(
+    number: int, source: str, label: str, text: str, now: datetime, facts: tuple[Fact, ...] = ()
+) -> NumberedSource:
+    return NumberedSource(number=number, source=source, label=label, text=text, facts=facts, read_at=now)
 
 
 def _share_room(room: int, lengths: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from shared.findings import Collected
 from shared.frozen import FrozenModel
 from shared.registry import RunType
+from workers.ports.inputs import ReportInputs
 from workers.ports.model import Meter
 
 
@@ -158,8 +159,14 @@ class Source(Protocol):
         """
 
 
-class Collect(Protocol):
-    """Asks every source that a run type wants."""
+class Gathered(Collected):
+    """All that is read for one report: what the sources returned, and what earlier reports left in the database."""
 
-    async def __call__(self, subject: Subject) -> Collected:
+    inputs: ReportInputs = ReportInputs()
+
+
+class Collect(Protocol):
+    """Asks every source that a run type wants, and the database for what came before."""
+
+    async def __call__(self, subject: Subject) -> Gathered:
         """Return findings and gaps; what could not be read is a gap, not an error."""

@@ -60,6 +60,7 @@ class NumberedSource(FrozenModel):
     platform_key: str | None = None
     read_at: AwareDatetime
     url: str | None = None
+    period: str | None = Field(default=None, description="French: the time that it covers.")
 
 
 class Conflict(FrozenModel):
