@@ -5,12 +5,13 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     Recency,
     RunType,
     Search,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CDO Agent", emoji="📊", role="Directeur Data", title="le directeur des données")
@@ -31,12 +32,17 @@ ENTRIES: Final = (
         ),
         steps=("Collecte données", "Analyse segments", "Détection tendances", "Insights"),
         purpose="Il tire des données disponibles les enseignements qui peuvent changer une décision.",
-        sections=outline(
-            ("Métriques clés", "les mesures disponibles, leur période et leur fiabilité"),
-            ("Tendances", "ce qui monte ou descend durablement, distingué du bruit"),
-            ("Segments", "les groupes qui se comportent autrement, et en quoi"),
-            ("Enseignements", "chaque constat avec la décision qu'il éclaire"),
-            ("Recommandations", "les actions et les mesures à mettre en place, par priorité"),
+        sections=(
+            section("Métriques clés", "les mesures disponibles, leur période et leur fiabilité"),
+            section("Tendances", "ce qui monte ou descend durablement, distingué du bruit"),
+            section("Segments", "les groupes qui se comportent autrement, et en quoi"),
+            section("Enseignements", "chaque constat avec la décision qu'il éclaire"),
+            section(
+                "Recommandations",
+                "les actions et les mesures à mettre en place, par priorité",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
 )

@@ -5,13 +5,14 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     Recency,
     Risk,
     RunType,
     Search,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(
@@ -35,16 +36,20 @@ ENTRIES: Final = (
         ),
         steps=("Inventaire traitements", "Vérification bases légales", "Audit droits", "Rapport"),
         purpose="Il vérifie que les traitements de données personnelles respectent le RGPD, point par point.",
-        sections=outline(
-            ("Registre des traitements", "les traitements connus : finalité, données, durée, destinataires"),
-            ("Bases légales", "la base invoquée pour chaque traitement et sa solidité"),
-            (
-                "Droits des personnes",
-                "information, accès, rectification, effacement, portabilité : réel ou absent",
+        sections=(
+            section("Registre des traitements", "les traitements connus : finalité, données, durée, destinataires"),
+            section("Bases légales", "la base invoquée pour chaque traitement et sa solidité"),
+            section(
+                "Droits des personnes", "information, accès, rectification, effacement, portabilité : réel ou absent"
             ),
-            ("Analyses d'impact", "les traitements qui exigent une AIPD, faite, à faire ou inconnue"),
-            ("Non-conformités", "chaque écart, l'article concerné et sa gravité"),
-            ("Remédiation", "les mesures à prendre, avec échéance et responsable proposés"),
+            section("Analyses d'impact", "les traitements qui exigent une AIPD, faite, à faire ou inconnue"),
+            section("Non-conformités", "chaque écart, l'article concerné et sa gravité", keeps=Kept.ALERTS),
+            section(
+                "Remédiation",
+                "les mesures à prendre, avec échéance et responsable proposés",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -63,16 +68,18 @@ ENTRIES: Final = (
         ),
         steps=("Inventaire traitements", "Audit mesures", "Vérification droits", "Rapport"),
         purpose="Il audite la protection des données personnelles, des mesures prises aux preuves.",
-        sections=outline(
-            ("État des traitements", "les traitements recensés, leurs responsables et leurs sous-traitants"),
-            (
-                "Mesures de sécurité",
-                "accès, chiffrement, journalisation, sauvegarde : constaté ou non vérifié",
+        sections=(
+            section("État des traitements", "les traitements recensés, leurs responsables et leurs sous-traitants"),
+            section("Mesures de sécurité", "accès, chiffrement, journalisation, sauvegarde : constaté ou non vérifié"),
+            section("Documentation", "registre, mentions, contrats et procédures : présent, daté ou absent"),
+            section("Gestion des droits", "comment les demandes des personnes sont reçues, suivies et closes"),
+            section("Écarts", "chaque manquement, la règle concernée et sa gravité", keeps=Kept.ALERTS),
+            section(
+                "Actions correctives",
+                "les mesures à prendre, dans l'ordre, avec leur échéance",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            ("Documentation", "registre, mentions, contrats et procédures : présent, daté ou absent"),
-            ("Gestion des droits", "comment les demandes des personnes sont reçues, suivies et closes"),
-            ("Écarts", "chaque manquement, la règle concernée et sa gravité"),
-            ("Actions correctives", "les mesures à prendre, dans l'ordre, avec leur échéance"),
         ),
     ),
 )

@@ -5,11 +5,12 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     Risk,
     RunType,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CFO Agent", emoji="💰", role="Directeur Financier", title="le directeur financier")
@@ -24,19 +25,22 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.STRIPE),
         steps=("Collecte Stripe", "Analyse pipeline", "Modélisation", "Projections"),
         purpose="Il projette les revenus à partir de ce qui est encaissé et signé.",
-        sections=outline(
-            (
-                "Revenus actuels",
-                "revenu récurrent, encaissements et abonnements constatés, avec leur période",
-            ),
-            ("Affaires en cours", "ce qui peut encore se signer, sa valeur et sa probabilité"),
-            (
+        sections=(
+            section("Revenus actuels", "revenu récurrent, encaissements et abonnements constatés, avec leur période"),
+            section("Affaires en cours", "ce qui peut encore se signer, sa valeur et sa probabilité"),
+            section(
                 "Projections à 3, 6 et 12 mois",
-                "un tableau : scénarios prudent, central et ambitieux, avec les hypothèses de chacun",
+                "scénarios prudent, central et ambitieux, avec les hypothèses de chacun",
+                proposes=True,
             ),
-            ("Objectif et réalisé", "l'écart à la cible et ce qui l'explique"),
-            ("Risques", "ce qui ferait baisser la prévision, et de combien"),
-            ("Accélérateurs", "ce qui la ferait monter, et le premier pas à faire"),
+            section("Objectif et réalisé", "l'écart à la cible et ce qui l'explique"),
+            section("Risques", "ce qui ferait baisser la prévision, et de combien", proposes=True, keeps=Kept.ALERTS),
+            section(
+                "Accélérateurs",
+                "ce qui la ferait monter, et le premier pas à faire",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -48,16 +52,22 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.STRIPE),
         steps=("Fetch Stripe data", "Calcul KPIs", "Analyse tendances", "Rapport"),
         purpose="Il rend compte de la situation financière telle que les encaissements la montrent.",
-        sections=outline(
-            (
-                "Chiffres clés",
-                "revenu récurrent, encaissements, abonnés et départs, avec la période et la devise",
+        sections=(
+            section(
+                "Chiffres clés", "revenu récurrent, encaissements, abonnés et départs, avec la période et la devise"
             ),
-            ("Évolution", "la comparaison avec la période précédente, en valeur et en pourcentage"),
-            ("Atteinte des objectifs", "la part de chaque cible réalisée et l'écart restant"),
-            ("Alertes", "impayés, remboursements, concentration ou baisse inhabituelle"),
-            ("Perspectives à trois mois", "la tendance prolongée, ses hypothèses et sa fragilité"),
-            ("Recommandations budgétaires", "les dépenses à engager, différer ou réduire"),
+            section("Évolution", "la comparaison avec la période précédente, en valeur et en pourcentage"),
+            section("Atteinte des objectifs", "la part de chaque cible réalisée et l'écart restant"),
+            section("Alertes", "impayés, remboursements, concentration ou baisse inhabituelle", keeps=Kept.ALERTS),
+            section(
+                "Perspectives à trois mois", "la tendance prolongée, ses hypothèses et sa fragilité", proposes=True
+            ),
+            section(
+                "Recommandations budgétaires",
+                "les dépenses à engager, différer ou réduire",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -70,14 +80,32 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.STRIPE),
         steps=("Analyse tarification actuelle", "Modélisation impact", "Analyse risques", "Recommandation"),
         purpose="Il étudie un changement de tarif ; il ne modifie aucun prix.",
-        sections=outline(
-            ("Tarifs actuels", "les offres, leurs prix et le nombre d'abonnés de chacune"),
-            ("Changement proposé", "les nouveaux prix, les clients concernés et la date envisagée"),
-            ("Impact financier", "l'effet sur le revenu selon trois hypothèses de départs, calcul montré"),
-            ("Élasticité", "ce que les données disent de la réaction aux prix, et leurs limites"),
-            ("Risques", "départs, image, contrats en cours, obligations d'information"),
-            ("Recommandation", "appliquer, adapter ou renoncer, avec le motif déterminant"),
-            ("Plan de communication", "à qui l'annoncer, quand, par quel canal et avec quels mots"),
+        sections=(
+            section("Tarifs actuels", "les offres, leurs prix et le nombre d'abonnés de chacune"),
+            section(
+                "Changement proposé", "les nouveaux prix, les clients concernés et la date envisagée", proposes=True
+            ),
+            section(
+                "Impact financier",
+                "l'effet sur le revenu selon trois hypothèses de départs, calcul montré",
+                proposes=True,
+            ),
+            section("Élasticité", "ce que les données disent de la réaction aux prix, et leurs limites"),
+            section(
+                "Risques",
+                "départs, image, contrats en cours, obligations d'information",
+                proposes=True,
+                keeps=Kept.ALERTS,
+            ),
+            section(
+                "Recommandation",
+                "appliquer, adapter ou renoncer, avec le motif déterminant",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
+            section(
+                "Plan de communication", "à qui l'annoncer, quand, par quel canal et avec quels mots", proposes=True
+            ),
         ),
     ),
 )

@@ -7,6 +7,7 @@ from shared.run_types.model import (
     WORKING_DAYS,
     Agent,
     Calendar,
+    Kept,
     ModelTier,
     Priority,
     Recency,
@@ -14,7 +15,7 @@ from shared.run_types.model import (
     Schedule,
     Search,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CEO Agent", emoji="👔", role="Directeur Général", title="le directeur général")
@@ -47,30 +48,32 @@ ENTRIES: Final = (
         fills_digest=True,
         purpose="Il donne à la présidence, au début de la journée, l'essentiel de ce qui est établi : "
         "l'état des plateformes, les urgences et les décisions à prendre.",
-        sections=outline(
-            (
-                "Synthèse",
-                "trois phrases au plus : l'état général, le fait marquant, la décision la plus attendue",
+        sections=(
+            section(
+                "Synthèse", "trois phrases au plus : l'état général, le fait marquant, la décision la plus attendue"
             ),
-            (
+            section(
                 "État des plateformes",
                 "par plateforme : vert, orange ou rouge et pourquoi, activité récente du code, disponibilité",
             ),
-            (
+            section(
                 "Trois priorités du jour",
                 "les trois actions les plus utiles, chacune avec son motif et la direction à saisir",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            (
+            section(
                 "Décisions en attente",
                 "ce qui attend une approbation de la présidence, depuis quand, et ce que coûterait un report",
+                keeps=Kept.DECISIONS,
             ),
-            (
+            section(
                 "Alertes critiques",
                 "incidents, échecs et menaces à traiter sans délai ; « Aucune » s'il n'en apparaît pas",
+                keeps=Kept.ALERTS,
             ),
-            (
-                "Veille du marché",
-                "les nouvelles du secteur qui nous concernent et ce qu'elles changent pour nous",
+            section(
+                "Veille du marché", "les nouvelles du secteur qui nous concernent et ce qu'elles changent pour nous"
             ),
         ),
     ),
@@ -84,18 +87,32 @@ ENTRIES: Final = (
         steps=("Sync GitHub", "Tour de table", "Synthèse", "Plan d'action"),
         autopilot_default=True,
         purpose="Il tient lieu de compte rendu du point quotidien de direction.",
-        sections=outline(
-            (
+        sections=(
+            section(
                 "Points clés par plateforme",
                 "pour chaque plateforme, ce qui a avancé, ce qui bloque et ce qui vient, en deux lignes",
             ),
-            (
+            section(
                 "Pull requests et tickets à traiter",
                 "ceux qui attendent une action, du plus urgent au moins urgent, avec leur ancienneté",
             ),
-            ("Décisions", "les arbitrages que les faits appellent, chacun formulé en une phrase"),
-            ("Actions de suivi", "un tableau : action, responsable, échéance proposée"),
-            ("Prochain point", "les sujets à remettre à l'ordre du jour et les informations à préparer"),
+            section(
+                "Décisions",
+                "les arbitrages que les faits appellent, chacun formulé en une phrase",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
+            section(
+                "Actions de suivi",
+                "chaque action avec son responsable et son échéance proposée",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
+            section(
+                "Prochain point",
+                "les sujets à remettre à l'ordre du jour et les informations à préparer",
+                proposes=True,
+            ),
         ),
     ),
 )

@@ -5,12 +5,13 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     Recency,
     RunType,
     Search,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CGO Agent", emoji="📈", role="Directeur Croissance", title="le directeur de la croissance")
@@ -31,12 +32,25 @@ ENTRIES: Final = (
         ),
         steps=("Analyse métriques", "Évaluation leviers", "Projections", "Recommandations"),
         purpose="Il fait le bilan de la croissance et désigne les leviers à actionner.",
-        sections=outline(
-            ("Bilan de croissance", "ce qui a progressé, stagné ou reculé sur la période, et pourquoi"),
-            ("Métriques clés", "acquisition, activation, rétention, revenu et recommandation, en tableau"),
-            ("Leviers", "chaque levier avec son potentiel, son effort et le premier essai à mener"),
-            ("Tendances et projections", "l'évolution probable, les hypothèses retenues et leur fragilité"),
-            ("Recommandations", "les choix proposés à la présidence, par ordre de priorité"),
+        sections=(
+            section("Bilan de croissance", "ce qui a progressé, stagné ou reculé sur la période, et pourquoi"),
+            section(
+                "Métriques clés", "acquisition, activation, rétention, revenu et recommandation, une ligne chacune"
+            ),
+            section(
+                "Leviers", "chaque levier avec son potentiel, son effort et le premier essai à mener", proposes=True
+            ),
+            section(
+                "Tendances et projections",
+                "l'évolution probable, les hypothèses retenues et leur fragilité",
+                proposes=True,
+            ),
+            section(
+                "Recommandations",
+                "les choix proposés à la présidence, par ordre de priorité",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -54,15 +68,17 @@ ENTRIES: Final = (
         ),
         steps=("Collecte leads", "Application scoring", "Priorisation", "Rapport"),
         purpose="Il dit quels contacts méritent un effort commercial, et selon quels critères.",
-        sections=outline(
-            ("Contacts entrants", "leur nombre, leur origine et leur évolution"),
-            ("Critères de notation", "les critères appliqués, leur poids et leur raison"),
-            (
-                "Contacts chauds",
-                "ceux à rappeler d'abord et le signal qui les distingue, sans donnée superflue",
+        sections=(
+            section("Contacts entrants", "leur nombre, leur origine et leur évolution"),
+            section("Critères de notation", "les critères appliqués, leur poids et leur raison", proposes=True),
+            section("Contacts chauds", "ceux à rappeler d'abord et le signal qui les distingue, sans donnée superflue"),
+            section("Conversion par source", "pour chaque source : contacts, conversions et taux"),
+            section(
+                "Améliorations de la notation",
+                "les critères à ajouter, corriger ou retirer",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            ("Conversion par source", "un tableau : source, contacts, conversions, taux"),
-            ("Améliorations de la notation", "les critères à ajouter, corriger ou retirer"),
         ),
     ),
 )

@@ -7,6 +7,7 @@ from shared.run_types.model import (
     CRAWLING_RUNS,
     Agent,
     Calendar,
+    Kept,
     ModelTier,
     PageSet,
     Priority,
@@ -17,7 +18,7 @@ from shared.run_types.model import (
     Search,
     SourceName,
     Weekday,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CMO Agent", emoji="📣", role="Directeur Marketing", title="le directeur du marketing")
@@ -39,15 +40,21 @@ ENTRIES: Final = (
         ),
         steps=("Collecte données ads", "Analyse performance", "Benchmarking", "Recommandations"),
         purpose="Il mesure ce que rapporte l'acquisition payante et propose où mettre le prochain euro.",
-        sections=outline(
-            ("Campagnes actives", "chaque campagne : plateforme, objectif, dates et état"),
-            ("Budget et dépenses par canal", "un tableau : prévu, dépensé, écart"),
-            ("Indicateurs", "impressions, clics, conversions, coût d'acquisition et retour sur dépense"),
-            ("Performance des audiences", "les publics qui répondent, ceux qui ne répondent pas"),
-            ("Tests A/B", "les variantes comparées, le résultat et sa solidité"),
-            ("Alertes", "les dérives de coût, de rythme ou de qualité à corriger vite"),
-            ("Optimisations", "les réglages proposés, avec le gain attendu"),
-            ("Plan de la semaine suivante", "les campagnes à lancer, modifier ou arrêter, jour par jour"),
+        sections=(
+            section("Campagnes actives", "chaque campagne : plateforme, objectif, dates et état"),
+            section("Budget et dépenses par canal", "pour chaque canal : le prévu, le dépensé et l'écart"),
+            section("Indicateurs", "impressions, clics, conversions, coût d'acquisition et retour sur dépense"),
+            section("Performance des audiences", "les publics qui répondent, ceux qui ne répondent pas"),
+            section("Tests A/B", "les variantes comparées, le résultat et sa solidité"),
+            section("Alertes", "les dérives de coût, de rythme ou de qualité à corriger vite", keeps=Kept.ALERTS),
+            section(
+                "Optimisations", "les réglages proposés, avec le gain attendu", proposes=True, keeps=Kept.PRIORITIES
+            ),
+            section(
+                "Plan de la semaine suivante",
+                "les campagnes à lancer, modifier ou arrêter, jour par jour",
+                proposes=True,
+            ),
         ),
     ),
     RunType(
@@ -68,16 +75,22 @@ ENTRIES: Final = (
         steps=("Audit technique", "Analyse contenu", "Analyse backlinks", "Recommandations"),
         max_parallel=CRAWLING_RUNS,
         purpose="Il examine comment les moteurs de recherche voient nos sites et comment y gagner.",
-        sections=outline(
-            ("Positionnement", "les requêtes où nos pages apparaissent, leur rang et son évolution"),
-            (
-                "Analyse technique",
-                "titres, balises, indexation, vitesse, mobile : ce que montrent les pages lues",
+        sections=(
+            section("Positionnement", "les requêtes où nos pages apparaissent, leur rang et son évolution"),
+            section(
+                "Analyse technique", "titres, balises, indexation, vitesse, mobile : ce que montrent les pages lues"
             ),
-            ("Contenu", "la qualité, l'unicité et l'adéquation des textes aux recherches visées"),
-            ("Liens entrants", "les sites qui nous citent, leur valeur et les liens à obtenir"),
-            ("Pistes de croissance", "les requêtes et sujets accessibles que nous ne couvrons pas"),
-            ("Plan d'action", "les corrections et créations, par effet attendu et effort"),
+            section("Contenu", "la qualité, l'unicité et l'adéquation des textes aux recherches visées"),
+            section("Liens entrants", "les sites qui nous citent, leur valeur et les liens à obtenir"),
+            section(
+                "Pistes de croissance", "les requêtes et sujets accessibles que nous ne couvrons pas", proposes=True
+            ),
+            section(
+                "Plan d'action",
+                "les corrections et créations, par effet attendu et effort",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -95,15 +108,25 @@ ENTRIES: Final = (
         ),
         steps=("Analyse tendances", "Planification sujets", "Attribution canaux", "Calendrier"),
         purpose="Il propose les contenus des deux prochaines semaines.",
-        sections=outline(
-            ("Calendrier", "un tableau sur deux semaines : date, sujet, format, plateforme, responsable"),
-            (
+        sections=(
+            section(
+                "Calendrier",
+                "deux semaines, un contenu par ligne : date, sujet, format, plateforme, responsable",
+                proposes=True,
+            ),
+            section(
                 "Sujets prioritaires",
                 "les thèmes retenus et le fait d'actualité ou le besoin qui les justifie",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            ("Répartition par canal", "ce qui va à chaque canal, à quel rythme et pourquoi"),
-            ("Objectif de chaque contenu", "ce que chacun doit obtenir : notoriété, inscription, fidélité"),
-            ("Indicateurs de suivi", "la mesure qui dira si chaque contenu a réussi"),
+            section("Répartition par canal", "ce qui va à chaque canal, à quel rythme et pourquoi", proposes=True),
+            section(
+                "Objectif de chaque contenu",
+                "ce que chacun doit obtenir : notoriété, inscription, fidélité",
+                proposes=True,
+            ),
+            section("Indicateurs de suivi", "la mesure qui dira si chaque contenu a réussi", proposes=True),
         ),
     ),
     RunType(
@@ -131,17 +154,25 @@ ENTRIES: Final = (
         max_parallel=CRAWLING_RUNS,
         autopilot_default=True,
         purpose="Il organise la semaine marketing : objectifs, campagnes, contenus et moyens.",
-        sections=outline(
-            (
+        sections=(
+            section(
                 "Objectifs SMART",
                 "trois objectifs au plus : précis, mesurables, atteignables, utiles et datés",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            ("Campagnes actives", "celles en cours, leur état et l'ajustement de la semaine"),
-            ("Contenus à produire", "un tableau : contenu, plateforme, canal, échéance"),
-            ("Canaux prioritaires", "ceux sur lesquels concentrer l'effort, et le signal qui le justifie"),
-            ("Budget", "la répartition proposée entre canaux et campagnes"),
-            ("Indicateurs", "ce qui sera mesuré en fin de semaine, avec la cible"),
-            ("Enseignements de la concurrence", "ce que font les concurrents et ce que nous en retenons"),
+            section("Campagnes actives", "celles en cours, leur état et l'ajustement de la semaine"),
+            section(
+                "Contenus à produire", "chaque contenu avec sa plateforme, son canal et son échéance", proposes=True
+            ),
+            section(
+                "Canaux prioritaires",
+                "ceux sur lesquels concentrer l'effort, et le signal qui le justifie",
+                proposes=True,
+            ),
+            section("Budget", "la répartition proposée entre canaux et campagnes", proposes=True),
+            section("Indicateurs", "ce qui sera mesuré en fin de semaine, avec la cible", proposes=True),
+            section("Enseignements de la concurrence", "ce que font les concurrents et ce que nous en retenons"),
         ),
     ),
     RunType(
@@ -160,17 +191,24 @@ ENTRIES: Final = (
         ),
         steps=("Définition cible", "Création contenu", "Vérification RGPD", "Planification envoi"),
         purpose="Il prépare le plan d'un envoi en nombre ; il n'envoie aucun message.",
-        sections=outline(
-            ("Objectif", "le résultat visé, mesurable, et la raison d'écrire maintenant"),
-            ("Segments visés", "les groupes de destinataires, leur taille connue et les exclusions"),
-            ("Contenu", "objet, accroche, message et appel à l'action, avec une variante à tester"),
-            ("Résultats attendus", "ouvertures, clics, conversions et désinscriptions, et sur quelle base"),
-            (
-                "Conformité RGPD",
-                "consentement, désinscription, mentions et durée : acquis, à vérifier ou absent",
+        sections=(
+            section("Objectif", "le résultat visé, mesurable, et la raison d'écrire maintenant", proposes=True),
+            section(
+                "Segments visés", "les groupes de destinataires, leur taille connue et les exclusions", proposes=True
             ),
-            ("Calendrier d'envoi", "dates, heures, paliers et critère d'arrêt"),
-            ("Coût", "le coût de l'envoi et de sa préparation, d'après les éléments fournis"),
+            section(
+                "Contenu", "objet, accroche, message et appel à l'action, avec une variante à tester", proposes=True
+            ),
+            section(
+                "Résultats attendus",
+                "ouvertures, clics, conversions et désinscriptions, et sur quelle base",
+                proposes=True,
+            ),
+            section(
+                "Conformité RGPD", "consentement, désinscription, mentions et durée : acquis, à vérifier ou absent"
+            ),
+            section("Calendrier d'envoi", "dates, heures, paliers et critère d'arrêt", proposes=True),
+            section("Coût", "le coût de l'envoi et de sa préparation, d'après les éléments fournis", proposes=True),
         ),
     ),
 )

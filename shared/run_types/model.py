@@ -254,6 +254,13 @@ class RunType(Part):
         }
 
 
-def outline(*parts: tuple[str, str]) -> tuple[Section, ...]:
-    """Make the sections of a report from pairs of title and content."""
-    return tuple(Section(title=title, content=content) for title, content in parts)
+def section(
+    title: str,
+    content: str,
+    *,
+    proposes: bool = False,
+    keeps: Kept | None = None,
+    fed_by: tuple[SourceName, ...] = (),
+) -> Section:
+    """Make a section of a report."""
+    return Section(title=title, content=content, proposes=proposes, keeps=keeps, fed_by=fed_by)

@@ -5,10 +5,11 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     RunType,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="COO Agent", emoji="📋", role="Directeur Opérations", title="le directeur des opérations")
@@ -23,12 +24,23 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB),
         steps=("Collecte OKR", "Évaluation progression", "Analyse écarts", "Recommandations"),
         purpose="Il mesure où en sont les objectifs du trimestre et ce qu'il faut ajuster.",
-        sections=outline(
-            ("État des objectifs", "chaque objectif : en avance, à l'heure, en retard ou non mesuré"),
-            ("Progression des résultats clés", "un tableau : résultat clé, cible, valeur atteinte, écart"),
-            ("Réussites", "ce qui a été atteint et la preuve dans les données"),
-            ("Objectifs en danger", "ceux qui risquent d'être manqués, la cause et le délai restant"),
-            ("Ajustements", "les cibles, moyens ou priorités à revoir, avec le motif"),
+        sections=(
+            section("État des objectifs", "chaque objectif : en avance, à l'heure, en retard ou non mesuré"),
+            section(
+                "Progression des résultats clés", "pour chaque résultat clé : la cible, la valeur atteinte et l'écart"
+            ),
+            section("Réussites", "ce qui a été atteint et la preuve dans les données"),
+            section(
+                "Objectifs en danger",
+                "ceux qui risquent d'être manqués, la cause et le délai restant",
+                keeps=Kept.ALERTS,
+            ),
+            section(
+                "Ajustements",
+                "les cibles, moyens ou priorités à revoir, avec le motif",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
         ),
     ),
     RunType(
@@ -40,13 +52,15 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.RUN_HISTORY),
         steps=("Collecte métriques", "Analyse performance", "Évaluation coûts", "Recommandations"),
         purpose="Il évalue le travail des agents IA : ce qu'ils produisent, leur coût et leurs échecs.",
-        sections=outline(
-            ("Mesures globales", "exécutions, réussites, échecs et durées de la période"),
-            ("Meilleurs résultats", "les agents et types d'exécution les plus fiables, chiffres à l'appui"),
-            ("Résultats faibles", "ceux qui échouent ou traînent, et la cause qui ressort"),
-            ("Coût de l'IA", "la dépense par agent et par type, rapportée au nombre de rapports utiles"),
-            ("Tendances d'usage", "ce qui est plus ou moins demandé qu'avant, et à quels moments"),
-            ("Recommandations", "les réglages, arrêts ou renforts proposés"),
+        sections=(
+            section("Mesures globales", "exécutions, réussites, échecs et durées de la période"),
+            section("Meilleurs résultats", "les agents et types d'exécution les plus fiables, chiffres à l'appui"),
+            section("Résultats faibles", "ceux qui échouent ou traînent, et la cause qui ressort", keeps=Kept.ALERTS),
+            section("Coût de l'IA", "la dépense par agent et par type, rapportée au nombre de rapports utiles"),
+            section("Tendances d'usage", "ce qui est plus ou moins demandé qu'avant, et à quels moments"),
+            section(
+                "Recommandations", "les réglages, arrêts ou renforts proposés", proposes=True, keeps=Kept.PRIORITIES
+            ),
         ),
     ),
 )

@@ -5,10 +5,11 @@ from typing import Final
 
 from shared.run_types.model import (
     Agent,
+    Kept,
     ModelTier,
     RunType,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CPO Agent", emoji="🗺️", role="Directeur Produit", title="le directeur des produits")
@@ -23,13 +24,23 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB),
         steps=("Revue livrables", "Analyse backlog", "Priorisation", "Mise à jour roadmap"),
         purpose="Il remet la feuille de route en accord avec ce qui est livré et ce qui attend.",
-        sections=outline(
-            ("Vision", "le cap du produit en quelques lignes et ce qui l'a confirmé ou infléchi"),
-            ("Livraisons récentes", "ce qui est sorti, daté, et le besoin auquel cela répond"),
-            ("Carnet à trois mois", "les chantiers à venir, ordonnés, avec leur taille et leurs dépendances"),
-            ("Fonctions en développement", "l'avancement visible dans le code, les blocages et la suite"),
-            ("Adoption", "l'usage mesuré des fonctions livrées"),
-            ("Changements de priorité", "ce qui monte, ce qui descend, et la raison"),
+        sections=(
+            section("Vision", "le cap du produit en quelques lignes et ce qui l'a confirmé ou infléchi", proposes=True),
+            section("Livraisons récentes", "ce qui est sorti, daté, et le besoin auquel cela répond"),
+            section(
+                "Carnet à trois mois",
+                "les chantiers à venir, ordonnés, avec leur taille et leurs dépendances",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
+            section("Fonctions en développement", "l'avancement visible dans le code, les blocages et la suite"),
+            section("Adoption", "l'usage mesuré des fonctions livrées"),
+            section(
+                "Changements de priorité",
+                "ce qui monte, ce qui descend, et la raison",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
         ),
     ),
 )

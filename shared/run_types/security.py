@@ -6,6 +6,7 @@ from typing import Final
 from shared.run_types.model import (
     Agent,
     Calendar,
+    Kept,
     ModelTier,
     Priority,
     Recency,
@@ -15,7 +16,7 @@ from shared.run_types.model import (
     Search,
     SourceName,
     Weekday,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CISO Agent", emoji="🔒", role="Directeur Sécurité", title="le directeur de la sécurité")
@@ -45,22 +46,22 @@ ENTRIES: Final = (
             priority=Priority.HIGH,
         ),
         purpose="Il vérifie que chaque table de la base ne livre ses lignes qu'à ceux qui y ont droit (RLS).",
-        sections=outline(
-            ("Tables analysées", "le nombre de tables lues au catalogue et celles qui sortent du périmètre"),
-            (
-                "Politiques en place",
-                "par table : RLS active ou non, politiques, rôles et opérations couverts",
-            ),
-            (
+        sections=(
+            section("Tables analysées", "le nombre de tables lues au catalogue et celles qui sortent du périmètre"),
+            section("Politiques en place", "par table : RLS active ou non, politiques, rôles et opérations couverts"),
+            section(
                 "Vulnérabilités potentielles",
                 "les accès trop larges, tables sans politique et fonctions exposées, avec le scénario d'abus",
+                keeps=Kept.ALERTS,
             ),
-            ("Conformité par table", "un tableau : table, conforme, à corriger ou non évaluée, motif"),
-            (
+            section("Conformité par table", "chaque table : conforme, à corriger ou non évaluée, avec le motif"),
+            section(
                 "Remédiation priorisée",
                 "les corrections à mener, de la plus à la moins urgente, avec l'effort estimé",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
-            ("Score", "une note sur 100 et le détail des points retirés"),
+            section("Score", "une note sur 100 et le détail des points retirés"),
         ),
     ),
     RunType(
@@ -73,13 +74,26 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.DATABASE_CATALOGUE),
         steps=("Analyse politique actuelle", "Évaluation modification", "Analyse impact", "Décision"),
         purpose="Il évalue un changement proposé des règles d'accès aux données ; il n'en modifie aucune.",
-        sections=outline(
-            ("Politique actuelle", "les tables, rôles et opérations que la règle couvre aujourd'hui"),
-            ("Modification proposée", "ce qui changerait, reformulé : qui pourrait lire ou écrire quoi"),
-            ("Impact sur la sécurité", "les accès gagnés et perdus, et les données personnelles exposées"),
-            ("Risques", "les fuites, blocages ou contournements possibles, avec leur gravité"),
-            ("Avis", "accepter ou refuser, avec le motif déterminant"),
-            ("Alternatives", "des règles plus étroites qui répondraient au même besoin"),
+        sections=(
+            section("Politique actuelle", "les tables, rôles et opérations que la règle couvre aujourd'hui"),
+            section(
+                "Modification proposée",
+                "ce qui changerait, reformulé : qui pourrait lire ou écrire quoi",
+                proposes=True,
+            ),
+            section(
+                "Impact sur la sécurité",
+                "les accès gagnés et perdus, et les données personnelles exposées",
+                proposes=True,
+            ),
+            section(
+                "Risques",
+                "les fuites, blocages ou contournements possibles, avec leur gravité",
+                proposes=True,
+                keeps=Kept.ALERTS,
+            ),
+            section("Avis", "accepter ou refuser, avec le motif déterminant", proposes=True, keeps=Kept.DECISIONS),
+            section("Alternatives", "des règles plus étroites qui répondraient au même besoin", proposes=True),
         ),
     ),
     RunType(
@@ -92,18 +106,21 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.GITHUB_ALERTS),
         steps=("Scan dépendances", "Analyse config", "Tests sécurité", "Rapport"),
         purpose="Il recense les failles que les données révèlent et dit dans quel ordre les fermer.",
-        sections=outline(
-            ("Périmètre", "ce qui a été examiné, par quel moyen, et ce qui reste hors de vue"),
-            (
+        sections=(
+            section("Périmètre", "ce qui a été examiné, par quel moyen, et ce qui reste hors de vue"),
+            section(
                 "Failles critiques",
                 "celles qui exposent des données ou un accès dès aujourd'hui, avec la preuve",
+                keeps=Kept.ALERTS,
             ),
-            ("Failles élevées", "celles qu'un attaquant pourrait exploiter sous condition"),
-            ("Failles moyennes", "celles qui affaiblissent la défense sans ouvrir d'accès"),
-            ("Points conformes", "les protections dont les données attestent"),
-            (
+            section("Failles élevées", "celles qu'un attaquant pourrait exploiter sous condition"),
+            section("Failles moyennes", "celles qui affaiblissent la défense sans ouvrir d'accès"),
+            section("Points conformes", "les protections dont les données attestent"),
+            section(
                 "Plan de remédiation",
                 "les corrections par ordre d'urgence, avec délai et responsable proposés",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from shared.run_types.model import (
     CRAWLING_RUNS,
     Agent,
     Calendar,
+    Kept,
     ModelTier,
     PageSet,
     Priority,
@@ -16,7 +17,7 @@ from shared.run_types.model import (
     Search,
     SourceName,
     Weekday,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CSO Agent", emoji="🎯", role="Directeur Stratégie", title="le directeur de la stratégie")
@@ -47,14 +48,23 @@ ENTRIES: Final = (
         max_parallel=CRAWLING_RUNS,
         autopilot_default=True,
         purpose="Il situe nos plateformes face à leurs concurrents et dit où agir.",
-        sections=outline(
-            ("Profils des concurrents", "pour chacun : offre, public, prix publics et actualité récente"),
-            ("Forces et faiblesses", "les leurs et les nôtres, en tableau, chacune appuyée par un fait"),
-            ("Positionnement", "la promesse de chacun et la place qu'elle nous laisse"),
-            ("Technologies", "les choix techniques visibles et l'avantage qu'ils donnent"),
-            ("Opportunités", "les besoins mal servis que nous pourrions prendre, et pourquoi maintenant"),
-            ("Menaces", "les mouvements qui pourraient nous coûter des utilisateurs"),
-            ("Recommandations", "les actions à mener, avec leur effet attendu et leur effort"),
+        sections=(
+            section("Profils des concurrents", "pour chacun : offre, public, prix publics et actualité récente"),
+            section("Forces et faiblesses", "les leurs et les nôtres, chacune appuyée par un fait"),
+            section("Positionnement", "la promesse de chacun et la place qu'elle nous laisse"),
+            section("Technologies", "les choix techniques visibles et l'avantage qu'ils donnent"),
+            section(
+                "Opportunités",
+                "les besoins mal servis que nous pourrions prendre, et pourquoi maintenant",
+                proposes=True,
+            ),
+            section("Menaces", "les mouvements qui pourraient nous coûter des utilisateurs", keeps=Kept.ALERTS),
+            section(
+                "Recommandations",
+                "les actions à mener, avec leur effet attendu et leur effort",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
 )

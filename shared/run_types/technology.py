@@ -8,6 +8,7 @@ from shared.run_types.model import (
     WORKING_DAYS,
     Agent,
     Calendar,
+    Kept,
     ModelTier,
     PageSet,
     Priority,
@@ -17,7 +18,7 @@ from shared.run_types.model import (
     Schedule,
     Search,
     SourceName,
-    outline,
+    section,
 )
 
 AGENT: Final = Agent(name="CTO Agent", emoji="⚙️", role="Directeur Technique", title="le directeur technique")
@@ -40,16 +41,22 @@ ENTRIES: Final = (
         ),
         autopilot_default=True,
         purpose="Il établit, d'après les seuls faits, l'état de la plateforme désignée, ou de toutes.",
-        sections=outline(
-            (
-                "Statut général",
-                "vert, orange ou rouge pour chaque plateforme examinée, et le fait qui le justifie",
+        sections=(
+            section(
+                "Statut général", "vert, orange ou rouge pour chaque plateforme examinée, et le fait qui le justifie"
             ),
-            ("Métriques", "disponibilité, activité du code, tickets et pull requests ouverts, en tableau"),
-            ("Incidents", "les pannes et dégradations constatées, leur durée et leur issue"),
-            ("Livraisons", "les versions et changements récents, datés"),
-            ("Risques", "ce qui menace la stabilité ou le calendrier, avec sa gravité"),
-            ("Recommandations", "les actions proposées, de la plus à la moins urgente"),
+            section(
+                "Métriques", "disponibilité, activité du code, tickets et pull requests ouverts, pour chaque plateforme"
+            ),
+            section("Incidents", "les pannes et dégradations constatées, leur durée et leur issue", keeps=Kept.ALERTS),
+            section("Livraisons", "les versions et changements récents, datés"),
+            section("Risques", "ce qui menace la stabilité ou le calendrier, avec sa gravité", proposes=True),
+            section(
+                "Recommandations",
+                "les actions proposées, de la plus à la moins urgente",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -62,19 +69,34 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.GITHUB_ACTIONS, SourceName.GITHUB_ALERTS),
         steps=("Fetch GitHub PRs", "Revue technique", "Revue sécurité", "Décision"),
         purpose="Il dit si une version est prête à sortir, et à quelles conditions ; il ne publie rien.",
-        sections=outline(
-            (
+        sections=(
+            section(
                 "Liste de contrôle technique",
                 "pull requests, tests, migrations, dépendances : validé, en défaut ou non vérifiable",
             ),
-            ("Liste de contrôle sécurité", "secrets, droits d'accès, failles connues, selon la même échelle"),
-            (
+            section("Liste de contrôle sécurité", "secrets, droits d'accès, failles connues, selon la même échelle"),
+            section(
                 "Liste de contrôle produit",
                 "périmètre tenu, textes, aide aux utilisateurs, mesure d'usage, selon la même échelle",
             ),
-            ("Risques", "ce qui pourrait mal se passer après la sortie, avec probabilité et gravité"),
-            ("Décision", "GO, NO-GO ou GO sous conditions, motivé par les contrôles ci-dessus"),
-            ("Conditions", "ce qui doit être fait avant la sortie, par qui, et comment le vérifier"),
+            section(
+                "Risques",
+                "ce qui pourrait mal se passer après la sortie, avec probabilité et gravité",
+                proposes=True,
+                keeps=Kept.ALERTS,
+            ),
+            section(
+                "Décision",
+                "GO, NO-GO ou GO sous conditions, motivé par les contrôles ci-dessus",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
+            section(
+                "Conditions",
+                "ce qui doit être fait avant la sortie, par qui, et comment le vérifier",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -87,24 +109,33 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.GITHUB_ACTIONS, SourceName.GITHUB_ALERTS),
         steps=("Vérification pré-deploy", "Audit sécurité", "Analyse risques", "Décision GO/NO-GO"),
         purpose="Il réunit les vérifications qui précèdent une mise en production ; il ne déploie rien.",
-        sections=outline(
-            (
+        sections=(
+            section(
                 "Contrôles avant déploiement",
                 "branche, tests, migrations, sauvegarde, surveillance : validé, en défaut ou non vérifiable",
             ),
-            (
-                "Vérification de sécurité",
-                "droits, secrets et dépendances touchés par les changements à livrer",
-            ),
-            (
+            section("Vérification de sécurité", "droits, secrets et dépendances touchés par les changements à livrer"),
+            section(
                 "Impact estimé",
                 "fonctions et utilisateurs concernés, interruption prévisible, charge attendue",
+                proposes=True,
             ),
-            ("Risques", "chaque risque avec sa gravité, son signe avant-coureur et sa parade"),
-            ("Décision", "GO, NO-GO ou GO sous conditions, avec les faits qui la fondent"),
-            (
+            section(
+                "Risques",
+                "chaque risque avec sa gravité, son signe avant-coureur et sa parade",
+                proposes=True,
+                keeps=Kept.ALERTS,
+            ),
+            section(
+                "Décision",
+                "GO, NO-GO ou GO sous conditions, avec les faits qui la fondent",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+            ),
+            section(
                 "Plan de retour arrière",
                 "les étapes pour revenir à l'état précédent et le seuil qui les déclenche",
+                proposes=True,
             ),
         ),
     ),
@@ -118,17 +149,19 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB),
         steps=("Analyse code", "Revue tests", "Évaluation dette technique", "Scoring", "Recommandations"),
         purpose="Il juge la qualité du code des plateformes et hiérarchise les corrections.",
-        sections=outline(
-            ("Périmètre", "les dépôts et la période examinés, et ce qui n'a pas pu l'être"),
-            ("Conformité du code", "le respect des conventions et des règles de revue, exemples à l'appui"),
-            ("Couverture des tests", "ce qui est testé, ce qui ne l'est pas, et le risque qui en résulte"),
-            ("Dette technique", "les chantiers repoussés, leur coût probable et leur évolution"),
-            ("Maintenabilité", "ce qui facilite ou freine un changement : taille, couplage, documentation"),
-            ("Performance", "les lenteurs constatées ou signalées et leur cause présumée"),
-            ("Score", "une note sur 100 et le détail des points retirés"),
-            (
+        sections=(
+            section("Périmètre", "les dépôts et la période examinés, et ce qui n'a pas pu l'être"),
+            section("Conformité du code", "le respect des conventions et des règles de revue, exemples à l'appui"),
+            section("Couverture des tests", "ce qui est testé, ce qui ne l'est pas, et le risque qui en résulte"),
+            section("Dette technique", "les chantiers repoussés, leur coût probable et leur évolution"),
+            section("Maintenabilité", "ce qui facilite ou freine un changement : taille, couplage, documentation"),
+            section("Performance", "les lenteurs constatées ou signalées et leur cause présumée"),
+            section("Score", "une note sur 100 et le détail des points retirés"),
+            section(
                 "Plan de remédiation",
                 "les corrections par ordre d'effet, avec l'effort et le responsable proposé",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
             ),
         ),
     ),
@@ -141,16 +174,22 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB),
         steps=("Analyse code", "Détection patterns", "Évaluation dette", "Recommandations"),
         purpose="Il relit les changements récents du code et signale ce qui mérite correction.",
-        sections=outline(
-            ("Mesures du code", "volume et fréquence des changements, pull requests, délai de revue"),
-            ("Bonnes pratiques", "ce qui est bien fait et doit être conservé, exemples à l'appui"),
-            ("Signes de fragilité", "duplication, complexité, nommage ou structure qui gênent la lecture"),
-            (
+        sections=(
+            section("Mesures du code", "volume et fréquence des changements, pull requests, délai de revue"),
+            section("Bonnes pratiques", "ce qui est bien fait et doit être conservé, exemples à l'appui"),
+            section("Signes de fragilité", "duplication, complexité, nommage ou structure qui gênent la lecture"),
+            section(
                 "Bogues possibles",
                 "les défauts que les changements laissent craindre, et comment les confirmer",
+                keeps=Kept.ALERTS,
             ),
-            ("Dette technique", "les raccourcis pris, ce qu'ils coûtent et leur urgence"),
-            ("Recommandations", "les corrections proposées, de la plus à la moins utile"),
+            section("Dette technique", "les raccourcis pris, ce qu'ils coûtent et leur urgence"),
+            section(
+                "Recommandations",
+                "les corrections proposées, de la plus à la moins utile",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -162,13 +201,18 @@ ENTRIES: Final = (
         sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.GITHUB_ACTIONS),
         steps=("Check pipelines", "Analyse métriques", "Évaluation risques", "Rapport"),
         purpose="Il contrôle la santé des déploiements et de la chaîne d'intégration.",
-        sections=outline(
-            ("Statut par plateforme", "la dernière version en ligne, sa date et l'état du site"),
-            ("Santé de l'intégration continue", "les chaînes en succès, en échec ou absentes"),
-            ("Mesures de construction", "durée, fréquence et taux de réussite, en tableau"),
-            ("Déploiements en échec", "chacun avec sa date, sa cause et sa suite"),
-            ("Retours arrière", "les versions annulées et ce qui les a provoquées"),
-            ("Optimisations", "ce qui rendrait les livraisons plus sûres ou plus rapides"),
+        sections=(
+            section("Statut par plateforme", "la dernière version en ligne, sa date et l'état du site"),
+            section("Santé de l'intégration continue", "les chaînes en succès, en échec ou absentes"),
+            section("Mesures de construction", "durée, fréquence et taux de réussite, par plateforme"),
+            section("Déploiements en échec", "chacun avec sa date, sa cause et sa suite", keeps=Kept.ALERTS),
+            section("Retours arrière", "les versions annulées et ce qui les a provoquées"),
+            section(
+                "Optimisations",
+                "ce qui rendrait les livraisons plus sûres ou plus rapides",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
     RunType(
@@ -188,16 +232,22 @@ ENTRIES: Final = (
         steps=("Veille IA/tech", "Analyse tendances", "Évaluation opportunités", "Rapport"),
         max_parallel=CRAWLING_RUNS,
         purpose="Il trie les nouveautés techniques et dit lesquelles comptent pour nos plateformes.",
-        sections=outline(
-            ("Innovations", "les annonces récentes qui touchent nos métiers, datées et sourcées"),
-            ("Tendances du marché", "les mouvements de fond et les acteurs qui les portent"),
-            ("Technologies émergentes", "ce qui mûrit, son degré de maturité et son horizon"),
-            (
+        sections=(
+            section("Innovations", "les annonces récentes qui touchent nos métiers, datées et sourcées"),
+            section("Tendances du marché", "les mouvements de fond et les acteurs qui les portent"),
+            section("Technologies émergentes", "ce qui mûrit, son degré de maturité et son horizon"),
+            section(
                 "Applications chez nous",
                 "l'usage possible sur une plateforme précise, avec le bénéfice attendu",
+                proposes=True,
             ),
-            ("Menaces", "ce qui pourrait rendre un de nos choix obsolète ou risqué"),
-            ("Recommandations de R&D", "les essais à mener, à suivre ou à écarter"),
+            section("Menaces", "ce qui pourrait rendre un de nos choix obsolète ou risqué", keeps=Kept.ALERTS),
+            section(
+                "Recommandations de R&D",
+                "les essais à mener, à suivre ou à écarter",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+            ),
         ),
     ),
 )

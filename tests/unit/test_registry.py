@@ -37,6 +37,7 @@ from shared.registry import (
     registry_facts,
     render_system_prompt,
 )
+from shared.run_types.model import Kept
 
 # key · French label · agent · tier · cost · risk · vendors read · steps · sections
 _EXPECTED = """
@@ -377,6 +378,31 @@ def test_a_report_has_no_two_parts_of_one_name() -> None:
     )
 
     assert [named for named, count in titles.items() if count > 1] == []
+
+
+def test_no_part_asks_for_a_table_which_the_page_would_show_as_pipes() -> None:
+    asked = {(key, section.title) for key, entry in RUN_TYPES.items() for section in entry.sections}
+
+    assert asked
+    assert [key for key, entry in RUN_TYPES.items() if "tableau" in str(entry.sections)] == []
+
+
+def test_every_report_states_and_most_propose_and_leave_something_to_follow_up() -> None:
+    silent = {key for key, entry in RUN_TYPES.items() if not any(section.keeps for section in entry.sections)}
+    sections = [section for entry in RUN_TYPES.values() for section in entry.sections]
+
+    assert [key for key, entry in RUN_TYPES.items() if all(section.proposes for section in entry.sections)] == [
+        "CONTENT_CALENDAR_PLAN"
+    ]
+    assert silent == {"MASS_EMAIL_CAMPAIGN"}
+    assert 0.3 < sum(section.proposes for section in sections) / len(sections) < 0.5
+    assert {section.keeps for section in find_run_type("DAILY_EXECUTIVE_BRIEF").sections} == {None, *Kept}
+
+
+def test_a_prompt_says_which_parts_propose() -> None:
+    prompt = render_system_prompt(find_run_type("PLATFORM_STATUS_REVIEW"))
+
+    assert "Sont des propositions : « Risques », « Recommandations ». Les autres parties sont des constats." in prompt
 
 
 @pytest.mark.parametrize("key", sorted(_SENSITIVE))
