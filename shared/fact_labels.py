@@ -11,6 +11,7 @@ from shared.french import format_change, format_money, format_number, pluralize
 
 FACT_LABELS: Final = {
     FactName.MRR: "revenu récurrent mensuel (MRR)",
+    FactName.MRR_BEFORE: "MRR d'il y a 30 jours",
     FactName.MRR_CHANGE: "évolution du MRR en 30 jours",
     FactName.MRR_PAST_DUE: "MRR en retard de paiement",
     FactName.NEW_MRR: "MRR nouveau en 30 jours",
@@ -27,6 +28,7 @@ FACT_LABELS: Final = {
     FactName.REFUNDS_MONTH: "remboursements du mois en cours",
     FactName.ACTIVE_SUBSCRIPTIONS: "abonnements actifs",
     FactName.ACTIVE_SUBSCRIPTIONS_CHANGE: "évolution des abonnements actifs en 30 jours",
+    FactName.SUBSCRIPTIONS_NOT_VALUED: "abonnements actifs non comptés dans le MRR",
     FactName.TRIALING: "abonnements en essai",
     FactName.CUSTOMERS: "clients",
     FactName.NEW_CUSTOMERS_MONTH: "nouveaux clients du mois en cours",
@@ -84,13 +86,15 @@ _WORDS: Final = {
     MINUTES: ("minute", "minutes"),
     SECONDS: ("seconde", "secondes"),
 }
+_CENTS: Final = 2
 _SYMBOLS: Final = {PERCENT: "%", MILLISECONDS: "ms"}
 
 
 def format_value(value: Decimal, unit: str) -> str:
     """Return « 12 », « 99,95 % », « 3 jours » or « 1 234,50 EUR ». Units: those of ``shared.facts``."""
     if unit not in {COUNT, *_WORDS, *_SYMBOLS}:
-        return format_money(value, unit, _decimals(value) if abs(value) < 1 else None)
+        # What a call of the model costs is less than a cent.
+        return format_money(value, unit, _decimals(value) if abs(value) < 1 and _decimals(value) > _CENTS else None)
     number = format_number(value, _decimals(value))
     return _with_unit(number, value, unit)
 

@@ -28,6 +28,7 @@ class FactName(StrEnum):
     """What a fact is about. A stored name never changes its meaning: a new meaning is a new name."""
 
     MRR = "mrr"
+    MRR_BEFORE = "mrr_30d_before"
     MRR_CHANGE = "mrr_change_30d"
     MRR_PAST_DUE = "mrr_past_due"
     NEW_MRR = "new_mrr_30d"
@@ -44,6 +45,7 @@ class FactName(StrEnum):
     REFUNDS_MONTH = "refunds_month"
     ACTIVE_SUBSCRIPTIONS = "active_subscriptions"
     ACTIVE_SUBSCRIPTIONS_CHANGE = "active_subscriptions_change_30d"
+    SUBSCRIPTIONS_NOT_VALUED = "subscriptions_not_valued"
     TRIALING = "trialing"
     CUSTOMERS = "customers"
     NEW_CUSTOMERS_MONTH = "new_customers_month"
@@ -102,6 +104,7 @@ class FactName(StrEnum):
 _MONEY: Final = frozenset(
     {
         FactName.MRR,
+        FactName.MRR_BEFORE,
         FactName.MRR_PAST_DUE,
         FactName.NEW_MRR,
         FactName.EXPANDED_MRR,
