@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, FactName
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.lexicon import CHANGES, PERIODS, Mention, find_mentions
+from workers.executive_run.verification.lexicon import CHANGES, PERIODS, Mention
 from workers.executive_run.verification.statements import Statement
 
 
@@ -90,11 +90,10 @@ def fits(name: FactName, figure: Figure) -> bool:
 
 def bind(statement: Statement, folded: str) -> list[Binding]:
     """Bind the figures of a statement to the facts it names; a figure that names none is absent."""
-    mentions = find_mentions(folded, statement.span.start, statement.span.end)
-    if not mentions:
+    if not statement.mentions:
         return []
     figures = [figure for figure in statement.figures if figure.values and figure.kind is not Kind.STRUCTURE]
-    binder = _Binder(statement, folded, mentions, figures)
+    binder = _Binder(statement, folded, figures)
     return [binding for place in range(len(figures)) if (binding := binder.bind(place))]
 
 
@@ -104,18 +103,16 @@ def is_change(figure: Figure, folded: str, start: int) -> bool:
 
 
 class _Binder:
-    def __init__(
-        self, statement: Statement, folded: str, mentions: Sequence[Mention], figures: Sequence[Figure]
-    ) -> None:
+    def __init__(self, statement: Statement, folded: str, figures: Sequence[Figure]) -> None:
         self._statement = statement
         self._folded = folded
-        self._mentions = mentions
+        self._mentions = statement.mentions
         self._figures = figures
         # A name right after a figure is that figure's.
         self._after = {
             figure.start: mention
             for figure in figures
-            if (mention := next((m for m in mentions if m.end > figure.end), None))
+            if (mention := next((m for m in statement.mentions if m.end > figure.end), None))
             and _TO_NAME.fullmatch(folded, figure.end, max(figure.end, mention.start))
             and any(fits(name, figure) for name in mention.entry.names)
         }

@@ -11,7 +11,7 @@ from shared.facts import COUNT, Fact, FactName
 from workers.executive_run.verification.binding import Binding, is_change, name_is_change
 from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope, measure
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.lexicon import CHANGES, SOURCES, Mention, find_mentions
+from workers.executive_run.verification.lexicon import CHANGES, SOURCES, Mention
 from workers.executive_run.verification.model import Fault, FaultKind
 from workers.executive_run.verification.statements import Statement
 from workers.executive_run.verification.subjects import Subject, find_subject
@@ -74,7 +74,9 @@ class FactCheck:
         if figure.kind not in {Kind.PERCENT, Kind.POINTS, Kind.MONEY, Kind.DURATION} or not figure.values:
             return None
         start = max(statement.span.start, figure.start - _REACH)
-        for mention in reversed(find_mentions(self._folded, start, figure.start)):
+        for mention in reversed(statement.mentions):
+            if not start <= mention.start < figure.start:
+                continue
             for name in mention.entry.names if mention.entry.is_firm else ():
                 for fact in self._evidence.facts.get(name, ()):
                     kind, _, _ = measure(fact)
@@ -96,7 +98,7 @@ class FactCheck:
         """Find a fact that is said to rise while it falls, or the reverse, without a figure."""
         if statement.is_proposed:
             return
-        mentions = find_mentions(self._folded, statement.span.start, statement.span.end)
+        mentions = statement.mentions
         for mention in mentions:
             said = _DIRECTION.search(self._folded, mention.end, min(statement.span.end, mention.end + _REACH))
             if said is None or not self._is_plain(mention, said, mentions, statement):

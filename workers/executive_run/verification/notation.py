@@ -59,6 +59,7 @@ SECONDS: Final = {
 # In this order: what comes first is what a stretch of text is.
 TOKEN: Final = re.compile(
     rf"""
+  (?:(?<![a-z0-9])|(?=[^a-z0-9]))(?:
     (?P<url>https?://\S+)
   | (?P<citation>\[s\d+(?:\s*[,;]\s*s?\d+)*\])
   | (?P<reference>\bcve-\d{{4}}-\d+|\bghsa(?:-[a-z0-9]{{4}}){{3}}|\#\d+
@@ -94,6 +95,7 @@ TOKEN: Final = re.compile(
       )?
     )
   | (?P<words>\b{WORDS}\b)
+  )
     """,
     re.VERBOSE,
 )

@@ -25,15 +25,21 @@ _END: Final = re.compile(r"(?<!\bM)(?<!\bMme)(?<!\bDr)(?<!\bart)(?<!\bex)(?<!\be
 
 def fold(text: str) -> str:
     """Return the text in lower case without accents, typographic signs made plain. Shape: exactly as long."""
-    table = {ord(char): _fold_character(char) for char in set(text) if not char.isascii() or char.isupper()}
-    return text.translate(table).replace("\t", " ")
+    return text.translate(_FOLDED)
 
 
-def _fold_character(char: str) -> str:
-    if char in _SPECIAL:
-        return _SPECIAL[char]
-    base = unicodedata.normalize("NFD", char)[0].lower()
-    return base if len(base) == 1 else char
+class _Folding(dict[int, str]):
+    """What each character is folded to, found out at its first use."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        base = unicodedata.normalize("NFD", char)[0].lower()
+        folded = _SPECIAL.get(char) or (base if len(base) == 1 else char)
+        self[code] = folded
+        return folded
+
+
+_FOLDED: Final = _Folding()
 
 
 @dataclass(frozen=True, slots=True)

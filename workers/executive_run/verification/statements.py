@@ -8,6 +8,7 @@ from typing import Final
 
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.form import Part, Shape
+from workers.executive_run.verification.lexicon import Mention, find_mentions
 from workers.executive_run.verification.numbers import read_figures
 from workers.executive_run.verification.platforms import PlatformMention, PlatformNames
 from workers.executive_run.verification.prose import Span, fold, split_lines, split_sentences
@@ -40,6 +41,8 @@ class Statement:
     citations: frozenset[int]
     """What its sentence cites, or else its line."""
     figures: tuple[Figure, ...]
+    mentions: tuple[Mention, ...]
+    """The names of facts in it."""
     is_proposed: bool
     """It is marked as an aim, an assumption or an estimate, in a section that may propose."""
     has_repere: bool
@@ -107,6 +110,7 @@ class _Reader:
                 inherited=None if _ALL.search(words) else inherited,
                 citations=frozenset(self._citations(span)) or cited,
                 figures=figures,
+                mentions=find_mentions(self.folded, span.start, span.end),
                 is_proposed=part.section.proposes and bool(_PROPOSED.search(marks)),
                 has_repere=bool(_REFERENCE_VALUE.search(marks)),
             )

@@ -1,0 +1,76 @@
+"""Actions that a report claims: it observes and recommends, and nothing was done by writing it.
+
+A passive fact passes (« v2.8.0 a été publiée »): the data tell what others did.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from workers.executive_run.verification.evidence import Evidence
+from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.prose import fold
+from workers.executive_run.verification.statements import Statement
+
+_DONE: Final = (
+    r"(?:deploye|publie|envoye|lance|corrige|fusionne|ferme|clos|clotur|ouvert|cree|supprime|mis a jour|"
+    r"mis en (?:ligne|production|place)|"
+    r"modifie|active|desactive|applique|approuve|valide la|valide le|contacte|relance|planifie|programme|execute|"
+    r"redemarre|notifie|alerte|"
+    r"informe|prevenu|rembourse|bloque|debloque|restaure|retabli|migre|augmente|baisse|change|ajoute|retire|"
+    r"transmis|demande a|"
+    r"reuni|organise|convoque|engage|signe|paye|regle|commande|achete|embauche|configure|installe|transfere|archive|"
+    r"assigne|affecte)"
+)
+_ADVERB: Final = r"(?:\w+ment |deja |bien |aussi |aussitot |immediatement |donc |egalement )?"
+_FIRST_PERSON: Final = re.compile(
+    rf"\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}{_DONE}(?:e?s?\b|\w*)"
+    rf"|\bje (?:viens de|procede a|deploie|publie|envoie|lance|corrige|ferme|fusionne|applique|supprime)\b"
+    rf"|\b(?:l'agent|l'equipe ia|la direction ia|le qg|votre agent|l'autopilote|(?:ceo|cto|ciso|cmo|cfo|coo|cpo|cso|"
+    rf"cgo|cdo|dpo) agent) a {_ADVERB}{_DONE}"
+    r"|\bpar (?:mes|nos) soins\b|\bde ma propre initiative\b"
+    r"|\b(?:action|tache|operation|mission)s? (?:effectuee|executee|realisee|accomplie|terminee)s? (?:avec succes|"
+    r"par l'agent|ce jour)"
+    r"|\bc'est (?:fait|chose faite|deploye|envoye|publie)\b"
+    r"|(?:✅|☑|✔)\s*\**(?:deploye|envoye|publie|fusionne|corrige|applique|fait)"
+)
+# What a type only studies or plans: a report of that type that says it was done, says that it did it.
+_WAS: Final = r"(?: \S+){0,3} (?:a ete |ont ete |est |sont )"
+_OF_TYPE: Final = {
+    "DEPLOY_TO_PRODUCTION": (
+        rf"(?:deploiement|mise en production){_WAS}(?:effectue|realise|lance|termine|execute|reussi)e?"
+        rf"|(?:version|v[\d.]+){_WAS}(?:deployee|mise en production)"
+    ),
+    "RELEASE_GATE_CHECK": rf"(?:publication|sortie){_WAS}(?:effectuee|lancee|realisee)",
+    "RLS_POLICY_UPDATE": rf"(?:politique|migration|regle)s?{_WAS}(?:modifiee|appliquee|mise|creee|remplacee)",
+    "MASS_EMAIL_CAMPAIGN": rf"(?:campagne|message|courriel|e-mail|envoi)s?{_WAS}(?:envoye|parti|lance|effectue)",
+    "PRICING_CHANGE": rf"(?:tarif|prix|offre)s?{_WAS}(?:modifie|applique|mis|change|augmente|baisse|releve)",
+}
+_NEGATED: Final = re.compile(
+    r"\b(?:n'|ne )(?:ai|avons|a|ont)\b|\baucune?\b|\bsi\b|\bjamais\b|\bavant que\b|\bune fois\b|\bdes que\b|"
+    r"\blorsque\b"
+)
+
+
+def find_claimed_actions(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
+    """Find sentences that say that the report's author acted."""
+    folded = fold(text)
+    of_type = _OF_TYPE.get(evidence.grounds.run_type.key)
+    for statement in statements:
+        start, end = statement.span.start, statement.span.end
+        found = _FIRST_PERSON.search(folded, start, end)
+        if found is None and of_type is not None and not statement.citations:
+            found = re.compile(of_type).search(folded, start, end)
+        if found is None or _NEGATED.search(folded, start, found.start()):
+            continue
+        quote = text[found.start() : found.end()]
+        yield Fault(
+            kind=FaultKind.ACTION_CLAIMED,
+            section=statement.part.section.title,
+            quote=quote,
+            sentence=(
+                f"« {quote} » annonce une action : le rapport n'en exécute aucune. Proposez-la, ou citez qui l'a faite."
+            ),
+            start=found.start(),
+            end=found.end(),
+        )
