@@ -131,17 +131,30 @@ begin
   where q.worker_id is null and q.run_at <= now() and r.status = 'pending';
 
   return query select
-    'logs_index',
+    'large_table_indexes',
     null::text,
-    'index of the logs by date',
-    case when bool_and(i.indisvalid) then 'green' else 'amber' end,
-    case
-      when bool_and(i.indisvalid) then 'structured_logs_created'
-      else 'missing: the unfiltered list reads all logs; '
-        'run emocare migrate, or the last statement of emocare sql, alone'
-    end
-  from pg_catalog.pg_index as i
-  where i.indexrelid = to_regclass('hq.structured_logs_created');
+    'indexes of the large tables',
+    case when count(*) = 0 then 'green' else 'amber' end,
+    coalesce(
+      'missing: ' || string_agg(w.index, ', ' order by w.index) || '; whole tables are read without them: '
+      'run emocare migrate, or the last statements of emocare sql, each alone',
+      'all there'
+    )
+  from (
+    values  -- of sql/indexes; an index of the host's that begins with the same column serves as well
+      ('audit_logs_created', 'hq.audit_logs', 'created_at'),
+      ('run_evidence_run', 'hq.run_evidence', 'run_id'),
+      ('run_steps_run', 'hq.run_steps', 'run_id'),
+      ('runs_created', 'hq.runs', 'created_at'),
+      ('runs_dlq_run', 'hq.runs_dlq', 'original_run_id'),
+      ('structured_logs_created', 'hq.structured_logs', 'created_at')
+  ) as w (index, "table", "column")
+  where to_regclass(w.table) is not null
+    and not exists (
+      select from pg_catalog.pg_index as i
+      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+      where i.indrelid = to_regclass(w.table) and i.indisvalid and i.indpred is null and a.attname = w.column
+    );
 
   return query select
     'log_retention',

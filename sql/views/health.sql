@@ -57,11 +57,11 @@ with sentences (code, controle, if_green, otherwise) as (
       'Une exécution attend depuis plus d''une minute : select * from hq.queue; dit pourquoi.'
     ),
     (
-      'logs_index',
-      'Index des journaux',
-      'La liste des journaux est rapide.',
-      'Il manque : la liste des journaux est lente. '
-      'Lancez emocare migrate ou, seule, la dernière instruction de emocare sql.'
+      'large_table_indexes',
+      'Index des grandes tables',
+      'Aucune grande table n''est lue en entier.',
+      'Il en manque : des tables entières sont lues à chaque exécution, et tout ralentit avec les mois. '
+      'Lancez emocare migrate ou, une par une, les dernières instructions de emocare sql.'
     ),
     (
       'log_retention',
