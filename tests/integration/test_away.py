@@ -6,7 +6,9 @@ import time
 
 import pytest
 from support.away import AWAY, stay_away
+from support.database import OWNER
 from support.hq import Hq
+from support.worker import Worker
 
 from devstack.controls import FAULTS, STUCK, GatewayFault
 
@@ -80,6 +82,54 @@ async def test_a_worker_stops_within_its_grace_period_while_answers_never_come_w
 
     assert await worker.exit_code(within=5 + 5) == 0
     assert time.monotonic() - began < 5 + 4  # the goodbye has its own two seconds
+
+
+async def _stop(worker: Worker) -> None:
+    """Send SIGTERM; see the process end within its grace period of 2 s, and what goodbyes and last answers take."""
+    began = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    assert await worker.exit_code(within=15) in {0, -signal.SIGTERM}
+    assert time.monotonic() - began < 2 + 8, worker.tail()
+    assert "Exception" not in worker.tail()
+
+
+@pytest.mark.parametrize("pace", ["silent", "trickling"])
+async def test_a_worker_that_starts_stops_while_its_first_look_is_stuck(hq: Hq, pace: str) -> None:
+    hq.stack.gateway.fail(RPC, STUCK[pace])
+    worker = hq.start_worker(SHUTDOWN_GRACE_SECONDS=2, SUPABASE_TIMEOUT_SECONDS=60)
+    await asyncio.sleep(3)
+    assert not worker.events("worker.started")
+
+    await _stop(worker)
+
+
+@pytest.mark.parametrize("pace", ["stalled", "trickling"])
+async def test_a_worker_stops_while_a_settlement_is_stuck(hq: Hq, pace: str) -> None:
+    hq.stack.gateway.fail(f"{RPC}settle_hq_run", STUCK[pace])
+    worker = await hq.worker(SHUTDOWN_GRACE_SECONDS=2, SUPABASE_TIMEOUT_SECONDS=60)
+    hq.ask()
+    await hq.vendors.wait_for("openai", calls=1)
+    await asyncio.sleep(1)
+
+    await _stop(worker)
+
+
+@pytest.mark.parametrize(
+    ("path", "pace"),
+    [("/auth/v1/.well-known/jwks.json", "stalled"), ("/auth/v1/user", "trickling"), (f"{RPC}has_role", "endless")],
+)
+async def test_a_service_stops_while_it_looks_a_caller_up_in_vain(hq: Hq, path: str, pace: str) -> None:
+    hq.stack.gateway.fail(path, STUCK[pace])
+    service = await hq.service(SHUTDOWN_GRACE_SECONDS=2, SUPABASE_TIMEOUT_SECONDS=60)
+    token = hq.stack.mint_token(sub=str(OWNER), legacy=path.endswith("user"))  # Auth is asked about legacy tokens alone
+    asked = asyncio.create_task(service.post("executive-run", {"run_type": "SEO_AUDIT"}, token=token))
+    await asyncio.sleep(1)
+    assert not asked.done()
+
+    await _stop(service.worker)
+
+    answer = await asked
+    assert (answer.status_code, answer.json()["error_code"]) == (503, "backend_unavailable")
 
 
 @pytest.mark.parametrize("pace", STUCK)

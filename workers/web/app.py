@@ -1,5 +1,6 @@
 """The HTTP API: routes, CORS, a request id, size limits, and every error as a status with a French sentence."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
+from shared.errors import BackendUnavailable, BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
 from workers.ports import Clock
 from workers.web.exchange import Endpoint, Request, Response, render_error
 
@@ -105,6 +106,8 @@ class _RouteApp:
             return _render(render_error(error))
         except ClientDisconnect:
             raise
+        except asyncio.CancelledError:  # the server ends, and does so alone: whoever asked can ask the next one
+            return _render(render_error(BackendUnavailable("This worker stopped before it could answer.")))
         except Exception:
             log.exception("http.crashed", path=request.url.path)
             return _render(render_error(WorkersError()))

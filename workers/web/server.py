@@ -24,6 +24,7 @@ _HEAD_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 1024
 # Once every run has ended or was handed back, answers only need to be written.
 _LAST_ANSWERS_SECONDS: Final = 5
+_CANCELLED_ANSWERS_SECONDS: Final = 1
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -138,6 +139,9 @@ async def serve(
         await asyncio.wait({working})
         launcher.close()
         await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
+        for answering in list(server.server_state.tasks):  # waiting for something that does not come
+            answering.cancel()
+        await asyncio.wait({serving}, timeout=_CANCELLED_ANSWERS_SECONDS)
         server.force_exit = True
         await asyncio.wait({serving})
     await asyncio.gather(working, serving)
