@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from shared.findings import Finding
+from shared.findings import Collected, Finding
 from shared.registry import ModelTier, find_run_type
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.ports import (
@@ -15,7 +15,6 @@ from workers.ports import (
     Answer,
     Bills,
     EndedRun,
-    Gathered,
     Message,
     Meter,
     OwnerRequest,
@@ -29,7 +28,7 @@ from workers.ports import (
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 FINDING = Finding(source="github", label="GitHub · NEARVITY", text="Trois tickets ouverts.", read_at=NOW)
-COLLECTED = Gathered(findings=(FINDING,))
+COLLECTED = Collected(findings=(FINDING,))
 REPORT = "\n\n".join(
     f"## {section.title}\n\nLes données lues montrent trois tickets ouverts sur la plateforme NEARVITY [S1]."
     for section in find_run_type("PLATFORM_STATUS_REVIEW").sections
@@ -186,11 +185,11 @@ class FakeGateway:
 class FakeCollect:
     """Returns what was collected, and counts how often it was asked."""
 
-    def __init__(self, collected: Gathered = COLLECTED) -> None:
+    def __init__(self, collected: Collected = COLLECTED) -> None:
         self.collected = collected
         self.calls = 0
 
-    async def __call__(self, subject: Subject) -> Gathered:
+    async def __call__(self, subject: Subject) -> Collected:
         assert subject.platforms
         self.calls += 1
         return self.collected

@@ -15,11 +15,17 @@ from workers.executive_run.compose import compose
 from workers.executive_run.grounds import ground
 from workers.executive_run.steps import StepRecorder
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds, Verification
-from workers.ports import Answer, Meter
+from workers.ports import Answer, Meter, ReportInputs
 
 LIMIT = timedelta(minutes=10)
 GROUNDS = ground(
-    find_run_type("PLATFORM_STATUS_REVIEW"), COLLECTED, platforms=[], platform_key=None, context=None, now=NOW
+    find_run_type("PLATFORM_STATUS_REVIEW"),
+    COLLECTED,
+    platforms=[],
+    platform_key=None,
+    inputs=ReportInputs(),
+    context=None,
+    now=NOW,
 )
 MESSAGES = compose(GROUNDS, without_data=[], nonce="n")
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from shared.findings import Finding, Gap, GapReason
+from shared.findings import Collected, Finding, Gap, GapReason
 from shared.registry import RUN_TYPES, find_run_type
 from shared.untrusted_text import clean_text
 from workers.executive_run.compose import compose, compose_again
 from workers.executive_run.grounds import PROMPT_CHARS, ground
 from workers.executive_run.verification.model import Fault, FaultKind
-from workers.ports import Answer, Gathered, Message, Platform
+from workers.ports import Answer, Message, Platform, ReportInputs
 
 NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 NONCE = "ab12ab12"
@@ -37,11 +37,19 @@ findings = st.builds(
 
 
 def compose_on(
-    collected: Gathered, context: JsonValue, run_type: str = "PLATFORM_STATUS_REVIEW", platforms: int = 0
+    collected: Collected, context: JsonValue, run_type: str = "PLATFORM_STATUS_REVIEW", platforms: int = 0
 ) -> tuple[Message, ...]:
     entry = find_run_type(run_type)
     platform = Platform(key="x", name="Une plateforme au nom bien long pour une plateforme", status="green")
-    grounds = ground(entry, collected, platforms=[platform] * platforms, platform_key=None, context=context, now=NOW)
+    grounds = ground(
+        entry,
+        collected,
+        platforms=[platform] * platforms,
+        platform_key=None,
+        inputs=ReportInputs(),
+        context=context,
+        now=NOW,
+    )
     return compose(grounds, without_data=entry.sections, nonce=NONCE)
 
 
@@ -49,9 +57,9 @@ def compose_on(
 def test_the_fence_opens_and_closes_once_per_datum_and_never_within(
     collected: list[Finding], context: dict[str, JsonValue] | None
 ) -> None:
-    _, question = compose_on(Gathered(findings=tuple(collected)), context)
+    _, question = compose_on(Collected(findings=tuple(collected)), context)
 
-    fenced = len(collected) + bool(context)
+    fenced = len(collected) + 1 + bool(context)  # the calculations are always there
     assert FENCE.findall(question.content) == ["", "/"] * fenced
     assert question.content.count(NONCE) == 2 * fenced
 
@@ -81,7 +89,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 def test_no_prompt_exceeds_its_bound_whatever_was_collected_and_answered(
     lengths: list[int], context: int, gaps: int, answer: int, faults: int, run_type: str
 ) -> None:
-    collected = Gathered(
+    collected = Collected(
         findings=tuple(
             Finding(source="github", label="GitHub · x" * 9, text="x" * n, url="https://x.test/" + "y" * n, read_at=NOW)
             for n in lengths

@@ -11,12 +11,12 @@ from support.clock import FakeClock
 from support.runs import ANSWER, BILL, COLLECTED, FINDING, FakeCollect, FakeGateway, FakeStore, fail_with, make_claim
 
 from shared import errors
-from shared.findings import Gap, GapReason
+from shared.findings import Collected, Gap, GapReason
 from shared.registry import find_run_type
 from shared.runs import Outcome, Settlement
 from workers.executive_run.execute import ExecutiveRun
 from workers.executive_run.steps import Step
-from workers.ports import Collect, Gateway, Gathered, Meter, Subject
+from workers.ports import Collect, Gateway, Meter, Subject
 from workers.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(RETRY_BASE_SECONDS=10, RETRY_CAP_SECONDS=600)
@@ -47,7 +47,7 @@ async def execute(run: ExecutiveRun, **claim: Any) -> Settlement:
 
 
 async def test_a_run_ends_with_the_models_report_its_evidence_and_its_sources(make: partial[ExecutiveRun]) -> None:
-    settlement = await execute(make(collect=FakeCollect(Gathered(findings=(FINDING,), gaps=(GAP,)))))
+    settlement = await execute(make(collect=FakeCollect(Collected(findings=(FINDING,), gaps=(GAP,)))))
 
     assert settlement.outcome is Outcome.COMPLETED
     assert f"\n\n{ANSWER.text}\n\n## Sources\n\n- [S1] GitHub · NEARVITY, lu le " in settlement.summary
@@ -179,7 +179,7 @@ async def test_a_crash_is_an_internal_error_that_tells_nothing_of_its_cause(make
 
 
 async def test_a_run_that_takes_too_long_is_ended_and_tried_again(make: partial[ExecutiveRun]) -> None:
-    async def hang(subject: Subject) -> Gathered:
+    async def hang(subject: Subject) -> Collected:
         del subject
         await asyncio.Event().wait()
         raise AssertionError
@@ -197,7 +197,7 @@ async def test_a_lost_lease_is_not_a_way_to_end_an_attempt() -> None:
     store.faults["checkpoint"] = lambda: fail_with(errors.LeaseLost())
     clock = FakeClock()
 
-    async def collect_slowly(subject: Subject) -> Gathered:
+    async def collect_slowly(subject: Subject) -> Collected:
         del subject
         clock.advance(timedelta(seconds=1))
         return COLLECTED
@@ -223,7 +223,7 @@ async def test_a_failed_attempt_keeps_what_it_collected_for_the_next(make: parti
 async def test_a_run_whose_answer_is_known_asks_neither_the_sources_nor_the_model(make: partial[ExecutiveRun]) -> None:
     collect, gateway = FakeCollect(), FakeGateway()
     known = {
-        "Collecte": Gathered(findings=(FINDING,)).model_dump(mode="json"),
+        "Collecte": Collected(findings=(FINDING,)).model_dump(mode="json"),
         "Rapport du modèle": ANSWER.model_dump(mode="json"),
     }
 

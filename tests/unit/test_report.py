@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs import FINDING, REPORT
 
-from shared.findings import Gap, GapReason
+from shared.findings import Collected, Gap, GapReason
 from shared.french import format_day
 from shared.registry import RUN_TYPES, find_run_type
 from workers.executive_run.grounds import ground
 from workers.executive_run.report import PUBLIC_CHARS, write_first_line, write_report
 from workers.executive_run.verification.model import SOFT, Fault, FaultKind, Grounds, Verification
-from workers.ports import Gathered, Platform
+from workers.ports import Platform, ReportInputs
 
 GAP = Gap(source="stripe", label="Stripe · revenus", reason=GapReason.NOT_CONFIGURED, sentence="La clé manque.")
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
@@ -30,9 +30,10 @@ def ground_on(
 ) -> Grounds:
     return ground(
         find_run_type(run_type),
-        Gathered(findings=(FINDING.model_copy(update={"read_at": at}),), gaps=gaps),
+        Collected(findings=(FINDING.model_copy(update={"read_at": at}),), gaps=gaps),
         platforms=[Platform(key="nearvity", name=name, status="green")],
         platform_key=None if whole else "nearvity",
+        inputs=ReportInputs(),
         context=None,
         now=at,
     )
@@ -96,16 +97,16 @@ def test_the_first_words_say_how_far_a_report_can_be_trusted(
 
 def test_the_last_parts_name_every_source_and_everything_that_is_missing() -> None:
     finding = FINDING.model_copy(update={"url": "https://github.com/laeticiamng/nearvity"})
-    grounds = ground_on(gaps=(GAP,)).model_copy(
-        update={"sources": (ground_on().sources[0].model_copy(update={"url": finding.url}),)}
-    )
+    source = ground_on().sources[0].model_copy(update={"url": finding.url})
+    grounds = ground_on(gaps=(GAP,)).model_copy(update={"sources": (source,)})
 
     report = write_report(found(), grounds, (finding,), find_run_type("PLATFORM_STATUS_REVIEW").sections[:2])
 
     assert report.endswith(
         "## Sources\n\n"
         "- [S1] [GitHub · NEARVITY](https://github.com/laeticiamng/nearvity), "
-        "lu le dimanche 22 novembre 2026 à 11 h 00 (heure de Paris)\n\n"
+        "lu le dimanche 22 novembre 2026 à 11 h 00 (heure de Paris)\n"
+        "- [S2] Calculs du QG, lu le dimanche 22 novembre 2026 à 11 h 00 (heure de Paris)\n\n"
         "## Données manquantes\n\n"
         "- Stripe · revenus : La clé manque.\n"
         "- Aucune source ne porte encore sur : « Statut général », « Métriques »."

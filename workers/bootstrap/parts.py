@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 from supabase import AsyncClient
 
+from shared.findings import Collected
 from workers import outbound
 from workers.ai_scheduler.launch import Autopilot
 from workers.backend.announcements import open_announcer
@@ -33,7 +34,7 @@ from workers.finance.stripe import StripeReader
 from workers.gateway.chat import ChatGateway
 from workers.platform_monitor.probe import SiteProbe
 from workers.platform_monitor.watch import SiteWatch
-from workers.ports import Clock, Collect, Gathered, Source, Subject
+from workers.ports import Clock, Collect, Source, Subject
 from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
 from workers.runtime.worker import Worker
 from workers.settings import Settings, WorkerSettings
@@ -151,15 +152,14 @@ def _open_collection(
         StripeSource(revenue),
     )
 
-    async def collect(subject: Subject) -> Gathered:
-        collected = await collect_all(
+    async def collect(subject: Subject) -> Collected:
+        return await collect_all(
             sources,
             subject,
             names_wanted=subject.run_type.sources,
             timeout=settings.worker.source_timeout,
             clock=clock,
         )
-        return Gathered(findings=collected.findings, gaps=collected.gaps)
 
     return collect
 

@@ -12,7 +12,7 @@ from shared.findings import Gap
 from shared.french import format_moment
 from shared.registry import MISSING_DATA_SECTION, Section, render_system_prompt
 from shared.untrusted_text import clean_line, clean_text, fence
-from workers.executive_run.grounds import AGAIN_CHARS, GAPS_CHARS
+from workers.executive_run.grounds import AGAIN_CHARS, GAPS_CHARS, list_sources
 from workers.executive_run.verification.model import Conflict, Fault, Grounds, NumberedSource
 from workers.ports import Answer, Message, Platform
 
@@ -33,7 +33,7 @@ def compose(grounds: Grounds, *, without_data: Sequence[Section], nonce: str) ->
 
     Units: ``nonce`` is the random word of this run's fences; it must be unknown to the authors of the data.
     """
-    numbered = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
+    numbered = list_sources(grounds)
     parts = [
         f"Nous sommes le {format_moment(grounds.now)}.",
         _render_scope(grounds.platforms, whole_company=grounds.platform_key is None),

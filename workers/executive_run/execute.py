@@ -24,7 +24,7 @@ from workers.executive_run.report import write_report
 from workers.executive_run.steps import Step, StepRecorder
 from workers.executive_run.verification.model import FaultKind
 from workers.logs import redact_text
-from workers.ports import Clock, Collect, Gateway, Gathered, Meter, Platform, RunStore, Subject
+from workers.ports import Clock, Collect, Gateway, Meter, Platform, ReportInputs, RunStore, Subject
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -103,18 +103,19 @@ class ExecutiveRun:
             else _PLATFORMS.validate_python(claim.platforms)
         )
         subject = Subject(run_type=run_type, platforms=platforms, platform_key=claim.platform_key, meter=meter)
-        gathered = await steps.do(Step.COLLECT, Gathered, lambda: self._collect(subject))
+        collected = await steps.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()
         grounds = ground(
             run_type,
-            gathered,
+            collected,
             platforms=platforms,
             platform_key=claim.platform_key,
+            inputs=ReportInputs(),
             context=claim.context,
             now=composing,
         )
-        without_data = find_sections_without_data(run_type, gathered)
+        without_data = find_sections_without_data(run_type, collected)
         messages = compose(grounds, without_data=without_data, nonce=secrets.token_hex(8))
         steps.note(Step.COMPOSE, composing)
 
@@ -129,10 +130,10 @@ class ExecutiveRun:
         steps.note(Step.SETTLE, self._clock.now())
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=write_report(best.verification, grounds, gathered.findings, without_data),
-            appendix=self._appendix(claim, run_type, gathered, best, meter),
+            summary=write_report(best.verification, grounds, collected.findings, without_data),
+            appendix=self._appendix(claim, run_type, collected, best, meter),
             steps=steps.unwritten(),
-            evidence=(*describe_collected(gathered), *_record_facts(gathered, platforms, claim), evidence),
+            evidence=(*describe_collected(collected), *_record_facts(collected, platforms, claim), evidence),
         )
 
     def _appendix(
@@ -204,9 +205,9 @@ def _sources_read(collected: Collected) -> list[str]:
     return list(dict.fromkeys(_SOURCE_LABELS[SourceName(finding.source)] for finding in collected.findings))
 
 
-def _record_facts(gathered: Gathered, platforms: Sequence[Platform], claim: Claim) -> tuple[EvidenceRecord, ...]:
+def _record_facts(collected: Collected, platforms: Sequence[Platform], claim: Claim) -> tuple[EvidenceRecord, ...]:
     keys = [platform.key for platform in platforms]
-    record = record_facts(gathered.facts, platform_keys=keys, platform_key=claim.platform_key)
+    record = record_facts(collected.facts, platform_keys=keys, platform_key=claim.platform_key)
     return () if record is None else (record,)
 
 

@@ -14,6 +14,7 @@ from shared.french import format_day, format_hour, format_moment
 from shared.registry import MISSING_DATA_SECTION, SOURCES_SECTION, Section
 from shared.sanitise import sanitise
 from shared.untrusted_text import clean_line
+from workers.executive_run.grounds import list_sources
 from workers.executive_run.verification.model import FaultKind, Grounds, NumberedSource, Verification
 from workers.executive_run.verification.verify import mark
 
@@ -78,7 +79,7 @@ def _describe_state(verification: Verification, *, has_gaps: bool) -> tuple[str,
 
 
 def _render_sources(grounds: Grounds) -> str:
-    numbered = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
+    numbered = list_sources(grounds)
     if not numbered:
         return ""
     return "\n".join([f"## {SOURCES_SECTION}\n", *map(_render_source, numbered)])

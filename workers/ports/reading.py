@@ -10,7 +10,6 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from shared.findings import Collected
 from shared.frozen import FrozenModel
 from shared.registry import RunType
-from workers.ports.inputs import ReportInputs
 from workers.ports.model import Meter
 
 
@@ -159,14 +158,8 @@ class Source(Protocol):
         """
 
 
-class Gathered(Collected):
-    """All that is read for one report: what the sources returned, and what earlier reports left in the database."""
-
-    inputs: ReportInputs = ReportInputs()
-
-
 class Collect(Protocol):
-    """Asks every source that a run type wants, and the database for what came before."""
+    """Asks every source that a run type wants."""
 
-    async def __call__(self, subject: Subject) -> Gathered:
+    async def __call__(self, subject: Subject) -> Collected:
         """Return findings and gaps; what could not be read is a gap, not an error."""
