@@ -30,13 +30,17 @@ begin
   -- Null before a day of checks exists: what the column holds until then is not ours.
   select u.uptime_percent into v_uptime from hq.measure_uptime(p_platform_key) as u;
 
+  -- With every check, changed or not: the page shows the reason, and when it was last written.
   update hq.platforms as p
   set status = v_latest.status,
-    status_reason = v_latest.reason,
-    uptime_percent = coalesce(v_uptime, p.uptime_percent)
-  where p.key = p_platform_key
-    and (p.status, p.status_reason, p.uptime_percent)
-      is distinct from (v_latest.status, v_latest.reason, coalesce(v_uptime, p.uptime_percent));
+    status_reason = coalesce(
+      v_latest.reason,
+      coalesce('Répond en ' || v_latest.response_ms || ' ms, contrôlé à ', 'Contrôlé à ')
+        || to_char(v_latest.checked_at at time zone hq.paris_zone(), 'HH24:MI')
+    ),
+    uptime_percent = coalesce(v_uptime, p.uptime_percent),
+    updated_at = clock_timestamp()
+  where p.key = p_platform_key;
 
   if v_latest.status <> 'red' then
     delete from hq.platform_outages as o where o.platform_key = p_platform_key returning o.incident_id into v_incident;
