@@ -75,7 +75,9 @@ begin
     );
 
   select coalesce(jsonb_agg(jsonb_build_object(
-    'job', s.job_key, 'status', r.status, 'summary', left(r.executive_summary, 200)
+    'job', s.job_key,
+    'status', r.status,
+    'summary', case when r.status not in ('pending', 'running') then left(r.executive_summary, 200) end
   ) order by s.decided_at, s.job_key), '[]')
   into done
   from hq.plan_slots as s
