@@ -20,14 +20,8 @@ as $$
 #variable_conflict use_column
 declare
   v_paris timestamp := now() at time zone hq.paris_zone();
-  v_skipped text[] := p_refused || array(
-    select format('%s : %s', t.key, r.reason)
-    from hq.read_autopilot_config() as c
-    cross join unnest(c.allowed_run_types) as t (key)
-    cross join lateral hq.refuse_addition(t.key) as r
-    where not t.key = any (p_jobs) and not format('%s : %s', t.key, r.reason) = any (p_refused)
-    order by t.key
-  );
+  v_skipped text[];
+  v_cause text;
   v_journalled boolean := p_jobs <> '{}' or p_refused <> '{}' or not exists (
     select from hq.autopilot_decisions as d
     where d.journalled and d.jobs_to_run = '{}' and d.decided_at > now() - interval '1 hour'
@@ -35,12 +29,30 @@ declare
   v_decision hq.autopilot_decisions;
   v_budget record;
 begin
+  select
+    p_refused || coalesce(array_agg(s.line order by s.key) filter (
+      where s.reason is not null and not s.key = any (p_jobs) and not s.line = any (p_refused)
+    ), '{}'),
+    -- What refuses every type is the reason for which nothing is added: the panel shows no other.
+    case
+      when p_jobs <> '{}' then null
+      when count(*) = 0 then 'la liste des types autorisés est vide'
+      when bool_and(s.reason is not null) and count(distinct s.reason) = 1 then min(s.reason)
+    end
+  into v_skipped, v_cause
+  from (
+    select t.key, r.reason, format('%s : %s', t.key, r.reason) as line
+    from hq.read_autopilot_config() as c
+    cross join unnest(c.allowed_run_types) as t (key)
+    left join lateral hq.refuse_addition(t.key) as r on true
+  ) as s;
+
   update hq.autopilot_decisions
   set
     state = 'decided',
     decided_at = now(),
     decided_by = p_decided_by,
-    reasoning = left(p_reasoning, 2000),
+    reasoning = left(concat_ws(' ', p_reasoning, 'Cause : ' || v_cause || '.'), 2000),
     jobs_to_run = p_jobs,
     run_ids = p_run_ids,
     skipped = v_skipped,

@@ -118,6 +118,36 @@ def test_ten_thousand_jobs_launch_no_more_than_is_allowed(database: Database, se
     assert len(recorded["skipped"]) < 60
 
 
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ({"enabled": False, "allowedRunTypes": LISTED}, "autopilote éteint"),
+        ({"enabled": False, "low_risk_auto_execute": False}, "bouton d'urgence actionné"),
+        ({"enabled": True, "allowedRunTypes": LISTED, "maxDailyAutonomousRuns": 0}, "maximum du jour atteint (0)"),
+        ({"enabled": True, "allowedRunTypes": []}, "la liste des types autorisés est vide"),
+    ],
+)
+def test_the_panel_reads_the_cause_that_refuses_every_type(
+    value: dict[str, object], cause: str, database: Database, service: Connection
+) -> None:
+    configure(database, value)
+
+    recorded = decide(service)
+
+    assert recorded["reasoning"] == f"Parce que. Cause : {cause}."
+    assert journal_of(database)[0]["metadata"]["reasoning"] == recorded["reasoning"]
+
+
+def test_the_panel_reads_no_cause_where_something_was_launched_or_causes_differ(
+    database: Database, service: Connection
+) -> None:
+    configure(database)
+
+    assert decide(service, LISTED)["reasoning"] == "Parce que."
+    database.run("update hq.runs set status = 'completed', completed_at = now() where run_type = 'CODE_REVIEW'")
+    assert decide(service)["reasoning"] == "Parce que."
+
+
 def test_the_panic_button_stops_a_decision_that_is_under_way(database: Database, service: Connection) -> None:
     configure(database)
     opening = begin(service)
