@@ -58,8 +58,8 @@ class Claim(Lease):
     requester: str
     context: JsonValue
     checkpoints: dict[str, JsonValue] = Field(description="Step name → output, of steps already done.")
-    platforms: list[dict[str, JsonValue]] | None = Field(
-        None, description="The platforms that the run is about, where the claim brought them along."
+    inputs: list[dict[str, JsonValue]] | None = Field(
+        None, description="What the report reads of the HQ's own database, where the claim brought it along."
     )
 
 

@@ -52,6 +52,13 @@ PLATFORM_SITES = {
     "track-triumph-tavern": HttpUrl("https://track-triumph-tavern.lovable.app"),
 }
 
+# The public pages of the site, as its own menu names them.
+_ROUTES = (
+    "/", "/a-propos", "/about", "/auth", "/blog", "/cgu", "/cgv", "/confidentialite", "/contact", "/cookies", "/faq",
+    "/hq", "/legal", "/mentions-legales", "/plateformes", "/platforms", "/pricing", "/privacy", "/status", "/statut",
+    "/studio", "/tarifs", "/terms", "/trust", "/vision",
+)  # fmt: skip
+
 
 def _seconds(value: object) -> object:
     """Read a bare number as seconds, as every variable name here says."""
@@ -99,6 +106,12 @@ def _watchable(sites: dict[str, HttpUrl]) -> dict[str, HttpUrl]:
     return sites
 
 
+Routes = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^/[\w/-]{0,100}$")], ...],
+    Field(max_length=100),
+    NoDecode,
+    BeforeValidator(_split),
+]
 Pages = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_split)]
 Models = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[\w./:@-]{1,100}$")], ...],
@@ -292,6 +305,36 @@ class DatabaseSourceSettings(_Block):
         default=True,
         alias="AUDIT_CATALOGUE",
         description="Whether security audits show the model the names of tables, policies and open functions.",
+    )
+    personal_data: bool = Field(
+        default=True,
+        alias="READ_PERSONAL_DATA",
+        description="Whether RGPD reports are shown which tables hold personal data, by the names of their columns.",
+    )
+    commercial: bool = Field(
+        default=True,
+        alias="READ_COMMERCIAL",
+        description="Whether reports count deals, opportunities and the business tables: never a name or a text.",
+    )
+    audience: bool = Field(
+        default=True, alias="READ_AUDIENCE", description="Whether reports count the visits of the public site."
+    )
+    audience_routes: Routes = Field(
+        _ROUTES, alias="AUDIENCE_ROUTES", description="The site's routes with commas; any other counts as other."
+    )
+    contacts: bool = Field(
+        default=True, alias="READ_CONTACTS", description="Whether reports count the messages of the contact form."
+    )
+    decisions: bool = Field(
+        default=True, alias="READ_DECISIONS", description="Whether reports count what the presidency decided."
+    )
+    decision_titles: bool = Field(
+        default=False,
+        alias="READ_DECISION_TITLES",
+        description="Whether they are shown the titles of its journal's decisions, which people typed.",
+    )
+    agents_work: bool = Field(
+        default=True, alias="READ_AGENTS_WORK", description="Whether reports count the runs of each agent."
     )
 
 

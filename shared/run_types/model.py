@@ -65,6 +65,12 @@ class SourceName(StrEnum):
     OPEN_MATTERS = "open_matters"
     DATABASE_CATALOGUE = "database_catalogue"
     RUN_HISTORY = "run_history"
+    AGENTS_WORK = "agents_work"
+    COMMERCIAL = "commercial"
+    AUDIENCE = "audience"
+    CONTACTS = "contacts"
+    DECISIONS = "decisions"
+    PERSONAL_DATA = "personal_data"
 
 
 class Trigger(StrEnum):

@@ -1,6 +1,7 @@
 -- Ask for a run in the name of an owner whose token the service has verified, and start it in the worker that asks,
 -- in one round trip. p_worker_id null: ask only. claim is null where another worker has the run, or will have it,
 -- and while runs are paused: then is_paused is true.
+-- What p_reads names of read_hq_report_inputs comes along in the claim; where it names nothing, the platforms.
 -- As request_hq_run_v2 called with the owner's own token: same keys, same limit. Claims as claim_hq_runs does,
 -- ahead of the runs that wait.
 -- Raises HQ001 not an owner, and what request_hq_run_v2 raises.
@@ -11,7 +12,8 @@ create or replace function public.request_and_claim_hq_run_v2(
   p_context jsonb default '{}',
   p_idempotency_key text default null,
   p_worker_id text default null,
-  p_lease_seconds numeric default 30
+  p_lease_seconds numeric default 30,
+  p_reads jsonb default '{}'
 )
 returns table (run_id uuid, status text, created boolean, reason text, is_paused boolean, claim jsonb)
 language plpgsql
@@ -34,10 +36,7 @@ begin
 
   is_paused := status = 'pending' and hq.is_paused();
   if status = 'pending' and not is_paused and p_worker_id is not null then
-    -- What the worker would read next comes along: the platforms that the run is about.
-    select to_jsonb(l) || jsonb_build_object('platforms', (
-      select coalesce(jsonb_agg(p order by p.name), '[]') from public.read_hq_platforms_v2(l.platform_key) as p
-    )) into claim
+    select to_jsonb(l) into claim
     from hq.lease_runs(p_worker_id, p_lease_seconds, array(
       select q.run_id from hq.run_queue as q
       where q.run_id = request_and_claim_hq_run_v2.run_id and q.worker_id is null and q.run_at <= now()
@@ -45,6 +44,17 @@ begin
     )) as l;
     if claim is not null then
       status := 'running';
+      -- What the worker would read next comes along.
+      claim := claim || case
+        when p_reads = '{}' then jsonb_build_object('platforms', (
+          select coalesce(jsonb_agg(p order by p.name), '[]')
+          from public.read_hq_platforms_v2(claim ->> 'platform_key') as p
+        ))
+        else jsonb_build_object('inputs', (
+          select coalesce(jsonb_agg(i), '[]')
+          from public.read_hq_report_inputs(claim ->> 'run_type', claim ->> 'platform_key', p_reads) as i
+        ))
+      end;
     end if;
   end if;
   return next;

@@ -199,3 +199,33 @@ def test_its_lease_runs_out_like_any_other(database: Database, service: Connecti
 
     assert claim_one(database.sql)["run_id"] == accepted["run_id"]
     assert settle(service, accepted["claim"]) == "lost"
+
+
+def _ask_and_read(session: Connection, reads: Row, **params: object) -> Row:
+    given = {"requester": OWNER, "worker_id": "worker-1", "run_type": "SEO_AUDIT", "reads": reads} | params
+    (accepted,) = call(session, "request_and_claim_hq_run_v2", **given)
+    return accepted
+
+
+def test_what_the_report_reads_comes_along_where_the_worker_names_it(service: Connection) -> None:
+    reads: Row = {"platforms": {}, "past": {}, "contacts": {}, "unknown": {}}
+
+    accepted = _ask_and_read(service, reads, platform_key="nearvity")["claim"]
+
+    brought = {row["kind"]: row for row in accepted["inputs"]}
+    assert "platforms" not in accepted
+    assert set(brought) == set(reads)
+    assert [platform["key"] for platform in brought["platforms"]["data"]] == ["nearvity"]
+    assert brought["unknown"]["error"] == "42704"
+
+
+def test_a_read_that_fails_costs_itself_and_never_the_request(database: Database, service: Connection) -> None:
+    database.run("drop table public.analytics_events cascade")
+    database.run("create view public.analytics_events as select 1 / 0 as event_type")
+
+    accepted = _ask_and_read(service, {"audience": {}, "platforms": {}})
+
+    assert accepted["status"] == "running"
+    failed = {row["kind"]: row["error"] for row in accepted["claim"]["inputs"]}
+    assert failed["audience"] is not None
+    assert failed["platforms"] is None

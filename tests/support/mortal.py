@@ -18,7 +18,7 @@ Call = Callable[..., Awaitable[Any]]
 
 BOUNDARIES = [
     "claim:after",  # as if the answer were lost on its way, too
-    "read_platforms:after",
+    "read_inputs:after",
     "collect:before",
     "collect:after",
     "checkpoint Collecte:after",
@@ -53,7 +53,7 @@ def mortal(name: str, call: Call) -> Call:
 
 def main() -> None:
     """Run the command line of a mortal worker."""
-    owners = dict.fromkeys(("claim", "read_platforms", "checkpoint", "settle"), SupabaseRunStore)
+    owners = dict.fromkeys(("claim", "read_inputs", "checkpoint", "settle"), SupabaseRunStore)
     for name, owner in {**owners, "ask": ChatGateway}.items():
         setattr(owner, name, mortal(name, getattr(owner, name)))
     vars(parts)["collect_all"] = mortal("collect", vars(parts)["collect_all"])

@@ -19,6 +19,7 @@ from workers.ports import (
     Meter,
     OwnerRequest,
     Platform,
+    ReportInputs,
     Rescue,
     Retries,
     Subject,
@@ -73,6 +74,7 @@ class FakeStore:
         self.states: dict[RunId, LeaseState] = {}
         self.statuses: dict[RunId, RunStatus] = {}
         self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.inputs = ReportInputs()
 
     async def _pass(self, call: str) -> None:
         """Yield, as a call over a network does; do what a test wants to happen in it."""
@@ -133,9 +135,9 @@ class FakeStore:
         await self._pass("rescue")
         return Rescue(requeued=0, failed=0, adopted=0, dropped=0)
 
-    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
-        await self._pass("read_platforms")
-        return (Platform(key=platform_key or "nearvity", name="NEARVITY", status="green"),)
+    async def read_inputs(self, claim: Claim) -> tuple[tuple[Platform, ...], ReportInputs]:
+        await self._pass("read_inputs")
+        return (Platform(key=claim.platform_key or "nearvity", name="NEARVITY", status="green"),), self.inputs
 
 
 class FakeAnnouncer:

@@ -11,10 +11,22 @@ from supabase import AsyncClient
 from shared.errors import BackendUnavailable, FunctionMissing, LeaseLost
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
 from workers.backend.fenced_writes import Checkpoint, End, FencedWrites, dump_bills, dump_lease
+from workers.backend.report_inputs import PLATFORMS, InputRow, Reads, read_rows
 from workers.backend.retry import retry
 from workers.backend.rpc import OneRow, Rows, call
 from workers.backend.run_requests import SupabaseRunRequests
-from workers.ports import Acceptance, Bills, Clock, EndedRun, Heartbeat, OwnerRequest, Platform, Rescue, WakeupFault
+from workers.ports import (
+    Acceptance,
+    Bills,
+    Clock,
+    EndedRun,
+    Heartbeat,
+    OwnerRequest,
+    Platform,
+    ReportInputs,
+    Rescue,
+    WakeupFault,
+)
 from workers.settings import WorkerSettings
 from workers.version import read_version
 
@@ -36,6 +48,7 @@ _RENEWED = TypeAdapter(list[_RenewedLease])
 _COUNT = TypeAdapter(int)
 _RESCUES = OneRow(TypeAdapter(Rescue))
 _PLATFORMS = Rows(TypeAdapter(Platform), key="key")
+_INPUTS = TypeAdapter(list[InputRow])
 
 
 class SupabaseRunStore:
@@ -44,10 +57,20 @@ class SupabaseRunStore:
     Concurrency: safe to share between the tasks of a process.
     """
 
-    def __init__(self, client: AsyncClient, *, worker_id: str, settings: WorkerSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: AsyncClient,
+        *,
+        worker_id: str,
+        settings: WorkerSettings,
+        clock: Clock,
+        reads: Callable[[str], Reads] = lambda _: {},
+    ) -> None:
+        """Make a store whose reports read what ``reads`` names for their run type, besides the platforms."""
         self._client = client
         self._worker_id = worker_id
         self._settings = settings
+        self._reads = reads
         self._clock = clock
         self._started_at = clock.now()
         self._requests = SupabaseRunRequests(client)
@@ -80,6 +103,7 @@ class SupabaseRunStore:
             "p_idempotency_key": request.idempotency_key,
             "p_worker_id": self._worker_id if claim else None,
             "p_lease_seconds": self._settings.lease.total_seconds(),
+            "p_reads": self._name_reads(request.run_type),
         }
         return await call(self._client, "request_and_claim_hq_run_v2", params, _ACCEPTANCES)
 
@@ -146,8 +170,33 @@ class SupabaseRunStore:
         """Repair runs that died or were changed by hand. Idempotent. Raises: BackendError."""
         return await call(self._client, "rescue_hq_runs", {}, _RESCUES)
 
+    async def read_inputs(self, claim: Claim) -> tuple[tuple[Platform, ...], ReportInputs]:
+        """Read the platforms that a run is about, and what else its report needs of the HQ's own database.
+
+        Cost: none where the claim brought them along, else one call. Raises: BackendError.
+        """
+        rows = _INPUTS.validate_python(claim.inputs) if claim.inputs else await self._call_inputs(claim)
+        platforms = next((row.data for row in rows if row.kind == PLATFORMS and row.error is None), None)
+        if not isinstance(platforms, list):
+            return await self.read_platforms(claim.platform_key), read_rows(rows)
+        return tuple(_PLATFORMS.validate_python(platforms)), read_rows(rows)
+
+    async def _call_inputs(self, claim: Claim) -> list[InputRow]:
+        params = {
+            "p_run_type": claim.run_type,
+            "p_platform_key": claim.platform_key,
+            "p_reads": self._name_reads(claim.run_type),
+        }
+        return await self._retry(lambda: call(self._client, "read_hq_report_inputs", params, _INPUTS))
+
+    def _name_reads(self, run_type: str) -> dict[str, JsonValue]:
+        return {PLATFORMS: {}, **self._reads(run_type)}
+
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
-        """Read the managed platforms, or one of them. Raises: BackendError."""
+        """Read the managed platforms, or one of them: alone, so that what stands against it is raised.
+
+        Raises: BackendError.
+        """
         params = {"p_platform_key": platform_key}
         return tuple(await self._retry(lambda: call(self._client, "read_hq_platforms_v2", params, _PLATFORMS)))
 

@@ -24,6 +24,7 @@ from workers.backend.journal import SupabaseJournal
 from workers.backend.periodic_leases import SupabasePeriodicLeases
 from workers.backend.plan import SupabasePlan
 from workers.backend.reader import SupabaseReader
+from workers.backend.report_inputs import choose_reads
 from workers.backend.runs import SupabaseRunStore
 from workers.backend.site_log import SupabaseSiteLog
 from workers.backend.wakeups import RealtimeWakeups
@@ -84,13 +85,13 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
         announcer = await stack.enter_async_context(
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
         )
-        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock)
+        reads = choose_reads(settings.database)
+        store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock, reads=reads)
         gateway = ChatGateway(posting, settings.gateway, clock=clock, journal=SupabaseJournal(client))
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
         accounts = StripeReader(http, settings.stripe, clock=clock)
         revenue = RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
-        sites = {key: str(url) for key, url in settings.platforms.urls.items()}
-        watch = SiteWatch(SiteProbe(http, sites, clock=clock), SupabaseSiteLog(client), clock=clock)
+        watch = _open_watch(settings, client, http, clock)
         collect = _open_collection(settings, client, http, posting, revenue, clock)
         autopilot = Autopilot(
             decisions=SupabaseDecisions(client, clock=clock), gateway=gateway, clock=clock, settings=settings.autopilot
@@ -126,6 +127,11 @@ def _purge(settings: WorkerSettings, client: AsyncClient, clock: Clock) -> Perio
     return purge_in_batches(
         SupabaseJournal(client).purge, every=settings.purge_every, pause=settings.sweep_every, clock=clock
     )
+
+
+def _open_watch(settings: Settings, client: AsyncClient, http: httpx.AsyncClient, clock: Clock) -> SiteWatch:
+    sites = {key: str(url) for key, url in settings.platforms.urls.items()}
+    return SiteWatch(SiteProbe(http, sites, clock=clock), SupabaseSiteLog(client), clock=clock)
 
 
 def _open_collection(

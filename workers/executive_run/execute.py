@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from shared.backoff import draw_delay
 from shared.errors import BackendError, GatewayError, LeaseLost, ReportUnusable, RunCrashed, RunTimedOut, WorkersError
@@ -24,7 +24,7 @@ from workers.executive_run.report import write_report
 from workers.executive_run.steps import Step, StepRecorder
 from workers.executive_run.verification.model import FaultKind
 from workers.logs import redact_text
-from workers.ports import Clock, Collect, Gateway, Meter, Platform, ReportInputs, RunStore, Subject
+from workers.ports import Clock, Collect, Gateway, Meter, Platform, RunStore, Subject
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -41,8 +41,13 @@ _SOURCE_LABELS: Final = {
     SourceName.OPEN_MATTERS: "Base du QG",
     SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
     SourceName.RUN_HISTORY: "Historique des exécutions",
+    SourceName.AGENTS_WORK: "Historique des exécutions",
+    SourceName.COMMERCIAL: "Base du QG",
+    SourceName.AUDIENCE: "Audience du site",
+    SourceName.CONTACTS: "Base du QG",
+    SourceName.DECISIONS: "Base du QG",
+    SourceName.PERSONAL_DATA: "Catalogue de la base",
 }
-_PLATFORMS: Final = TypeAdapter(tuple[Platform, ...])
 _MODEL_LABEL: Final = "Lovable AI Gateway"
 
 # Some services ask for a day. Until a run has ended, every later request of its kind gets that same run: tomorrow's
@@ -97,12 +102,10 @@ class ExecutiveRun:
 
     async def _report(self, claim: Claim, steps: StepRecorder, meter: Meter, deadline: Deadline) -> Settlement:
         run_type = find_run_type(claim.run_type)
-        platforms = (
-            await self._store.read_platforms(claim.platform_key)
-            if claim.platforms is None
-            else _PLATFORMS.validate_python(claim.platforms)
+        platforms, inputs = await self._store.read_inputs(claim)
+        subject = Subject(
+            run_type=run_type, platforms=platforms, platform_key=claim.platform_key, inputs=inputs, meter=meter
         )
-        subject = Subject(run_type=run_type, platforms=platforms, platform_key=claim.platform_key, meter=meter)
         collected = await steps.do(Step.COLLECT, Collected, lambda: self._collect(subject))
 
         composing = self._clock.now()
@@ -111,7 +114,7 @@ class ExecutiveRun:
             collected,
             platforms=platforms,
             platform_key=claim.platform_key,
-            inputs=ReportInputs(),
+            inputs=inputs,
             context=claim.context,
             now=composing,
         )

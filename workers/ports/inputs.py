@@ -36,5 +36,6 @@ class ReportInputs(FrozenModel):
     earlier: tuple[EarlierFact, ...] = ()
     past: PastReport | None = None
     tables: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Registry name of a source → what its tables hold; counts, sums and dates."
+        default_factory=dict,
+        description="Registry name of a source → what its tables hold: counts, sums, dates; None: there is no table.",
     )

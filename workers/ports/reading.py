@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from shared.findings import Collected
 from shared.frozen import FrozenModel
 from shared.registry import RunType
+from workers.ports.inputs import ReportInputs
 from workers.ports.model import Meter
 
 
@@ -21,6 +22,7 @@ class Subject(FrozenModel):
     run_type: RunType
     platforms: tuple["Platform", ...]
     platform_key: str | None = Field(default=None, description="None: the whole company.")
+    inputs: ReportInputs = Field(default_factory=ReportInputs, description="What the HQ's own database gave.")
     meter: Meter = Field(default_factory=Meter, description="A source that is paid adds to it as soon as it knows.")
 
 

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.frozen import FrozenModel
 from shared.runs import Claim, Lease, LeaseState, RunId, RunStatus, Settlement, StepRecord
+from workers.ports.inputs import ReportInputs
 from workers.ports.model import Bills, Meter
 from workers.ports.reading import Platform
 
@@ -199,8 +200,8 @@ class RunStore(Protocol):
     async def rescue(self) -> Rescue:
         """Repair runs that died or were changed by hand."""
 
-    async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
-        """Read the managed platforms, or one of them."""
+    async def read_inputs(self, claim: Claim) -> tuple[tuple[Platform, ...], ReportInputs]:
+        """Read the platforms that a run is about, and what else its report needs of the HQ's own database."""
 
 
 class WakeupState(StrEnum):

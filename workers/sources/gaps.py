@@ -17,6 +17,12 @@ LABELS: Final = {
     SourceName.OPEN_MATTERS: "Base du QG · affaires en cours",
     SourceName.DATABASE_CATALOGUE: "Base du QG · catalogue",
     SourceName.RUN_HISTORY: "Base du QG · historique des exécutions",
+    SourceName.AGENTS_WORK: "Base du QG · travail des agents",
+    SourceName.COMMERCIAL: "Base du QG · travail commercial",
+    SourceName.AUDIENCE: "Base du QG · audience du site",
+    SourceName.CONTACTS: "Base du QG · messages reçus",
+    SourceName.DECISIONS: "Base du QG · décisions",
+    SourceName.PERSONAL_DATA: "Base du QG · données personnelles",
 }
 """The French name of each source, for its gaps."""
 

@@ -1,0 +1,71 @@
+-- Why: what a report reads of the HQ's own database comes along with the claim of a run that was asked for by HTTP, so
+--      that it costs no round trip; for that the function takes one more parameter. Two signatures of one name would be
+--      refused by PostgREST, so the former one goes in the same transaction; callers that name seven parameters are
+--      served as before. sql/rpc/request_and_claim_hq_run_v2.sql is the definition.
+-- phase: expand
+-- Locks: none on tables.
+-- Undo: drop the function with eight parameters; emocare migrate of the release before writes the former one.
+set local lock_timeout = '5s';
+
+-- squawk-ignore ban-drop-function
+drop function if exists public.request_and_claim_hq_run_v2(uuid, text, text, jsonb, text, text, numeric);
+
+create or replace function public.request_and_claim_hq_run_v2(
+  p_requester uuid,
+  p_run_type text,
+  p_platform_key text default null,
+  p_context jsonb default '{}',
+  p_idempotency_key text default null,
+  p_worker_id text default null,
+  p_lease_seconds numeric default 30,
+  p_reads jsonb default '{}'
+)
+returns table (run_id uuid, status text, created boolean, reason text, is_paused boolean, claim jsonb)
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  if not coalesce(public.has_role(p_requester, 'owner'), false) then
+    raise exception using
+      errcode = 'HQ001',
+      message = 'Accès refusé : cette action est réservée à la présidence.',
+      hint = 'p_requester must be a user whose role is owner.';
+  end if;
+  select a.*, null::jsonb into run_id, status, created, reason, claim
+  from hq.accept_request(
+    'owner', p_requester::text, p_run_type, p_platform_key, p_context, 'manual', p_idempotency_key, 0, false
+  ) as a;
+
+  is_paused := status = 'pending' and hq.is_paused();
+  if status = 'pending' and not is_paused and p_worker_id is not null then
+    select to_jsonb(l) into claim
+    from hq.lease_runs(p_worker_id, p_lease_seconds, array(
+      select q.run_id from hq.run_queue as q
+      where q.run_id = request_and_claim_hq_run_v2.run_id and q.worker_id is null and q.run_at <= now()
+      for update skip locked
+    )) as l;
+    if claim is not null then
+      status := 'running';
+      -- What the worker would read next comes along.
+      claim := claim || case
+        when p_reads = '{}' then jsonb_build_object('platforms', (
+          select coalesce(jsonb_agg(p order by p.name), '[]')
+          from public.read_hq_platforms_v2(claim ->> 'platform_key') as p
+        ))
+        else jsonb_build_object('inputs', (
+          select coalesce(jsonb_agg(i), '[]')
+          from public.read_hq_report_inputs(claim ->> 'run_type', claim ->> 'platform_key', p_reads) as i
+        ))
+      end;
+    end if;
+  end if;
+  return next;
+end
+$$;
+revoke execute on function public.request_and_claim_hq_run_v2 from public, anon, authenticated;
+grant execute on function public.request_and_claim_hq_run_v2 to service_role;
+comment on function public.request_and_claim_hq_run_v2 is
+  'Demande une exécution au nom de la présidence et la confie aussitôt à l''ouvrier qui la demande.';
