@@ -1,9 +1,12 @@
 """A report is held against its data: what is only typography is repaired, what is wrong is found."""
 
+from decimal import Decimal
+
 import pytest
 
 from evals.corpus import read_grounds
-from workers.executive_run.verification.model import Fault, FaultKind, Grounds, Verification
+from shared.facts import COUNT, Fact, FactName
+from workers.executive_run.verification.model import Fault, FaultKind, Grounds, NumberedSource, Verification
 from workers.executive_run.verification.verify import mark, verify
 
 BODY = "Rien à signaler dans cette partie pour la période examinée, d'après les données lues ce matin."
@@ -159,3 +162,33 @@ def test_a_table_becomes_a_list() -> None:
     assert "- **Pro** — Prix : 39,00 € ; Abonnements : 36" in verification.text
     assert "|" not in verification.text
     assert verification.faults == ()
+
+
+def test_a_sum_over_what_was_read_stands_though_it_is_no_fact() -> None:
+    grounds = grounds_of("VULNERABILITY_SCAN")
+    source = grounds.sources[0]
+    alerts = [
+        Fact(name=FactName.CRITICAL_ALERTS, subject=key, value=value, unit=COUNT, at=source.read_at, source="github")
+        for key, value in (("nearvity", Decimal(31)), ("med-mng", Decimal(3)))
+    ]
+    text = "- Alertes critiques : 34 sur 6 plateformes lues ; total des 7 inconnu"
+    grounds = grounds.model_copy(
+        update={
+            "sources": (source.model_copy(update={"facts": tuple(alerts)}),),
+            "calculations": NumberedSource(number=2, label="Calculs du QG", text=text, read_at=source.read_at),
+        }
+    )
+
+    assert check("Alertes critiques : 34 sur 6 plateformes lues [S2].", grounds) == []
+    assert kinds(check("Alertes critiques : 35 sur 6 plateformes lues [S2].", grounds)) == [FaultKind.CONTRADICTED]
+
+
+def test_the_name_that_we_gave_to_a_page_is_no_planted_link() -> None:
+    grounds = grounds_of()
+    page = NumberedSource(
+        number=1, label="Page · www.site.example", text="Offre.", read_at=grounds.now, url="https://www.site.example/a"
+    )
+    grounds = grounds.model_copy(update={"sources": (page,)})
+
+    assert check("La page www.site.example présente son offre [S1].", grounds) == []
+    assert kinds(check("La page www.evil.example présente son offre [S1].", grounds)) == [FaultKind.UNKNOWN_REFERENCE]

@@ -63,7 +63,8 @@ class FactCheck:
                 if direction and fact.value and name_is_change([fact.name]) and direction * fact.value < 0:
                     return Outcome(stands=False, ours=_format(fact))
                 return Outcome(stands=True)
-        if not binding.is_firm or subject.is_shared or not meant:
+        is_open = not binding.is_firm or subject.is_shared or not meant
+        if is_open or self._is_partial_sum(binding.figure, known, subject):
             return None
         if not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None):
             return Outcome(stands=True)
@@ -181,6 +182,14 @@ class FactCheck:
 
     def _has_digits(self, figure: Figure, fact: Fact) -> bool:
         return any(value in {fact.value, abs(fact.value)} for value in figure.values) or figure.matches(fact.value)
+
+    def _is_partial_sum(self, figure: Figure, known: Sequence[Fact], subject: Subject) -> bool:
+        """Return whether it is ours: « 34 sur 6 plateformes lues » is no fact, because one platform was not read."""
+        calculations = self._evidence.grounds.calculations
+        if calculations is None or subject.key is not None or not all(fact.subject for fact in known):
+            return False
+        scope = Scope(frozenset({calculations.number}))
+        return any(entry.source == calculations.number for entry in self._evidence.find(figure, scope))
 
     def _is_elsewhere(self, binding: Binding) -> bool:
         """Return whether a figure that no fact knows was given as context by the caller."""

@@ -84,6 +84,8 @@ def _is_sources_own(address: str, sources: Iterable[NumberedSource]) -> bool:
             return True
         if source.source in _TRUSTED_TEXT and address in source.text:
             return True
+        if address in source.label.split():
+            return True  # the name that we gave to a page's data
     return False
 
 
