@@ -22,13 +22,13 @@ HEARD = [
     ("executive-run", LAUNCH),
     ("ai-scheduler", {"action": "execute", "job_key": "daily"}),
     ("scheduled-runs", {"action": "execute", "job_key": "daily"}),
+    ("stripe-kpis", {}),
 ]
 UNHEARD = [
     ("ai-scheduler", {"action": "status"}),
     ("ai-scheduler", {"action": "ai_decide"}),
     ("ai-scheduler", ["execute"]),
     ("scheduled-runs", {"action": "cron_trigger"}),
-    ("stripe-kpis", {"action": "execute"}),
     ("check-api-status", {}),
     ("platform-monitor", {}),
 ]
@@ -171,6 +171,33 @@ async def test_what_only_the_page_reads_is_said_to_a_launch_only(
     assert (cue in sentence) == (function == "executive-run")
     assert "  " not in sentence
     assert re.search(r"\w\)?\N{NO-BREAK SPACE}: \w", sentence)
+
+
+@pytest.mark.parametrize("status", [402, 409, 503, 504])
+async def test_of_earnings_nothing_is_said_that_is_about_runs_or_the_model(
+    relay: Relay, upstream: ScriptedServer, status: int
+) -> None:
+    upstream.script(answer(status, {"error": "…"}))
+
+    response = await relay.post("stripe-kpis", headers=HEADERS)
+
+    assert (response.status_code, response.headers["x-relay-status"]) == (200, str(status))
+    assert response.json()["success"] is False
+    assert response.json()["error"].startswith("Les chiffres ne peuvent pas être lus pour le moment")
+
+
+async def test_a_page_of_earnings_reads_a_sentence_while_the_workers_are_away(start_relay: StartRelay) -> None:
+    response = await start_relay(workers_url="http://127.0.0.1:1").post("stripe-kpis", headers=HEADERS)
+
+    assert (response.status_code, response.json()["error_code"]) == (200, "workers_silent")
+    assert response.json()["error"].startswith("Les chiffres ne peuvent pas être lus pour le moment")
+
+
+async def test_a_page_of_platforms_keeps_the_status_it_branches_on(start_relay: StartRelay) -> None:
+    """Its handler of answers would break on a 200 without a summary."""
+    response = await start_relay(workers_url="http://127.0.0.1:1").post("platform-monitor", headers=HEADERS)
+
+    assert response.status_code == 503
 
 
 async def test_a_report_is_left_as_it_is(relay: Relay, upstream: ScriptedServer) -> None:

@@ -160,6 +160,14 @@ async def test_a_preflight_is_answered(path: str) -> None:
     assert "content-type" in answer.headers["access-control-allow-headers"]
 
 
+async def test_what_newer_clients_send_is_allowed() -> None:
+    async with client(PAGE) as api:
+        answer = await api.options("/echo", headers={"origin": PAGE, "access-control-request-method": "POST"})
+
+    allowed = set(answer.headers["access-control-allow-headers"].split(", "))
+    assert allowed >= {"x-region", "x-retry-count", "traceparent", "tracestate", "baggage"}
+
+
 @pytest.mark.parametrize(
     ("origin", "allowed"),
     [(PAGE, PAGE), ("http://localhost:8080", "http://localhost:8080"), ("https://evil.example", None), (None, None)],

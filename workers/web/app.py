@@ -27,11 +27,12 @@ PREFIX: Final = "/functions/v1"
 BODY_BYTES: Final = 256 * 1024
 _LOGGED_CHARS: Final = 200  # of a path, which may be anything
 
-# What supabase-js sends, and what the relay forwards.
+# What supabase-js sends or may send, and what the relay forwards.
 _ALLOWED_HEADERS: Final = (
     "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, "
     "x-supabase-client-platform, x-supabase-client-platform-version, "
-    "x-supabase-client-runtime, x-supabase-client-runtime-version"
+    "x-supabase-client-runtime, x-supabase-client-runtime-version, "
+    "x-region, x-retry-count, traceparent, tracestate, baggage"
 )
 _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 

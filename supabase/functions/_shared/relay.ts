@@ -19,7 +19,7 @@ const PASSED_HEADERS = ["authorization", "apikey", "content-type", "x-client-inf
 const RETURNED_HEADERS = ["content-type", "retry-after", "x-request-id"];
 const ALLOWED_HEADERS = "authorization, x-client-info, apikey, content-type, x-supabase-client-platform, " +
   "x-supabase-client-platform-version, x-supabase-client-runtime, x-supabase-client-runtime-version, " +
-  "idempotency-key, x-request-id";
+  "idempotency-key, x-request-id, x-region, x-retry-count, traceparent, tracestate, baggage";
 /** How long a page may trust a preflight. Without it, it asks before nearly every call: pages poll by the minute. */
 const REMEMBERED = { "access-control-max-age": "3600" };
 /** What may go into a log line or a unique index as it came. */
@@ -36,7 +36,7 @@ const FUNCTIONS = {
   "executive-run": { repeatable: true, isHeard: () => true },
   "ai-scheduler": { repeatable: false, isHeard: (action) => action === "execute" },
   "scheduled-runs": { repeatable: false, isHeard: (action) => action === "execute" },
-  "stripe-kpis": { repeatable: true, isHeard: () => false },
+  "stripe-kpis": { repeatable: true, isHeard: () => true },
   "check-api-status": { repeatable: true, isHeard: () => false },
   "platform-monitor": { repeatable: true, isHeard: () => false },
 } satisfies Record<string, Traits>;
@@ -80,6 +80,10 @@ const SENTENCES = new Map<unknown, string>([
   ["workers_silent", "Le service des runs ne répond pas : vérifiez la liste des runs avant de relancer."],
   ["internal_error", "Une erreur interne est survenue : l'équipe technique la trouvera dans les journaux."],
 ]);
+
+/** What is said of earnings where the usual sentence is about runs or about the model. */
+const NO_FIGURES = "Les chiffres ne peuvent pas être lus pour le moment : réessayez dans quelques minutes.";
+const NOT_ABOUT_FIGURES = /^(?:gateway|breaker|run)_|^workers_silent$/;
 
 const CUE = / \((?:Authorization|unavailable)\)/;
 
@@ -299,8 +303,10 @@ function sayToScreen(name: FunctionName, answer: Answer): Answer {
     Object.assign(told, { error, error_code: "run_accepted", run_id, run_type });
   } else {
     const usual = CODE_OF_STATUS.get(status) ?? "internal_error";
-    const sentence = SENTENCES.get(code) ?? SENTENCES.get(usual);
-    told["error"] = name === LAUNCH ? sentence : sentence?.replace(CUE, "");
+    const known = typeof code === "string" && SENTENCES.has(code) ? code : usual;
+    const sentence = SENTENCES.get(known);
+    if (name === "stripe-kpis" && NOT_ABOUT_FIGURES.test(known)) told["error"] = NO_FIGURES;
+    else told["error"] = name === LAUNCH ? sentence : sentence?.replace(CUE, "");
     told["error_code"] = typeof code === "string" && /^[a-z_]{1,64}$/.test(code) ? code : usual;
   }
   return say(200, told, { ...answer.headers, "x-relay-status": `${status}` });
