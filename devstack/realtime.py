@@ -25,18 +25,19 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import psycopg
 import uvicorn
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from devstack.changes import ChangeFeed
-from devstack.keys import ExpiredTokenError, Keys, TokenError
+from devstack.channel import Channel, JoinError
+from devstack.keys import Keys, TokenError
 from devstack.phoenix import Frame, FrameError, Version, decode, encode
 from devstack.presence import Presence
+from devstack.private_channels import Permissions, read_permissions
 from devstack.processes import HOST
 from devstack.realtime_http import build_app
-from devstack.subscriptions import Binding, Claims, Subscriber, SubscriptionError, number_of
+from devstack.subscriptions import Claims, Subscriber, number_of
 from devstack.ways import RealtimeWays
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("devstack.realtime")
 
 _MAX_FRAME_BYTES = 3 * 1024 * 1024
-_TOPIC_PREFIX = "realtime:"
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,14 @@ class Realtime:
             assert isinstance(subscriber, Channel)
             subscriber.start_subscribing()
 
-    def broadcast(self, topic: str, payload: dict[str, Any], *, besides: Channel | None = None) -> None:
-        """Send a message to the members of a topic."""
+    async def read_permissions(self, claims: Claims, name: str) -> Permissions:
+        """Return what a caller may do on a private topic."""
+        return await read_permissions(self.settings.database_url, claims, name)
+
+    def broadcast(self, room: str, payload: dict[str, Any], *, besides: Channel | None = None) -> None:
+        """Send a message to the members of a topic, private or not."""
         self.statistics.broadcasts += 1
-        for channel in list(self.topics.get(topic, ())):
+        for channel in list(self.topics.get(room, ())):
             if channel is not besides:
                 channel.send("broadcast", payload)
 
@@ -237,6 +241,7 @@ class Socket:
             previous.end()
         try:
             channel = Channel(self, frame)
+            await channel.authorize()
         except JoinError as error:
             self.realtime.statistics.joins_refused += 1
             await self._wait(self.realtime.ways.refused_join_seconds)
@@ -255,163 +260,6 @@ class Socket:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.connection.wait_closed()
-
-
-class JoinError(Exception):
-    """A join that is refused, with the code and words of the hosted service."""
-
-
-class Channel(Subscriber):
-    """A client's membership of one topic."""
-
-    def __init__(self, socket: Socket, join: Frame) -> None:
-        config = join.payload.get("config") or {}
-        self.topic = join.topic
-        self.name = join.topic.removeprefix(_TOPIC_PREFIX)
-        self.asked: list[dict[str, Any]] = [asked for asked in config.get("postgres_changes") or [] if asked]
-        self._socket = socket
-        self._realtime = socket.realtime
-        self._join_ref = join.join_ref or join.ref
-        self._wants_own, self._wants_ack = (bool((config.get("broadcast") or {}).get(name)) for name in ("self", "ack"))
-        presence = config.get("presence") or {}
-        self._wants_presence, self._presence_key = bool(presence.get("enabled")), str(presence.get("key") or "")
-        self._expiry: asyncio.TimerHandle | None = None
-        self._subscribing: asyncio.Task[None] | None = None
-        if self.topic == _TOPIC_PREFIX or not self.topic.startswith(_TOPIC_PREFIX):
-            raise JoinError("TopicNameRequired: You must provide a topic name")
-        if config.get("private"):
-            # Private channels depend on policies of realtime.messages, which this project does not use.
-            raise JoinError(f"Unauthorized: You do not have permissions to read from this Channel topic: {self.name}")
-        if not self._realtime.ways.public_access:
-            raise JoinError("PrivateOnly: This project only allows private channels")
-        token = str(join.payload.get("access_token") or "sb_")
-        self._claims = self._verify(socket.token if token.startswith("sb_") else token)
-
-    @property
-    def claims(self) -> Claims:
-        """Who listens."""
-        return self._claims
-
-    def _verify(self, token: str) -> Claims:
-        try:
-            claims = self._realtime.keys.verify(token)
-        except ExpiredTokenError as error:
-            raise JoinError(f"InvalidJWTToken: {error}") from error
-        except TokenError as error:
-            if "Signature" in str(error):
-                raise JoinError("JwtSignatureError: Failed to validate JWT signature") from error
-            raise JoinError("MalformedJWT: The token provided is not a valid JWT") from error
-        if "role" not in claims or "exp" not in claims:
-            raise JoinError("InvalidJWTToken: Fields `role` and `exp` are required in JWT")
-        return claims
-
-    def start(self) -> None:
-        """Become a member."""
-        self._realtime.topics[self.topic].add(self)
-        self._watch_expiry()
-        if self._wants_presence:
-            self._realtime.presences[self.topic].watch(self)
-        self.start_subscribing()
-
-    def send(self, event: str, payload: dict[str, Any]) -> None:
-        """Send an event to the client."""
-        if event == "postgres_changes":
-            self._realtime.statistics.changes_sent += 1
-        self._socket.send(Frame(self.topic, event, payload))
-
-    def handle(self, frame: Frame) -> None:
-        """Do what the client asks of its channel."""
-        if frame.event == "phx_leave":
-            self._socket.reply(frame, "ok", {})
-            self.close()
-        elif frame.event in {"broadcast", "presence"} and not self._realtime.count_event():
-            self._shut_down("Too many messages per second")
-        elif frame.event == "broadcast":
-            self._realtime.broadcast(self.topic, frame.payload, besides=None if self._wants_own else self)
-            if self._wants_ack:
-                self._socket.reply(frame, "ok", {})
-        elif frame.event == "presence":
-            self._track(frame)
-        elif frame.event == "access_token":
-            self._renew(str(frame.payload.get("access_token") or "sb_"))
-
-    def _track(self, frame: Frame) -> None:
-        presence = self._realtime.presences[self.topic]
-        if str(frame.payload.get("event")).lower() == "track":
-            presence.track(self, self._presence_key, frame.payload.get("payload") or {})
-        else:
-            presence.untrack(self)
-        self._socket.reply(frame, "ok", {})
-
-    def _renew(self, token: str) -> None:
-        if token.startswith("sb_"):
-            return  # the gateway exchanged the key when the socket was opened
-        try:
-            self._claims = self._verify(token)
-        except JoinError as error:
-            self._shut_down(str(error).partition(": ")[2])
-            return
-        self._watch_expiry()
-        self.start_subscribing()
-
-    def _watch_expiry(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        seconds = self._claims["exp"] - time.time()
-        self._expiry = asyncio.get_running_loop().call_later(
-            seconds, self._shut_down, "Token has expired 0 seconds ago"
-        )
-
-    def start_subscribing(self) -> None:
-        """Subscribe to database changes, late, as the hosted service does, and confirm it."""
-        if self._subscribing is not None:
-            self._subscribing.cancel()
-        if self.asked:
-            self._subscribing = asyncio.create_task(self._subscribe())
-
-    async def _subscribe(self) -> None:
-        while True:
-            await asyncio.sleep(random.uniform(*self._realtime.ways.subscribe_delay))
-            try:
-                bindings = [Binding.parse(asked) for asked in self.asked]
-                await self._realtime.changes.subscribe(self, bindings)
-            except SubscriptionError as error:
-                self._announce("postgres_changes", "error", str(error))
-                return
-            except psycopg.OperationalError as error:
-                _log.warning("subscribing %s again: %s", self.topic, error)
-            else:
-                self._announce("postgres_changes", "ok", "Subscribed to PostgreSQL")
-                return
-
-    def _announce(self, extension: str, status: str, message: str) -> None:
-        payload = {"extension": extension, "status": status, "message": message, "channel": self.name}
-        self.send("system", payload)
-
-    def _shut_down(self, message: str) -> None:
-        self._announce("system", "error", message)
-        self.close()
-
-    def close(self) -> None:
-        """End the membership and notify the client."""
-        self.end()
-        self.say_closed()
-
-    def say_closed(self) -> None:
-        """Notify the client that this membership, known by its join, has ended."""
-        self._socket.send(Frame(self.topic, "phx_close", {}, self._join_ref, self._join_ref))
-
-    def end(self) -> None:
-        """End the membership."""
-        self._realtime.changes.unsubscribe(self)
-        self._realtime.topics[self.topic].discard(self)
-        self._realtime.presences[self.topic].leave(self)
-        if self._socket.channels.get(self.topic) is self:
-            del self._socket.channels[self.topic]
-        if self._expiry is not None:
-            self._expiry.cancel()
-        if self._subscribing is not None:
-            self._subscribing.cancel()
 
 
 async def main() -> None:

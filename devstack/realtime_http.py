@@ -11,12 +11,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from devstack.channel import room_of
 from devstack.keys import TokenError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from devstack.realtime import Realtime
+    from devstack.subscriptions import Claims
 
 
 def build_app(realtime: Realtime) -> Starlette:
@@ -59,9 +61,7 @@ class _HttpApi:
         if sum(self._realtime.count_event() for _ in messages) < len(messages):
             return JSONResponse({"message": "You have exceeded your rate limit"}, 429)
         for message in messages:
-            # A private message reaches only those whom a policy lets read it, so here nobody.
-            if not message.get("private"):
-                self._send(message["topic"], message["event"], message["payload"])
+            await self._send(request, message["topic"], message, is_private=bool(message.get("private")))
         return Response(status_code=202)
 
     async def broadcast_one(self, request: Request) -> Response:
@@ -72,22 +72,30 @@ class _HttpApi:
             return JSONResponse({"message": "You have exceeded your rate limit"}, 429)
         is_binary = request.headers.get("content-type", "").startswith("application/octet-stream")
         payload = await request.body() if is_binary else await request.json()
-        if request.query_params.get("private") != "true":
-            self._send(request.path_params["topic"], request.path_params["event"], payload)
+        message = {"event": request.path_params["event"], "payload": payload}
+        is_private = request.query_params.get("private") == "true"
+        await self._send(request, request.path_params["topic"], message, is_private=is_private)
         return Response(status_code=202)
 
     def _refuse(self, request: Request) -> Response | None:
         try:
-            self._realtime.keys.verify(request.headers.get("authorization", "").removeprefix("Bearer "))
+            self._verify(request)
         except TokenError:
             return JSONResponse({"message": "Unauthorized"}, 401)
         return None
 
-    def _send(self, topic: str, event: str, payload: Any) -> None:  # noqa: ANN401 - the sender's own business
-        if not self._realtime.ways.public_access:
-            return  # answered 202 all the same, and nobody can have joined
-        message = {"type": "broadcast", "event": event, "payload": payload}
-        self._realtime.broadcast(f"realtime:{topic}", message)
+    def _verify(self, request: Request) -> Claims:
+        return self._realtime.keys.verify(request.headers.get("authorization", "").removeprefix("Bearer "))
+
+    async def _send(self, request: Request, topic: str, message: dict[str, Any], *, is_private: bool) -> None:
+        """Send a message where the sender may; it is answered 202 all the same where nobody can hear it."""
+        if is_private:
+            if not (await self._realtime.read_permissions(self._verify(request), topic)).speaks:
+                return
+        elif not self._realtime.ways.public_access:
+            return
+        payload = {"type": "broadcast", "event": message["event"], "payload": message["payload"]}
+        self._realtime.broadcast(room_of(f"realtime:{topic}", is_private=is_private), payload)
 
     async def control(self, request: Request) -> Response:
         """Do harm: `close` with a `code`, `cut`, `refuse`, `freeze` or `lose` for some `seconds`, `tune`."""

@@ -144,6 +144,29 @@ grant all on storage.buckets to postgres, anon, authenticated, service_role;
 create publication supabase_realtime;
 alter publication supabase_realtime owner to postgres;
 
+-- Private channels: whom a policy lets read or write its messages may listen or speak there. Nobody, without one.
+
+create schema realtime;
+grant usage on schema realtime to postgres, anon, authenticated, service_role;
+
+create table realtime.messages (
+  id uuid not null default gen_random_uuid() primary key,
+  topic text not null,
+  extension text not null,
+  payload jsonb,
+  event text,
+  private boolean default false,
+  inserted_at timestamp not null default now(),
+  updated_at timestamp not null default now()
+);
+alter table realtime.messages owner to postgres;
+alter table realtime.messages enable row level security;
+grant select, insert, update on realtime.messages to anon, authenticated, service_role;
+
+create function realtime.topic() returns text
+language sql stable
+return nullif(current_setting('realtime.topic', true), '');
+
 -- PostgREST learns of new tables and functions by itself.
 
 create function extensions.tell_postgrest() returns event_trigger
