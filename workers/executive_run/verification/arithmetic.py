@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import permutations
 from typing import Final
@@ -15,6 +16,7 @@ _SHOWN: Final = re.compile(
     r"\bbaisse|\bprogress|\brecul|\bde plus\b"
 )
 _MOST_OPERANDS: Final = 8
+_DAY: Final = Decimal(86_400)
 _HUNDRED: Final = Decimal(100)
 
 
@@ -31,6 +33,25 @@ def results_from(figure: Figure, operands: Sequence[Figure], sentence: str) -> b
     )
 
 
+def is_age_of(figure: Figure, others: Sequence[Figure], today: date) -> bool:
+    """Return whether a duration is how long ago a day is that its sentence names, or how far ahead."""
+    if figure.kind is not Kind.DURATION or figure.unit != "seconds":
+        return False
+    days = figure.value / _DAY
+    return any(
+        abs(abs((today - day).days) - days) <= 1
+        for other in others
+        if other.kind is Kind.DATE and (day := _day_of(other.unit, today)) is not None
+    )
+
+
+def _day_of(unit: str, today: date) -> date | None:
+    try:
+        return date.fromisoformat(unit.replace("*", str(today.year)))
+    except ValueError:
+        return None
+
+
 def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
     a, b = one.value, other.value
     if one.kind is other.kind is figure.kind:
@@ -43,7 +64,7 @@ def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
         if figure.kind is Kind.COUNT:
             yield a / b
     if other.kind in {Kind.COUNT, Kind.DURATION} and one.kind is figure.kind:
-        count = b if other.kind is Kind.COUNT or other.unit == "months" else b / Decimal(86400)
+        count = b if other.kind is Kind.COUNT or other.unit == "months" else b / _DAY
         yield a * count
         if count:
             yield a / count

@@ -48,6 +48,7 @@ _PAST: Final = re.compile(
     r"partait|partie? de|au depart|\bjadis|au debut d|l'an (?:dernier|passe)|\bancien mrr|semaine derniere|"
     r"semaine passee)"
 )
+_OF_WHOLE: Final = re.compile(r"\**\s(?:des|sur(?: les)?|parmi les)\s\**")
 _FROM_TO: Final = re.compile(r"(?:\bde|\bdes|\bd'|\bdu niveau de)\s?\**$")
 _TO: Final = re.compile(r"\**\s(?:a|vers|jusqu'a)\s\**$")
 _CHANGE: Final = re.compile(
@@ -125,12 +126,23 @@ class _Binder:
         mention = self._after.get(figure.start)
         if mention:
             return self._narrow(place, mention, is_firm=self._is_whole(figure, mention))
+        if part := self._named_after_whole(place):
+            return self._narrow(place, part, is_firm=False)
         before = [m for m in self._mentions if m.end <= figure.start and m.start not in self._taken]
         usable = [m for m in before if any(fits(name, figure) for name in m.entry.names)]
         if not usable:
             return None
         firm = [m for m in usable if m.entry.is_firm and self._follows(place, m)]
         return self._narrow(place, firm[-1] if firm else usable[-1], is_firm=bool(firm))
+
+    def _named_after_whole(self, place: int) -> Mention | None:
+        """Return the name of « 28 des 37 commits » for its first figure."""
+        if place + 1 >= len(self._figures):
+            return None
+        figure, whole = self._figures[place], self._figures[place + 1]
+        if not _OF_WHOLE.fullmatch(self._folded, figure.end, whole.start):
+            return None
+        return self._after.get(whole.start)
 
     def _is_whole(self, figure: Figure, mention: Mention) -> bool:
         """Return whether all of what is named is counted, not a part of it."""

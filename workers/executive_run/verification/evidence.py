@@ -150,14 +150,13 @@ class Evidence:
     def _read_text(
         self, text: str, number: int, platform: str | None, gathered: dict[tuple[Kind, str], list[Entry]]
     ) -> None:
-        for line_platform, figures in _read_lines(text, self.names):
-            for figure in figures:
-                if figure.values and figure.kind not in {Kind.STRUCTURE, Kind.DATE}:
-                    key = (figure.kind, figure.unit if figure.kind in {Kind.MONEY, Kind.DURATION} else "")
-                    for value in figure.values:
-                        gathered[key].append(Entry(value, figure.sign, figure.noun, number, platform or line_platform))
-                if figure.unit and figure.kind in {Kind.DATE, Kind.TIME, Kind.VERSION, Kind.REFERENCE}:
-                    self._marks[figure.kind].add((figure.unit, number))
+        for line_platform, figure in _read_lines(text, self.names):
+            if figure.values and figure.kind not in {Kind.STRUCTURE, Kind.DATE}:
+                key = (figure.kind, figure.unit if figure.kind in {Kind.MONEY, Kind.DURATION} else "")
+                for value in figure.values:
+                    gathered[key].append(Entry(value, figure.sign, figure.noun, number, platform or line_platform))
+            if figure.unit and figure.kind in {Kind.DATE, Kind.TIME, Kind.VERSION, Kind.REFERENCE}:
+                self._marks[figure.kind].add((figure.unit, number))
 
     def _read_clock(self, sources: Iterable[NumberedSource]) -> None:
         """Take the moments that every report may name: when data were read, today, and the days around it."""
@@ -189,8 +188,8 @@ _CHANGES: Final = frozenset(
 )
 
 
-def _read_lines(text: str, names: PlatformNames) -> Iterator[tuple[str | None, tuple[Figure, ...]]]:
-    """Yield the figures of each line with the platform that the line is about: the first one it names."""
+def _read_lines(text: str, names: PlatformNames) -> Iterator[tuple[str | None, Figure]]:
+    """Yield each figure with its platform: the last one named before it in its line, or else the line's first."""
     figures = _figures_of(text)
     starts = [figure.start for figure in figures]
     above: str | None = None
@@ -198,7 +197,8 @@ def _read_lines(text: str, names: PlatformNames) -> Iterator[tuple[str | None, t
         named = names.find(text, line.start, line.end)
         is_below = text[line.start] in " \t"
         above = named[0].key if named else above if is_below else None
-        yield above, figures[bisect_left(starts, line.start) : bisect_left(starts, line.end)]
+        for figure in figures[bisect_left(starts, line.start) : bisect_left(starts, line.end)]:
+            yield next((each.key for each in reversed(named) if each.end <= figure.start), above), figure
 
 
 @lru_cache(maxsize=_CACHED_TEXTS)

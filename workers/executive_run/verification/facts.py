@@ -57,18 +57,18 @@ class FactCheck:
             is_missing = binding.is_firm and all(name in self._missing for name in binding.names)
             return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
         meant = self._choose(known, subject)
-        direction = self.direction_of(binding.figure, statement)
-        for fact in meant:
-            if self._equals(binding.figure, fact):
-                if direction and fact.value and name_is_change([fact.name]) and direction * fact.value < 0:
-                    return Outcome(stands=False, ours=_format(fact))
-                return Outcome(stands=True)
+        equal = next((fact for fact in meant if self._equals(binding.figure, fact)), None)
+        if equal is not None:
+            direction = self.direction_of(binding.figure, statement)
+            is_reversed = name_is_change([equal.name]) and direction * equal.value < 0
+            return Outcome(stands=False, ours=_format(equal)) if is_reversed else Outcome(stands=True)
+        if self._is_sum(binding.figure, known, statement):
+            return Outcome(stands=True)
         is_open = not binding.is_firm or subject.is_shared or not meant
         if is_open or self._is_partial_sum(binding.figure, known, subject):
             return None
-        if not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None):
-            return Outcome(stands=True)
-        return Outcome(stands=False, ours=self._format_ours(meant, subject))
+        is_company = not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None)
+        return Outcome(stands=True) if is_company else Outcome(stands=False, ours=_format_all(meant))
 
     def find_wrong_unit(self, figure: Figure, statement: Statement) -> Outcome | None:
         """Return the contradiction of a figure that has a fact's digits and another unit, right after its name."""
@@ -163,6 +163,15 @@ class FactCheck:
         inherited = [fact for fact in known if subject.key is not None and fact.subject == subject.key]
         return [*inherited, *company] or known
 
+    def _is_sum(self, figure: Figure, known: Sequence[Fact], statement: Statement) -> bool:
+        """Return whether it is what the platforms of the sentence have together."""
+        keys = {named.key for named in statement.platforms}
+        parts = [fact for fact in known if fact.subject in keys]
+        if len(keys) < 2 or len(parts) != len(keys) or len({fact.name for fact in parts}) > 1:  # noqa: PLR2004
+            return False
+        total = parts[0].model_copy(update={"value": sum((fact.value for fact in parts), Decimal(0))})
+        return self._equals(figure, total)
+
     def _is_any(self, figure: Figure, known: Sequence[Fact], subject: str | None) -> bool:
         return any(fact.subject == subject and self._equals(figure, fact) for fact in known)
 
@@ -195,15 +204,15 @@ class FactCheck:
         """Return whether a figure that no fact knows was given as context by the caller."""
         return any(entry.source == CONTEXT for entry in self._evidence.find(binding.figure, Scope()))
 
-    def _format_ours(self, meant: Sequence[Fact], subject: Subject) -> str:
-        del subject
-        return " ou ".join(dict.fromkeys(_format(fact) for fact in meant[:2]))
-
     def _missing_names(self) -> frozenset[FactName]:
         """Return the facts that nobody can state, because their source answered nothing."""
         answered = {fact.source for facts in self._evidence.facts.values() for fact in facts}
         missing = {gap.source for gap in self._evidence.grounds.gaps} - answered
         return frozenset(name for source in missing for name in SOURCES.get(source, ()))
+
+
+def _format_all(facts: Sequence[Fact]) -> str:
+    return " ou ".join(dict.fromkeys(_format(fact) for fact in facts[:2]))
 
 
 def _format(fact: Fact) -> str:

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.run_types.model import TIME_ZONE
-from workers.executive_run.verification.arithmetic import results_from
+from workers.executive_run.verification.arithmetic import is_age_of, results_from
 from workers.executive_run.verification.binding import Binding, bind
 from workers.executive_run.verification.evidence import Evidence, Scope
 from workers.executive_run.verification.facts import FactCheck, Outcome
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.numbers import with_unit_of
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
-from workers.executive_run.verification.structure import is_structure
+from workers.executive_run.verification.structure import is_structure, is_window
 from workers.executive_run.verification.subjects import find_subject
 
 _UNCHECKED: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.SCORE})
@@ -52,6 +53,17 @@ def check_figures(text: str, statements: Sequence[Statement], evidence: Evidence
     return Checked(tuple(faults), figures)
 
 
+def _in_units_before(figure: Figure, statement: Statement) -> list[Figure]:
+    """Read a bare number in the unit of the figure before it: « 812 minutes, dont 600 pour NEARVITY »."""
+    if figure.kind is not Kind.COUNT or figure.noun:
+        return []
+    before = [each for each in statement.figures if each.end <= figure.start and each.values]
+    last = before[-1] if before else None
+    if last is None or last.kind not in {Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.POINTS}:
+        return []
+    return [with_unit_of(figure, last)]
+
+
 class _Checker:
     def __init__(self, text: str, folded: str, evidence: Evidence) -> None:
         self._text = text
@@ -70,6 +82,8 @@ class _Checker:
             if figure.kind in _UNCHECKED:
                 continue
             binding = bindings.get(figure.start)
+            if is_window(figure, self._folded, statement):
+                continue
             if is_structure(figure, self._folded, statement) and not (binding and binding.is_firm):
                 continue
             count += 1
@@ -77,15 +91,20 @@ class _Checker:
             if outcome.ours is not None:
                 faults.append(self._contradicted(figure, statement, outcome.ours))
             elif outcome.stands:
-                grounded.append(figure)
+                grounded += [figure, *_in_units_before(figure, statement)]
             else:
                 left.append(figure)
         sentence = self._folded[statement.span.start : statement.span.end]
-        faults += [self._unverified(each, statement) for each in left if not results_from(each, grounded, sentence)]
+        today = self._evidence.grounds.now.astimezone(TIME_ZONE).date()
+        faults += [
+            self._unverified(each, statement)
+            for each in left
+            if not results_from(each, grounded, sentence) and not is_age_of(each, statement.figures, today)
+        ]
         return faults, count
 
     def _judge(self, figure: Figure, binding: Binding | None, statement: Statement) -> Outcome:
-        if statement.is_proposed and not self._is_current(figure, statement):
+        if statement.is_proposed and not (binding and binding.is_firm and self._is_current(figure, statement)):
             return Outcome(stands=figure.kind is not Kind.DATE or self._is_lawful_date(figure, statement))
         if binding is not None:
             outcome = self._facts.judge(binding, statement)
@@ -114,6 +133,10 @@ class _Checker:
         found = self._evidence.find(figure, scope)
         if figure.noun and figure.noun in self._evidence.nouns(scope):
             found = [entry for entry in found if entry.noun in {"", figure.noun}]
+        if not found:
+            found = [
+                each for alike in _in_units_before(figure, statement) for each in self._evidence.find(alike, scope)
+            ]
         direction = self._facts.direction_of(figure, statement)
         opposite = [entry for entry in found if direction and entry.sign == -direction]
         if found and len(opposite) == len(found):
@@ -167,5 +190,5 @@ class _Checker:
         )
 
     def _quote(self, statement: Statement) -> str:
-        words = " ".join(self._text[statement.span.start : statement.span.end].split()).lstrip("-*•# ")
+        words = " ".join(self._text[statement.span.start : statement.span.end].split()).lstrip("-*• ")
         return words if len(words) <= 120 else f"{words[:119]}…"  # noqa: PLR2004

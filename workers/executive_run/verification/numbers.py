@@ -172,14 +172,14 @@ def _scaled(figure: Figure, factor: Decimal) -> Figure:
 
 def _count(value: Decimal, start: int, end: int, folded: str, *, is_word: bool = False) -> Figure:
     figure = Figure(Kind.COUNT, start, end, (value,), noun=_noun(folded, end), is_word=is_word)
-    after = folded[end : end + 12]
-    if re.match(r"\s(?:jours?|semaines?|heures?|minutes?|secondes?)\b", after):
-        word = after.split()[0][:3]
-        seconds = {"jou": 86400, "sem": 604800, "heu": 3600, "min": 60, "sec": 1}[word]
-        return _scaled(replace(figure, kind=Kind.DURATION, unit="seconds"), Decimal(seconds))
-    if re.match(r"\s(?:mois|ans?|annees?)\b", after):
-        return _scaled(replace(figure, kind=Kind.DURATION, unit="months"), Decimal(1 if " mois" in after else 12))
-    return figure
+    unit = re.match(r"\s(jours?|semaines?|heures?|minutes?|secondes?|mois|ans?|annees?)\b", folded[end : end + 12])
+    if unit is None:
+        return figure
+    figure = replace(figure, kind=Kind.DURATION, end=end + unit.end(), noun="")
+    seconds = {"jou": 86400, "sem": 604800, "heu": 3600, "min": 60, "sec": 1}.get(unit[1][:3])
+    if seconds is not None:
+        return _scaled(replace(figure, unit="seconds"), Decimal(seconds))
+    return _scaled(replace(figure, unit="months"), Decimal(1 if unit[1] == "mois" else 12))
 
 
 def _noun(folded: str, end: int) -> str:
@@ -246,9 +246,13 @@ def _as_range(figure: Figure, after: Figure | None, between: str) -> Figure:
         return figure
     if after.kind not in {Kind.MONEY, Kind.PERCENT, Kind.POINTS, Kind.DURATION, Kind.COUNT} or not after.values:
         return figure
-    factor = _factor(after)
-    same_unit = replace(figure, kind=after.kind, unit=after.unit, noun=after.noun)
-    return _scaled(same_unit, factor)
+    return with_unit_of(figure, after)
+
+
+def with_unit_of(figure: Figure, other: Figure) -> Figure:
+    """Read a bare number in another figure's unit."""
+    same_unit = replace(figure, kind=other.kind, unit=other.unit, noun=other.noun)
+    return _scaled(same_unit, _factor(other))
 
 
 def _factor(figure: Figure) -> Decimal:

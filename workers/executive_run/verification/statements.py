@@ -21,7 +21,8 @@ _ALL: Final = re.compile(
 _PROPOSED: Final = re.compile(
     r"objectif|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
     r"\bbudget|d'ici|\brepere|"
-    r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous \d|\bsi\b|\bpotentiel|\ba partir d"
+    r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous (?:\d|deux|trois|cinq|dix)|\bramener|"
+    r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
 )
 _REFERENCE_VALUE: Final = re.compile(r"\brepere")
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 
 _DAY: Final = 86_400
@@ -20,6 +21,7 @@ _BEFORE_WINDOW: Final = re.compile(
     r"\btou(?:te)?s les|\bchaque|\bde|\bdes|\bhorizon|\bprecedents?|"
     r"\bfenetre|\bperiode|\bprochain(?:e)?s|\bles \d+,)\s\**(?:les\s|de\s|a\s|la\s)?$"
 )
+_SURE_WINDOW: Final = re.compile(r"\b(?:sur|en|dans|d'ici|sous|pendant|derniers?|fenetre)\s\**(?:les\s|de\s)?$")
 _ARTICLE: Final = re.compile(
     r"\b(?:art(?:icles?|\.)?|considerants?|alineas?|annexes?|§)\s(?:\d+(?:\.\d+)?(?:\s?(?:,|et|a|-|\u2013|"
     r"ou)\s?)?)*\**$"
@@ -56,15 +58,21 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
     before = folded[max(statement.line.start, figure.start - 40) : figure.start]
     if figure.kind in {Kind.STRUCTURE, Kind.CITATION}:
         return True
+    if figure.kind is Kind.POINTS or figure.sign < 0:
+        return fold(statement.part.section.title).startswith("score")
     if figure.kind is Kind.DURATION:
         return _is_window(figure, before) or _is_law(figure, folded, statement)
-    if statement.has_repere and figure.kind is not Kind.DATE:
-        return True
-    if _ARTICLE.search(before) or _NORM.search(before):
-        return True
+    is_norm = bool(_ARTICLE.search(before) or _NORM.search(before))
+    is_given = statement.has_repere and figure.kind is not Kind.DATE
     if figure.kind is Kind.COUNT:
-        return _is_own_count(figure) or _is_http(figure, folded, statement)
-    return figure.kind in {Kind.MONEY, Kind.PERCENT} and _is_law(figure, folded, statement)
+        return is_norm or is_given or _is_own_count(figure) or _is_http(figure, folded, statement)
+    return is_norm or is_given or (figure.kind in {Kind.MONEY, Kind.PERCENT} and _is_law(figure, folded, statement))
+
+
+def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
+    """Return whether a duration is surely the window over which something is said: « sur 30 jours »."""
+    before = folded[max(statement.line.start, figure.start - 24) : figure.start]
+    return figure.kind is Kind.DURATION and _is_window(figure, before) and bool(_SURE_WINDOW.search(before))
 
 
 def _is_window(figure: Figure, before: str) -> bool:

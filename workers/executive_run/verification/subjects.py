@@ -34,7 +34,8 @@ def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
     after = [named for named in statement.platforms if named.start >= figure.end]
     if after:
         between = folded[figure.end : after[0].start]
-        if _OF_PLATFORM.fullmatch(between) and not _has_figure(statement, figure.end, after[0].start):
+        is_next = bool(before) and re.search(r"\bet\b|\bceux\b|\bcelui\b|\bcelles?\b|,", between)
+        if _OF_PLATFORM.fullmatch(between) and not is_next and not _has_figure(statement, figure.end, after[0].start):
             return Subject(after[0].key, is_named=True, is_shared=_is_joined(after, folded))
     if before:
         if len(before) > 1 and _TOGETHER.fullmatch(folded, before[-2].end, before[-1].start):
