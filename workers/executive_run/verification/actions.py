@@ -26,7 +26,7 @@ _ADVERB: Final = r"(?:\w+ment |deja |bien |aussi |aussitot |immediatement |donc 
 _FIRST_PERSON: Final = re.compile(
     rf"\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}{_DONE}(?:e?s?\b|\w*)"
     rf"|\bje (?:viens de|procede a|deploie|publie|envoie|lance|corrige|ferme|fusionne|applique|supprime)\b"
-    rf"|\b(?:l'agent|l'equipe ia|la direction ia|le qg|votre agent|l'autopilote|(?:ceo|cto|ciso|cmo|cfo|coo|cpo|cso|"
+    rf"|\b(?:l'agent|l'equipe ia|la direction ia|votre agent|l'autopilote|(?:ceo|cto|ciso|cmo|cfo|coo|cpo|cso|"
     rf"cgo|cdo|dpo) agent) a {_ADVERB}{_DONE}"
     r"|\bpar (?:mes|nos) soins\b|\bde ma propre initiative\b"
     r"|\b(?:action|tache|operation|mission)s? (?:effectuee|executee|realisee|accomplie|terminee)s? (?:avec succes|"

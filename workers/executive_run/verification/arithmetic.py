@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Final
@@ -10,11 +10,12 @@ from typing import Final
 from workers.executive_run.verification.figure import Figure, Kind
 
 _SHOWN: Final = re.compile(
-    r"[=\u00d7÷*/+]|\bsoit\b|\bdonc\b|\becart|\bdifference|\btotal|\bmoyen|\bpart\b|\bsur\b|\bcontre\b|\brapport|"
+    r"\bensemble\b|[=\u00d7÷*/+]|\bsoit\b|\bdonc\b|\becart|\bdifference|\btotal|\bmoyen|\bpart\b|\bsur\b|\bcontre\b|\brapport|"
     r"\bmultipli|\bannualis|"
     r"\brepresente|\bpar (?:jour|mois|an|abonne|client|plateforme)|\bdivis|\bmoins\b|\bplus\b|\bfois\b|\bhausse|"
     r"\bbaisse|\bprogress|\brecul|\bde plus\b"
 )
+_UNTIL_END: Final = re.compile(r"\bfin (?:du|de|d')|\brest|avant la cloture")
 _MOST_OPERANDS: Final = 8
 _DAY: Final = Decimal(86_400)
 _HUNDRED: Final = Decimal(100)
@@ -33,16 +34,25 @@ def results_from(figure: Figure, operands: Sequence[Figure], sentence: str) -> b
     )
 
 
-def is_age_of(figure: Figure, others: Sequence[Figure], today: date) -> bool:
-    """Return whether a duration is how long ago a day is that its sentence names, or how far ahead."""
+def is_age_of(figure: Figure, others: Sequence[Figure], today: date, sentence: str) -> bool:
+    """Return whether a duration is how far away a day is that its sentence names, or the end of the period."""
     if figure.kind is not Kind.DURATION or figure.unit != "seconds":
         return False
     days = figure.value / _DAY
+    if _UNTIL_END.search(sentence) and any(abs((end - today).days - days) <= 1 for end in _ends(today)):
+        return True
     return any(
         abs(abs((today - day).days) - days) <= 1
         for other in others
         if other.kind is Kind.DATE and (day := _day_of(other.unit, today)) is not None
     )
+
+
+def _ends(today: date) -> Iterator[date]:
+    """Yield the last day of the month, the quarter and the year."""
+    for month in (today.month, -(-today.month // 3) * 3, 12):
+        year, following = divmod(month, 12)
+        yield date(today.year + year, following + 1, 1) - timedelta(days=1)
 
 
 def _day_of(unit: str, today: date) -> date | None:
@@ -54,9 +64,15 @@ def _day_of(unit: str, today: date) -> date | None:
 
 def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
     a, b = one.value, other.value
+    if figure.kind is Kind.POINTS and one.kind is other.kind is Kind.PERCENT:
+        yield a - b
     if one.kind is other.kind is figure.kind:
         yield a + b
         yield a - b
+    if one.kind is other.kind is Kind.COUNT and b and not (one.noun or other.noun):
+        # A bare formula: « (79 / 12) », « (4 x 19) ».
+        yield a / b
+        yield a * b
     if one.kind is other.kind and b:
         if figure.kind is Kind.PERCENT:
             yield _HUNDRED * a / b

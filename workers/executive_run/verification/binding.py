@@ -62,6 +62,7 @@ _PART: Final = re.compile(
     r"\bjusqu'a|\bsoit|\bchaque|\btraiter|\bfermer|\bclore|\bcorriger|\brelire|\bfusionner|\brelancer|\bcontacter|"
     r"\btop|\bles)\s\**(?:les\s|de\s|a\s)?\**$"
 )
+_RESULT: Final = re.compile(r"=\s?\**$|\b(?:perte|gain|perd|gagn|cout|manque|ajout)\w*\b[^.]*$")
 _DEFINITE: Final = re.compile(r"\bles\s\**$")
 _NARROWED: Final = re.compile(
     r"\**\s(?:depuis|de plus|datant|les plus|recente?s?\b|ancien(?:ne)?s?\b|prioritaires?|bloquante?s?|sans |non |"
@@ -149,6 +150,8 @@ class _Binder:
         if _NARROWED.match(self._folded, mention.end):
             return False
         lead = self._folded[max(self._statement.span.start, figure.start - 30) : figure.start]
+        if figure.kind is Kind.MONEY and _RESULT.search(lead):
+            return False
         if _DEFINITE.search(lead):
             return True
         return not _PART.search(lead) or bool(mention.entry.head) or figure.kind is not Kind.COUNT

@@ -9,7 +9,7 @@ in our calculations, or results from arithmetic that is shown.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.run_types.model import TIME_ZONE
@@ -57,6 +57,9 @@ def _in_units_before(figure: Figure, statement: Statement) -> list[Figure]:
     """Read a bare number in the unit of the figure before it: « 812 minutes, dont 600 pour NEARVITY »."""
     if figure.kind is not Kind.COUNT or figure.noun:
         return []
+    if figure.quantum < 1:
+        # In a formula, amounts go without their currency.
+        return [replace(figure, kind=Kind.MONEY, unit="EUR"), replace(figure, kind=Kind.PERCENT)]
     before = [each for each in statement.figures if each.end <= figure.start and each.values]
     last = before[-1] if before else None
     if last is None or last.kind not in {Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.POINTS}:
@@ -85,6 +88,7 @@ class _Checker:
             if is_window(figure, self._folded, statement):
                 continue
             if is_structure(figure, self._folded, statement) and not (binding and binding.is_firm):
+                grounded.append(figure)
                 continue
             count += 1
             outcome = self._judge(figure, binding, statement)
@@ -94,18 +98,29 @@ class _Checker:
                 grounded += [figure, *_in_units_before(figure, statement)]
             else:
                 left.append(figure)
+        faults += [self._unverified(each, statement) for each in self._underived(left, grounded, statement)]
+        return faults, count
+
+    def _underived(self, left: list[Figure], grounded: list[Figure], statement: Statement) -> list[Figure]:
+        """Return the figures that no arithmetic of the sentence gives; a result may be the operand of another."""
         sentence = self._folded[statement.span.start : statement.span.end]
         today = self._evidence.grounds.now.astimezone(TIME_ZONE).date()
-        faults += [
-            self._unverified(each, statement)
-            for each in left
-            if not results_from(each, grounded, sentence) and not is_age_of(each, statement.figures, today)
-        ]
-        return faults, count
+        while True:
+            derived = [
+                each
+                for each in left
+                if results_from(each, grounded, sentence) or is_age_of(each, statement.figures, today, sentence)
+            ]
+            if not derived:
+                return left
+            grounded += derived
+            left = [each for each in left if each not in derived]
 
     def _judge(self, figure: Figure, binding: Binding | None, statement: Statement) -> Outcome:
         if statement.is_proposed and not (binding and binding.is_firm and self._is_current(figure, statement)):
             return Outcome(stands=figure.kind is not Kind.DATE or self._is_lawful_date(figure, statement))
+        if statement.asks_for_aims and binding is None and figure.kind is not Kind.DATE:
+            return Outcome(stands=True)
         if binding is not None:
             outcome = self._facts.judge(binding, statement)
             if outcome is not None:

@@ -41,7 +41,7 @@ ENTRIES: Final = (
         r"(?:mrr|revenu(?: recurrent)?(?: mensuel)?) moyen par (?:abonnement|abonne)s?(?: actifs?)?|\barpu\b"
     )),
     Entry((F.MRR_PAST_DUE,), (
-        r"mrr (?:est )?en (?:retard(?: de paiement)?|souffrance)|en retard de paiement|mrr impaye"
+        r"mrr (?:est |sont |restent )?en (?:retard(?: de paiement)?|souffrance)|en retard de paiement|mrr impaye"
     )),
     Entry((F.NEW_MRR,), r"nouveau mrr|mrr nouveau|\bnew mrr"),
     Entry((F.EXPANDED_MRR,), r"mrr (?:gagne par |d'|issu d'|par |en )(?:extension|expansion)s?"),
@@ -66,7 +66,7 @@ ENTRIES: Final = (
     )),
     # Subscribers.
     Entry((F.TRIALING,), (
-        r"(?:(?:abonnements?|abonnes?|comptes?|utilisateurs?|clients?) )?en (?:periode d')?essai|"
+        r"(?:(?:abonnements?|abonnes?|comptes?|utilisateurs?|clients?) )?(?:en (?:periode d')?|a l')essai|"
         r"essais? (?:gratuits? )?en cours"
     )),
     Entry((F.ACTIVE_SUBSCRIPTIONS_CHANGE,), r"(?:evolution|variation) des abonnements(?: actifs)?"),

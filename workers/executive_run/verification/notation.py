@@ -75,7 +75,7 @@ TOKEN: Final = re.compile(
       |(?<=\ba\s)\d{{1,2}}\s?h\b)
   | (?P<version>\bv\d+(?:\.\d+)*(?:-[\w.]+\w)?|\b\d+\.\d+(?:\.\d+)+(?:-[\w.]+\w)?)
   | (?P<score>\b{NUMBER}\s?(?:/\s?100\b|sur\s100\b(?!\s?%)))
-  | (?P<fraction>\b\d{{1,4}}\s?/\s?\d{{1,4}}\b)
+  | (?P<fraction>\b\d{{1,4}}(?=/\d{{1,4}}\b(?!/)))
   | (?P<rank>\b\d{{1,3}}(?:er|ere|e|eme|nd|nde)s?\b)
   | (?P<identifier>\b[a-z][a-z]*[-.]?\d[\w.-]*\w|\b[a-z]+\d\b|\b\d+[a-z]*[a-z]\d+[a-z]*\b|\b\d(?:fa|d)\b)
   | (?P<window>\b(?:\d{{1,3}}|{WORDS})\s(?:derni|prochai|premi|proch)[a-z]+\s(?:jours?|semaines?|mois|heures?|minutes?))

@@ -68,7 +68,7 @@ def _read(found: re.Match[str], folded: str) -> Figure | None:
         value = read_words(found[0])
         return None if value is None else _count(value, start, end, folded, is_word=True)
     if group == "fraction":
-        return _count(Decimal(re.split(r"\s?/", found[0])[0]), start, end, folded)
+        return _count(Decimal(found[0]), start, end, folded)
     return _read_number(found, folded) if group == "number" else _read_score(found)
 
 

@@ -20,7 +20,7 @@ _SPECIAL: Final = {
     "\u2011": "-",
 }
 # Where a sentence ends. A point between digits, after an initial or in an abbreviation ends nothing.
-_END: Final = re.compile(r"(?<!\bM)(?<!\bMme)(?<!\bDr)(?<!\bart)(?<!\bex)(?<!\betc)[.!?…](?=\s)|\s;\s|\n")
+_END: Final = re.compile(r"(?<!\b[A-Z])(?<!\bMme)(?<!\bDr)(?<!\bart)(?<!\bex)(?<!\betc)[.!?…](?=\s)|\s;\s|\n")
 
 
 def fold(text: str) -> str:

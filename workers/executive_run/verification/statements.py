@@ -19,7 +19,7 @@ _ALL: Final = re.compile(
     r"toutes plateformes"
 )
 _PROPOSED: Final = re.compile(
-    r"objectif|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
+    r"objectif|\btailles?\b|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
     r"\bbudget|d'ici|\brepere|"
     r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous (?:\d|deux|trois|cinq|dix)|\bramener|"
     r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
@@ -40,10 +40,11 @@ class Statement:
     inherited: str | None
     """The platform of its item or header, where the sentence itself names none."""
     citations: frozenset[int]
-    """What its sentence cites, or else its line."""
     figures: tuple[Figure, ...]
     mentions: tuple[Mention, ...]
     """The names of facts in it."""
+    asks_for_aims: bool
+    """Its section may propose, and its outline asks for aims, deadlines or efforts."""
     is_proposed: bool
     """It is marked as an aim, an assumption or an estimate, in a section that may propose."""
     has_repere: bool
@@ -96,7 +97,6 @@ class _Reader:
         return indent + 1 if is_item else 0
 
     def _read_line(self, part: Part, line: Span, header: str, inherited: str | None) -> Iterator[Statement]:
-        cited = frozenset(self._citations(line))
         for span in split_sentences(self.text, line):
             figures = self._within(span)
             mentions = self.names.find(self.text, span.start, span.end)
@@ -109,9 +109,10 @@ class _Reader:
                 header=header,
                 platforms=mentions,
                 inherited=None if _ALL.search(words) else inherited,
-                citations=frozenset(self._citations(span)) or cited,
+                citations=frozenset(self._citations(span)),
                 figures=figures,
                 mentions=find_mentions(self.folded, span.start, span.end),
+                asks_for_aims=part.section.proposes and bool(_PROPOSED.search(fold(part.section.content))),
                 is_proposed=part.section.proposes and bool(_PROPOSED.search(marks)),
                 has_repere=bool(_REFERENCE_VALUE.search(marks)),
             )

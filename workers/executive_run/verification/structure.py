@@ -33,7 +33,7 @@ _NORM: Final = re.compile(
     r"decret|"
     r"top|etapes?|phases?|lots?|partie|priorites?|axe|option|scenario|variante|annexe|rang|palier|page|semaine|jour|"
     r"p|s|"
-    r"sprint|hypothese|critere|question|point|controle|n°|numero|groupe|version majeure)\s?(?:n°\s?)?-?\**$"
+    r"sprint|hypothese|critere|question|point|controle|n°|numero|groupe|version majeure|[lrd]\.)\s?(?:n°\s?)?-?\**$"
 )
 _CODES: Final = frozenset(
     {200, 201, 204, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 422}
@@ -49,6 +49,12 @@ signal regle test campagne segment etage palier personne direction agent domaine
 donnee famille categorie type niveau groupe preuve theme angle
 """
 _OWN_NOUNS: Final = frozenset(_OWN.split())
+_FACTORS: Final = frozenset({2, 3, 4, 5, 6, 7, 10, 12, 24, 30, 31, 52, 60, 100, 365})
+_LAST_DAY: Final = 31
+_DAY_OF: Final = re.compile(r"\b(?:au|le|du|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s\**$")
+_CONTENT: Final = re.compile(
+    r"\b(?:video|extrait|film|article|format|atelier|webinaire|seance|episode|podcast|direct)s?\b"
+)
 _MOST_OWN: Final = 12
 _SMALL: Final = 10
 
@@ -61,17 +67,53 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
     if figure.kind is Kind.POINTS or figure.sign < 0:
         return fold(statement.part.section.title).startswith("score")
     if figure.kind is Kind.DURATION:
-        return _is_window(figure, before) or _is_law(figure, folded, statement)
+        return any(
+            (
+                _is_window(figure, before),
+                _is_law(folded, statement),
+                _is_content(figure, folded, statement),
+            )
+        )
     is_norm = bool(_ARTICLE.search(before) or _NORM.search(before))
     is_given = statement.has_repere and figure.kind is not Kind.DATE
-    if figure.kind is Kind.COUNT:
-        return is_norm or is_given or _is_own_count(figure) or _is_http(figure, folded, statement)
-    return is_norm or is_given or (figure.kind in {Kind.MONEY, Kind.PERCENT} and _is_law(figure, folded, statement))
+    if is_norm or is_given or _is_law(folded, statement) or _is_content(figure, folded, statement):
+        return True
+    return figure.kind is Kind.COUNT and (
+        _is_own_count(figure)
+        or _is_day(figure, before)
+        or _is_http(figure, folded, statement)
+        or _is_factor(figure, folded)
+    )
+
+
+def _is_day(figure: Figure, before: str) -> bool:
+    """Return whether it is a day of the month whose month goes without saying: « au 27 », « le 15 »."""
+    return not figure.noun and 1 <= figure.value <= _LAST_DAY and bool(_DAY_OF.search(before))
+
+
+def _is_factor(figure: Figure, folded: str) -> bool:
+    """Return whether it is a number that arithmetic needs and no data hold: « 79 / 12 », « 7 x 19 »."""
+    around = folded[max(0, figure.start - 3) : figure.start] + "|" + folded[figure.end : figure.end + 3]
+    return figure.value in _FACTORS and bool(re.search(r"[/\u00d7x*\u00f7]\s?\||\|\s?[/\u00d7x*\u00f7]", around))
+
+
+def _is_content(figure: Figure, folded: str, statement: Statement) -> bool:
+    """Return whether a proposal says how long a text or film shall be, or quotes words that it proposes."""
+    if not statement.part.section.proposes or figure.kind not in {Kind.COUNT, Kind.DURATION}:
+        return False
+    if figure.noun in {"mot", "signe", "caractere"}:
+        return True
+    before = folded[statement.span.start : figure.start]
+    if before.count("\u00ab") > before.count("\u00bb"):
+        return True
+    return figure.kind is Kind.DURATION and bool(_CONTENT.search(before))
 
 
 def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
-    """Return whether a duration is surely the window over which something is said: « sur 30 jours »."""
+    """Return whether a figure is surely the window or day of what is said: « sur 30 jours », « au 27 »."""
     before = folded[max(statement.line.start, figure.start - 24) : figure.start]
+    if figure.kind is Kind.COUNT:
+        return not figure.is_word and _is_day(figure, before)
     return figure.kind is Kind.DURATION and _is_window(figure, before) and bool(_SURE_WINDOW.search(before))
 
 
@@ -84,9 +126,8 @@ def _is_window(figure: Figure, before: str) -> bool:
     )
 
 
-def _is_law(figure: Figure, folded: str, statement: Statement) -> bool:
-    """Return whether an amount, share or delay is that of a rule: its article, or « repère », stands beside it."""
-    del figure
+def _is_law(folded: str, statement: Statement) -> bool:
+    """Return whether a figure is that of a rule: its article, or « repère », stands beside it."""
     words = folded[statement.span.start : statement.span.end]
     return statement.has_repere or bool(re.search(r"\bart(?:icles?|\.)?\s\d", words))
 

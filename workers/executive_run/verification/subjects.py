@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from workers.executive_run.verification.figure import Figure
+from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.platforms import PlatformMention
 from workers.executive_run.verification.statements import Statement
 
 _OF_PLATFORM: Final = re.compile(
-    r"(?:[^\d;.]{0,60}?)(?:\bsur|\bchez|\bpour|\bcote|\bde|\bd'|\bdans|\bconcernent|\bconcerne|\bvienne?n?t de|"
+    r"(?:[^;.]{0,60}?)(?:\bsur|\bchez|\bpour|\bcote|\bde|\bd'|\bdans|\bconcernent|\bconcerne|\bvienne?n?t de|"
     r"\brevienne?n?t a|\()\s?\**\s?(?:la plateforme |le depot )?\**$"
 )
 _ALL: Final = re.compile(r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise")
@@ -52,4 +52,8 @@ def _is_joined(named: Sequence[PlatformMention], folded: str) -> bool:
 
 
 def _has_figure(statement: Statement, start: int, end: int) -> bool:
-    return any(start <= figure.start < end for figure in statement.figures if figure.values)
+    return any(
+        start <= figure.start < end
+        for figure in statement.figures
+        if figure.values and figure.kind not in {Kind.DURATION, Kind.STRUCTURE, Kind.DATE}
+    )
