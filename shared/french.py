@@ -3,7 +3,7 @@
 The French forms are ``babel``'s data (CLDR); ours are the choice of a form, and the « 1er » of a month.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Final
@@ -59,9 +59,13 @@ def format_duration(took: timedelta) -> str:
 
 def format_day(moment: datetime) -> str:
     """Return « 3 novembre 2026 », the date in Paris."""
-    local = moment.astimezone(TIME_ZONE)
-    day = "1er" if local.day == 1 else str(local.day)
-    return f"{day} {_FRENCH.months['format']['wide'][local.month]} {local.year}"
+    return format_date(moment.astimezone(TIME_ZONE).date())
+
+
+def format_date(day: date) -> str:
+    """Return « 3 novembre 2026 »."""
+    number = "1er" if day.day == 1 else str(day.day)
+    return f"{number} {_FRENCH.months['format']['wide'][day.month]} {day.year}"
 
 
 def format_hour(moment: datetime) -> str:

@@ -1,6 +1,6 @@
--- Read what the company earned, day by day, newest first.
--- Read-only.
--- Raises nothing.
+-- Read what the company earned as read_hq_finance_snapshots_v2 does, with all figures of every day.
+-- Deprecated: served until the release after next, because deployed workers call it.
+-- Read-only. Raises nothing.
 create or replace function public.read_hq_finance_snapshots(p_since date)
 returns table (
   day date,
@@ -12,16 +12,17 @@ returns table (
   churn_rate numeric,
   figures jsonb
 )
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-  select s.day, s.taken_at, s.measured, s.currency, s.mrr, s.active_subscriptions, s.churn_rate, s.figures
-  from hq.finance_snapshots as s
-  where s.day >= p_since
-  order by s.day desc
+#variable_conflict use_column
+begin
+  return query select s.* from public.read_hq_finance_snapshots_v2(p_since) as s order by s.day desc;
+end
 $$;
 revoke execute on function public.read_hq_finance_snapshots from public, anon, authenticated;
 grant execute on function public.read_hq_finance_snapshots to service_role;
-comment on function public.read_hq_finance_snapshots is 'Chiffres Stripe par jour, du plus récent au plus ancien.';
+comment on function public.read_hq_finance_snapshots is
+  'Ancienne forme de read_hq_finance_snapshots_v2, gardée pour les ouvriers déjà déployés.';

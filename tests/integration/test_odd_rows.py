@@ -69,7 +69,7 @@ async def read(hq: Hq) -> Any:
             "history": lambda: reader.read_run_history(30),
             "matters": lambda: reader.read_open_matters(None),
             "costs": reader.read_costs,
-            "snapshots": lambda: SupabaseFinanceHistory(client).read(date(2020, 1, 1)),
+            "snapshots": lambda: SupabaseFinanceHistory(client).read(date(2020, 1, 1), figures_since=date(2020, 1, 1)),
             "logs": lambda: SupabaseJournal(client).list_latest(limit=50, run_id=None, level=None, after=None),
             "decisions": lambda: SupabaseDecisions(client, clock=SystemClock()).read_journal(50),
             "checks": lambda: SupabaseInspection(client).check_backend("x", 1),

@@ -23,6 +23,7 @@ BOUNDED_BY: Final = {
     "list_hq_jobs": "the plan",
     "purge_hq_expired": "one row",
     "read_hq_finance_snapshots": "days since p_since: 13 months at most",
+    "read_hq_finance_snapshots_v2": "days since p_since: 13 months at most",
     "read_hq_platforms": "the platforms",
     "read_hq_platforms_v2": "the platforms",
     "record_hq_decision": "one row",

@@ -22,7 +22,7 @@ def record(session: Connection, *snapshots: Row) -> None:
 
 
 def days(session: Connection, since: str = "2000-01-01") -> list[Row]:
-    return call(session, "read_hq_finance_snapshots", since=since)
+    return call(session, "read_hq_finance_snapshots_v2", since=since)
 
 
 def test_days_are_read_newest_first_since_a_day(service: Connection) -> None:

@@ -12,9 +12,10 @@ class Shelf:
     def __init__(self) -> None:
         self.days: dict[date, FinanceSnapshot] = {}
 
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+    async def read(self, since: date, *, figures_since: date) -> Sequence[FinanceSnapshot]:
         """Read the days since then."""
-        return [each for each in self.days.values() if each.day >= since]
+        days = [each for each in self.days.values() if each.day >= since]
+        return [each if each.day >= figures_since else each.model_copy(update={"figures": None}) for each in days]
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Keep days: a measured one replaces another."""

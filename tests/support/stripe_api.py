@@ -72,6 +72,8 @@ class StripeAccount(httpx.AsyncBaseTransport):
         rows: list[Json] = getattr(self, what)
         if what == "subscriptions" and query.get("status") != "all":
             rows = [row for row in rows if row.get("status") != "canceled"]
+        if what == "balance_transactions":
+            rows = [row for row in rows if row["created"] >= int(query.get("created[gte]", "0"))]
         if what == "invoices":
             rows = [row for row in rows if row["subscription"] == query["subscription"] and row["status"] == "paid"]
         return make_list(*rows, url=f"/v1/{what}")

@@ -5,8 +5,17 @@ from decimal import Decimal
 
 from support.stripe import NOW, make_accounts, make_discount, make_item, make_price, make_subscription
 
-from workers.finance.figures import WINDOW, Figures, RevenueReport, day_end, day_of, missing_days, month_start
-from workers.finance.stripe_objects import Accounts, Subscription
+from workers.finance.figures import (
+    WINDOW,
+    Figures,
+    RevenueReport,
+    day_end,
+    day_of,
+    missing_days,
+    month_before,
+    month_start,
+)
+from workers.finance.stripe_objects import Accounts, Discount, Subscription
 from workers.ports import FinanceSnapshot
 
 
@@ -79,6 +88,44 @@ def test_changes_are_against_thirty_days_ago() -> None:
     assert figures.mrr == Decimal("120.00")
     assert figures.mrr_change_percent == Decimal("20.00")
     assert figures.active_subscriptions_change == 0
+
+
+def test_the_movement_of_thirty_days_is_told_customer_by_customer() -> None:
+    ended = make_discount("50", start=days(90), end=days(10))
+    begun = make_discount("10", start=days(10))
+    figures = compute_figures(
+        make_subscription(make_item(make_price("8000")), started_at=days(5)),
+        make_subscription(make_item(make_price("1000")), started_at=days(90), customer="stays"),
+        make_subscription(make_item(make_price("300")), started_at=days(9), customer="stays"),
+        make_subscription(make_item(make_price("600")), started_at=days(90), discounts=(ended,)),
+        make_subscription(make_item(make_price("2000")), started_at=days(90), discounts=(begun,)),
+        make_subscription(make_item(make_price("700")), status="canceled", started_at=days(90), ended_at=days(5)),
+        make_subscription(make_item(make_price("900")), status="canceled", started_at=days(90), ended_at=days(45)),
+    )
+
+    moved = (figures.mrr_new, figures.mrr_expanded, figures.mrr_contracted, figures.mrr_lost)
+    assert moved == (Decimal("80.00"), Decimal("6.00"), Decimal("2.00"), Decimal("7.00"))
+    assert figures.mrr_before is not None
+    assert figures.mrr_before + Decimal(80 + 6 - 2 - 7) == figures.mrr
+    assert figures.churned == 1
+
+
+def test_who_changes_to_another_subscription_is_neither_new_nor_lost() -> None:
+    figures = compute_figures(
+        make_subscription(make_item(make_price("1000")), status="canceled", customer="a", ended_at=days(10)),
+        make_subscription(make_item(make_price("1500")), started_at=days(10), customer="a"),
+    )
+
+    moved = [figures.mrr_new, figures.mrr_expanded, figures.mrr_contracted, figures.mrr_lost]
+    assert moved == [0, Decimal("5.00"), 0, 0]
+
+
+def test_what_cannot_be_valued_at_both_moments_moves_nothing() -> None:
+    unread = Discount(start=days(90), end=days(10))
+
+    figures = compute_figures(make_subscription(started_at=days(90), discounts=(unread,)))
+
+    assert [figures.mrr, figures.mrr_new, figures.mrr_expanded] == [Decimal("10.00"), 0, 0]
 
 
 def test_growth_from_nothing_has_no_percentage() -> None:
@@ -183,6 +230,13 @@ def test_days_and_months_are_those_of_paris() -> None:
     assert month_start(datetime(2026, 10, 31, 23, 30, tzinfo=UTC)) == datetime(2026, 10, 31, 23, tzinfo=UTC)
     assert month_start(datetime(2026, 11, 22, tzinfo=UTC), 1) == datetime(2026, 9, 30, 22, tzinfo=UTC)
     assert month_start(datetime(2027, 1, 5, tzinfo=UTC), 1) == datetime(2026, 11, 30, 23, tzinfo=UTC)
+
+
+def test_the_same_moment_of_the_month_before_is_that_of_paris() -> None:
+    # After the clocks went back, and the end of a month that is shorter.
+    assert month_before(datetime(2026, 11, 22, 10, tzinfo=UTC)) == datetime(2026, 10, 22, 9, tzinfo=UTC)
+    assert month_before(datetime(2026, 3, 30, 10, tzinfo=UTC)) == datetime(2026, 2, 28, 23, tzinfo=UTC)
+    assert month_before(datetime(2027, 1, 5, 10, tzinfo=UTC)) == datetime(2026, 12, 5, 10, tzinfo=UTC)
 
 
 def test_the_history_asks_for_the_days_it_lacks_and_not_for_today() -> None:

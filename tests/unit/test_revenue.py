@@ -24,9 +24,10 @@ class Shelf:
         self.days: dict[date, FinanceSnapshot] = {}
         self.is_away = False
 
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
+    async def read(self, since: date, *, figures_since: date) -> Sequence[FinanceSnapshot]:
         self._fail()
-        return sorted((each for each in self.days.values() if each.day >= since), key=lambda each: each.day)
+        days = sorted((each for each in self.days.values() if each.day >= since), key=lambda each: each.day)
+        return [each if each.day >= figures_since else each.model_copy(update={"figures": None}) for each in days]
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         self._fail()

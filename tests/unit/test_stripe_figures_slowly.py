@@ -146,7 +146,25 @@ def accounts(draw: st.DrawFn) -> StripeAccount:
         )  # fmt: skip
         account.prices |= {line["price"]["id"]: line["price"] for line in lines}
         account.subscriptions.append(subscription)
+    account.balance_transactions = draw(st.lists(transactions(), max_size=12))
     return account
+
+
+@st.composite
+def transactions(draw: st.DrawFn) -> Json:
+    """Draw a movement of the balance in this month, in the last one, or before."""
+    kind = draw(
+        st.sampled_from(["charge", "payment", "refund", "refund_failure", "adjustment", "payout", "stripe_fee"])
+    )
+    amount = draw(st.integers(1, 90_000)) * (-1 if kind in {"refund", "adjustment", "payout", "stripe_fee"} else 1)
+    return {
+        "id": f"txn_{draw(st.integers(0, 10**9))}",
+        "object": "balance_transaction",
+        "type": kind,
+        "amount": amount,
+        "currency": draw(st.sampled_from(["eur", "usd"])),
+        "created": int((NOW - timedelta(hours=draw(st.integers(0, 24 * 70)))).timestamp()),
+    }
 
 
 # ── The slow way ────────────────────────────────────────────────────────────────────────────────
@@ -276,8 +294,8 @@ def subscriber_days(account: StripeAccount, subscription: Json) -> dict[int, boo
     return {ago: running[ago] and bool(paid) and paid[0] >= ago >= paid[-1] for ago in days}
 
 
-def churn(account: StripeAccount, days_ago: int) -> Decimal | None:
-    """Walk a month day by day: who was there, who came, who left."""
+def churn(account: StripeAccount, days_ago: int) -> tuple[Decimal | None, int]:
+    """Walk a month day by day: who was there, who came, who left; return the rate, and how many left."""
     there = came = gone = 0
     of_customer: defaultdict[str, list[dict[int, bool]]] = defaultdict(list)
     for each in account.subscriptions:
@@ -287,7 +305,7 @@ def churn(account: StripeAccount, days_ago: int) -> Decimal | None:
         there += states[0]
         came += sum(now and not before for before, now in pairwise(states))
         gone += sum(before and not now for before, now in pairwise(states))
-    return None if there + came == 0 else Decimal(100 * gone) / (there + came)
+    return None if there + came == 0 else Decimal(100 * gone) / (there + came), gone
 
 
 def earned(account: StripeAccount, at: int, currency: str) -> tuple[Decimal, int]:
@@ -295,6 +313,46 @@ def earned(account: StripeAccount, at: int, currency: str) -> tuple[Decimal, int
     paid = [each for each in account.subscriptions if is_running(account, each, at) and not is_free_trial(each, at)]
     worth = (a_month(each, at) for each in paid if each["currency"] == currency)
     return sum(worth, Decimal(0)), len(paid)
+
+
+def movement(account: StripeAccount, at: int, currency: str) -> dict[str, Decimal]:
+    """Say customer by customer what each paid at a moment and pays now: who came, who gives more, less, nothing."""
+    moved = dict.fromkeys(("mrr_new", "mrr_expanded", "mrr_contracted", "mrr_lost"), Decimal(0))
+    for customer in {each["customer"] for each in account.subscriptions}:
+        held = [each for each in account.subscriptions if (each["customer"], each["currency"]) == (customer, currency)]
+        then = sum(
+            (a_month(s, at) for s in held if is_running(account, s, at) and not is_free_trial(s, at)), Decimal(0)
+        )
+        today = sum((a_month(s, stamp(0)) for s in held if s["status"] in {"active", "past_due"}), Decimal(0))
+        if then == 0:
+            moved["mrr_new"] += today
+        elif today == 0:
+            moved["mrr_lost"] += then
+        else:
+            moved["mrr_expanded" if today > then else "mrr_contracted"] += abs(today - then)
+    return moved
+
+
+def received(account: StripeAccount, currency: str) -> dict[str, Decimal]:
+    """Go through the balance line by line, with a calendar and a clock of Paris in hand."""
+    now = NOW.astimezone(PARIS)
+    sums = dict.fromkeys(
+        ("revenue_this_month", "revenue_last_month", "revenue_same_days", "refunds_this_month"), Decimal(0)
+    )
+    for line in account.balance_transactions:
+        if line["currency"] != currency or line["type"] in {"payout", "stripe_fee"}:
+            continue
+        at = datetime.fromtimestamp(line["created"], PARIS)
+        months_back = (now.year - at.year) * 12 + now.month - at.month
+        amount = Decimal(line["amount"]) / 100
+        if months_back == 0:
+            sums["revenue_this_month"] += amount
+            sums["refunds_this_month"] -= amount if line["type"] in {"refund", "refund_failure"} else 0
+        if months_back == 1:
+            sums["revenue_last_month"] += amount
+            is_as_early = (at.day, at.time()) < (now.day, now.time())
+            sums["revenue_same_days"] += amount if is_as_early else 0
+    return sums
 
 
 # ── Both ways ───────────────────────────────────────────────────────────────────────────────────
@@ -334,9 +392,17 @@ def test_a_slow_walk_through_stripes_json_finds_the_same_figures(account: Stripe
             assert (shelf.days[day].active_subscriptions, day) == (count, day)
             assert abs(shelf.days[day].mrr - mrr) <= HALF_A_CENT, day
 
-        slow = churn(account, 0)
+        slow, gone = churn(account, 0)
         assert (slow is None) == (figures.churn_rate is None)
         assert slow is None or abs(slow - (figures.churn_rate or 0)) <= HALF_A_CENT
+        assert figures.churned == gone
+
+        begin = end_of(NOW.astimezone(PARIS).date() - timedelta(days=30))
+        for name, amount in movement(account, begin, figures.currency).items():
+            assert abs(getattr(figures, name) - amount) <= HALF_A_CENT, name
+        assert abs((figures.mrr_before or 0) - earned(account, begin, figures.currency)[0]) <= HALF_A_CENT
+        for name, amount in received(account, figures.currency).items():
+            assert getattr(figures, name) == amount, name
 
 
 def end_of(day: date) -> int:

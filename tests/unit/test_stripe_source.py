@@ -12,9 +12,11 @@ from support.clock import FakeClock
 from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
+from shared.facts import COUNT, PERCENT, FactName
 from shared.findings import Collected, Finding, GapReason
 from shared.registry import find_run_type
-from workers.finance.revenue import RevenueService
+from workers.finance.figures import Figures
+from workers.finance.revenue import DatedFigures, RevenueService
 from workers.finance.stripe import StripeReader
 from workers.ports import FinanceSnapshot, Subject
 from workers.settings import StripeSettings
@@ -22,8 +24,8 @@ from workers.sources.stripe import StripeSource
 
 
 class NoHistory:
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        del since
+    async def read(self, since: date, *, figures_since: date) -> Sequence[FinanceSnapshot]:
+        del since, figures_since
         return ()
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
@@ -76,6 +78,64 @@ async def test_the_text_writes_each_figure_as_french_readers_write_it(revenue: R
     assert "- 29,00 EUR par mois — " in finding.text
     assert "- prix à paliers par mois — " in finding.text
     assert "4\u202f900 JPY par mois" in finding.text
+
+
+async def test_the_facts_are_the_figures_and_no_currency_is_added_to_another(revenue: RevenueService) -> None:
+    finding = await find(revenue)
+
+    figures = (await revenue.read()).figures
+    values = {(fact.name, fact.unit): fact.value for fact in finding.facts}
+    assert len(values) == len(finding.facts)
+    assert {(fact.subject, fact.source, fact.at) for fact in finding.facts} == {(None, "stripe", figures.read_at)}
+    others = {other.currency.upper(): other.mrr for other in figures.other_currencies}
+    assert "USD" in others
+    assert {unit: values[(FactName.MRR, unit)] for unit in others} == others
+    for name, value in {
+        FactName.MRR: figures.mrr,
+        FactName.MRR_BEFORE: figures.mrr_before,
+        FactName.NEW_MRR: figures.mrr_new,
+        FactName.LOST_MRR: figures.mrr_lost,
+        FactName.REVENUE_MONTH_BEFORE: figures.revenue_same_days,
+        FactName.REFUNDS_MONTH: figures.refunds_this_month,
+    }.items():
+        assert value is not None
+        assert values[(name, "EUR")] == value
+    assert values[(FactName.CUSTOMERS, COUNT)] == 140
+    assert values[(FactName.CHURNED_CUSTOMERS, COUNT)] == figures.churned
+    assert values[(FactName.CHURN_RATE, PERCENT)] == figures.churn_rate
+    assert values[(FactName.TRIALING, COUNT)] == figures.trialing
+
+
+async def test_the_text_states_the_movement_the_month_and_the_days_before(revenue: RevenueService) -> None:
+    text = (await find(revenue)).text
+
+    assert "- Mouvement du MRR en 30 jours, par client, aux prix et quantités d'aujourd'hui : nouveau " in text
+    assert "- Aux mêmes jours du mois dernier, à la même heure : " in text
+    assert "- Remboursements du mois en cours, déjà déduits : " in text
+    assert "abonnés partis" in text or "abonné parti" in text
+    assert "Historique du MRR" in text
+    assert "- 15 novembre 2026 : " in text  # a week before
+    assert text.count("(reconstitué)") == 8  # of the sixty days that a first reading can reconstruct
+    assert not text.endswith("…")
+
+
+async def test_figures_that_an_older_version_stored_are_told_without_what_it_did_not_compute(
+    revenue: RevenueService,
+) -> None:
+    names = ("mrr_before", "mrr_new", "mrr_expanded", "mrr_contracted", "mrr_lost", "churned", "revenue_same_days")
+    stored = (await revenue.read()).figures.model_dump(exclude={*names, "refunds_this_month"})
+    older = DatedFigures(Figures.model_validate(stored))
+
+    class Older(RevenueService):
+        def __init__(self) -> None: ...
+
+        async def read(self) -> DatedFigures:
+            return older
+
+    finding = await find(Older())
+
+    assert not {fact.name for fact in finding.facts} & {FactName.NEW_MRR, FactName.MRR_BEFORE, FactName.REFUNDS_MONTH}
+    assert "Mouvement" not in finding.text
 
 
 async def test_without_a_key_the_gap_says_which(

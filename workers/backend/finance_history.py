@@ -18,10 +18,13 @@ class SupabaseFinanceHistory:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        """Read the days from ``since`` on, newest first. Raises: BackendError."""
-        params = {"p_since": since.isoformat()}
-        return await call(self._client, "read_hq_finance_snapshots", params, _SNAPSHOTS)
+    async def read(self, since: date, *, figures_since: date) -> Sequence[FinanceSnapshot]:
+        """Read the days from ``since`` on, newest first; all figures only from ``figures_since`` on.
+
+        Raises: BackendError.
+        """
+        params = {"p_since": since.isoformat(), "p_figures_since": figures_since.isoformat()}
+        return await call(self._client, "read_hq_finance_snapshots_v2", params, _SNAPSHOTS)
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Store days. Idempotent. Raises: BackendError."""

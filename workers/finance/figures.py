@@ -8,11 +8,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared.frozen import FrozenModel
 from shared.registry import TIME_ZONE
 from workers.finance.currencies import choose_main, to_major
+from workers.finance.movement import measure_movement
 from workers.finance.stripe_objects import Accounts, Remembered
 from workers.finance.timeline import PaidPeriod, Timeline, join_periods
 from workers.ports import FinanceSnapshot
@@ -57,7 +58,8 @@ class Plan(FrozenModel):
 class Figures(FrozenModel):
     """What the company earns. Money in ``currency``, without tax where it recurs; changes since thirty days ago.
 
-    A change in percent, or a rate, is absent where its base is zero.
+    A change in percent, or a rate, is absent where its base is zero; what earlier versions did not compute is absent
+    from the figures that they stored.
     """
 
     read_at: AwareDatetime
@@ -65,14 +67,22 @@ class Figures(FrozenModel):
     mrr: Decimal
     mrr_change_percent: Decimal | None
     mrr_past_due: Decimal
+    mrr_before: Decimal | None = None
+    mrr_new: Decimal | None = Field(None, description="Of customers who brought nothing thirty days ago.")
+    mrr_expanded: Decimal | None = None
+    mrr_contracted: Decimal | None = None
+    mrr_lost: Decimal | None = Field(None, description="Of customers who bring nothing any more.")
     active_subscriptions: int
     active_subscriptions_change: int
     churn_rate: Decimal | None
     churn_rate_change: Decimal | None
+    churned: int | None = Field(None, description="How many customers left in thirty days.")
     customers: int
     new_customers_this_month: int
     revenue_this_month: Decimal
     revenue_last_month: Decimal
+    revenue_same_days: Decimal | None = Field(None, description="Of last month, up to this day and hour.")
+    refunds_this_month: Decimal | None = None
     other_currencies: tuple[OtherCurrency, ...] = ()
     plans: tuple[Plan, ...] = ()
     not_computable: int = 0
@@ -98,6 +108,7 @@ class RevenueReport:
         late = [each for each in self._paying if each.subscription.status == "past_due"]
         active = len(self._paying)
         churn = self._churn_rate(self._now)
+        moved = measure_movement(self._timelines, currency, day_end(day_of(self._now) - WINDOW), self._now)
         comparable = before.currency == currency and before.mrr > 0
         change = (mrr - before.mrr) / before.mrr * 100 if comparable else None
         return Figures(
@@ -106,14 +117,22 @@ class RevenueReport:
             mrr=mrr,
             mrr_change_percent=None if change is None else change.quantize(_HUNDREDTH),
             mrr_past_due=self._mrr(currency, late, self._now),
+            mrr_before=before.mrr if before.currency == currency else None,
+            mrr_new=to_major(moved.new, currency),
+            mrr_expanded=to_major(moved.expanded, currency),
+            mrr_contracted=to_major(moved.contracted, currency),
+            mrr_lost=to_major(moved.lost, currency),
             active_subscriptions=active,
             active_subscriptions_change=active - before.active_subscriptions,
             churn_rate=churn,
             churn_rate_change=None if churn is None else churn - before.churn_rate,
+            churned=self._count_leavers(self._now),
             customers=self._accounts.customers,
             new_customers_this_month=self._accounts.new_customers,
             revenue_this_month=to_major(self._accounts.revenue_this_month.get(currency, 0), currency),
             revenue_last_month=to_major(self._accounts.revenue_last_month.get(currency, 0), currency),
+            revenue_same_days=_amount(self._accounts.revenue_same_days, currency),
+            refunds_this_month=_amount(self._accounts.refunds_this_month, currency),
             other_currencies=tuple(self._compute_currency(other) for other in sorted(self._currencies - {currency})),
             plans=self._rank_plans(),
             not_computable=sum(each.value_at(self._now) is None for each in self._paying),
@@ -199,8 +218,16 @@ class RevenueReport:
         begin = end - WINDOW
         before = sum(each.begin <= begin and (each.end is None or begin < each.end) for each in self._paid_periods)
         came = sum(begin < each.begin <= end for each in self._paid_periods)
-        left = sum(each.end is not None and begin < each.end <= end for each in self._paid_periods)
+        left = self._count_leavers(end)
         return None if before + came == 0 else (Decimal(left) / (before + came) * 100).quantize(_HUNDREDTH)
+
+    def _count_leavers(self, end: datetime) -> int:
+        begin = end - WINDOW
+        return sum(each.end is not None and begin < each.end <= end for each in self._paid_periods)
+
+
+def _amount(amounts: Mapping[str, int] | None, currency: str) -> Decimal | None:
+    return None if amounts is None else to_major(amounts.get(currency, 0), currency)
 
 
 def day_of(instant: datetime) -> date:
@@ -218,6 +245,16 @@ def month_start(instant: datetime, months_back: int = 0) -> datetime:
     today = day_of(instant)
     year, month = divmod(today.year * 12 + today.month - 1 - months_back, 12)
     return datetime(year, month + 1, 1, tzinfo=TIME_ZONE)
+
+
+def month_before(instant: datetime) -> datetime:
+    """Return the same day and hour of the month before in Paris; the end of that month if it has no such day."""
+    local = instant.astimezone(TIME_ZONE)
+    this_month = month_start(instant)
+    last_day = this_month.date() - _DAY
+    if local.day > last_day.day:
+        return this_month
+    return datetime.combine(last_day.replace(day=local.day), local.time(), TIME_ZONE)
 
 
 def missing_days(known: Mapping[date, FinanceSnapshot], today: date) -> Iterable[date]:

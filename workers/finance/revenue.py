@@ -20,6 +20,8 @@ from workers.settings import StripeSettings
 
 log = structlog.get_logger(__name__)
 
+# How far back the days go that a report shows; the figures behind them are needed for sixty days only.
+SERIES: Final = timedelta(days=400)
 # Older figures would mislead rather than help.
 KEPT: Final = timedelta(hours=48)
 # A read that has just failed is not repeated for every screen that polls.
@@ -30,10 +32,11 @@ _AHEAD: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class DatedFigures:
-    """Figures, and why they are not current, if they are not."""
+    """Figures, the days before as they are stored, and why the figures are not current, if they are not."""
 
     figures: Figures
     stale_because: SourceError | None = None
+    days: Sequence[FinanceSnapshot] = ()
 
 
 class RevenueService:
@@ -49,7 +52,7 @@ class RevenueService:
         self._history = history
         self._settings = settings
         self._clock = clock
-        self._shared = SharedRead[Figures](settings.fresh, clock, failure_ttl=_PAUSE)
+        self._shared = SharedRead[DatedFigures](settings.fresh, clock, failure_ttl=_PAUSE)
         self._latest: Figures | None = None
 
     @property
@@ -63,7 +66,7 @@ class RevenueService:
         Raises: SourceError when there are none.
         """
         try:
-            return DatedFigures(await self._shared.get(lambda: self._read(self._settings.timeout)))
+            return await self._shared.get(lambda: self._read(self._settings.timeout))
         except SourceError as error:
             return await self._read_last(error)
 
@@ -75,7 +78,7 @@ class RevenueService:
         except SourceError as error:
             log.warning("finance.unread", error_code=error.code, error_message=str(error))
 
-    async def _read(self, within: timedelta) -> Figures:
+    async def _read(self, within: timedelta) -> DatedFigures:
         history = await self._read_history(self._clock.now()) if self._reader.configured else ()
         latest = self._find_latest(history)
         try:
@@ -86,10 +89,11 @@ class RevenueService:
                 f"Stripe's accounts were not read in {within.total_seconds():g} s",
                 sentence="La lecture des comptes Stripe prend trop de temps ; elle se poursuit en tâche de fond.",
             ) from error
-        self._latest = await self._keep(accounts, history)
-        return self._latest
+        current = await self._keep(accounts, history)
+        self._latest = current.figures
+        return current
 
-    async def _keep(self, accounts: Accounts, history: Sequence[FinanceSnapshot]) -> Figures:
+    async def _keep(self, accounts: Accounts, history: Sequence[FinanceSnapshot]) -> DatedFigures:
         """Compare with the history, and add today to it. If the database is away, only the history suffers."""
         # In a thread: thousands of subscriptions, on each of sixty days, would block the event loop.
         figures, found = await asyncio.to_thread(_compute, accounts, history)
@@ -108,11 +112,15 @@ class RevenueService:
             await self._history.record([measured, *found])
         except BackendError as error:
             log.warning("finance.not_recorded", error_code=error.code, error_message=str(error))
-        return figures
+        days = {each.day: each for each in (*found, *history)} | {today: measured}
+        # Without the figures behind each day, which would stay in memory.
+        kept = [days[day].model_copy(update={"figures": None}) for day in sorted(days, reverse=True)]
+        return DatedFigures(figures, days=tuple(kept))
 
     async def _read_history(self, now: datetime) -> Sequence[FinanceSnapshot]:
         try:
-            return await self._history.read(day_of(now) - HISTORY)
+            today = day_of(now)
+            return await self._history.read(today - SERIES, figures_since=today - HISTORY)
         except BackendError as error:
             log.warning("finance.history_unread", error_code=error.code, error_message=str(error))
             return ()
@@ -123,10 +131,11 @@ class RevenueService:
         now = self._clock.now()
         if isinstance(error, SourceNotConfigured):
             raise error  # once the key has been removed, nothing is shown
-        latest = self._find_latest(await self._read_history(now))
+        history = await self._read_history(now)
+        latest = self._find_latest(history)
         if latest is None or now - latest.read_at >= KEPT:
             raise error
-        return DatedFigures(latest, error)
+        return DatedFigures(latest, error, tuple(each.model_copy(update={"figures": None}) for each in history))
 
     def _find_latest(self, history: Sequence[FinanceSnapshot]) -> Figures | None:
         """Find the last good figures, this process's or another's; those of a day that cannot be read are left out.

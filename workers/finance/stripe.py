@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.french import format_hour
 from workers import outbound
-from workers.finance.figures import month_start
+from workers.finance.figures import month_before, month_start
 from workers.finance.stripe_details import MISSHAPEN, PAGE, DetailReader, make_readable, pages, remember
 from workers.finance.stripe_json import Holder, Raw, make_subscription, slim
 from workers.finance.stripe_objects import Accounts, Remembered, Subscription
@@ -34,6 +34,9 @@ _PAGE_BYTES: Final = 8 * 1024 * 1024
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
 _MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are in memory while they are valued
+
+_REFUNDS: Final = frozenset({"refund", "payment_refund", "payment_failure_refund", "refund_failure"})
+"""What was given back, and what of that came home again."""
 
 # What customers paid, what was refunded, what their banks took back. Fees, payouts and transfers are not revenue.
 _REVENUE: Final = frozenset(
@@ -75,6 +78,16 @@ class _Counted:
     customers: int = 0
     new: int = 0
     discounts: dict[str, Raw] = field(default_factory=dict)
+
+
+@dataclass
+class _Revenue:
+    """What came in less what went back, in the smallest unit, by currency."""
+
+    this_month: Counter[str] = field(default_factory=Counter)
+    last_month: Counter[str] = field(default_factory=Counter)
+    same_days: Counter[str] = field(default_factory=Counter)
+    refunds: Counter[str] = field(default_factory=Counter)
 
 
 class StripeReader:
@@ -125,8 +138,8 @@ class StripeReader:
         async with asyncio.TaskGroup() as group:
             subscribing = group.create_task(self._read_subscriptions(api, odd))
             counting = group.create_task(_count_customers(api, month_start(now), odd))
-            summing = group.create_task(_sum_revenue(api, month_start(now, 1), month_start(now), odd))
-        raws, counted, (this_month, last_month) = subscribing.result(), counting.result(), summing.result()
+            summing = group.create_task(_sum_revenue(api, now, odd))
+        raws, counted, revenue = subscribing.result(), counting.result(), summing.result()
         for raw in raws:
             # A customer's own discount applies where the subscription has none.
             if not raw["discounts"] and (own := counted.discounts.get(raw["customer"])):
@@ -145,8 +158,10 @@ class StripeReader:
             subscriptions=tuple(each for each in made if each is not None),
             customers=counted.customers,
             new_customers=counted.new,
-            revenue_this_month=dict(this_month),
-            revenue_last_month=dict(last_month),
+            revenue_this_month=dict(revenue.this_month),
+            revenue_last_month=dict(revenue.last_month),
+            revenue_same_days=dict(revenue.same_days),
+            refunds_this_month=dict(revenue.refunds),
             remembered=remember(details, stops, now),
             unreadable=odd.names(),
         )
@@ -270,25 +285,27 @@ async def _count_customers(api: Any, this_month: datetime, odd: _Odd) -> _Counte
     return counted
 
 
-async def _sum_revenue(
-    api: Any,  # noqa: ANN401
-    since: datetime,
-    this_month: datetime,
-    odd: _Odd,
-) -> tuple[Counter[str], Counter[str]]:
+async def _sum_revenue(api: Any, now: datetime, odd: _Odd) -> _Revenue:  # noqa: ANN401
     """Sum what came in and what went back, this month and last month, by currency."""
-    this, last = Counter[str](), Counter[str]()
+    sums = _Revenue()
+    this_month, same_moment = month_start(now).timestamp(), month_before(now).timestamp()
 
     def add(transaction: Raw) -> bool:
-        if transaction["type"] in _REVENUE:
-            month = this if transaction["created"] >= this_month.timestamp() else last
-            month[transaction["currency"]] += transaction["amount"]
+        kind, created = transaction["type"], transaction["created"]
+        if kind in _REVENUE:
+            currency, amount = transaction["currency"], transaction["amount"]
+            month = sums.this_month if created >= this_month else sums.last_month
+            month[currency] += amount
+            if created < min(same_moment, this_month):
+                sums.same_days[currency] += amount
+            if kind in _REFUNDS and created >= this_month:
+                sums.refunds[currency] -= amount
         return True
 
-    params = {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
+    params = {"limit": PAGE, "created": {"gte": int(month_start(now, 1).timestamp())}}
     async for transaction in pages(api.balance_transactions.list_async(params)):
         odd.keep("transaction", transaction, add)
-    return this, last
+    return sums
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

@@ -202,6 +202,8 @@ class Accounts(FrozenModel):
     new_customers: int
     revenue_this_month: dict[str, int]
     revenue_last_month: dict[str, int]
+    revenue_same_days: dict[str, int] | None = Field(None, description="Of last month, up to this day and hour.")
+    refunds_this_month: dict[str, int] | None = Field(None, description="What was given back, as positive amounts.")
     remembered: Remembered = Remembered()
     unreadable: tuple[str, ...] = Field((), description="The objects that are left out because they could not be read.")
 

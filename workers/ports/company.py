@@ -29,8 +29,11 @@ class FinanceSnapshot(FrozenModel):
 class FinanceHistory(Protocol):
     """The company's earnings, day by day."""
 
-    async def read(self, since: date) -> Sequence[FinanceSnapshot]:
-        """Read the days from ``since`` on, newest first. Raises: BackendError."""
+    async def read(self, since: date, *, figures_since: date) -> Sequence[FinanceSnapshot]:
+        """Read the days from ``since`` on, newest first; all figures of a day only from ``figures_since`` on.
+
+        Raises: BackendError.
+        """
 
     async def record(self, snapshots: Sequence[FinanceSnapshot]) -> None:
         """Store days: a measured one replaces what is stored for its day, any other only fills a gap. Idempotent.

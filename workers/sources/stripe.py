@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from shared.facts import Fact, FactName, make_facts
 from shared.findings import Collected, Finding, Gap, GapReason
 from shared.french import (
     format_change,
@@ -16,10 +17,11 @@ from shared.french import (
 )
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
-from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures, Plan
+from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures, Plan, day_of
 from workers.finance.revenue import DatedFigures, RevenueService
 from workers.ports import SOURCE_TEXT_CHARS, Subject
 from workers.sources.gaps import describe_gap, label_of
+from workers.sources.revenue_series import describe_series
 
 _PERIODS: Final = {
     "day": ("jour", "jours"),
@@ -52,8 +54,9 @@ class StripeSource:
         finding = Finding(
             source=self.name,
             label=label,
-            text=shorten("\n".join(_describe(figures)), SOURCE_TEXT_CHARS),
+            text=shorten("\n".join(_describe(current)), SOURCE_TEXT_CHARS),
             data=_render_data(figures),
+            facts=_make_facts(figures),
             url=_URL,
             read_at=figures.read_at,
         )
@@ -75,6 +78,46 @@ def _render_data(figures: Figures) -> dict[str, JsonValue]:
     found = {name: value for name, value in numbers.items() if value is not None}
     known: dict[str, JsonValue] = {name: each if isinstance(each, int) else str(each) for name, each in found.items()}
     return {"currency": figures.currency, **known}
+
+
+def _make_facts(figures: Figures) -> tuple[Fact, ...]:
+    source, at = SourceName.STRIPE.value, figures.read_at
+    facts = make_facts(
+        {
+            FactName.MRR: figures.mrr,
+            FactName.MRR_BEFORE: figures.mrr_before,
+            FactName.MRR_CHANGE: figures.mrr_change_percent,
+            FactName.MRR_PAST_DUE: figures.mrr_past_due,
+            FactName.NEW_MRR: figures.mrr_new,
+            FactName.EXPANDED_MRR: figures.mrr_expanded,
+            FactName.CONTRACTED_MRR: figures.mrr_contracted,
+            FactName.LOST_MRR: figures.mrr_lost,
+            FactName.REVENUE_MONTH: figures.revenue_this_month,
+            FactName.REVENUE_MONTH_BEFORE: figures.revenue_same_days,
+            FactName.REVENUE_LAST_MONTH: figures.revenue_last_month,
+            FactName.REFUNDS_MONTH: figures.refunds_this_month,
+            FactName.ACTIVE_SUBSCRIPTIONS: figures.active_subscriptions,
+            FactName.ACTIVE_SUBSCRIPTIONS_CHANGE: figures.active_subscriptions_change,
+            FactName.SUBSCRIPTIONS_NOT_VALUED: figures.not_computable,
+            FactName.TRIALING: figures.trialing,
+            FactName.CUSTOMERS: figures.customers,
+            FactName.NEW_CUSTOMERS_MONTH: figures.new_customers_this_month,
+            FactName.CHURNED_CUSTOMERS: figures.churned,
+            FactName.CHURN_RATE: figures.churn_rate,
+            FactName.CHURN_RATE_CHANGE: figures.churn_rate_change,
+        },
+        source=source,
+        at=at,
+        currency=figures.currency,
+    )
+    for other in figures.other_currencies:
+        values = {
+            FactName.MRR: other.mrr,
+            FactName.REVENUE_MONTH: other.revenue_this_month,
+            FactName.REVENUE_LAST_MONTH: other.revenue_last_month,
+        }
+        facts += make_facts(values, source=source, at=at, currency=other.currency)
+    return facts
 
 
 def _left_out(current: DatedFigures, label: str) -> list[Gap]:
@@ -102,7 +145,8 @@ def _left_out(current: DatedFigures, label: str) -> list[Gap]:
     return gaps
 
 
-def _describe(figures: Figures) -> list[str]:
+def _describe(current: DatedFigures) -> list[str]:
+    figures = current.figures
     currency = figures.currency
     return [
         f"Chiffres de toute l'entreprise lus chez Stripe le {format_moment(figures.read_at)}, en {currency.upper()}.",
@@ -111,6 +155,7 @@ def _describe(figures: Figures) -> list[str]:
             f"dont {format_money(figures.mrr_past_due, currency)} en retard de paiement."
         ),
         *([f"- {NO_CHANGE}"] if figures.mrr_change_percent is None else []),
+        *_describe_movement(figures),
         (
             f"- Abonnements actifs : {format_number(figures.active_subscriptions)} "
             f"({format_change(figures.active_subscriptions_change)} en 30 jours) ; "
@@ -125,6 +170,7 @@ def _describe(figures: Figures) -> list[str]:
             f"- Encaissements nets de remboursements : {format_money(figures.revenue_this_month, currency)} ce mois-ci "
             f"(mois en cours), {format_money(figures.revenue_last_month, currency)} le mois dernier."
         ),
+        *_describe_month(figures),
         *(
             f"- À part, en {other.currency.upper()} (jamais additionné) : "
             f"MRR {format_money(other.mrr, other.currency)}, "
@@ -134,6 +180,7 @@ def _describe(figures: Figures) -> list[str]:
         ),
         "Prix en vigueur, par nombre d'abonnements :",
         *(map(_describe_plan, figures.plans) if figures.plans else ["- aucun"]),
+        *describe_series(current.days, day_of(figures.read_at), currency),
     ]
 
 
@@ -142,10 +189,33 @@ def _describe_change(figures: Figures) -> str:
     return "" if change is None else f", {format_change(change, 2)} % en 30 jours"
 
 
+def _describe_movement(figures: Figures) -> list[str]:
+    moved = (figures.mrr_new, figures.mrr_expanded, figures.mrr_contracted, figures.mrr_lost)
+    known = [format_money(amount, figures.currency) for amount in moved if amount is not None]
+    if len(known) < len(moved):
+        return []
+    new, expanded, contracted, lost = known
+    line = "- Mouvement du MRR en 30 jours, par client, aux prix et quantités d'aujourd'hui : "
+    return [f"{line}nouveau {new}, extension {expanded}, réduction {contracted}, perdu {lost}."]
+
+
+def _describe_month(figures: Figures) -> list[str]:
+    lines = []
+    if figures.revenue_same_days is not None:
+        before = format_money(figures.revenue_same_days, figures.currency)
+        lines.append(f"- Aux mêmes jours du mois dernier, à la même heure : {before} encaissés nets.")
+    if figures.refunds_this_month is not None:
+        refunds = format_money(figures.refunds_this_month, figures.currency)
+        lines.append(f"- Remboursements du mois en cours, déjà déduits : {refunds}.")
+    return lines
+
+
 def _describe_churn(figures: Figures) -> str:
     if figures.churn_rate is None:
         return NO_CHURN
     rate = f"Attrition des abonnés sur 30 jours : {format_percent(figures.churn_rate, 2)}"
+    if figures.churned is not None:
+        rate += f", soit {format_count(figures.churned, 'abonné parti', 'abonnés partis')}"
     change = figures.churn_rate_change
     if change is None:
         return f"{rate}."
