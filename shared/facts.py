@@ -94,6 +94,26 @@ class FactName(StrEnum):
     TABLES_WITHOUT_RLS = "tables_without_rls"
     TABLES_WITHOUT_POLICY = "tables_without_policy"
     FUNCTIONS_OPEN_TO_ANON = "functions_open_to_anon"
+    OPEN_DEALS = "open_deals"
+    SIGNED_DEALS = "signed_deals"
+    OPEN_OPPORTUNITIES = "open_opportunities"
+    OPEN_CALLS = "open_calls"
+    CALLS_DUE = "calls_due_30d"
+    OPEN_SALES = "open_sales"
+    ACTIVE_CAMPAIGNS = "active_campaigns"
+    OPEN_TICKETS = "open_tickets"
+    PAGE_VIEWS_WEEK = "page_views_7d"
+    PAGE_VIEWS_WEEK_BEFORE = "page_views_7d_before"
+    SESSIONS_WEEK = "sessions_7d"
+    MESSAGES_WEEK = "messages_7d"
+    MESSAGES_MONTH = "messages_30d"
+    UNREAD_MESSAGES = "unread_messages"
+    OLDEST_UNREAD_AGE = "oldest_unread_message_age"
+    ACTIONS_APPROVED = "actions_approved_30d"
+    ACTIONS_REJECTED = "actions_rejected_30d"
+    PERSONAL_TABLES = "personal_tables"
+    PERSONAL_TABLES_WITHOUT_RLS = "personal_tables_without_rls"
+    PERSONAL_TABLES_OPEN = "personal_tables_open"
 
     @property
     def unit(self) -> str | None:
@@ -136,6 +156,7 @@ _UNITS: Final = {
     FactName.OUTAGE: MINUTES,
     FactName.OLDEST_ACTION_AGE: DAYS,
     FactName.OLDEST_INCIDENT_AGE: DAYS,
+    FactName.OLDEST_UNREAD_AGE: DAYS,
     FactName.RUN_SUCCESS_RATE: PERCENT,
 }
 _SIGNED: Final = frozenset(

@@ -27,7 +27,15 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
-        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.PERPLEXITY, SourceName.OPEN_MATTERS),
+        sources=(
+            SourceName.PLATFORMS,
+            SourceName.GITHUB,
+            SourceName.PERPLEXITY,
+            SourceName.OPEN_MATTERS,
+            SourceName.DECISIONS,
+            SourceName.COMMERCIAL,
+            SourceName.CONTACTS,
+        ),
         search=Search(
             recency=Recency.DAY,
             query="Quelles nouvelles des dernières vingt-quatre heures comptent pour un éditeur français de "
@@ -83,7 +91,7 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.05"),
-        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.OPEN_MATTERS),
+        sources=(SourceName.PLATFORMS, SourceName.GITHUB, SourceName.OPEN_MATTERS, SourceName.DECISIONS),
         steps=("Sync GitHub", "Tour de table", "Synthèse", "Plan d'action"),
         autopilot_default=True,
         purpose="Il tient lieu de compte rendu du point quotidien de direction.",

@@ -23,7 +23,13 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.22"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        sources=(
+            SourceName.PLATFORMS,
+            SourceName.PERPLEXITY,
+            SourceName.COMMERCIAL,
+            SourceName.AUDIENCE,
+            SourceName.CONTACTS,
+        ),
         search=Search(
             recency=Recency.MONTH,
             query="Quels leviers de croissance donnent aujourd'hui des résultats mesurés pour des logiciels par "
@@ -59,7 +65,7 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.07"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.COMMERCIAL, SourceName.CONTACTS),
         search=Search(
             recency=Recency.YEAR,
             query="Quels critères et quels seuils de notation des prospects sont tenus pour efficaces dans la vente "

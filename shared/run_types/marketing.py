@@ -30,7 +30,7 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.AUDIENCE, SourceName.COMMERCIAL),
         search=Search(
             recency=Recency.MONTH,
             query="Quels sont les repères actuels de performance de la publicité en ligne pour des services "
@@ -63,7 +63,7 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.20"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL, SourceName.AUDIENCE),
         search=Search(
             recency=Recency.MONTH,
             query="Qu'est-ce qui a changé récemment dans le classement des moteurs de recherche (mises à jour de "
@@ -99,7 +99,7 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.06"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.AUDIENCE),
         search=Search(
             recency=Recency.WEEK,
             query="Quels sujets de santé mentale, de bien-être au travail et de formation des soignants font "
@@ -135,7 +135,13 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.04"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.FIRECRAWL),
+        sources=(
+            SourceName.PLATFORMS,
+            SourceName.PERPLEXITY,
+            SourceName.FIRECRAWL,
+            SourceName.AUDIENCE,
+            SourceName.COMMERCIAL,
+        ),
         search=Search(
             recency=Recency.WEEK,
             query="Quels événements, tendances et prises de parole de la semaine, en France, peuvent porter une "
@@ -182,7 +188,7 @@ ENTRIES: Final = (
         tier=ModelTier.DEFAULT,
         cost_eur=Decimal("0.15"),
         risk=Risk.HIGH,
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY),
+        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.AUDIENCE, SourceName.CONTACTS),
         search=Search(
             recency=Recency.MONTH,
             query="Quelles sont les règles et pratiques actuelles de l'envoi de courriels en nombre vers des "

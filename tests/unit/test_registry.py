@@ -41,35 +41,35 @@ from shared.run_types.model import Kept
 
 # key · French label · agent · tier · cost · risk · vendors read · steps · sections
 _EXPECTED = """
-DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPM | 5 | 6
-CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GM  | 4 | 5
-PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM  | 4 | 6
-RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL | 4 | 6
-DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL | 4 | 6
-QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G   | 5 | 8
-CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G   | 4 | 6
-DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | GA  | 4 | 6
-TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF  | 4 | 6
-SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD  | 5 | 6
-RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD  | 4 | 6
-VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL  | 4 | 6
-COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF  | 4 | 7
-ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | P   | 4 | 8
-SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PF  | 4 | 6
-CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | P   | 4 | 5
-MARKETING_WEEK_PLAN      | Plan Marketing Hebdomadaire    | CMO  | default   | 0.04 | low      | PF  | 4 | 7
-MASS_EMAIL_CAMPAIGN      | Campagne Email de Masse        | CMO  | default   | 0.15 | high     | P   | 4 | 7
-GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | P   | 4 | 5
-LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | P   | 4 | 5
-OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | G   | 4 | 5
-AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | GR  | 4 | 6
-COMPLIANCE_RGPD_CHECK    | Vérification Conformité RGPD   | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
-RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | P   | 4 | 6
-REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 0.14 | low      | S   | 4 | 6
-FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S   | 4 | 6
-PRICING_CHANGE           | Modification Tarifs            | CFO  | reasoning | 0.20 | critical | S   | 4 | 7
-ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | G   | 4 | 6
-DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | P   | 4 | 5
+DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPMECK | 5 | 6
+CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GME    | 4 | 5
+PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM     | 4 | 6
+RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL    | 4 | 6
+DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL    | 4 | 6
+QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G      | 5 | 8
+CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G      | 4 | 6
+DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | GA     | 4 | 6
+TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF     | 4 | 6
+SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning | 0.18 | medium   | PD     | 5 | 6
+RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD     | 4 | 6
+VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL     | 4 | 6
+COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF     | 4 | 7
+ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | PUC    | 4 | 8
+SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PFU    | 4 | 6
+CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | PU     | 4 | 5
+MARKETING_WEEK_PLAN      | Plan Marketing Hebdomadaire    | CMO  | default   | 0.04 | low      | PFUC   | 4 | 7
+MASS_EMAIL_CAMPAIGN      | Campagne Email de Masse        | CMO  | default   | 0.15 | high     | PUK    | 4 | 7
+GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | PCUK   | 4 | 5
+LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | PCK    | 4 | 5
+OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | GCE    | 4 | 5
+AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | WGR    | 4 | 6
+COMPLIANCE_RGPD_CHECK    | Vérification Conformité RGPD   | DPO  | reasoning | 0.16 | medium   | PH     | 4 | 6
+RGPD_AUDIT               | Audit RGPD                     | DPO  | reasoning | 0.16 | medium   | PH     | 4 | 6
+REVENUE_FORECAST         | Prévisions Revenus             | CFO  | reasoning | 0.14 | low      | SC     | 4 | 6
+FINANCIAL_REPORT         | Rapport Financier              | CFO  | reasoning | 0.12 | low      | S      | 4 | 6
+PRICING_CHANGE           | Modification Tarifs            | CFO  | reasoning | 0.20 | critical | S      | 4 | 7
+ROADMAP_UPDATE           | Mise à Jour Roadmap            | CPO  | reasoning | 0.08 | low      | GCK    | 4 | 6
+DATA_INSIGHTS_REPORT     | Rapport Insights Data          | CDO  | reasoning | 0.14 | low      | PUK    | 4 | 5
 """
 _ROWS = [tuple(cell.strip() for cell in line.split("|")) for line in _EXPECTED.strip().splitlines()]
 _SOURCE_LETTERS = {
@@ -82,6 +82,12 @@ _SOURCE_LETTERS = {
     "M": SourceName.OPEN_MATTERS,
     "D": SourceName.DATABASE_CATALOGUE,
     "R": SourceName.RUN_HISTORY,
+    "C": SourceName.COMMERCIAL,
+    "U": SourceName.AUDIENCE,
+    "K": SourceName.CONTACTS,
+    "E": SourceName.DECISIONS,
+    "H": SourceName.PERSONAL_DATA,
+    "W": SourceName.AGENTS_WORK,
 }
 _SENSITIVE = {
     "RELEASE_GATE_CHECK",

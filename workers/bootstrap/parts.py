@@ -38,15 +38,21 @@ from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Collect, Source, Subject
 from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
 from workers.runtime.worker import Worker
-from workers.settings import Settings, WorkerSettings
+from workers.settings import DatabaseSourceSettings, Settings, WorkerSettings
 from workers.sources import collect_all
+from workers.sources.agents_work import AgentsWorkSource
+from workers.sources.audience import AudienceSource
+from workers.sources.commercial import CommercialSource
+from workers.sources.contacts import ContactsSource
 from workers.sources.database import CatalogueSource, OpenMattersSource, RunHistorySource
+from workers.sources.decisions import DecisionsSource
 from workers.sources.firecrawl import FirecrawlSource
 from workers.sources.github import GithubSource
 from workers.sources.github_actions import GithubActionsSource
 from workers.sources.github_alerts import GithubAlertsSource
 from workers.sources.github_api import GithubApi
 from workers.sources.perplexity import PerplexitySource
+from workers.sources.personal_data import PersonalDataSource
 from workers.sources.platforms import PlatformsSource
 from workers.sources.stripe import StripeSource
 
@@ -156,6 +162,7 @@ def _open_collection(
         RunHistorySource(reader, clock=clock),
         OpenMattersSource(reader, clock=clock),
         StripeSource(revenue),
+        *_open_tables(settings.database, clock),
     )
 
     async def collect(subject: Subject) -> Collected:
@@ -168,6 +175,18 @@ def _open_collection(
         )
 
     return collect
+
+
+def _open_tables(settings: DatabaseSourceSettings, clock: Clock) -> tuple[Source, ...]:
+    """Return the sources whose data come with the run."""
+    return (
+        AgentsWorkSource(allowed=settings.agents_work, clock=clock),
+        AudienceSource(allowed=settings.audience, clock=clock),
+        CommercialSource(allowed=settings.commercial, clock=clock),
+        ContactsSource(allowed=settings.contacts, clock=clock),
+        DecisionsSource(allowed=settings.decisions, with_titles=settings.decision_titles, clock=clock),
+        PersonalDataSource(allowed=settings.personal_data, clock=clock),
+    )
 
 
 def _leased_tasks(
