@@ -194,7 +194,7 @@ def test_two_sources_that_differ_are_named_and_nothing_is_computed_from_them() -
 
     (conflict,) = calculations.conflicts
     assert {fact.source: fact.value for fact in conflict.facts} == {"run_history": 8, "agents": 9}
-    assert lines_of(calculations)[0] == (
+    assert conflict.sentence == (
         "Données contradictoires, exécutions en 30 jours : 9 d'après « AGENTS », 8 d'après « RUN_HISTORY »."
     )
     assert "contre" not in calculations.text

@@ -6,14 +6,14 @@ compared across currencies, and nothing is computed from what two sources contra
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from pydantic import Field
 
-from shared.facts import Change, Fact
+from shared.facts import Fact
 from shared.findings import Collected
 from shared.frozen import FrozenModel
-from workers.executive_run.changes import describe_change
 from workers.executive_run.derivations import CALCULATIONS_SOURCE, Line, derive
 from workers.executive_run.fact_table import FactTable
 from workers.executive_run.verification.model import Conflict
@@ -41,23 +41,15 @@ class Calculations(FrozenModel):
     conflicts: tuple[Conflict, ...] = ()
 
 
-def calculate(
-    collected: Collected, *, platforms: Sequence[Platform], now: datetime, changes: Sequence[Change] = ()
-) -> Calculations:
+def calculate(collected: Collected, *, platforms: Sequence[Platform], now: datetime) -> Calculations:
     """Compute totals, means, shares, counts, differences, ages and what is left of the period.
 
-    Shape: at most 60 lines and 4,000 characters, conflicts first; what does not fit is left out with its facts.
-    ``changes``: stated here too if they are given.
+    Shape: at most 60 lines and 4,000 characters; what does not fit is left out with its facts.
     """
     table = FactTable(collected.findings)
-    lines = [
-        *(Line(conflict.sentence) for conflict in table.conflicts),
-        *(Line(describe_change(change).removeprefix("- ")) for change in changes),
-        *derive(table, platforms, now),
-    ]
     kept: list[Line] = []
     left = CALCULATIONS_CHARS
-    for line in lines[:CALCULATIONS_LINES]:
+    for line in islice(derive(table, platforms, now), CALCULATIONS_LINES):
         left -= len(line.text) + len("- \n")
         if left < 0:
             break
