@@ -18,7 +18,7 @@ from support.wire import pieces, wire
 
 from devstack.vendors import VendorsClient
 from workers import outbound
-from workers.outbound.http import FAULTS, CallFailed, Fault, parse_retry_after
+from workers.outbound import FAULTS, CallFailed, Fault, parse_retry_after
 
 SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)

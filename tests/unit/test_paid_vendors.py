@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import HttpUrl, SecretStr
+from pydantic import HttpUrl, JsonValue, SecretStr, TypeAdapter
 from support.clock import FakeClock
 
 from devstack.vendors import VendorsClient
@@ -17,6 +17,7 @@ from workers.sources.vendor import Vendor
 
 KEY = "canary-of-a-vendor-0123456789"
 SECOND = timedelta(seconds=1)
+ANYTHING = TypeAdapter[JsonValue](JsonValue)
 
 
 def make_vendor(http: httpx.AsyncClient, url: str, clock: FakeClock) -> Vendor:
@@ -30,7 +31,8 @@ def vendor(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) ->
 
 async def fail(vendor: Vendor, within: timedelta = SECOND) -> SourceError:
     with pytest.raises(SourceError) as raised:
-        await vendor.post("/scrape", {"url": "https://a.fr", "formats": ["markdown"]}, within=within, max_bytes=1 << 20)
+        question: dict[str, JsonValue] = {"url": "https://a.fr", "formats": ["markdown"]}
+        vendor.parse(ANYTHING, await vendor.post("/scrape", question, within=within, max_bytes=1 << 20))
     assert KEY not in repr(raised.value) + raised.value.sentence
     return raised.value
 

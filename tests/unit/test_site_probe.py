@@ -11,7 +11,7 @@ from support.wire import wire
 from devstack.vendors import VendorsClient
 from workers import outbound
 from workers.clock import SystemClock
-from workers.outbound.http import Response
+from workers.outbound import Response
 from workers.platform_monitor import probe
 from workers.platform_monitor.probe import SiteProbe
 from workers.ports import SiteCheck

@@ -10,9 +10,12 @@ from typing import Any, Final
 
 import httpx
 
+from workers.outbound.bodies import is_modest, read_body
 from workers.outbound.http import CONNECT_TIMEOUT, refuse_cookies
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+# Eight claims with the checkpoints of a whole collection each have six megabytes.
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_MOST_MARKS: Final = 700_000
 
 _NO_CONTENT: Final = 204
 # Headers that no longer hold once the answer has been read.
@@ -41,11 +44,12 @@ class SupabaseHttp(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401 - as in httpx
         """Send a request and read the whole answer; every other method of the client sends through this one."""
+        request.headers["accept-encoding"] = "gzip"
         try:
             async with asyncio.timeout(self._within):
-                response = await super().send(request, **options | {"stream": True})
+                response = await super().send(request, **options | {"stream": True, "follow_redirects": False})
                 try:
-                    answer = await _read(response)
+                    answer = await read_whole(response, MAX_BODY_BYTES)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -55,14 +59,22 @@ class SupabaseHttp(httpx.AsyncClient):
         return answer
 
 
-async def _read(response: httpx.Response) -> httpx.Response:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise httpx.ReadError(f"an answer of more than {MAX_BODY_BYTES} bytes")
-    if response.status_code == _NO_CONTENT and not body:
+async def read_whole(response: httpx.Response, max_bytes: int) -> httpx.Response:
+    """Read a whole answer, which may be parsed. Raises: httpx.TransportError, also if it is larger than any of ours."""
+    content = response.content if response.is_stream_consumed else await _read(response, max_bytes)
+    if response.status_code == _NO_CONTENT and not content:
         # The answer of a function that returns nothing; the client library would turn it into an empty list.
-        body = bytearray(b"null")
+        content = b"null"
     headers = [(name, value) for name, value in response.headers.multi_items() if name not in _CODINGS]
-    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+    return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    try:
+        read = await read_body(response, max_bytes)
+    except httpx.DecodingError as error:
+        raise httpx.ReadError(str(error)) from error
+    too_much = read.cut and response.is_success  # of an error, the beginning is enough
+    if too_much or not is_modest(read.body, most_marks=_MOST_MARKS, most_objects=_MOST_MARKS):
+        raise httpx.ReadError(f"an answer larger than any of ours, of {len(read.body)} bytes or more")
+    return read.body

@@ -7,12 +7,14 @@ moment, and every request meanwhile gets the same one.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
 import httpx
 from pydantic import JsonValue
 
+from workers.backend.http import read_whole
 from workers.backend.translate import read_fields
 from workers.ports import Clock
 from workers.runtime.shared_read import SharedRead
@@ -21,6 +23,7 @@ _PATH: Final = "/.well-known/jwks.json"
 
 # A project publishes a new key long before it signs with it.
 _KEPT_FOR: Final = timedelta(seconds=10)
+_MOST_BYTES: Final = 256 * 1024
 _FAULT_KEPT_FOR: Final = timedelta(seconds=1)
 # A caller that finds an answer stuck for this long asks on another connection.
 _PATIENCE: Final = timedelta(seconds=1)
@@ -64,10 +67,12 @@ class SparingTransport(httpx.AsyncBaseTransport):
         try:
             async with asyncio.timeout(self._within):
                 response = await self._network.handle_async_request(request)
-                await response.aread()
+                response.request = request
+                async with aclosing(response):
+                    answer = await read_whole(response, _MOST_BYTES)
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no keys within {self._within:g} s", request=request) from error
-        answer = httpx.Response(response.status_code, content=response.content, headers=_content_type(response))
+        answer = httpx.Response(answer.status_code, content=answer.content, headers=_content_type(answer))
         if not (answer.is_success and holds_keys(read_fields(answer))):
             raise _NoKeys(answer)
         return answer

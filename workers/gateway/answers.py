@@ -19,6 +19,7 @@ from shared.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
+from shared.sanitise import REPORT_CHARS
 from shared.untrusted_text import drop_thoughts
 
 # How a whole answer ends. With any other ending, even one that nobody has heard of yet, the answer is not whole.
@@ -56,7 +57,7 @@ class ModelGone(GatewayRejected):
 
 
 def read_answer(body: JsonValue) -> str:
-    """Return the text of the answer, without what the model thought before it.
+    """Return the text of the answer, without what the model thought before it, no longer than anybody reads.
 
     Raises: AnswerCut, GatewayAnswerUnusable.
     """
@@ -76,7 +77,7 @@ def read_answer(body: JsonValue) -> str:
     answer = drop_thoughts(text)
     if not answer.strip():
         raise GatewayAnswerUnusable("the answer is thoughts alone" if text.strip() else "the answer is empty")
-    return answer
+    return answer[: 2 * REPORT_CHARS]  # with room for what the sanitiser drops
 
 
 def read_model(body: JsonValue, *, asked: str) -> str:

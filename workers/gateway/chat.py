@@ -63,7 +63,8 @@ _PROBE_MARGIN: Final = timedelta(seconds=10)
 _ACCOUNT_REFUSALS: Final = frozenset({401, 402, 403})
 _MALFORMED: Final = frozenset({400, 422})
 _LIST_WITHIN: Final = timedelta(seconds=10)
-_LIST_BYTES: Final = 8 * 1024 * 1024  # a gateway that resells hundreds of models describes each at length
+_LIST_BYTES: Final = 4 * 1024 * 1024  # a gateway that resells hundreds of models describes each at length
+_ANSWER_BYTES: Final = 1024 * 1024  # thoughts included, which some gateways send twice
 
 _log = structlog.get_logger()
 
@@ -367,6 +368,7 @@ class ChatGateway:
                 "POST",
                 self._url,
                 within=self._settings.call_timeout,
+                max_bytes=_ANSWER_BYTES,
                 headers=self._headers(key),
                 json={"model": model, "messages": question.messages, **parameters},
             )
@@ -392,6 +394,16 @@ class ChatGateway:
         return bool(sent)
 
     def _receive(self, model: str, question: _Question, response: outbound.Response) -> tuple[str, str]:
+        read = self._read(model, question, response)
+        if isinstance(read, _Failed):
+            raise read
+        return read
+
+    def _read(self, model: str, question: _Question, response: outbound.Response) -> tuple[str, str] | _Failed:
+        """Return the text and the model that wrote it, or the failure.
+
+        It is not raised here: until the next call it would hold this frame, and with it all that was parsed.
+        """
         try:
             body = response.json()
         except outbound.CallFailed:
@@ -403,13 +415,13 @@ class ChatGateway:
             error = refusal(status, body, retry_after)
             adapted = status in _MALFORMED and not isinstance(error, ModelGone) and self._adapt(model, question, body)
             outage = httpx.codes.is_server_error(status)
-            raise _Failed(error, outage=outage, final=status in _ACCOUNT_REFUSALS, adapted=adapted)
+            return _Failed(error, outage=outage, final=status in _ACCOUNT_REFUSALS, adapted=adapted)
         if model in question.plain:
             self._parameters.refuse_all(model)
         try:
             return read_answer(body), answered_by
-        except GatewayError as error:
-            raise _Failed(error) from error
+        except GatewayError as unusable:
+            return _Failed(unusable.with_traceback(None))
 
     def _record_usage(self, model: str, question: _Question, response: outbound.Response, body: JsonValue) -> str:
         """Bill the call to the model that the answer names, which may differ from the one asked; return its id."""

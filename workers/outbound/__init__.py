@@ -1,14 +1,11 @@
 """Calls to third parties over HTTP: the one way to make them, and what they cost."""
 
+from workers.outbound.bodies import MAX_BODY_BYTES, Response
+from workers.outbound.faults import FAULTS, CallFailed, Fault
 from workers.outbound.http import (
     CONNECT_TIMEOUT,
-    FAULTS,
-    MAX_BODY_BYTES,
     RETRY_AFTER_CAP,
     USER_AGENT,
-    CallFailed,
-    Fault,
-    Response,
     call,
     get,
     open_http,

@@ -7,23 +7,19 @@ Messages name the method, the host and the fault; never a path, a parameter or a
 """
 
 import asyncio
-import json
 import math
-import zlib
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.request import getproxies
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from pydantic import JsonValue
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -33,121 +29,18 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from shared.errors import UpstreamError
+from workers.outbound.bodies import MAX_BODY_BYTES, Response, TakePlace, find_places, read_body
+from workers.outbound.faults import FAULTS, CallFailed, Fault, name_fault
 from workers.ports import Clock
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
-MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
-# Parsed JSON takes memory in proportion to these marks: a list of empty lists takes twenty times its bytes. The longest
-# genuine page, 8 MB of Stripe's indented JSON, has fewer than the limit.
-_JSON_MARKS: Final = b",:[{"
-_MOST_MARKS: Final = 700_000
-_PLAIN: Final = frozenset({"", "identity"})
-_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_MOST_REDIRECTS: Final = 5
 _KEEP_ALIVE_SECONDS: Final = 30
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
-
-
-class Fault(StrEnum):
-    """Why a call brought nothing back."""
-
-    TIMED_OUT = "timed out"
-    UNREACHABLE = "could not be reached"
-    INTERRUPTED = "broke off"
-    GARBLED = "answered what cannot be read"
-    SATURATED = "has no free connection on our side"
-    MISUSED = "was called in a way that cannot work"
-
-
-FAULTS: Final[Mapping[type[Exception], Fault]] = {
-    TimeoutError: Fault.TIMED_OUT,
-    OSError: Fault.INTERRUPTED,
-    httpx.TimeoutException: Fault.TIMED_OUT,
-    httpx.PoolTimeout: Fault.SATURATED,
-    httpx.ConnectError: Fault.UNREACHABLE,
-    httpx.ProxyError: Fault.UNREACHABLE,
-    httpx.NetworkError: Fault.INTERRUPTED,
-    httpx.RemoteProtocolError: Fault.INTERRUPTED,
-    httpx.DecodingError: Fault.GARBLED,
-    httpx.TooManyRedirects: Fault.GARBLED,
-    httpx.LocalProtocolError: Fault.MISUSED,
-    httpx.UnsupportedProtocol: Fault.MISUSED,
-    httpx.HTTPStatusError: Fault.MISUSED,
-    httpx.InvalidURL: Fault.MISUSED,
-    httpx.CookieConflict: Fault.MISUSED,
-    httpx.StreamError: Fault.MISUSED,
-    aiohttp.ServerTimeoutError: Fault.TIMED_OUT,
-    aiohttp.ClientConnectorError: Fault.UNREACHABLE,
-    aiohttp.ClientConnectionError: Fault.INTERRUPTED,
-    aiohttp.ClientPayloadError: Fault.INTERRUPTED,
-    aiohttp.ClientError: Fault.GARBLED,
-}
-"""The libraries' exceptions as faults; a class that is missing here is looked up by its nearest base."""
-
-
-class CallFailed(UpstreamError):
-    """A call brought no answer back."""
-
-    code = "call_failed"
-
-    def __init__(self, message: str, *, fault: Fault) -> None:
-        super().__init__(message)
-        self.fault = fault
-
-    @property
-    def is_outage(self) -> bool:
-        """Return whether the other side, or the way to it, is at fault."""
-        return self.fault in {Fault.TIMED_OUT, Fault.UNREACHABLE, Fault.INTERRUPTED}
-
-
-@dataclass(slots=True)
-class Response:
-    """What came back, whatever its status."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    cut: bool
-
-    def json(self) -> JsonValue:
-        """Parse the body; drop it if it cannot be parsed.
-
-        Raises: CallFailed (garbled) when it is not JSON, was cut off for its size, or expands to too much.
-        """
-        self.require_modest()
-        try:
-            parsed: JsonValue = json.loads(self.body)
-        except (ValueError, RecursionError):
-            pass  # raised below: an error with this one as its context would hold the text that was parsed
-        else:
-            return parsed
-        self.forget()
-        raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED)
-
-    def forget(self) -> None:
-        """Drop the body before raising an error, which holds every frame it passes through.
-
-        A hundred reads of one run end together: whatever their errors held would be in memory at once.
-        """
-        self.body = b""
-
-    def require_modest(self) -> None:
-        """Check that the body was read whole and does not expand to too much; drop it otherwise.
-
-        Raises: CallFailed (garbled).
-        """
-        if self.cut:
-            problem = "is not JSON, but a part of it"
-        elif sum(self.body.count(mark) for mark in _JSON_MARKS) > _MOST_MARKS:
-            problem = "unfolds to too much"
-        else:
-            return
-        self.forget()
-        raise CallFailed(f"the body of a {self.status} {problem}", fault=Fault.GARBLED)
 
 
 def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
@@ -199,19 +92,27 @@ async def call(
     *,
     within: timedelta,
     max_bytes: int = MAX_BODY_BYTES,
+    follow_redirects: bool = False,
     **request: Any,  # noqa: ANN401 - handed to httpx as they are: headers, params, json
 ) -> Response:
     """Call once and read at most ``max_bytes`` of what comes back, counted after decompression; 0 reads no body.
 
+    Concurrency: a long body waits for one of its host's places; it is to be parsed before anything is awaited.
     Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
     """
     seconds = within.total_seconds()
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
     try:
-        async with asyncio.timeout(seconds), http.stream(method, url, timeout=timeout, **request) as response:
-            return await _read(response, max_bytes)
+        async with asyncio.timeout(seconds), AsyncExitStack() as held:
+            return await _send(
+                http,
+                http.build_request(method, url, timeout=timeout, **request),
+                partial(held.enter_async_context, find_places(_host(url))),
+                max_bytes=max_bytes,
+                redirects=_MOST_REDIRECTS if follow_redirects else 0,
+            )
     except tuple(FAULTS) as error:
-        fault = _name(error)
+        fault = name_fault(error)
         raise CallFailed(f"{method} {_host(url)} {fault}", fault=fault) from error
 
 
@@ -279,49 +180,18 @@ def _parse_date(text: str | None, now: datetime) -> timedelta | None:
         return None
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> Response:
-    body = bytearray()
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if not max_bytes:  # the status was all that was wanted
-        return Response(response.status_code, response.headers, b"", cut=False)
-    decode = _open_decoder(coding)
+async def _send(
+    http: httpx.AsyncClient, request: httpx.Request, take_place: TakePlace, *, max_bytes: int, redirects: int
+) -> Response:
+    # Redirects are followed here, because the library reads their bodies, whatever they expand to.
+    response = await http.send(request, stream=True, follow_redirects=False)
     try:
-        # httpx declares an iterator and returns a generator, which must be closed when it is left early.
-        async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
-            async for chunk in chunks:
-                body += decode(chunk, max_bytes + 1 - len(body))
-                if len(body) > max_bytes:
-                    # Leaving the stream early closes the connection: the rest is never read.
-                    return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
-        return Response(response.status_code, response.headers, bytes(body), cut=False)
+        following = response.next_request if redirects else None
+        if following is None:
+            return await read_body(response, max_bytes, take_place)
     finally:
-        body.clear()  # an error that leaves this frame would hold what is in it
-
-
-def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
-    """Return a function that decodes a chunk into at most so many bytes: a few chunks may expand to gigabytes.
-
-    Raises: httpx.DecodingError for a coding that was not asked for, such as two on top of each other.
-    """
-    if coding in _PLAIN:
-        return lambda chunk, _: chunk
-    if coding not in _GZIP:
-        raise httpx.DecodingError(f"content-encoding {coding[:20]!r} was not asked for")
-    gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-
-    def unfold(chunk: bytes, at_most: int) -> bytes:
-        try:
-            return gzip.decompress(chunk, at_most)
-        except zlib.error as error:
-            raise httpx.DecodingError(str(error)) from error
-
-    return unfold
-
-
-def _name(error: BaseException) -> Fault:
-    # The transport reports every lost connection as a slow one; the error it translated says more.
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientConnectionError) else error
-    return next(FAULTS[known] for known in type(cause).__mro__ if known in FAULTS)
+        await response.aclose()
+    return await _send(http, following, take_place, max_bytes=max_bytes, redirects=redirects - 1)
 
 
 def _may_pass(error: BaseException) -> bool:

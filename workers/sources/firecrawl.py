@@ -5,10 +5,10 @@ Which pages is a setting; nothing that was read, and nothing a caller wrote, eve
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 import httpx
-from pydantic import AwareDatetime, HttpUrl, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, HttpUrl, JsonValue, OnErrorOmit, TypeAdapter
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected
 from shared.findings import Collected, Finding
@@ -44,6 +44,8 @@ class _Metadata(ForeignModel):
 
 
 class _Page(ForeignModel):
+    text_chars: ClassVar[int] = _MAX_BYTES  # cut to what a prompt holds before anything else is awaited
+
     markdown: str | None = None
     metadata: _Metadata = _Metadata()
 
@@ -118,12 +120,8 @@ class FirecrawlSource:
             "timeout": _PATIENCE_MS,
             "maxAge": round(_OLDEST_COPY / timedelta(milliseconds=1)),
         }
-        body, _ = await self._vendor.post("/scrape", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
-        try:
-            answer = _ANSWER.validate_python(body)
-        except ValidationError as error:
-            message = f"Firecrawl's answer has another shape than expected: {error.error_count()} error(s)"
-            raise self._vendor.unreadable(message) from None
+        reply = await self._vendor.post("/scrape", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
+        answer = self._vendor.parse(_ANSWER, reply)
         metadata = answer.data.metadata
         status = metadata.statusCode or httpx.codes.OK
         markdown = answer.data.markdown or ""

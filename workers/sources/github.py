@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime, JsonValue, TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 
 from shared.facts import FactName, age_in_days, make_facts
 from shared.findings import Collected, Finding
 from shared.french import format_count, format_day, format_number
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, format_list, shorten
-from workers.outbound.shapes import Count, ForeignModel, Items
+from workers.outbound.shapes import Count, ForeignModel, Items, Present
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Subject
 from workers.sources.github_api import GithubApi, Repository
 
@@ -32,7 +32,7 @@ class _Issue(ForeignModel):
     number: Count
     title: str = "sans titre"
     created_at: AwareDatetime | None = None
-    pull_request: JsonValue = None
+    pull_request: Present = False
 
 
 class _Signature(ForeignModel):
@@ -72,7 +72,7 @@ _COMMITS: Final = TypeAdapter(Items[_Commit])
 _RELEASE: Final = TypeAdapter[_Release | None](_Release | None)
 _TOTAL: Final = TypeAdapter(_Total)
 _RELEASES: Final = TypeAdapter(Items[_Release])
-_PULLS: Final = TypeAdapter(list[JsonValue])  # only counted
+_PULLS: Final = TypeAdapter(list[Present])  # only counted
 _HOME: Final = TypeAdapter(_Home)
 
 
@@ -170,9 +170,7 @@ class GithubSource:
 
 def _split(work: Sequence[_Issue]) -> tuple[list[_Issue], list[_Issue]]:
     """Part issues from pull requests."""
-    return [item for item in work if item.pull_request is None], [
-        item for item in work if item.pull_request is not None
-    ]
+    return [item for item in work if not item.pull_request], [item for item in work if item.pull_request]
 
 
 def _count_week(commits: Sequence[_Commit], now: datetime, *, is_whole: bool) -> int | None:

@@ -82,21 +82,18 @@ class GithubAlertsSource:
         return await self._api.collect(self.name, subject, self._read)
 
     async def _read(self, repository: Repository) -> Finding:
-        alerts, complete = await self._read_alerts(repository.path)
-        ranks = {severity: rank for rank, severity in enumerate(_SEVERITIES)}
-        alerts.sort(key=lambda alert: ranks.get(alert.advisory.severity, len(ranks)))
-        counts = Counter(alert.advisory.severity for alert in alerts)
+        worst, counts, complete = await self._read_alerts(repository.path)
         by_severity = ", ".join(
             format_count(counts[severity], french, f"{french}s") for severity, french in _SEVERITIES.items()
         )
         read_at = self._clock.now()
-        values = {FactName.OPEN_ALERTS: len(alerts), FactName.SEVERE_ALERTS: counts["critical"] + counts["high"]}
+        values = {FactName.OPEN_ALERTS: counts.total(), FactName.SEVERE_ALERTS: counts["critical"] + counts["high"]}
         values |= {name: counts[severity] for severity, name in _FACTS.items()}
-        found = format_count(len(alerts), "alerte de dépendance ouverte", "alertes de dépendance ouvertes")
+        found = format_count(counts.total(), "alerte de dépendance ouverte", "alertes de dépendance ouvertes")
         least = "" if complete else "au moins "
         lines = [
             f"{repository.path} : {least}{found} ({by_severity})",
-            *(f"  - {_describe(alert)}" for alert in alerts[:_SHOWN]),
+            *(f"  - {_describe(alert)}" for alert in worst),
         ]
         return Finding(
             source=self.name,
@@ -104,7 +101,7 @@ class GithubAlertsSource:
             text=shorten("\n".join(lines), SOURCE_TEXT_CHARS),
             data={
                 "repository": repository.path,
-                "open_alerts": len(alerts),
+                "open_alerts": counts.total(),
                 "complete": complete,
                 **{severity: counts[severity] for severity in _SEVERITIES},
             },
@@ -115,18 +112,25 @@ class GithubAlertsSource:
             read_at=read_at,
         )
 
-    async def _read_alerts(self, repository: str) -> tuple[list[_Alert], bool]:
-        """Read the alerts page by page; return them, and False if there are more than were read."""
-        alerts: list[_Alert] = []
+    async def _read_alerts(self, repository: str) -> tuple[list[_Alert], Counter[str], bool]:
+        """Read the alerts page by page; return the worst, how many there are, and False if more than were read."""
+        worst: list[_Alert] = []
+        counts = Counter[str]()
         params = {"state": "open", "per_page": str(_PAGE)}
         for _ in range(_MOST_PAGES):
             path = f"/repos/{repository}/dependabot/alerts"
             page, paging = await self._api.read_page(_ALERTS, path, params, refused=_REFUSED)
-            alerts += page
+            counts.update(alert.advisory.severity for alert in page)
+            worst = sorted(worst + page, key=_rank)[:_SHOWN]
             if not paging.has_next or paging.next_cursor is None:
-                return alerts, not paging.has_next
+                return worst, counts, not paging.has_next
             params["after"] = paging.next_cursor
-        return alerts, False
+        return worst, counts, False
+
+
+def _rank(alert: _Alert) -> int:
+    known = list(_SEVERITIES)
+    return known.index(alert.advisory.severity) if alert.advisory.severity in known else len(known)
 
 
 def _describe(alert: _Alert) -> str:

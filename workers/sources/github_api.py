@@ -9,10 +9,10 @@ import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.findings import Collected, Finding
@@ -25,8 +25,8 @@ from workers.settings import GithubSettings
 from workers.sources.gaps import SourceTimedOut, describe_gap, label_of
 
 _PARALLEL: Final = 40  # enough for one report on all platforms: no call waits for another
-_KEPT_ANSWERS: Final = 256
-_KEPT_BODY_BYTES: Final = 256 * 1024
+_KEPT_BYTES: Final = 8 * 1024 * 1024  # of all answers; a page of fifty issues has a quarter of a megabyte
+_KEPT_BODY_BYTES: Final = 512 * 1024
 # One call that hangs is named before the source's own deadline (20 s). Up to five follow one another (a release, then
 # a busy repository's counts): where each of them takes nearly this long, the source's deadline ends them.
 _CALL_DEADLINE: Final = timedelta(seconds=6)
@@ -60,17 +60,17 @@ class Repository(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An answer as it was read, with the entity tag that shows whether it still holds."""
+    """An answer's body, which takes less memory than its values, with the entity tag that shows if it still holds."""
 
-    value: Any
+    body: bytes
     paging: Paging
-    tag: str | None
+    tag: str
 
 
 class GithubApi:
     """Reads GitHub for every source that needs it.
 
-    Concurrency: at most 40 calls at once; the answers kept for reuse are bounded in number and size.
+    Concurrency: at most 40 calls at once; the answers kept for reuse are bounded in size.
     Source: GitHub REST v3.
     """
 
@@ -81,6 +81,7 @@ class GithubApi:
         self._places = asyncio.Semaphore(_PARALLEL)
         self._hold = RateLimitHold(clock)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept_bytes = 0
 
     async def collect(
         self, source: str, subject: Subject, read: Callable[[Repository], Awaitable[Finding]]
@@ -141,13 +142,16 @@ class GithubApi:
             response = await self._call(path, params, kept.tag if kept else None)
         if instead is not None and response.status in instead:
             return instead[response.status], Paging()
-        if response.status == httpx.codes.OK:
-            kept = _Kept(_parse(shape, response), _read_paging(response), response.headers.get("etag"))
-        elif response.status != httpx.codes.NOT_MODIFIED or kept is None:
+        paging = _read_paging(response)
+        if response.status == httpx.codes.NOT_MODIFIED and kept is not None:
+            response.status, response.body, paging = httpx.codes.OK, kept.body, kept.paging
+        if response.status != httpx.codes.OK:
             raise self._refuse(path, response, refused)
-        if kept.tag is not None and len(response.body) <= _KEPT_BODY_BYTES:
-            self._keep(key, kept)
-        return kept.value, kept.paging
+        value = _parse(shape, response)
+        tag = response.headers.get("etag") or (kept.tag if kept else None)
+        if tag is not None and len(response.body) <= _KEPT_BODY_BYTES:
+            self._keep(key, _Kept(response.body, paging, tag))
+        return value, paging
 
     async def _call(self, path: str, params: Mapping[str, str], tag: str | None) -> outbound.Response:
         end = self._hold.find_end(_resource(path))
@@ -182,10 +186,11 @@ class GithubApi:
         return response
 
     def _keep(self, key: str, kept: _Kept) -> None:
+        former = self._kept.pop(key, None)
+        self._kept_bytes += len(kept.body) - (len(former.body) if former else 0)
         self._kept[key] = kept
-        self._kept.move_to_end(key)
-        if len(self._kept) > _KEPT_ANSWERS:
-            self._kept.popitem(last=False)
+        while self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1].body)
 
     def _refuse(self, path: str, response: outbound.Response, refused: str | None) -> SourceError:
         covered, end = _read_limit(path, response, self._clock.now())
@@ -197,14 +202,9 @@ class GithubApi:
 def _parse(shape: TypeAdapter[_T], response: outbound.Response) -> _T:
     sentence = "GitHub a rendu une réponse illisible ; l'équipe technique doit la vérifier."
     try:
-        return shape.validate_python(response.json())
+        return response.parse(shape)
     except outbound.CallFailed as error:
-        message = str(error)
-    except ValidationError as error:
-        message = f"GitHub's answer has another shape than expected: {error.error_count()} error(s)"
-    # Not inside the handlers: an error's context would hold all that was parsed until the run's last read has ended.
-    response.forget()
-    raise SourceUnavailable(message, sentence=sentence)
+        raise SourceUnavailable(f"GitHub: {error}", sentence=sentence) from error
 
 
 def _read_paging(response: outbound.Response) -> Paging:

@@ -6,10 +6,10 @@ kind of report we write, never what is in it.
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
+from typing import ClassVar, Final
 
 import httpx
-from pydantic import Field, JsonValue, OnErrorOmit, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, OnErrorOmit, TypeAdapter
 
 from shared.findings import Collected, Finding
 from shared.language_models import Price
@@ -40,11 +40,15 @@ _FEES: Final = {"low": Decimal("0.006"), "medium": Decimal("0.010"), "high": Dec
 
 
 class _Part(ForeignModel):
+    text_chars: ClassVar[int] = _MAX_BYTES
+
     type: str = ""
     text: str = ""
 
 
 class _Message(ForeignModel):
+    text_chars: ClassVar[int] = _MAX_BYTES  # cut to what a prompt holds before anything else is awaited
+
     content: str | list[OnErrorOmit[_Part]]
 
     @property
@@ -72,6 +76,7 @@ class _Answer(ForeignModel):
 
 
 _ANSWER: Final = TypeAdapter(_Answer)
+_ANYTHING: Final = TypeAdapter[JsonValue](JsonValue)
 
 
 class PerplexitySource:
@@ -114,13 +119,9 @@ class PerplexitySource:
             "max_tokens": _MAX_TOKENS,
             "temperature": 0.2,
         }
-        body, headers = await self._vendor.post("/chat/completions", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
-        self._note_cost(subject, body, headers)
-        try:
-            answer = _ANSWER.validate_python(body)
-        except ValidationError as error:
-            message = f"Perplexity's answer has another shape than expected: {error.error_count()} error(s)"
-            raise self._vendor.unreadable(message) from None
+        reply = await self._vendor.post("/chat/completions", question, within=_DEADLINE, max_bytes=_MAX_BYTES)
+        self._note_cost(subject, self._vendor.parse(_ANYTHING, reply), reply.headers)
+        answer = self._vendor.parse(_ANSWER, reply)
         choice = answer.choices[0]
         text = choice.message.text
         if not text:
@@ -145,10 +146,10 @@ class PerplexitySource:
             read_at=self._clock.now(),
         )
 
-    def _note_cost(self, subject: Subject, body: JsonValue, headers: object) -> None:
+    def _note_cost(self, subject: Subject, body: JsonValue, headers: httpx.Headers) -> None:
         usage = read_usage(
             body,
-            headers if isinstance(headers, httpx.Headers) else {},
+            headers,
             model=self._model,
             eur_per_usd=self._eur_per_usd,
             prompt_chars=len(_SYSTEM) + 400,

@@ -5,10 +5,10 @@ A call that may have been billed is not repeated automatically: what a vendor re
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
-from pydantic import HttpUrl, JsonValue, SecretStr
+from pydantic import HttpUrl, JsonValue, SecretStr, TypeAdapter
 
 from shared.errors import SourceError, SourceNotConfigured, SourceRejected, SourceUnavailable
 from shared.french import format_hour
@@ -17,6 +17,8 @@ from workers.outbound.rate_limit import RateLimitHold
 from workers.outbound.waits import read_wait
 from workers.ports import Clock
 from workers.sources.gaps import SourceTimedOut
+
+T = TypeVar("T")
 
 
 class Vendor:
@@ -55,8 +57,8 @@ class Vendor:
 
     async def post(
         self, path: str, body: Mapping[str, JsonValue], *, within: timedelta, max_bytes: int
-    ) -> tuple[JsonValue, Mapping[str, str]]:
-        """Ask once; return the body and the headers of a 200.
+    ) -> outbound.Response:
+        """Ask once; return a 200, to be parsed before anything is awaited.
 
         Raises: SourceNotConfigured, SourceUnavailable (worth retrying later), SourceRejected.
         """
@@ -73,14 +75,21 @@ class Vendor:
                 json=dict(body),
                 headers={"authorization": f"Bearer {key.get_secret_value()}"},
             )
-            if reply.status == httpx.codes.OK:
-                return reply.json(), reply.headers
         except outbound.CallFailed as error:
             raise self._explain(error) from error
+        if reply.status == httpx.codes.OK:
+            return reply
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
             wait = outbound.parse_retry_after(reply.headers, self._clock.now()) or _read_wait(reply)
             raise self._limited(self._hold.hold_for(wait or None))  # a wait of zero says nothing
         raise self._refusal(reply.status)
+
+    def parse(self, shape: TypeAdapter[T], reply: outbound.Response) -> T:
+        """Parse an answer. Raises: SourceUnavailable, which holds nothing of it."""
+        try:
+            return reply.parse(shape)
+        except outbound.CallFailed as error:
+            raise self._explain(error) from error
 
     def unreadable(self, message: str) -> SourceUnavailable:
         """Return the error for an answer of an unexpected shape."""
