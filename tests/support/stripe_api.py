@@ -76,7 +76,10 @@ class StripeAccount(httpx.AsyncBaseTransport):
             rows = [row for row in rows if row["created"] >= int(query.get("created[gte]", "0"))]
         if what == "invoices":
             rows = [row for row in rows if row["subscription"] == query["subscription"] and row["status"] == "paid"]
-        return make_list(*rows, url=f"/v1/{what}")
+        ids = [row["id"] for row in rows]
+        start = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        end = start + int(query.get("limit", "10"))
+        return make_list(*rows[start:end], url=f"/v1/{what}") | {"has_more": end < len(rows)}
 
 
 def _show(value: Any, expand: Paths, parent: str = "") -> Any:

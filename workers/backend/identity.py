@@ -27,6 +27,7 @@ from workers.backend.http import SupabaseHttp
 from workers.backend.public_keys import SparingTransport, holds_keys
 from workers.backend.tokens import read_claims
 from workers.backend.translate import quote_answer, read_fields, translated
+from workers.outbound import open_get_transport
 from workers.ports import Caller, Clock
 from workers.runtime.shared_read import SharedRead
 from workers.settings import SupabaseSettings
@@ -65,7 +66,7 @@ async def open_auth(
     settings: SupabaseSettings, *, clock: Clock, network: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[AsyncGoTrueClient]:
     """Open an auth client that only verifies: it has no session, and shares nothing."""
-    network = network or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
+    network = network or open_get_transport(_CONNECTIONS) or httpx.AsyncHTTPTransport(limits=_CONNECTIONS)
     async with SupabaseHttp(
         within=settings.timeout,
         check=_refuse_outage,

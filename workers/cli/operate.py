@@ -1,6 +1,7 @@
 """Commands for operating the workers: serve, work, migrate, sql, env, dev."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ def work(env_file: EnvFile = None) -> None:
 
     async def body() -> None:
         async with open_worker(settings) as worker:
+            gc.freeze()
             await worker.run(_stop_on_signals())
 
     run_async(body())
@@ -52,6 +54,7 @@ def serve(env_file: EnvFile = None) -> None:
 
     async def body() -> None:
         async with open_service(settings) as service:
+            gc.freeze()  # what was imported stays: each full collection would visit those half a million objects
             structlog.get_logger(__name__).info("http.opened", functions=service.functions)
             await server.serve(service.app, service.worker, service.launcher, settings.http, _stop_on_signals())
 

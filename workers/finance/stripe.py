@@ -21,7 +21,7 @@ from shared.french import format_hour
 from workers import outbound
 from workers.finance.figures import month_before, month_start
 from workers.finance.stripe_details import MISSHAPEN, PAGE, DetailReader, make_readable, pages, remember
-from workers.finance.stripe_json import Holder, Raw, make_subscription, slim
+from workers.finance.stripe_json import Holder, Raw, make_subscription, slim, weigh
 from workers.finance.stripe_objects import Accounts, Remembered, Subscription
 from workers.outbound.rate_limit import RateLimitHold
 from workers.ports import Clock
@@ -31,11 +31,14 @@ T = TypeVar("T")
 
 _CALL_DEADLINE: Final = timedelta(seconds=10)
 _PAGE_BYTES: Final = 4 * 1024 * 1024
-# The library makes of each an object of 1.6 kB. A hundred subscriptions of ten items each have nine thousand.
-_PAGE_OBJECTS: Final = 12_000
+# The library makes of each object one of 1.6 kB in 30 µs, and looks at each value for 7. A hundred subscriptions have
+# six hundred objects and nine thousand marks, and as many more for each further item.
+_PAGE_OBJECTS: Final = 8_000
+_PAGE_MARKS: Final = 60_000
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
 _MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are in memory while they are valued
+_MOST_KEPT: Final = 40 * 1024 * 1024  # what is kept of them; of an ordinary one, 4 kB
 
 _REFUNDS: Final = frozenset({"refund", "payment_refund", "payment_failure_refund", "refund_failure"})
 """What was given back, and what of that came home again."""
@@ -178,6 +181,7 @@ class StripeReader:
                 query = {"subscription": raw["id"], "limit": PAGE, "expand": ["data.discounts"]}
                 raw["items"]["data"] = [item async for item in pages(api.subscription_items.list_async(query))]
                 kept = odd.keep("subscription", raw, slim)
+            odd.hold(kept)
             raws += [] if kept is None else [kept]
             if len(raws) > self._max_subscriptions:
                 raise SourceRejected(f"more than {self._max_subscriptions} subscriptions", sentence=_ODD)
@@ -235,7 +239,7 @@ class _Outbound(stripe.HTTPClient):
         reply = await outbound.get(
             self._http, url, within=_CALL_DEADLINE, clock=self._clock, max_bytes=_PAGE_BYTES, headers=headers
         )
-        reply.require_modest(_PAGE_OBJECTS)
+        reply.require_modest(most_marks=_PAGE_MARKS, most_objects=_PAGE_OBJECTS)
         return reply.body, reply.status, reply.headers
 
 
@@ -256,13 +260,20 @@ class _Odd:
 
     found: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     read: Counter[str] = field(default_factory=Counter)
+    held: int = 0
+
+    def hold(self, kept: Raw | None) -> None:
+        """Count what is kept until everything has been read. Raises: SourceRejected if it is too much."""
+        self.held += 0 if kept is None else weigh(kept)
+        if self.held > _MOST_KEPT:
+            raise SourceRejected(f"more than {_MOST_KEPT} bytes to keep", sentence=_ODD)
 
     def keep(self, what: str, raw: Raw, make: Callable[[Raw], T]) -> T | None:
         """Make a value from one object, or return None for an odd one; its errors are not raised."""
         name = str(raw.get("id"))[:_NAME_CHARS]
         made = make_readable(what, name, make, raw)
         if made is None:
-            self.found[what].append(name)
+            self.found[what] = [*self.found[what], name][:_NAMED]
         else:
             self.read[what] += 1
         return made
@@ -288,6 +299,7 @@ async def _count_customers(api: Any, this_month: datetime, odd: _Odd) -> _Counte
         counted.new += is_new
         if discount := customer.get("discount"):
             counted.discounts[customer["id"]] = discount
+            odd.hold(discount)
     return counted
 
 

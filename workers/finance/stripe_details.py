@@ -36,7 +36,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # What JSON of the wrong shape makes the library, or our own code, raise.
-MISSHAPEN: Final = (ValidationError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
+MISSHAPEN: Final = (
+    ValidationError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError,
+)  # fmt: skip
 
 PAGE: Final = 100  # the most that Stripe gives
 _PARALLEL: Final = 4
@@ -175,12 +177,19 @@ class DetailReader:
 
 
 async def pages(first: Awaitable[Any]) -> AsyncIterator[Raw]:
-    """Walk a Stripe list to its end. Raises: StripeError, CallFailed, TypeError for anything but a list."""
+    """Walk a Stripe list to its end.
+
+    Raises: StripeError, CallFailed; TypeError for anything but pages of at most the size that was asked for.
+    """
     page = await first
-    if not isinstance(page, stripe.ListObject) or not isinstance(page.data, list):
-        raise TypeError("a list was expected")
-    async for each in page.auto_paging_iter():
-        yield each.to_dict()
+    while True:
+        if not isinstance(page, stripe.ListObject) or not isinstance(page.data, list) or len(page.data) > PAGE:
+            raise TypeError("a list was expected")
+        for each in page.data:
+            yield each.to_dict()
+        if not page.data or not page.has_more:
+            return
+        page = await page.next_page_async()
 
 
 def remember(details: Details, stops: Mapping[str, datetime | None], now: datetime) -> Remembered:

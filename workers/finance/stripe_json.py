@@ -1,5 +1,6 @@
 """From Stripe's JSON to our objects, in two steps: first as listed, then with the coupons and prices that it names."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ _KEPT: Final = (
     "id", "customer", "status", "currency", "created", "start_date", "trial_start", "trial_end", "ended_at",
 )  # fmt: skip
 _PRICE_KEPT: Final = tuple(name for name in Price.model_fields if name != "tiers")
+_MARK_BYTES: Final = 60  # what each value adds to its text
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class Details:
         if found is not None and found.created <= start.timestamp():
             return found
         return self.given.get(coupon_id, found)
+
+
+def weigh(raw: Raw) -> int:
+    """Estimate how much memory raw values take, in bytes: never much less than they do."""
+    text = json.dumps(raw, default=str)
+    return len(text) + _MARK_BYTES * sum(map(text.count, ",:[{"))
 
 
 def slim(raw: Raw) -> Raw:

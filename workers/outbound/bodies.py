@@ -9,10 +9,11 @@ few bounded values at once (``shapes``), and no error holds it.
 """
 
 import asyncio
+import gc
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
@@ -25,11 +26,11 @@ from workers.outbound.faults import CallFailed, Fault
 from workers.outbound.shapes import take_first
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
-MOST_MARKS: Final = 200_000
-"""The longest genuine answers have half of that: a hundred dependency alerts, the list of a reseller's models."""
+MOST_MARKS: Final = 150_000
+"""The longest genuine answers have two thirds of that: a hundred dependency alerts, the list of a reseller's models."""
 
 _SMALL_BYTES: Final = 64 * 1024
-_PLACES: Final = 4
+_PLACES: Final = 2
 # A list of empty lists, or of one-letter objects, takes twenty times its bytes, but at most 100 bytes per mark.
 _MARKS: Final = b",:[{"
 _PLAIN: Final = frozenset({"", "identity"})
@@ -54,12 +55,15 @@ class Response:
         Raises: CallFailed (garbled) when it is not JSON, was cut off for its size, or expands to too much.
         """
         self.require_modest()
+        gc.disable()  # nothing that is parsed needs it, and it would visit all objects of the process several times
         try:
             parsed: JsonValue = json.loads(self.body)
         except (ValueError, RecursionError):
             pass  # raised below: an error with this one as its context would hold the text that was parsed
         else:
             return parsed
+        finally:
+            gc.enable()
         self.forget()
         raise CallFailed(f"the body of a {self.status} is not JSON", fault=Fault.GARBLED)
 
@@ -82,14 +86,14 @@ class Response:
         """
         self.body = b""
 
-    def require_modest(self, most_objects: int = MOST_MARKS) -> None:
+    def require_modest(self, *, most_marks: int = MOST_MARKS, most_objects: int = MOST_MARKS) -> None:
         """Check that the body was read whole and does not expand to too much; drop it otherwise.
 
         Cost: linear in the body.   Raises: CallFailed (garbled).
         """
         if self.cut:
             problem = "is not JSON, but a part of it"
-        elif not is_modest(self.body, most_objects=most_objects):
+        elif not is_modest(self.body, most_marks=most_marks, most_objects=most_objects):
             problem = "expands to too much"
         else:
             return
@@ -127,32 +131,36 @@ async def read_body(response: httpx.Response, max_bytes: int, take_place: TakePl
         # httpx declares an iterator and returns a generator, which must be closed when it is left early.
         async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
             async for chunk in chunks:
-                body += decode(chunk, max_bytes + 1 - len(body))
-                if len(body) > max_bytes:
-                    # Leaving the stream early closes the connection: the rest is never read.
-                    return Response(response.status_code, response.headers, bytes(body[:max_bytes]), cut=True)
-                if take_place is not None and len(body) > _SMALL_BYTES:
-                    await take_place()
-                    take_place = None
+                for piece in decode(chunk):
+                    body += piece
+                    if len(body) > max_bytes:
+                        # Leaving the stream early closes the connection: the rest is never read.
+                        del body[max_bytes:]
+                        return Response(response.status_code, response.headers, bytes(body), cut=True)
+                    if take_place is not None and len(body) > _SMALL_BYTES:
+                        await take_place()
+                        take_place = None
         return Response(response.status_code, response.headers, bytes(body), cut=False)
     finally:
         body.clear()  # an error that leaves this frame would hold what is in it
 
 
-def _open_decoder(coding: str) -> Callable[[bytes, int], bytes]:
-    """Return a function that decodes a chunk into at most so many bytes: a few chunks may expand to gigabytes.
+def _open_decoder(coding: str) -> Callable[[bytes], Iterator[bytes]]:
+    """Return a function that decodes a chunk piece by piece, because few bytes may expand to gigabytes.
 
     Raises: httpx.DecodingError for a coding that was not asked for, such as two on top of each other.
     """
     if coding in _PLAIN:
-        return lambda chunk, _: chunk
+        return lambda chunk: iter((chunk,))
     if coding not in _GZIP:
         raise httpx.DecodingError(f"content-encoding {coding[:20]!r} was not asked for")
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
 
-    def unfold(chunk: bytes, at_most: int) -> bytes:
+    def unfold(chunk: bytes) -> Iterator[bytes]:
         try:
-            return gzip.decompress(chunk, at_most)
+            while chunk:
+                yield gzip.decompress(chunk, _SMALL_BYTES)
+                chunk = gzip.unconsumed_tail
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
 

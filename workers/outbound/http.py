@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, Final
 from urllib.request import getproxies
 
@@ -38,6 +39,7 @@ RETRY_AFTER_CAP: Final = timedelta(days=1)
 USER_AGENT: Final = "EMOTIONSCARE-HQ"
 
 _GET_ATTEMPTS: Final = 3
+_RECEIVED_BYTES: Final = 32 * 1024  # doubled by the kernel
 _MOST_REDIRECTS: Final = 5
 _KEEP_ALIVE_SECONDS: Final = 30
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
@@ -48,11 +50,12 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 
     Concurrency: as many connections as there are calls; the number of concurrent runs bounds them.
     """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS)
     return httpx.AsyncClient(
         headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
         cookies=refuse_cookies(),
-        transport=transport,
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+        transport=transport or open_get_transport(limits),
+        limits=limits,
         timeout=CONNECT_TIMEOUT.total_seconds(),
     )
 
@@ -64,6 +67,18 @@ def refuse_cookies() -> CookieJar:
     a site could thus make its neighbours refuse our requests.
     """
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+def open_get_transport(limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
+    """Return httpx's own transport, with a bound on what a connection receives before it is read.
+
+    The library below takes all that the event loop finds in a socket, and uvloop looks 32 times in a row: six megabytes
+    a connection from a quick sender.
+    Shape: None behind a proxy, whose connections httpx opens as it likes.
+    """
+    if getproxies():
+        return None
+    return httpx.AsyncHTTPTransport(limits=limits, socket_options=[(SOL_SOCKET, SO_RCVBUF, _RECEIVED_BYTES)])
 
 
 def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransport | None:
