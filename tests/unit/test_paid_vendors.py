@@ -29,10 +29,14 @@ def vendor(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock) ->
     return make_vendor(http, f"{vendors.base_url}/firecrawl/v2", clock)
 
 
+async def ask(vendor: Vendor, within: timedelta) -> JsonValue:
+    question: dict[str, JsonValue] = {"url": "https://a.fr", "formats": ["markdown"]}
+    return vendor.parse(ANYTHING, await vendor.post("/scrape", question, within=within, max_bytes=1 << 20))
+
+
 async def fail(vendor: Vendor, within: timedelta = SECOND) -> SourceError:
     with pytest.raises(SourceError) as raised:
-        question: dict[str, JsonValue] = {"url": "https://a.fr", "formats": ["markdown"]}
-        vendor.parse(ANYTHING, await vendor.post("/scrape", question, within=within, max_bytes=1 << 20))
+        await ask(vendor, within)
     assert KEY not in repr(raised.value) + raised.value.sentence
     return raised.value
 
