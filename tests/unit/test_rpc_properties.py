@@ -1,9 +1,10 @@
 """What goes to the database can be held by it, whatever untrusted callers wrote."""
 
 import json
+import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from structlog.testing import capture_logs
@@ -24,7 +25,11 @@ written = st.text(st.characters() | st.sampled_from(["\x00", "\ud83d", "\udc00"]
 storable = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
 
 
-@given(any_json(written, numbers=st.floats()))
+not_finite = st.sampled_from([math.nan, math.inf, -math.inf])
+
+
+@given(any_json(written, numbers=st.floats() | not_finite))
+@example({"a": [math.nan, "\x00", "\ud83d"]})
 def test_any_value_goes_over_the_wire_and_into_postgresql(value: object) -> None:
     sent = json.dumps(_storable(value), ensure_ascii=False, allow_nan=False).encode()
 
