@@ -1,8 +1,8 @@
 -- Announce something, once per key: to open pages as a constant, where its kind has one; by channels and to devices as
 -- a message about p_details.
 -- Anybody who has the page's public key can read, and forge, what is sent to open pages: so these are constants, and
--- nothing of a run, a platform, a person or an amount. A worker sends them within seconds, see take_hq_announcements;
--- the messages, see claim_hq_deliveries.
+-- nothing of a run, a platform, a person or an amount. A worker sends them within seconds, see
+-- take_hq_announcements_v2; the messages, see claim_hq_deliveries.
 -- Part of the caller's transaction: what is announced is true, or was never announced. Idempotent by the key.
 -- Raises 22023 for a kind that has no sentence.
 create or replace function hq.announce_event(p_key text, p_kind text, p_details jsonb)

@@ -19,6 +19,7 @@ as $$
 #variable_conflict use_column
 declare
   v_queue hq.run_queue;
+  v_key text;
   v_retry_of uuid;
 begin
   update hq.runs as r
@@ -39,9 +40,10 @@ begin
     perform hq.announce_brief(p_run_id);
   elsif p_status = 'failed' then
     -- Of an older program's run there is no lease, and no other end.
-    perform hq.announce_event(
-      concat_ws(':', 'run_failed', p_run_id, v_queue.lease_token), 'run_failed', hq.describe_failure(p_run_id)
-    );
+    v_key := concat_ws(':', 'run_failed', p_run_id, v_queue.lease_token);
+    perform hq.announce_event(v_key, 'run_failed', hq.describe_failure(p_run_id));
+    -- Whoever asked may be waiting for an answer, which says more: see take_hq_announcements_v2.
+    update hq.announcements as a set due_at = now() + interval '10 seconds' where a.key = v_key;
   end if;
   if p_lease_token is not null then
     -- Recognises a settlement that is repeated because its answer was lost.

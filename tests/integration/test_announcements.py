@@ -62,6 +62,11 @@ async def listening(hq: Hq) -> AsyncIterator[Listener]:
             await client.realtime.close()
 
 
+def fall_due(hq: Hq) -> None:
+    """Let the ten seconds pass for which a failure waits for its answer."""
+    hq.rows("update hq.announcements set due_at = now() where sent_at is null returning 1")
+
+
 async def test_an_untrusted_listener_hears_constants_and_each_once(hq: Hq) -> None:
     for _ in range(2):
         await hq.worker(SWEEP_SECONDS=0.2)
@@ -71,6 +76,7 @@ async def test_an_untrusted_listener_hears_constants_and_each_once(hq: Hq) -> No
 
         await hq.vendors.script("openai", {"status": 402}, repeat=True)
         await hq.settled(hq.ask(platform_key="nearvity"))
+        fall_due(hq)
         assert await listener.next() == FAILED
 
         hq.rows("select hq.announce('budget:2026-11', 'budget_reached')")
@@ -131,6 +137,32 @@ async def test_a_realtime_that_hangs_slows_no_run_and_loses_no_alert(hq: Hq) -> 
 
         heard = await listener.next()
         assert heard in (FAILED, COMPLETED)
+        fall_due(hq)
         hq.rows("update hq.announcements set taken_until = now() where sent_at is null returning 1")
         while heard != FAILED:
             heard = await listener.next()
+
+
+async def test_a_failure_that_its_requester_was_answered_is_announced_to_nobody(hq: Hq) -> None:
+    service = await hq.service()
+    await hq.vendors.script("openai", {"status": 402}, repeat=True)
+    async with listening(hq) as listener:
+        answer = await service.post("executive-run", {"run_type": RUN_TYPE}, token=hq.stack.sign_in())
+        assert answer.json()["error_code"] == "gateway_out_of_credit"
+
+        # Before it is due, by the next look of the worker that answered.
+        await hq.until("select from hq.announcements where withdrawn_at < due_at", within=5)
+        fall_due(hq)
+        await listener.silence(2)
+
+
+@pytest.mark.timeout(60)
+async def test_a_failure_whose_requester_went_away_is_announced_within_half_a_minute(hq: Hq) -> None:
+    service = await hq.service()
+    await hq.vendors.script("openai", {"status": 402, "delay_ms": 2_000}, repeat=True)
+    async with listening(hq) as listener:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await service.post("executive-run", {"run_type": RUN_TYPE}, token=hq.stack.sign_in())
+
+        assert await listener.next(within=32) == FAILED

@@ -35,6 +35,7 @@ BOUNDED_BY: Final = {
     "rescue_hq_runs": "one row",
     "settle_hq_runs": "what is sent: 50",
     "sum_hq_run_history": "one row",
+    "take_hq_announcements": "p_limit, which it hands on",
 }
 
 

@@ -30,7 +30,7 @@ LEFT_OPEN: Final = {
     "enqueue_due_hq_runs": "select * from public.enqueue_due_hq_runs()",
     "begin_hq_decision": "select * from public.begin_hq_decision('editor')",
     "take_hq_turn": "select public.take_hq_turn('site_watch', 'editor', 60)",
-    "take_hq_announcements": "select * from public.take_hq_announcements('{}', 10, 30)",
+    "take_hq_announcements_v2": "select * from public.take_hq_announcements_v2('{}', 10, 30)",
     "purge_hq_expired": "delete from hq.maintenance; select * from public.purge_hq_expired()",
     "settle_hq_run": "select public.settle_hq_run(%(running)s, %(token)s, 'completed', 'by hand')",
     "release_hq_runs": "select public.release_hq_runs(%(leases)s::jsonb)",
@@ -111,7 +111,7 @@ def _acts(database: Database, service: Connection, known: Row) -> dict[str, Call
         "the plan": fire_plan,
         "the autopilot": partial(call, service, "begin_hq_decision", asked_by="worker-1", fresh_seconds=0),
         "the site watch": partial(call, service, "record_hq_platform_checks", checks=checks),
-        "the announcements": partial(call, service, "take_hq_announcements", said="{}", limit=10, lease_seconds=30),
+        "the announcements": partial(call, service, "take_hq_announcements_v2", said="{}", limit=10, lease_seconds=30),
         "the purge": partial(call, service, "purge_hq_expired"),
         "the rescue": partial(rescue, service),
     }

@@ -1,6 +1,8 @@
 """What is announced to open pages: constants, once per key, written in the transaction they announce."""
 
 import json
+from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from support.calls import expire, lose_lease, refused, rescue, run_of, settle, start
@@ -13,10 +15,16 @@ def announce(session: Connection, key: str, kind: str = "approval_required") -> 
     session.execute("select hq.announce(%s, %s)", (key, kind))
 
 
-def take(session: Connection, *said: str, limit: int = 10, lease_seconds: float = 30) -> list[Row]:
-    return rows(
-        session, "select * from public.take_hq_announcements(%s::text[], %s, %s)", list(said), limit, lease_seconds
-    )
+def take(
+    session: Connection, *said: str, limit: int = 10, lease_seconds: float = 30, answered: Sequence[UUID] = ()
+) -> list[Row]:
+    query = "select * from public.take_hq_announcements_v2(%s::text[], %s, %s, %s::uuid[])"
+    return rows(session, query, list(said), limit, lease_seconds, list(answered))
+
+
+def fall_due(database: Database) -> None:
+    """Let the ten seconds pass for which a failure waits for its answer."""
+    database.run("update hq.announcements set due_at = due_at - interval '10 seconds'")
 
 
 def keys(session: Connection, *said: str) -> list[str]:
@@ -111,6 +119,7 @@ def test_a_settlement_that_fails_for_good_is_announced(outcome: str, reported: i
 
     for _ in range(2):  # repeated after a lost answer
         settle(database.sql, claimed, outcome, summary="Un secret.", appendix={})
+    fall_due(database)
 
     taken = take(database.sql)
     assert [(row["event"], row["payload"]) for row in taken] == [("alert", RUN_FAILED)] * reported
@@ -127,6 +136,7 @@ def test_the_last_lost_lease_is_announced_and_the_others_are_not(database: Datab
     rescue(database.sql)
 
     assert run_of(database, claimed["run_id"])["status"] == "failed"
+    fall_due(database)
     assert [row["payload"] for row in take(database.sql)] == [RUN_FAILED]
 
 
@@ -137,6 +147,7 @@ def test_a_run_that_older_code_left_running_is_announced_when_it_is_closed(datab
 
     rescue(database.sql)
     rescue(database.sql)
+    fall_due(database)
 
     assert [row["payload"] for row in take(database.sql)] == [RUN_FAILED]
 
@@ -147,3 +158,51 @@ def test_a_cancelled_run_is_no_alert(database: Database) -> None:
     database.run("select public.cancel_hq_run(%s)", claimed["run_id"])
 
     assert take(database.sql) == []
+
+
+# A failure that was given as an answer.
+
+
+def _message_keys(database: Database) -> list[str]:
+    database.run("select hq.plan_messages()")
+    return [row["key"] for row in database.rows("select key from hq.announcements where message_key is not null")]
+
+
+def test_a_failure_waits_ten_seconds_for_its_answer(database: Database) -> None:
+    settle(database.sql, start(database), "failed")
+
+    assert (take(database.sql), _message_keys(database)) == ([], [])
+    fall_due(database)
+    assert [row["event"] for row in take(database.sql)] == ["alert"]
+    assert len(_message_keys(database)) == 1
+
+
+def test_a_failure_that_was_answered_is_announced_to_nobody(database: Database, service: Connection) -> None:
+    claimed = start(database)
+    settle(database.sql, claimed, "failed")
+
+    assert take(service, answered=[claimed["run_id"]]) == []
+
+    fall_due(database)
+    assert (take(service), _message_keys(database)) == ([], [])
+
+
+def test_an_answer_withdraws_the_failure_of_its_run_and_nothing_else(database: Database) -> None:
+    answered, other = start(database), start(database, "CODE_REVIEW")
+    for claimed in (answered, other):
+        settle(database.sql, claimed, "failed")
+    announce(database.sql, "budget", "budget_reached")
+    fall_due(database)
+
+    taken = [row["key"] for row in take(database.sql, answered=[answered["run_id"]])]
+
+    assert sorted(taken) == sorted(["budget", f"run_failed:{other['run_id']}:{other['lease_token']}"])
+
+
+def test_workers_of_the_release_before_announce_as_well(database: Database) -> None:
+    settle(database.sql, start(database), "failed")
+    query = "select * from public.take_hq_announcements('{}', 10, 30)"
+
+    assert database.rows(query) == []
+    fall_due(database)
+    assert [row["event"] for row in database.rows(query)] == ["alert"]

@@ -145,9 +145,13 @@ class FakeAnnouncer:
 
     def __init__(self) -> None:
         self.ends: list[tuple[str, RunStatus]] = []
+        self.answers: list[RunId] = []
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
         self.ends.append((run_type, status))
+
+    def note_answer(self, run_id: RunId) -> None:
+        self.answers.append(run_id)
 
     async def run(self) -> None:
         await asyncio.Event().wait()

@@ -9,13 +9,14 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from support.clock import ManualClock
 
-from shared.runs import RunStatus
+from shared.runs import RunId, RunStatus
 from workers.backend.announcements import TOPIC, RealtimeAnnouncer
 
 WORKERS = Path(__file__).parents[2] / "workers"
@@ -31,6 +32,7 @@ class Project:
         self.clock = ManualClock()
         self.waiting: list[dict[str, Any]] = []
         self.said: list[str] = []
+        self.answered: list[str] = []
         self.takes = 0
         self.posts: list[tuple[float, list[dict[str, Any]]]] = []
         self.status = 202
@@ -39,11 +41,12 @@ class Project:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
-        if request.url.path.endswith("/rpc/take_hq_announcements"):
+        if request.url.path.endswith("/rpc/take_hq_announcements_v2"):
             self.takes += 1
             if self.database_is_away:
                 raise httpx.ConnectError("gone", request=request)
             self.said += body["p_said"]
+            self.answered += body["p_answered"]
             taken, self.waiting = self.waiting, []
             return httpx.Response(200, json=taken, request=request)
         assert request.url.path == "/realtime/v1/api/broadcast"
@@ -128,6 +131,36 @@ async def test_a_failure_is_fetched_at_once_said_and_acknowledged() -> None:
 
     assert project.messages == [{"topic": TOPIC, "private": False} | ALERT]
     assert project.said == ["a", "b"]
+
+
+async def test_an_answer_is_noted_once_within_a_second_and_outlives_a_database_that_is_away() -> None:
+    project = Project()
+    first, second = RunId(uuid4()), RunId(uuid4())
+    async with announcing(project) as announcer:
+        await project.clock.advance(PAUSE)
+        project.database_is_away = True
+        announcer.note_answer(first)
+        await project.clock.advance(PAUSE)
+        assert project.answered == []
+        project.database_is_away = False
+        announcer.note_answer(second)
+        await project.clock.advance(PAUSE)
+        assert sorted(project.answered) == sorted(map(str, (first, second)))
+        announcer.note_end("CODE_REVIEW", RunStatus.FAILED)
+        await project.clock.advance(PAUSE)
+
+    assert len(project.answered) == 2
+
+
+async def test_while_the_database_is_away_answers_do_not_pile_up() -> None:
+    project = Project()
+    project.database_is_away = True
+    async with announcing(project) as announcer:
+        for _ in range(5_000):
+            announcer.note_answer(RunId(uuid4()))
+        await project.clock.advance(PAUSE)
+
+        assert len(announcer._answered) == 1_000
 
 
 async def test_what_nobody_took_is_not_acknowledged() -> None:

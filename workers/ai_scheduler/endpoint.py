@@ -75,7 +75,7 @@ class _Jobs:
             return Response(body | render_wait(launch.ticket), 202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Response(body | {"executive_summary": launch.ended.summary})
-        return render_failure(launch.ended)
+        return render_failure(launch.ended, self._launcher)
 
 
 class AiSchedulerEndpoint(_Jobs):

@@ -18,7 +18,7 @@ from supabase import AsyncClient
 
 from shared.errors import BackendError, BackendUnavailable
 from shared.registry import RUN_TYPES
-from shared.runs import RunStatus
+from shared.runs import RunId, RunStatus
 from workers.backend.client import key_headers
 from workers.backend.http import SupabaseHttp
 from workers.backend.rpc import Rows, call
@@ -35,6 +35,8 @@ _TIMEOUT: Final = timedelta(seconds=5)
 # Longer than it takes to send them; what is not sent by then is taken again, here or by another worker.
 _TAKEN_FOR: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 200
+# While the database is away, answers are not: whatever is not noted here is announced as well.
+_ANSWERED_AT_MOST: Final = 1_000
 
 _ANNOUNCEMENTS = Rows(TypeAdapter(Announcement), key="key")
 
@@ -57,7 +59,7 @@ class RealtimeAnnouncer:
     """Broadcasts which types of run were completed, and the announcements that the database holds.
 
     Completed runs are hints, held in memory and sent at most once. What must not be lost waits in
-    ``hq.announcements`` and is sent at least once.
+    ``hq.announcements`` and is sent at least once, unless it is a failure that was given as an answer.
     Cost: at most one broadcast a second; one database call now and then, none for a completed run.
     Concurrency: one ``run`` at a time.
     """
@@ -80,6 +82,8 @@ class RealtimeAnnouncer:
         # By type, however many the runs: the registry bounds its size.
         self._completed: set[str] = set()
         self._sent: list[str] = []
+        # Runs whose failure somebody was answered; noted with the next call, and kept until it succeeds.
+        self._answered: set[RunId] = set()
         self._look_at = 0.0
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
@@ -88,6 +92,13 @@ class RealtimeAnnouncer:
             self._completed.add(run_type)
             self._wanted.set()
         elif status is RunStatus.FAILED:
+            self._look_at = self._clock.monotonic()
+            self._wanted.set()
+
+    def note_answer(self, run_id: RunId) -> None:
+        """Note that whoever asked for a run was answered how it failed, without blocking."""
+        if len(self._answered) < _ANSWERED_AT_MOST:
+            self._answered.add(run_id)
             self._look_at = self._clock.monotonic()
             self._wanted.set()
 
@@ -117,13 +128,21 @@ class RealtimeAnnouncer:
 
     async def _take(self) -> Sequence[Announcement]:
         self._look_at = self._clock.monotonic() + self._look_every
-        params = {"p_said": self._sent, "p_limit": _AT_ONCE, "p_lease_seconds": _TAKEN_FOR.total_seconds()}
+        answered = frozenset(self._answered)
+        params = {
+            "p_said": self._sent,
+            "p_limit": _AT_ONCE,
+            "p_lease_seconds": _TAKEN_FOR.total_seconds(),
+            "p_answered": sorted(map(str, answered)),
+        }
         try:
-            taken = await call(self._client, "take_hq_announcements", params, _ANNOUNCEMENTS)
+            taken = await call(self._client, "take_hq_announcements_v2", params, _ANNOUNCEMENTS)
         except BackendError as error:
-            log.warning("backend.failed", call="take_hq_announcements", error_code=error.code, error_message=str(error))
+            what = "take_hq_announcements_v2"
+            log.warning("backend.failed", call=what, error_code=error.code, error_message=str(error))
             return []
         self._sent = []
+        self._answered -= answered
         return taken
 
     async def _broadcast(self, messages: Sequence[JsonValue]) -> bool:

@@ -38,7 +38,7 @@ class ExecutiveRunEndpoint:
             return Response(render_progress(launch.ticket, body), status=202)
         if launch.ended.status is RunStatus.COMPLETED:
             return Response(render_report(launch.ended))
-        return render_failure(launch.ended)
+        return render_failure(launch.ended, self._launcher)
 
     async def _log_unknown(self, wanted: OwnerRequest) -> None:
         """Log a type that a screen offers and the registry lacks: somebody must add it or remove it."""

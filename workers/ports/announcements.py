@@ -5,7 +5,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from shared.frozen import FrozenModel
-from shared.runs import RunStatus
+from shared.runs import RunId, RunStatus
 
 
 class Announcement(FrozenModel):
@@ -21,6 +21,9 @@ class Announcer(Protocol):
 
     def note_end(self, run_type: str, status: RunStatus) -> None:
         """Note how an attempt ended, without blocking."""
+
+    def note_answer(self, run_id: RunId) -> None:
+        """Note that whoever asked for a run was answered how it failed, without blocking."""
 
     async def run(self) -> None:
         """Send announcements until cancelled."""

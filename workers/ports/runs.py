@@ -83,6 +83,9 @@ class Launcher(Protocol):
     async def follow(self, run_id: RunId, *, within: timedelta) -> EndedRun | None:
         """Wait for a requested run to end; return None if it has not."""
 
+    def note_answer(self, run_id: RunId) -> None:
+        """Note that whoever asked for a run was answered how it failed: nobody else needs to be notified."""
+
 
 class WakeupFault(FrozenModel):
     """Why wake-ups do not reach a worker."""

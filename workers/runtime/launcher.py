@@ -57,6 +57,10 @@ class RunLauncher:
         with self._worker.waiters.subscribe(run_id) as ending:
             return await self._look_up(run_id) or await self._await_end(run_id, ending, within)
 
+    def note_answer(self, run_id: RunId) -> None:
+        """Note that whoever asked for a run was answered how it failed: nobody else needs to be notified."""
+        self._worker.announcer.note_answer(run_id)
+
     def close(self) -> None:
         """End all waiting: the runs go on elsewhere."""
         self._closed = True

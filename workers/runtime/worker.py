@@ -76,7 +76,7 @@ class Worker:
         self._store = store
         self._execute = execute
         self._wakeups = wakeups
-        self._announcer = announcer
+        self.announcer: Final = announcer
         self._clock = clock
         self._settings = settings
         self._worker_id = worker_id
@@ -107,7 +107,7 @@ class Worker:
         background = [
             asyncio.create_task(self._wakeups.watch(look=self._hear, check_leases=self._beat.set), name="wakeups"),
             asyncio.create_task(self._keep_leases(), name="heartbeat"),
-            asyncio.create_task(self._announcer.run(), name="announcements"),
+            asyncio.create_task(self.announcer.run(), name="announcements"),
         ]
         periodic_tasks = [asyncio.create_task(self._repeat(task), name=task.name) for task in self._periodic_tasks]
         try:
@@ -265,7 +265,7 @@ class Worker:
             status = await self._store.settle(claim, settlement, meter.bills)
             end = status.value
             self.waiters.publish(claim, settlement, status, at=self._clock.now())
-            self._announcer.note_end(claim.run_type, status)
+            self.announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
             end = "lease_lost"
             bound.warning("run.lease_lost", error_message=str(error))

@@ -101,7 +101,10 @@ class _RouteApp:
             return _render(render_error(WrongMethod()), {"allow": f"{method}, OPTIONS"})
         try:
             body = await _read_body(request)
-            return _render(await self._route.endpoint(Request(headers=request.headers, body=body)))
+            answer = await self._route.endpoint(Request(headers=request.headers, body=body))
+            if answer.on_answer is not None and not await request.is_disconnected():
+                answer.on_answer()
+            return _render(answer)
         except WorkersError as error:
             log.info("http.refused", path=request.url.path, error_code=error.code, error_message=str(error))
             return _render(render_error(error))

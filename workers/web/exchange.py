@@ -6,15 +6,16 @@ Endpoints raise the errors of ``shared.errors``; ``app`` renders them as a statu
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from pydantic import JsonValue
 
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersError
 from shared.runs import RunStatus
-from workers.ports import Caller, EndedRun, Identity, RunTicket
+from workers.ports import Caller, EndedRun, Identity, Launcher, RunTicket
 
 _RECORDED: Final = (
     "La demande est enregistrée ; l'exécution se fera en arrière-plan. "
@@ -51,6 +52,8 @@ class Response:
     body: Mapping[str, JsonValue]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    on_answer: Callable[[], None] | None = None
+    """Called when the answer is sent to a caller who is still there."""
 
 
 class Endpoint(Protocol):
@@ -84,8 +87,11 @@ def render_error(error: WorkersError, **more: JsonValue) -> Response:
     return Response(body | more, error.http_status, headers)
 
 
-def render_failure(run: EndedRun) -> Response:
-    """Render a run that ended without a report: its status, and the sentence stored with the run."""
+def render_failure(run: EndedRun, launcher: Launcher) -> Response:
+    """Render a run that ended without a report: its status, and the sentence stored with the run.
+
+    The launcher is notified when the caller gets it, so that the failure is not announced to everybody as well.
+    """
     body: dict[str, JsonValue] = {"success": False, "run_id": str(run.run_id), "run_type": run.run_type}
     if run.status is RunStatus.CANCELLED:
         body |= {"error": run.summary or _CANCELLED_SENTENCE, "error_code": "cancelled"}
@@ -93,7 +99,7 @@ def render_failure(run: EndedRun) -> Response:
     stored = run.appendix.get("http_status")
     status = stored if isinstance(stored, int) and stored in _ACTIONABLE else _OURS
     body |= {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
-    return Response(body, status)
+    return Response(body, status, on_answer=partial(launcher.note_answer, run.run_id))
 
 
 async def identify(identity: Identity, request: Request) -> Caller:
