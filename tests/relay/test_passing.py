@@ -1,6 +1,7 @@
 """What goes to the workers, and what comes back of it."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 
@@ -208,6 +209,24 @@ async def test_what_could_be_paid_twice_is_not_tried_again(
 
     assert (response.status_code, response.json()["error_code"]) == (503, "workers_silent")
     assert len(upstream.heard) == 1
+
+
+async def test_the_workers_hear_that_a_caller_has_left_but_not_before_they_have_the_request(
+    relay: Relay, upstream: ScriptedServer, supabase: ScriptedServer
+) -> None:
+    upstream.script(SILENCE)
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await relay.post("executive-run", json={"run_type": "CODE_REVIEW"}, headers=HEADERS)
+    while not upstream.left:
+        assert time.monotonic() - began < 8
+        await asyncio.sleep(0.05)
+
+    assert time.monotonic() - began >= 1.9
+    await asyncio.sleep(0.5)
+    assert (len(upstream.heard), supabase.heard, relay.events) == (1, [], [])
 
 
 async def test_an_answer_that_does_not_come_in_time_is_a_504(start_relay: StartRelay, upstream: ScriptedServer) -> None:

@@ -13,6 +13,8 @@ const BODY_LIMIT_BYTES = 256 * 1024;
 // stays below that, and the workers answer before they are given up (RUN_WAIT_SECONDS, 50 s).
 const WORKERS_TIMEOUT_MS = 60_000;
 const DATABASE_TIMEOUT_MS = 10_000;
+// By then the workers have what was asked. Who leaves earlier has asked all the same.
+const HANDED_OVER_MS = 2_000;
 
 // Not Origin: the relay answers for cross-origin rules, and the workers would answer for them a second time.
 const PASSED_HEADERS = ["authorization", "apikey", "content-type", "x-client-info", "x-cron-secret"];
@@ -131,6 +133,8 @@ interface Call {
   idempotencyKey: string;
   headers: Headers;
   body: ArrayBuffer;
+  /** Aborted when the caller has left: the workers hear of it, and announce a failure that nobody was answered. */
+  left: AbortSignal;
 }
 
 /** A JSON answer, the workers' or ours. */
@@ -140,8 +144,11 @@ interface Answer {
   headers: Record<string, string>;
 }
 
-/** Why nothing was heard of the workers: no connection, no answer in time, or somebody else (a proxy) answered. */
-type Silence = "unreachable" | "late" | "foreign";
+/**
+ * Why nothing was heard of the workers: no connection, no answer in time, somebody else (a proxy) answered, or nobody
+ * waits for an answer any longer.
+ */
+type Silence = "unreachable" | "late" | "foreign" | "unwanted";
 
 /** Make the handler of one function. */
 export function relay(name: FunctionName): (request: Request) => Promise<Response> {
@@ -162,7 +169,8 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
     const body = await readBody(request, deadline);
     const isRead = body instanceof ArrayBuffer;
-    const answer = isRead ? await pass({ name, requestId, idempotencyKey, headers, body }, deadline) : body;
+    const left = followCaller(request, began);
+    const answer = isRead ? await pass({ name, requestId, idempotencyKey, headers, body, left }, deadline) : body;
     if (origin === null) return respond(answer);
 
     const action = isRead ? parseFields(body)["action"] : undefined;
@@ -170,6 +178,15 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     if (name === LAUNCH) await sleep(began + readMilliseconds("RELAY_MIN_MS", 1600) - performance.now());
     return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(name, answer) : answer);
   };
+}
+
+/** Follow whether the caller has left; the answer that comes to its end counts too, and then it does not matter. */
+function followCaller(request: Request, began: number): AbortSignal {
+  const left = new AbortController();
+  request.signal.addEventListener("abort", () => {
+    setTimeout(() => left.abort(), Math.max(0, began + HANDED_OVER_MS - performance.now()));
+  });
+  return left.signal;
 }
 
 /** Read the body; the refusal, if it is too large or does not come whole and in time. */
@@ -197,6 +214,7 @@ async function readBody(request: Request, deadline: AbortSignal): Promise<ArrayB
 async function pass(call: Call, deadline: AbortSignal): Promise<Answer> {
   const heard = await askWorkers(call, deadline);
   if (typeof heard !== "string") return heard;
+  if (heard === "unwanted") return refuse(...SILENT);
   log(`relay.workers_${heard}`, call);
   if (call.name === LAUNCH) return await askDatabase(call);
   return refuse(heard === "late" ? 504 : 503, "workers_silent");
@@ -206,11 +224,12 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
   const url = `${readAddress("WORKERS_URL")}/functions/v1/${call.name}`;
   const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey };
   const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
+  const signal = AbortSignal.any([deadline, call.left]);
   // A redirection is not followed: it would hand the caller's token to somebody else.
-  const init: RequestInit = { method: "POST", headers, body: call.body, redirect: "manual", signal: deadline };
+  const init: RequestInit = { method: "POST", headers, body: call.body, redirect: "manual", signal };
   try {
     const response = await fetch(url, init).catch((error) => {
-      if (deadline.aborted || !FUNCTIONS[call.name].repeatable) throw error;
+      if (signal.aborted || !FUNCTIONS[call.name].repeatable) throw error;
       return fetch(url, init);
     });
     const type = response.headers.get("content-type") ?? "";
@@ -223,6 +242,7 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
     const body = await response.arrayBuffer();
     return { status: response.status, body, headers: pick(response.headers, RETURNED_HEADERS) };
   } catch {
+    if (call.left.aborted) return "unwanted";
     return deadline.aborted ? "late" : "unreachable";
   }
 }
