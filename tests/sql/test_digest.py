@@ -1,5 +1,6 @@
 """A completed brief becomes the digest of its day; who signs a report is a known agent."""
 
+from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -27,9 +28,9 @@ def digests(database: Database) -> list[Row]:
     return database.rows("select * from hq.morning_digests order by digest_date")
 
 
-def brief(database: Database, summary: str = REPORT, /, **params: object) -> Row:
+def brief(database: Database, summary: str = REPORT, /, *, evidence: Sequence[Row] = (), **params: object) -> Row:
     claimed = start(database, "DAILY_EXECUTIVE_BRIEF", **params)
-    settle(database.sql, claimed, summary=summary, appendix=APPENDIX)
+    settle(database.sql, claimed, summary=summary, appendix=APPENDIX, evidence=[*evidence])
     (run,) = database.rows("select * from hq.runs where id = %s", claimed["run_id"])
     assert run["status"] == "completed"
     return run
@@ -61,6 +62,70 @@ def test_a_later_brief_of_the_day_replaces_the_earlier(database: Database) -> No
     (digest,) = digests(database)
     assert digest["sections"] == {"Synthèse": "Mieux."}
     assert digest["triggered_by"] == "manual"
+
+
+def _verified(contradicted: object, unverified: object) -> list[Row]:
+    data = {"contradicted": contradicted, "unverified": unverified}
+    return [{"evidence_type": "verification", "data": data, "source_url": None}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "replaced"),
+    [
+        ((0, 0), (0, 0), True),
+        ((0, 1), (0, 0), True),
+        ((0, 0), (0, 1), False),
+        ((0, 9), (1, 0), False),
+        ((1, 0), (0, 9), True),
+        ((0, 5), None, False),
+        (None, (3, 3), True),
+        ((0, 0), ("NaN", None), False),
+    ],
+)
+def test_a_worse_report_never_replaces_the_better_one_of_the_day(
+    first: tuple[object, object] | None, second: tuple[object, object] | None, *, replaced: bool, database: Database
+) -> None:
+    brief(database, "## Un", evidence=_verified(*first) if first else [])
+    brief(database, "## Deux", evidence=_verified(*second) if second else [], force=True)
+
+    (digest,) = digests(database)
+    assert digest["executive_summary"] == ("## Deux" if replaced else "## Un")
+
+
+def test_a_report_from_older_data_does_not_replace_a_newer_one_that_is_as_good(database: Database) -> None:
+    early = start(database, "DAILY_EXECUTIVE_BRIEF")
+    brief(database, "## Récent", force=True)
+    database.run("update hq.runs set started_at = now() - interval '5 minutes' where id = %s", early["run_id"])
+
+    settle(database.sql, early, summary="## Ancien", appendix=APPENDIX)
+
+    (digest,) = digests(database)
+    assert digest["executive_summary"] == "## Récent"
+
+
+def test_the_better_report_of_another_day_holds_nothing_up(database: Database) -> None:
+    earlier = brief(database, "## Hier", evidence=_verified(0, 0))
+    database.run(
+        "update hq.runs set created_at = created_at - interval '1 day', completed_at = completed_at - interval '1 day'"
+        " where id = %s",
+        earlier["id"],
+    )
+
+    brief(database, "## Aujourd'hui", evidence=_verified(0, 4), force=True)
+
+    assert digests(database)[-1]["executive_summary"] == "## Aujourd'hui"
+
+
+def test_the_digest_lists_the_decisions_priorities_and_alerts_that_the_report_leaves(database: Database) -> None:
+    kept = {"decisions": ["Approuver"], "priorities": [f"n{n}" * 120 for n in range(20)], "alerts": 3, "other": ["x"]}
+    evidence = [{"evidence_type": "kept", "data": kept, "source_url": None}]
+
+    brief(database, evidence=evidence)
+
+    (digest,) = digests(database)
+    assert set(digest["sections"]) == {"Synthèse", "Alertes critiques", "Vide", "decisions", "priorities", "alerts"}
+    assert (digest["sections"]["decisions"], digest["sections"]["alerts"]) == (["Approuver"], [])
+    assert [len(item) for item in digest["sections"]["priorities"]] == [200] * 10
 
 
 def test_a_brief_on_one_platform_and_other_reports_are_no_digest(database: Database) -> None:

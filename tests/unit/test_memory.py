@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.findings import Collected, Finding
 from shared.registry import ModelTier, RunType, Section, SourceName, find_run_type
 from shared.run_types.model import Kept
-from workers.executive_run.memory import ITEM_CHARS, MOST_ITEMS, Memory, recall, render_memory
+from workers.executive_run.memory import ITEM_CHARS, MOST_ITEMS, Memory, recall, record_kept, render_memory
 from workers.ports import PastReport
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -93,6 +93,18 @@ def test_the_items_of_the_sections_that_are_kept_are_remembered_as_plain_lines()
 def test_nothing_is_remembered_of_no_report() -> None:
     assert recall(BRIEF, None, Collected(), now=NOW) is None
     assert render_memory(None) == ""
+
+
+def test_the_brief_leaves_its_lists_to_the_digest_and_other_reports_none() -> None:
+    (record,) = record_kept(BRIEF.model_copy(update={"fills_digest": True}), DAY_ONE)
+
+    assert record.evidence_type == "kept"
+    assert {kind: len(items) for kind, items in record.data.items() if isinstance(items, list)} == {
+        "decisions": 1,
+        "priorities": 2,
+        "alerts": 0,
+    }
+    assert record_kept(BRIEF, DAY_ONE) == ()
 
 
 @pytest.mark.parametrize("age", [timedelta(days=45, seconds=1), timedelta(days=-1)])

@@ -20,6 +20,7 @@ from workers.executive_run.changes import record_facts
 from workers.executive_run.compose import compose
 from workers.executive_run.evidence import describe_collected, describe_verification
 from workers.executive_run.grounds import find_sections_without_data, ground
+from workers.executive_run.memory import record_kept
 from workers.executive_run.report import write_report
 from workers.executive_run.steps import Step, StepRecorder
 from workers.executive_run.verification.model import FaultKind
@@ -131,12 +132,18 @@ class ExecutiveRun:
         _log_doubts(claim, best)
 
         steps.note(Step.SETTLE, self._clock.now())
+        report = write_report(best.verification, grounds, collected.findings, without_data)
         return Settlement(
             outcome=Outcome.COMPLETED,
-            summary=write_report(best.verification, grounds, collected.findings, without_data),
+            summary=report,
             appendix=self._appendix(claim, run_type, collected, best, meter),
             steps=steps.unwritten(),
-            evidence=(*describe_collected(collected), *_record_facts(collected, platforms, claim), evidence),
+            evidence=(
+                *describe_collected(collected),
+                *_record_facts(collected, platforms, claim),
+                *record_kept(run_type, report),
+                evidence,
+            ),
         )
 
     def _appendix(

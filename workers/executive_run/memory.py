@@ -11,19 +11,23 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.findings import Collected
 from shared.french import format_moment
 from shared.frozen import FrozenModel
 from shared.registry import RunType, SourceName
 from shared.run_types.model import Kept
+from shared.runs import EvidenceRecord
 from shared.sanitise import REMOVED, sanitise
 from shared.untrusted_text import clean_line
 from workers.ports import PastReport
 
 OLDEST: Final = timedelta(days=45)
 """A report that is older is not remembered."""
+
+KEPT_EVIDENCE: Final = "kept"
+"""The type of the row of evidence from which SQL fills the digest's lists."""
 
 MOST_ITEMS: Final = 10
 ITEM_CHARS: Final = 200
@@ -123,6 +127,21 @@ def render_memory(memory: Memory | None) -> str:
 
 
 _NOTE: Final = " (déjà suivi dans le rapport d'avant)"
+
+
+def record_kept(run_type: RunType, report: str) -> tuple[EvidenceRecord, ...]:
+    """Render what a report leaves to be followed up as a row of evidence, for the digest of the day; none for another.
+
+    Shape: {decisions, priorities, alerts}, each a list of plain lines.
+    """
+    if not run_type.fills_digest:
+        return ()
+    kept: dict[str, list[JsonValue]] = {kind.value: [] for kind in Kept}
+    for kind, raw in _read_items(run_type, report):
+        text = _clean(raw, ())
+        if text is not None and len(kept[kind.value]) < MOST_ITEMS:
+            kept[kind.value].append(text)
+    return (EvidenceRecord(evidence_type=KEPT_EVIDENCE, data={**kept}, source_url=None),)
 
 
 def _read_items(run_type: RunType, report: str) -> Iterator[tuple[Kept, str]]:
