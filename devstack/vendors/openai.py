@@ -9,6 +9,7 @@ from typing import Any
 
 from devstack.vendors.decision import is_decision, write_decision
 from devstack.vendors.report import write_report
+from devstack.vendors.spoiled import spoil
 from devstack.vendors.stage import Request, Response, Step
 
 LIST_PATH = "/v1/models"
@@ -64,6 +65,8 @@ def error(status: int) -> Response:
 def _complete(model: str, messages: list[Any], step: Step) -> dict[str, Any]:
     spoken = {role: _join(messages, role) for role in ("system", "user")}
     text = _write(spoken["system"], spoken["user"]) if step.content is None else step.content
+    if step.spoil is not None:
+        text = spoil(text, step.spoil, spoken["user"])
     if step.empty:
         text = ""
     tokens_in = sum(map(len, spoken.values())) // _CHARS_PER_TOKEN

@@ -25,6 +25,7 @@ class Step(BaseModel):
     body: Any = Field(None, description="The whole body, instead of the usual one.")
     merge: dict[str, Any] = Field(default_factory=dict, description="Fields to replace in the usual body.")
     content: str | None = Field(None, description="The text of the answer: a model's, a search's, a page's.")
+    spoil: str | None = Field(None, description="What is wrong with the model's report: a key of SPOILED.")
     finish_reason: str | None = None
     empty: bool = Field(default=False, description="An answer without content.")
     malformed: bool = Field(default=False, description="A body that is cut JSON, on a whole HTTP answer.")
