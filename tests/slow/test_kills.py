@@ -11,6 +11,9 @@ from support.hq import Hq
 from support.mortal import BOUNDARIES
 from support.worker import Worker
 
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
+
 # A run that was not settled when its worker died is rescued; one that was, is over.
 RESCUED = ["run.started", "run.rescued", "run.started", "run.completed"]
 AT_ONCE = ["run.started", "run.completed"]
@@ -42,6 +45,56 @@ async def test_a_worker_that_dies_at_a_boundary_is_replaced_and_no_checkpointed_
     answered = place >= BOUNDARIES.index("checkpoint Rapport du modèle:after")
     assert (len(await hq.vendors.calls("github")) > github) is not collected
     assert await hq.model_calls() - model == (0 if answered else 1)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "checkpoint Rapport du modèle:after",
+        "ask 2:before",
+        "checkpoint Rapport du modèle 2:after",
+        "ask 3:before",
+        "checkpoint Rapport du modèle 3:after",
+        "settle:before",
+    ],
+)
+async def test_a_worker_that_dies_between_two_answers_pays_none_of_them_twice(hq: Hq, place: str) -> None:
+    """The first model's two answers are unfit, the other model's is good."""
+    first, second, *_ = CANDIDATES[ModelTier.SUMMARY]
+    spoiled = [{"match": first, "spoil": kind, "delay_ms": 300} for kind in ("not_a_report", "leaked")]
+    await hq.vendors.script("openai", *spoiled, {"match": second, "delay_ms": 300})
+    run_id = hq.ask(platform_key="nearvity")
+
+    dying = hq.start_worker(module="support.mortal", DIE_AT=place)
+    assert await dying.exit_code() == -9, dying.tail()
+    await hq.worker()
+    run = await hq.settled(run_id)
+
+    assert run["status"] == "completed", hq.explain()
+    assert [call["body"]["model"] for call in await hq.vendors.calls("openai")] == [first, first, second]
+    (found,) = hq.rows("select data from hq.run_evidence where run_id = %s and evidence_type = 'verification'", run_id)
+    assert (found["data"]["answers"], found["data"]["faults"]) == (3, [])
+    bill = hq.one("select sum(calls) as calls, min(cost_eur) as least from hq.run_costs where run_id = %s", run_id)
+    assert (bill["calls"], bill["least"] > 0) == (3, True)
+    assert_written_once(hq)
+
+
+@pytest.mark.parametrize("place", ["ask:after", "ask 2:after", "ask 3:after"])
+async def test_only_the_answer_that_was_not_stored_yet_is_asked_for_again(hq: Hq, place: str) -> None:
+    first, second, *_ = CANDIDATES[ModelTier.SUMMARY]
+    spoiled = [{"match": first, "spoil": "leaked"}] * 3
+    await hq.vendors.script("openai", *spoiled, default_delay_ms=300)
+    run_id = hq.ask(platform_key="nearvity")
+
+    dying = hq.start_worker(module="support.mortal", DIE_AT=place)
+    assert await dying.exit_code() == -9, dying.tail()
+    await hq.worker()
+    run = await hq.settled(run_id)
+
+    lost = second if place == "ask 3:after" else first
+    assert run["status"] == "completed", hq.explain()
+    asked = [call["body"]["model"] for call in await hq.vendors.calls("openai")]
+    assert sorted(asked) == sorted([first, first, second, lost])
 
 
 async def test_a_worker_that_dies_while_the_model_writes_is_replaced(hq: Hq) -> None:
@@ -123,7 +176,8 @@ def assert_written_once(hq: Hq) -> None:
         "  and l.message in ('run.completed', 'run.failed')) as e "
         "cross join lateral (select count(*) as steps, count(distinct step_order) as orders from hq.run_steps as s "
         "  where s.run_id = r.id) as s "
-        "cross join lateral (select count(*) as evidence, count(distinct data ->> 'label') as labels "
+        "cross join lateral (select count(*) as evidence, "
+        "  count(distinct coalesce(v.data ->> 'label', v.evidence_type)) as labels "
         "  from hq.run_evidence as v where v.run_id = r.id) as v "
         "where e.ends <> 1 or s.steps <> 4 or s.orders <> 4 or v.evidence = 0 or v.evidence <> v.labels"
     )

@@ -1,11 +1,13 @@
 """A worker that kills itself at a named place: ``DIE_AT=settle:after`` in its environment, ``DIE_BY`` another signal.
 
+A place that is passed several times has a number from the second time on: ``ask 2:after``.
 It is the ordinary worker with its store, its sources and its gateway wrapped, so that nothing in production code
 knows of it. Places are ``NAME:before`` and ``NAME:after`` of the calls below; a checkpoint's name holds its step.
 """
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,9 +33,15 @@ BOUNDARIES = [
 ]
 
 
-def die(place: str) -> None:
+PASSED: Counter[str] = Counter()
+
+
+def die(name: str, when: str) -> None:
     """End this very process as a power cut would, if this is the place; or stop it, if that is the signal."""
-    if place == os.environ["DIE_AT"]:
+    place = f"{name}:{when}"
+    PASSED[place] += 1
+    number = f" {PASSED[place]}" if PASSED[place] > 1 else ""
+    if f"{name}{number}:{when}" == os.environ["DIE_AT"]:
         os.kill(os.getpid(), int(os.environ.get("DIE_BY", signal.SIGKILL)))
 
 
@@ -42,10 +50,10 @@ def mortal(name: str, call: Call) -> Call:
 
     async def wrapped(*arguments: Any, **options: Any) -> Any:
         step = f" {arguments[2].name}" if name == "checkpoint" else ""
-        die(f"{name}{step}:before")
+        die(f"{name}{step}", "before")
         answer = await call(*arguments, **options)
         if name != "claim" or answer:
-            die(f"{name}{step}:after")
+            die(f"{name}{step}", "after")
         return answer
 
     return wrapped
