@@ -91,12 +91,24 @@ def test_how_long_it_takes_decides_too(milliseconds: int, status: str) -> None:
 async def test_a_site_that_does_not_answer_is_given_up(vendors: VendorsClient, http: httpx.AsyncClient) -> None:
     urls = {"nearvity": f"{vendors.base_url}/sites/nearvity"}
     sites = SiteProbe(http, urls, clock=SystemClock(), deadline=timedelta(seconds=0.2))
-    await vendors.script("sites", {"delay_ms": 5_000})
+    await vendors.script("sites", {"delay_ms": 5_000}, repeat=True)
 
     check = await look(sites)
 
     assert (check.status, check.response_ms, check.status_code) == ("red", None, None)
     assert "n'a pas répondu" in (check.reason or "")
+
+
+async def test_a_site_that_never_answers_head_is_judged_by_get(vendors: VendorsClient, http: httpx.AsyncClient) -> None:
+    urls = {"nearvity": f"{vendors.base_url}/sites/nearvity"}
+    sites = SiteProbe(http, urls, clock=SystemClock(), deadline=timedelta(seconds=2))
+    await vendors.script("sites", {"method": "HEAD", "delay_ms": 5_000})
+
+    check = await look(sites)
+
+    assert (check.status, check.status_code) == ("green", 200)
+    assert check.response_ms is not None
+    assert check.response_ms < 1_000
 
 
 async def test_all_sites_are_asked_at_the_same_time(sites: SiteProbe, vendors: VendorsClient) -> None:

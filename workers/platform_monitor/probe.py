@@ -92,22 +92,22 @@ class SiteProbe:
             response = await self._ask_head(url)
         if response is None:
             began = self._clock.monotonic()
-            response = await self._call("GET", url)
+            response = await self._call("GET", url, within=self._deadline)
         return response.status, round((self._clock.monotonic() - began) * 1000)
 
     async def _ask_head(self, url: str) -> outbound.Response | None:
         """Ask for the head alone; return None if that is answered badly: what people get, by GET, is what counts."""
         try:
-            response = await self._call("HEAD", url)
+            response = await self._call("HEAD", url, within=self._deadline / 2)
         except outbound.CallFailed as error:
-            if error.fault in {outbound.Fault.INTERRUPTED, outbound.Fault.GARBLED}:
-                return None
-            raise
+            if error.fault is outbound.Fault.UNREACHABLE:
+                raise
+            return None
         well = httpx.codes.is_success(response.status) or httpx.codes.is_redirect(response.status)
         return response if well else None
 
-    async def _call(self, method: str, url: str) -> outbound.Response:
-        return await outbound.call(self._http, method, url, within=self._deadline, max_bytes=0, follow_redirects=False)
+    async def _call(self, method: str, url: str, *, within: timedelta) -> outbound.Response:
+        return await outbound.call(self._http, method, url, within=within, max_bytes=0, follow_redirects=False)
 
     def _follow(self, url: str, response: outbound.Response) -> str | None:
         """Return where a redirect leads, if it may be followed."""
