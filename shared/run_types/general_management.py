@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared.run_types.model import (
-    WORKING_DAYS,
+    EVERY_DAY,
     Agent,
     Calendar,
     Kept,
@@ -49,7 +49,7 @@ ENTRIES: Final = (
             aliases=("morning_digest",),
             name="Brief Exécutif Quotidien",
             description="L'essentiel du matin : état des plateformes, priorités et décisions du jour.",
-            calendar=Calendar(hours=(7,), weekdays=WORKING_DAYS),
+            calendar=Calendar(hours=(8,), weekdays=EVERY_DAY),
             priority=Priority.HIGH,
         ),
         autopilot_default=True,

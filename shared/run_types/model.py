@@ -111,6 +111,7 @@ class Weekday(IntEnum):
     SUNDAY = 7
 
 
+EVERY_DAY: Final = tuple(Weekday)
 WORKING_DAYS: Final = tuple(day for day in Weekday if day <= Weekday.FRIDAY)
 
 

@@ -88,13 +88,13 @@ def test_the_night_of_the_change_fires_once(
 
 
 def test_a_slot_belongs_to_the_interval_that_ends_with_it(database: Database) -> None:
-    seven = datetime(2026, 7, 6, 5, tzinfo=UTC)
+    eight = datetime(2026, 7, 5, 6, tzinfo=UTC)  # a Sunday
     minute = timedelta(minutes=1)
 
-    assert due_slots(database, seven - minute, seven - timedelta(microseconds=1)) == set()
-    assert due_slots(database, seven - minute, seven) == {("daily_brief", seven)}
-    assert due_slots(database, seven, seven + minute) == set()
-    assert due_slots(database, seven + minute, seven - minute) == set()
+    assert due_slots(database, eight - minute, eight - timedelta(microseconds=1)) == set()
+    assert due_slots(database, eight - minute, eight) == {("daily_brief", eight)}
+    assert due_slots(database, eight, eight + minute) == set()
+    assert due_slots(database, eight + minute, eight - minute) == set()
 
 
 def test_whatever_zone_the_session_is_in_the_slots_are_those_of_paris(database: Database) -> None:
@@ -120,7 +120,7 @@ def test_what_an_operator_sets_counts_and_clearing_it_brings_the_registry_back(d
     database.run("update hq.scheduled_jobs set hours = null")
 
     assert seen == [[6, 20], [], [6, 20], [], [6, 20]]
-    assert hours() == [7]
+    assert hours() == [8]
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,9 @@ SITE_JOBS = ("a", "b")
 
 @pytest.fixture(autouse=True)
 def before_seven(database: Database) -> None:
-    """Let it be one minute to seven, and nothing planned but the brief."""
+    """Let it be one minute to seven, and nothing planned but the brief, at seven on working days."""
     wind(database, SEVEN - MINUTE)
+    database.run("update hq.scheduled_jobs set hours = '{7}', weekdays = '{1,2,3,4,5}' where key = %s", JOB)
     database.run("update hq.scheduled_jobs set enabled = false where key <> %s", JOB)
 
 

@@ -314,7 +314,7 @@ def test_five_jobs_are_planned_and_the_two_morning_briefs_are_one() -> None:
 
     high, medium = Priority.HIGH, Priority.MEDIUM
     assert plan == {
-        "daily_brief": ("DAILY_EXECUTIVE_BRIEF", (7,), _WORKING_DAYS, high, ("morning_digest",)),
+        "daily_brief": ("DAILY_EXECUTIVE_BRIEF", (8,), set(Weekday), high, ("morning_digest",)),
         "daily_platform_review": ("PLATFORM_STATUS_REVIEW", (18,), _WORKING_DAYS, medium, ()),
         "weekly_security_audit": ("SECURITY_AUDIT_RLS", (8,), {Weekday.MONDAY}, high, ()),
         "weekly_competitive_analysis": ("COMPETITIVE_ANALYSIS", (10,), {Weekday.WEDNESDAY}, medium, ()),
@@ -446,7 +446,7 @@ def test_the_facts_hold_what_follows_from_the_fields_too() -> None:
     brief = facts["run_types"]["DAILY_EXECUTIVE_BRIEF"]
     assert brief["cost_eur"] == "0.10"
     assert brief["model"] == "google/gemini-2.5-pro"
-    assert brief["schedule"]["calendar"] == {"hours": [7], "weekdays": [1, 2, 3, 4, 5]}
+    assert brief["schedule"]["calendar"] == {"hours": [8], "weekdays": [1, 2, 3, 4, 5, 6, 7]}
     assert facts["run_types"]["PRICING_CHANGE"]["allowed_triggers"] == ["manual", "retry"]
 
 

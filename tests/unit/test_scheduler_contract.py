@@ -30,8 +30,11 @@ def test_a_job_is_due_from_its_slot_until_a_run_of_its_type_has_ended() -> None:
 def test_days_and_hours_are_written_as_the_panel_reads_them() -> None:
     shown = render_job(BRIEF)
 
-    assert shown["cronExpression"] == "0 7 * * 1,2,3,4,5"
-    assert shown["schedule"] == {"hours": [7], "days": [1, 2, 3, 4, 5]}
+    assert shown["cronExpression"] == "0 8 * * *"
+    assert shown["schedule"] == {"hours": [8], "days": [0, 1, 2, 3, 4, 5, 6]}
+    review = render_job(PlannedJob(**dict(JOBS["daily_platform_review"]), enabled=True, due_since=None))
+    assert review["cronExpression"] == "0 18 * * 1,2,3,4,5"
+    assert review["schedule"] == {"hours": [18], "days": [1, 2, 3, 4, 5]}
     assert (shown["runType"], shown["priority"], shown["enabled"]) == ("DAILY_EXECUTIVE_BRIEF", "high", True)
     assert render_job(BRIEF.model_copy(update={"enabled": False}))["enabled"] is False
 

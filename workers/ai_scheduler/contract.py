@@ -60,7 +60,7 @@ def refuse_action(action: str) -> InvalidRequest:
 
 def render_job(job: PlannedJob) -> dict[str, JsonValue]:
     """Render a job as it stands in the plan."""
-    days: list[JsonValue] = [_render_day(day) for day in job.calendar.weekdays]
+    days: list[JsonValue] = [*sorted(map(_render_day, job.calendar.weekdays))]
     return {
         "key": job.key,
         "name": job.name,
@@ -135,7 +135,7 @@ def _render_last(last: LastRun | None) -> dict[str, JsonValue] | None:
 def _render_cron(job: PlannedJob) -> str:
     hours = ",".join(map(str, job.calendar.hours))
     every_day = len(set(job.calendar.weekdays)) == len(Weekday)
-    days = "*" if every_day else ",".join(str(_render_day(day)) for day in job.calendar.weekdays)
+    days = "*" if every_day else ",".join(str(day) for day in sorted(map(_render_day, job.calendar.weekdays)))
     return f"0 {hours} * * {days}"
 
 
