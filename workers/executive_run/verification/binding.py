@@ -127,14 +127,11 @@ class _Binder:
         mention = self._after.get(figure.start)
         if mention:
             return self._narrow(place, mention, is_firm=self._is_whole(figure, mention))
-        if part := self._named_after_whole(place):
-            return self._narrow(place, part, is_firm=False)
         before = [m for m in self._mentions if m.end <= figure.start and m.start not in self._taken]
         usable = [m for m in before if any(fits(name, figure) for name in m.entry.names)]
-        if not usable:
-            return None
         firm = [m for m in usable if m.entry.is_firm and self._follows(place, m)]
-        return self._narrow(place, firm[-1] if firm else usable[-1], is_firm=bool(firm))
+        named = firm[-1:] or [m for m in (self._named_after_whole(place),) if m] or usable[-1:]
+        return self._narrow(place, named[-1], is_firm=bool(firm)) if named else None
 
     def _named_after_whole(self, place: int) -> Mention | None:
         """Return the name of « 28 des 37 commits » for its first figure."""
