@@ -68,6 +68,10 @@ docs: setup ## Write docs/database.md again from the catalogue
 bench: setup ## Measure the figures of docs/benchmarks.md
 	$(BIN)/python -m bench
 
+.PHONY: evals
+evals: setup ## Measure how well reports are verified, and what a changed figure is caught by
+	$(BIN)/python -m evals
+
 .PHONY: wheel
 wheel: setup ## Build the wheel into dist/, as the image does
 	rm -rf build dist

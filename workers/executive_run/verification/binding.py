@@ -42,6 +42,7 @@ _LINKS: Final = (
     r"plateforme|rls|ia|duree|minutes?|cumulee?s?|toutes|tous|plateformes|nombre|ensemble|x"
 )
 _GAP: Final = re.compile(rf"(?:\b(?:{_LINKS})\b|[\s:=()*_,'`\u2013—-]|\[s\d+\])*")
+_ASIDE: Final = re.compile(r"\([^()]*\)")
 _PAST: Final = re.compile(
     r"(?:\bcontre|\bhier\b|la veille|il y a (?:un|une|\d+) (?:mois|semaine|an)|precedent|\bapres\b|\bavant\b|"
     r"auparavant|"
@@ -49,6 +50,7 @@ _PAST: Final = re.compile(
     r"semaine passee)"
 )
 _OF_WHOLE: Final = re.compile(r"\**\s(?:des|sur(?: les)?|parmi les)\s\**")
+_FOR_PLATFORM: Final = re.compile(r"\**\s?\(?\**(?:(?:sur|pour|chez|cote|a|dans|de|concernent|concerne)\s)?\**")
 _FROM_TO: Final = re.compile(r"(?:\bde|\bdes|\bd'|\bdu niveau de)\s?\**$")
 _TO: Final = re.compile(r"\**\s(?:a|vers|jusqu'a)\s\**$")
 _CHANGE: Final = re.compile(
@@ -129,9 +131,25 @@ class _Binder:
             return self._narrow(place, mention, is_firm=self._is_whole(figure, mention))
         before = [m for m in self._mentions if m.end <= figure.start and m.start not in self._taken]
         usable = [m for m in before if any(fits(name, figure) for name in m.entry.names)]
+        if shared := self._named_for_platform(place):
+            return self._narrow(place, shared, is_firm=True)
         firm = [m for m in usable if m.entry.is_firm and self._follows(place, m)]
-        named = firm[-1:] or [m for m in (self._named_after_whole(place),) if m] or usable[-1:]
-        return self._narrow(place, named[-1], is_firm=bool(firm)) if named else None
+        if firm:
+            return self._narrow(place, firm[-1], is_firm=True, others=firm[:-1])
+        named = [m for m in (self._named_after_whole(place),) if m] or usable[-1:]
+        return self._narrow(place, named[-1], is_firm=False) if named else None
+
+    def _named_for_platform(self, place: int) -> Mention | None:
+        """Return the name that a list goes on with: « 37 commits : 17 sur EmotionsCare, 11 sur Med MNG »."""
+        figure = self._figures[place]
+        if figure.kind is not Kind.COUNT or figure.noun:
+            return None
+        after = next((named for named in self._statement.platforms if named.start >= figure.end), None)
+        if after is None or not _FOR_PLATFORM.fullmatch(self._folded, figure.end, after.start):
+            return None
+        earlier = [m for m in self._mentions if m.end <= figure.start and any(fits(n, figure) for n in m.entry.names)]
+        firm = [m for m in earlier if m.entry.is_firm]
+        return firm[-1] if firm else None
 
     def _named_after_whole(self, place: int) -> Mention | None:
         """Return the name of « 28 des 37 commits » for its first figure."""
@@ -162,7 +180,7 @@ class _Binder:
                 return False
         if figure.kind is Kind.COUNT and figure.noun and not self._is_own_noun(figure, mention):
             return False
-        hidden = self._without_platforms(mention.end, figure.start, between)
+        hidden = _ASIDE.sub(" ", self._without_platforms(mention.end, figure.start, between))
         return bool(_GAP.fullmatch(hidden)) and not self._is_past(place) and not self._is_origin(place)
 
     def _is_own_noun(self, figure: Figure, mention: Mention) -> bool:
@@ -211,8 +229,8 @@ class _Binder:
                 return Binding(figure, own, is_firm=self._follows(place, mention))
         return None
 
-    def _narrow(self, place: int, mention: Mention, *, is_firm: bool) -> Binding:
-        """Choose among several facts by the period that is said."""
+    def _narrow(self, place: int, mention: Mention, *, is_firm: bool, others: Sequence[Mention] = ()) -> Binding:
+        """Choose among several facts by the period that is said; what the name is explained by may be meant too."""
         figure, names = self._figures[place], mention.entry.names
         fitting = tuple(name for name in names if fits(name, figure))
         firm = is_firm and mention.entry.is_firm
@@ -220,7 +238,8 @@ class _Binder:
             around = self._around(place)
             meant = tuple(name for name in fitting if name in PERIODS and re.search(PERIODS[name], around))
             fitting = meant or fitting
-        return Binding(figure, fitting, firm)
+        explained = tuple(name for other in others for name in other.entry.names if fits(name, figure))
+        return Binding(figure, tuple(dict.fromkeys((*fitting, *explained))), firm)
 
     def _around(self, place: int) -> str:
         same = [figure for figure in self._figures if figure.kind is self._figures[place].kind]

@@ -10,11 +10,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from shared.fact_labels import FACT_LABELS
 from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, Fact, FactName
 from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.model import Grounds, NumberedSource
-from workers.executive_run.verification.numbers import read_figures
+from workers.executive_run.verification.numbers import read_figures, singular
 from workers.executive_run.verification.platforms import PlatformNames
 from workers.executive_run.verification.prose import fold, split_lines
 
@@ -45,6 +46,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """A date, time, version or reference of the data, by its own key."""
+
+    key: str
+    source: int
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where a figure may come from: the sources its sentence cites, the platform it names; neither: anywhere."""
 
@@ -52,6 +62,9 @@ class Scope:
     platform: str | None = None
     also: str | None = None
     """A platform whose data serve too, without excluding any other's: the one that stands above."""
+
+
+ANYWHERE: Final = Scope()
 
 
 def measure(fact: Fact) -> tuple[Kind, str, Decimal]:
@@ -71,7 +84,7 @@ class Evidence:
     facts: dict[FactName, list[Fact]] = field(init=False)
     _entries: dict[tuple[Kind, str], list[Entry]] = field(init=False)
     _values: dict[tuple[Kind, str], list[Decimal]] = field(init=False)
-    _marks: dict[Kind, set[tuple[str, int]]] = field(init=False)
+    _marks: dict[Kind, list[_Mark]] = field(init=False)
     _always: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +94,7 @@ class Evidence:
         sources = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
         self._always = frozenset({CONTEXT, *([grounds.calculations.number] if grounds.calculations else [])})
         self.facts = defaultdict(list)
-        self._marks = defaultdict(set)
+        self._marks = defaultdict(list)
         gathered: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
         for source in sources:
             self._read(source, gathered)
@@ -112,18 +125,18 @@ class Evidence:
         """Return what a scope counts."""
         return {entry.noun for entry in self._entries.get((Kind.COUNT, ""), []) if self._is_in(entry, scope)}
 
-    def has_mark(self, kind: Kind, mark: str) -> bool:
+    def has_mark(self, kind: Kind, mark: str, scope: Scope = ANYWHERE) -> bool:
         """Return whether a date, time, version or reference stands in the data, in whole or, of a date, in part."""
-        known = {unit for unit, _ in self._marks[kind]}
+        known = {each.key for each in self._marks[kind] if scope is ANYWHERE or self._is_in(each, scope)}
         if mark in known:
             return True
         if kind is not Kind.DATE:
             return False
         if mark.startswith("*"):
-            return any(unit.endswith(mark[1:]) for unit in known)
-        return any(unit.startswith(f"{mark}-") or (unit[0] == "*" and unit[1:] == mark[4:]) for unit in known)
+            return any(key.endswith(mark[1:]) for key in known)
+        return any(key.startswith(f"{mark}-") or (key[0] == "*" and key[1:] == mark[4:]) for key in known)
 
-    def _is_in(self, entry: Entry, scope: Scope) -> bool:
+    def _is_in(self, entry: Entry | _Mark, scope: Scope) -> bool:
         if entry.source in self._always:
             return scope.platform is None or entry.platform in {None, scope.platform}
         if entry.platform is not None and entry.platform in {scope.platform, scope.also}:
@@ -145,7 +158,8 @@ class Evidence:
         sign = 0 if value == 0 else 1 if value > 0 else -1
         # A level is positive and has no sign of its own.
         signed = sign if fact.name in _CHANGES else min(sign, 0)
-        gathered[key].append(Entry(abs(value), signed, "", number, fact.subject))
+        noun = singular(fold(FACT_LABELS[fact.name].split()[0])) if kind is Kind.COUNT else ""
+        gathered[key].append(Entry(abs(value), signed, noun, number, fact.subject))
 
     def _read_text(
         self, text: str, number: int, platform: str | None, gathered: dict[tuple[Kind, str], list[Entry]]
@@ -156,7 +170,7 @@ class Evidence:
                 for value in figure.values:
                     gathered[key].append(Entry(value, figure.sign, figure.noun, number, platform or line_platform))
             if figure.unit and figure.kind in {Kind.DATE, Kind.TIME, Kind.VERSION, Kind.REFERENCE}:
-                self._marks[figure.kind].add((figure.unit, number))
+                self._marks[figure.kind].append(_Mark(figure.unit, number, platform or line_platform))
 
     def _read_clock(self, sources: Iterable[NumberedSource]) -> None:
         """Take the moments that every report may name: when data were read, today, and the days around it."""
@@ -165,12 +179,12 @@ class Evidence:
         moments += [fact.at for facts in self.facts.values() for fact in facts]
         for moment in dict.fromkeys(moments):
             local = moment.astimezone(TIME_ZONE)
-            self._marks[Kind.DATE].add((f"{local:%Y-%m-%d}", CONTEXT))
-            self._marks[Kind.TIME].add((f"{local:%H:%M}", CONTEXT))
+            self._marks[Kind.DATE].append(_Mark(f"{local:%Y-%m-%d}", CONTEXT, None))
+            self._marks[Kind.TIME].append(_Mark(f"{local:%H:%M}", CONTEXT, None))
         for days in (-1, 1, -30, -7):
-            self._marks[Kind.DATE].add((f"{now + timedelta(days=days):%Y-%m-%d}", CONTEXT))
+            self._marks[Kind.DATE].append(_Mark(f"{now + timedelta(days=days):%Y-%m-%d}", CONTEXT, None))
         for moment in (now, _month_before(now)):
-            self._marks[Kind.DATE].add((f"{moment:%Y-%m}-01", CONTEXT))
+            self._marks[Kind.DATE].append(_Mark(f"{moment:%Y-%m}-01", CONTEXT, None))
 
 
 def _month_before(moment: datetime) -> datetime:

@@ -62,7 +62,8 @@ class FactCheck:
             direction = self.direction_of(binding.figure, statement)
             is_reversed = name_is_change([equal.name]) and direction * equal.value < 0
             return Outcome(stands=False, ours=_format(equal)) if is_reversed else Outcome(stands=True)
-        if self._is_sum(binding.figure, known, statement):
+        is_own = subject.is_named and not subject.is_shared
+        if not is_own and self._is_sum(binding.figure, known, statement):
             return Outcome(stands=True)
         is_open = not binding.is_firm or subject.is_shared or not meant
         if is_open or self._is_partial_sum(binding.figure, known, subject):

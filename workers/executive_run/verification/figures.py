@@ -141,10 +141,9 @@ class _Checker:
         if figure.kind is Kind.DATE:
             return Outcome(stands=self._is_lawful_date(figure, statement))
         if figure.kind is Kind.TIME:
-            return Outcome(stands=statement.part.section.proposes or self._evidence.has_mark(Kind.TIME, figure.unit))
-        subject = find_subject(figure, statement, self._folded)
-        named = subject.key if subject.is_named and not subject.is_shared else None
-        scope = Scope(statement.citations, named, also=subject.key or self._evidence.grounds.platform_key)
+            known = self._evidence.has_mark(Kind.TIME, figure.unit, self._scope_of(figure, statement))
+            return Outcome(stands=statement.part.section.proposes or known)
+        scope = self._scope_of(figure, statement)
         found = self._evidence.find(figure, scope)
         if figure.noun and figure.noun in self._evidence.nouns(scope):
             found = [entry for entry in found if entry.noun in {"", figure.noun}]
@@ -159,9 +158,14 @@ class _Checker:
             return Outcome(stands=False, ours=sign + self._text[figure.start : figure.end].lstrip("+-\u2212"))
         return Outcome(stands=bool(found))
 
+    def _scope_of(self, figure: Figure, statement: Statement) -> Scope:
+        subject = find_subject(figure, statement, self._folded)
+        named = subject.key if subject.is_named and not subject.is_shared else None
+        return Scope(statement.citations, named, also=subject.key or self._evidence.grounds.platform_key)
+
     def _is_lawful_date(self, figure: Figure, statement: Statement) -> bool:
         unit = figure.unit
-        if self._evidence.has_mark(Kind.DATE, unit):
+        if self._evidence.has_mark(Kind.DATE, unit, self._scope_of(figure, statement)):
             return True
         year = int(self._today[:4])
         if len(unit) == 4:  # noqa: PLR2004 - a year alone

@@ -29,7 +29,7 @@ _GO: Final = re.compile(
     r"a)\s+(?:\w+\s+)?(?:conditions?|reserves?))?"
 )
 _ACCEPTED: Final = re.compile(r"\b(?:accepter|accepte|favorable|avis favorable|approuver)\b")
-_NOT: Final = re.compile(r"\b(?:ne|pas|non|refuser|defavorable|si|impossible|avant|sans|aucun)\b")
+_NOT: Final = re.compile(r"\b(?:ne|pas|non|refuser|defavorable|si|impossible|avant|sans|aucune?)\b")
 _DEDUCTION: Final = re.compile(
     r"(?P<minus>(?<![\w/])-\s?)(?P<points>\d{1,2}(?:[.,]\d)?)(?!\d)\s*(?:points?|pts?)?\b"
     r"|(?P<words>\d{1,2}(?:[.,]\d)?)\s*(?:points?|pts?)\s*(?:retires?|en moins|deduits?|perdus?|de moins|:|pour\b)"

@@ -35,7 +35,7 @@ _ALERT_HEAD: Final = r"alerte|faille|vulnerabilit|dependabot"
 _RUNS: Final = r"(?:executions?|rapports?)"
 _AI: Final = r"(?:de l'|d'|en |l'|des appels a l')?ia\b"
 
-ENTRIES: Final = (
+_ENTRIES: Final = (
     # Money. What only qualifies a longer name comes after it.
     Entry((F.MRR_PER_SUBSCRIPTION,), (
         r"(?:mrr|revenu(?: recurrent)?(?: mensuel)?) moyen par (?:abonnement|abonne)s?(?: actifs?)?|\barpu\b"
@@ -82,6 +82,7 @@ ENTRIES: Final = (
     Entry((F.CUSTOMERS,), (
         r"clients? (?:au total|enregistres?|chez stripe|en base)|base (?:de )?clients?|nombre de clients"
     )),
+    Entry((F.NEW_CUSTOMERS_MONTH,), r"nouveaux\b", head="client"),
     Entry((F.CUSTOMERS,), r"clients?", is_firm=False),
     Entry((F.CHURN_RATE_CHANGE,), r"(?:evolution|variation) (?:de l'attrition|du churn)"),
     Entry((F.CHURN_RATE,), (
@@ -192,6 +193,9 @@ ENTRIES: Final = (
     )),
     Entry((F.RUNS, F.RUNS_BEFORE), r"executions?", is_firm=False),
 )  # fmt: skip
+
+# What names a fact firmly wins over what may name it.
+ENTRIES: Final = (*(each for each in _ENTRIES if each.is_firm), *(each for each in _ENTRIES if not each.is_firm))
 
 # Names begin where words do: looking nowhere else makes this ten times as fast.
 _MASTER: Final = re.compile(

@@ -32,7 +32,8 @@ yann yannick yasmine yolande youssef yves yvette yvonne zoe
 """
 _NAMES: Final = frozenset(_FIRST_NAMES.split())
 _PAIR: Final = re.compile(
-    r"\b([A-ZÀ-Ý][a-zà-ÿ]+(?:-[A-ZÀ-Ý][a-zà-ÿ]+)?)\s+((?:de |d'|du |le |la )?[A-ZÀ-Ý][\w'-]*[a-zà-ÿA-ZÀ-Ý])\b"
+    r"\b([A-ZÀ-Ý][a-zà-ÿ]+(?:-[A-ZÀ-Ý][a-zà-ÿ]+)?)\s+"
+    r"((?:[Dd]e |d'|[Dd]u |[Ll]e |[Ll]a |El |Ben )?[A-ZÀ-Ý][\w'-]*[a-zà-ÿA-ZÀ-Ý])\b"
 )
 _TITLED: Final = re.compile(
     r"\b(?:M\.|Mme|Mlle|Monsieur|Madame|Dr|Docteur|Docteure|Pr|Professeure?|Me|Maître)\s+(?!(?:la|"

@@ -19,7 +19,7 @@ _ALL: Final = re.compile(
     r"toutes plateformes"
 )
 _PROPOSED: Final = re.compile(
-    r"objectif|\btailles?\b|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
+    r"objectif|\btailles?\b|\bpaliers?\b|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
     r"\bbudget|d'ici|\brepere|"
     r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous (?:\d|deux|trois|cinq|dix)|\bramener|"
     r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
