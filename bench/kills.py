@@ -22,6 +22,7 @@ from workers.settings import (
     GithubSettings,
     HttpSettings,
     LogSettings,
+    NotificationSettings,
     PerplexitySettings,
     PlatformSettings,
     RealtimeSettings,
@@ -108,6 +109,7 @@ def _settings(rig: Rig) -> Settings:
         stripe=StripeSettings(),
         # The first look at the sites comes later than a bench lasts.
         platforms=PlatformSettings(check_every=timedelta(days=1)),
+        notifications=NotificationSettings(),
         http=HttpSettings(),
         autopilot=AutopilotSettings(),
         logs=LogSettings(),

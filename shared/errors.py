@@ -5,7 +5,7 @@
     ├─ CallerError                 the request is at fault
     │  ├─ Unauthenticated 401 · Forbidden 403 · InvalidRequest 400 · UnknownRunType 400
     │  ├─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413 · KeyReused 409
-    │  └─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413
+    │  └─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413 · PushNotConfigured 503
     ├─ UpstreamError               somebody else is at fault
     │  ├─ SourceError                becomes a Gap, the run goes on
     │  │    SourceNotConfigured · SourceUnavailable* · SourceRejected
@@ -167,6 +167,17 @@ class BodyTooLarge(CallerError):
     code = "body_too_large"
     http_status = 413
     sentence = "La demande est trop volumineuse (256 Kio au plus). Raccourcissez-la puis relancez."
+
+
+class PushNotConfigured(CallerError):
+    """Devices cannot be reached: there are no VAPID keys."""
+
+    code = "push_not_configured"
+    http_status = 503
+    sentence = (
+        "Les notifications sur appareil ne sont pas configurées. L'équipe technique doit définir les clés VAPID, "
+        "que la commande emocare vapid prépare."
+    )
 
 
 # ── Somebody else is at fault ────────────────────────────────────────────────────────────────

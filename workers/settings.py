@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +31,9 @@ from shared.language_models import CANDIDATES
 from shared.registry import ModelTier
 
 _DAY_SECONDS = 86_400
+_VAPID_KEY_CHARS = 43
+_PLACEHOLDERS = ("localhost", "example", "example.com", "example.org", "example.net", "invalid", "test", "local")
+_SHORTEST_KEY = 8
 
 _OWN_SITES = {
     "emotionscare": HttpUrl("https://emotionscare.com"),
@@ -112,6 +115,37 @@ Routes = Annotated[
     NoDecode,
     BeforeValidator(_split),
 ]
+
+
+def _split_words(value: object) -> object:
+    """Read values with spaces between them, or line by line: an address may hold a comma."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _vapid_key(value: SecretStr) -> SecretStr:
+    """Take a P-256 private key as 32 bytes in base64url, as `emocare vapid` prints it."""
+    text = value.get_secret_value()
+    if len(text) != _VAPID_KEY_CHARS or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValueError("give the key that emocare vapid prints")
+    return value
+
+
+def _vapid_subject(value: str) -> str:
+    """Take an address at which a push service finds a person: Apple refuses every message with a placeholder."""
+    host = value.rpartition("@")[2] if value.startswith("mailto:") else (urlsplit(value).hostname or "")
+    ends = tuple(f".{name}" for name in _PLACEHOLDERS)
+    if not re.fullmatch(r"mailto:[^@\s]+@[\w.-]+\.\w+|https://[^\s/@]+\.\w+[^\s]*", value) or f".{host}".endswith(ends):
+        raise ValueError("give mailto: with a real address, or an https address")
+    return value
+
+
+def _push_service(value: str) -> str:
+    """Take a host of which every https address may be called, or one whole origin."""
+    if not re.fullmatch(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+|https?://[a-z0-9.-]+(?::\d{1,5})?", value):
+        raise ValueError("give hosts, such as push.example.org or *.example.org, or origins, such as https://host:8443")
+    return value
+
+
 Pages = Annotated[tuple[HttpUrl, ...], NoDecode, BeforeValidator(_split)]
 Models = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[\w./:@-]{1,100}$")], ...],
@@ -123,6 +157,9 @@ Sites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 WatchedSites = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_pair), AfterValidator(_watchable)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
+VapidKey = Annotated[SecretStr, AfterValidator(_key), AfterValidator(_vapid_key)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_words)]
+PushServices = Annotated[tuple[Annotated[str, AfterValidator(_push_service)], ...], NoDecode, BeforeValidator(_split)]
 
 
 class _Block(BaseSettings):
@@ -412,6 +449,39 @@ class AutopilotSettings(_Block):
     )
 
 
+class NotificationSettings(_Block):
+    """Messages that reach people who have no page open."""
+
+    urls: Secrets = Field(
+        (),
+        alias="NOTIFY_URLS",
+        description="Channels as Apprise writes them, with spaces, e.g. mailtos://user:password@host?to=president@host",
+    )
+    page: HttpUrl | None = Field(
+        None, alias="HQ_PAGE_URL", description="Where the HQ's page is; messages then link to what they are about."
+    )
+    every: Seconds = Field(
+        timedelta(seconds=5),
+        alias="NOTIFY_SECONDS",
+        description="How often the workers look for messages to send, all of them together.",
+    )
+    vapid_key: VapidKey | None = Field(
+        None, alias="VAPID_PRIVATE_KEY", description="Of Web Push, printed by emocare vapid; devices subscribe to it."
+    )
+    vapid_subject: Annotated[str, AfterValidator(_vapid_subject)] | None = Field(
+        None, alias="VAPID_SUBJECT", description="Whom a push service may write to, e.g. mailto:somebody@host"
+    )
+    push_services: PushServices = Field(
+        (), alias="PUSH_SERVICES", description="Push services besides the browsers' own, hosts or origins with commas."
+    )
+
+    @model_validator(mode="after")
+    def _with_subject(self) -> Self:
+        if (self.vapid_key is None) != (self.vapid_subject is None):
+            raise ValueError("VAPID_PRIVATE_KEY and VAPID_SUBJECT go together")
+        return self
+
+
 class LogSettings(_Block):
     """What is printed on stdout."""
 
@@ -436,6 +506,7 @@ class Settings(BaseModel):
     platforms: PlatformSettings
     http: HttpSettings
     autopilot: AutopilotSettings
+    notifications: NotificationSettings
     logs: LogSettings
 
     @property
@@ -444,7 +515,16 @@ class Settings(BaseModel):
         values = [value for _, block in self for _, value in block]
         keys = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
         passwords = (spell_password(value.password) for value in values if isinstance(value, HttpUrl))
-        return frozenset(keys).union(*passwords)
+        channels = (spell_channel(url.get_secret_value()) for url in self.notifications.urls)
+        return frozenset(keys).union(*passwords, *channels)
+
+
+def spell_channel(url: str) -> frozenset[str]:
+    """Return what may be secret in a channel's address: all of it, its password, each part that looks like a key."""
+    rest = url.partition("://")[2]
+    user = re.split(r"[/?#]", rest)[0].rpartition("@")[0]
+    keys = {part for part in re.split(r"[/?&=:@;,+]", rest) if len(part) >= _SHORTEST_KEY and re.search(r"\d", part)}
+    return frozenset({url} | keys | {unquote(key) for key in keys}) | spell_password(user.partition(":")[2])
 
 
 def spell_password(password: str | None) -> frozenset[str]:

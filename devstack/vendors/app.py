@@ -1,6 +1,7 @@
 """The one server of all stand-ins: routes a request to its vendor, and misbehaves as scripted."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from devstack.vendors import firecrawl, github, openai, perplexity, sites, stripe
+from devstack.vendors import firecrawl, github, hook, openai, perplexity, push, sites, stripe
 from devstack.vendors.stage import Plan, Request, Response, Stage, Step
 
 Handler = Callable[[Request, Step], Response]
@@ -24,6 +25,8 @@ VENDORS: Mapping[str, tuple[Handler, Callable[[int], Response]]] = {
     "firecrawl": (firecrawl.answer, firecrawl.error),
     "stripe": (stripe.answer, stripe.error),
     "sites": (sites.answer, sites.error),
+    "hook": (hook.answer, hook.error),
+    "push": (push.answer, push.error),
 }
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "x-api-key"})
 
@@ -126,16 +129,19 @@ def _follow(step: Step, vendor: str, request: Request) -> Response:
 
 async def _receive(incoming: requests.Request) -> Request:
     raw = await incoming.body()
+    is_encrypted = incoming.headers.get("content-encoding") == "aes128gcm"
     try:
-        body: Any = json.loads(raw) if raw else None
+        body: Any = base64.b64encode(raw).decode() if is_encrypted else json.loads(raw) if raw else None
     except ValueError:
         body = raw.decode(errors="replace")
     bearer = incoming.headers.get("authorization", "")
+    # A VAPID token is good for one service and half a day, and what it says is what is checked.
+    kept = {"authorization": bearer} if bearer.startswith("vapid ") else {}
     return Request(
         method=incoming.method,
         path="/" + incoming.path_params["path"],
         query=dict(incoming.query_params),
-        headers={name: value for name, value in incoming.headers.items() if name not in _SECRET_HEADERS},
+        headers=kept | {name: value for name, value in incoming.headers.items() if name not in _SECRET_HEADERS},
         authorized=bearer.lower().startswith(("bearer ", "token ")) and len(bearer.split()) > 1,
         body=body,
     )

@@ -49,7 +49,7 @@ begin
     where i.id = v_incident and i.status in ('open', 'investigating');
     if found then
       perform hq.announce_event('incident_closed:' || i.id, 'incident_closed', jsonb_build_object(
-        'platform', p.name, 'opened_at', i.created_at, 'closed_at', i.resolved_at
+        'incident_id', i.id, 'platform', p.name, 'opened_at', i.created_at, 'closed_at', i.resolved_at
       ))
       from hq.incidents as i
       join hq.platforms as p on p.key = p_platform_key
@@ -94,7 +94,7 @@ begin
   returning id into v_incident;
   insert into hq.platform_outages (platform_key, incident_id, began_at) values (p_platform_key, v_incident, v_first);
   perform hq.announce_event('incident_opened:' || v_incident, 'incident_opened', jsonb_build_object(
-    'platform', p.name, 'began_at', v_first, 'reason', left(v_latest.reason, 300)
+    'incident_id', v_incident, 'platform', p.name, 'began_at', v_first, 'reason', left(v_latest.reason, 300)
   ))
   from hq.platforms as p
   where p.key = p_platform_key;

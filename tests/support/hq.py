@@ -74,6 +74,11 @@ class Service:
         async with httpx.AsyncClient(timeout=30) as http:
             return await http.post(f"{self.url}/{name}", content=content, headers=sent | dict(headers or {}))
 
+    async def get(self, name: str) -> httpx.Response:
+        """Read what a function answers to anybody."""
+        async with httpx.AsyncClient(timeout=30) as http:
+            return await http.get(f"{self.url}/{name}")
+
 
 class Hq:
     """A running project with its vendors and its workers."""

@@ -141,3 +141,55 @@ def test_the_example_files_defaults_are_lawful(tmp_path: Path) -> None:
     example.write_text("\n".join(line for line in lines if line.split("=")[0].isupper()))
 
     assert read_settings(example) == read_settings()
+
+
+VAPID_KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
+
+
+def test_channels_are_split_by_spaces_and_none_of_their_secrets_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = "mailtos://qg:mot-de-passe@smtp.example.org?to=a@b.fr,c@d.fr"
+    chat = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    monkeypatch.setenv("NOTIFY_URLS", f" {mail}\n{chat} ")
+
+    settings = read_settings()
+
+    assert [url.get_secret_value() for url in settings.notifications.urls] == [mail, chat]
+    assert settings.secrets >= {mail, chat, "mot-de-passe", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"}
+    assert "smtp.example.org" not in settings.secrets
+    assert "mot-de-passe" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"VAPID_PRIVATE_KEY": VAPID_KEY}, "go together"),
+        ({"VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "go together"),
+        ({"VAPID_PRIVATE_KEY": "court", "VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "VAPID_PRIVATE_KEY"),
+        ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "a@emotionscare.com"}, "VAPID_SUBJECT"),
+        ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "mailto:admin@example.com"}, "VAPID_SUBJECT"),
+        ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "mailto:admin@localhost"}, "VAPID_SUBJECT"),
+        ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "https://localhost"}, "VAPID_SUBJECT"),
+        ({"PUSH_SERVICES": "https://host/path"}, "PUSH_SERVICES"),
+        ({"PUSH_SERVICES": "*"}, "PUSH_SERVICES"),
+    ],
+)
+def test_what_a_push_service_would_refuse_is_refused_at_the_start(
+    variables: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=named) as raised:
+        read_settings()
+
+    assert VAPID_KEY not in str(raised.value)
+
+
+def test_a_real_subject_and_services_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAPID_PRIVATE_KEY", VAPID_KEY)
+    monkeypatch.setenv("VAPID_SUBJECT", "mailto:equipe@emotionscare.com")
+    monkeypatch.setenv("PUSH_SERVICES", "push.example.org, *.example.net,https://push.local.lan:8443")
+
+    settings = read_settings().notifications
+
+    assert settings.push_services == ("push.example.org", "*.example.net", "https://push.local.lan:8443")

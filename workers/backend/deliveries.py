@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 import structlog
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
+from workers.backend.retry import retry
 from workers.backend.rpc import Rows, call, call_void
-from workers.ports import ChannelName, Device, DueMessage, SendResult
+from workers.ports import ChannelName, Clock, Device, DueMessage, SendResult
 
 log = structlog.get_logger(__name__)
+
+# What was sent and is not recorded is sent again.
+_SETTLE_WITHIN: Final = timedelta(seconds=20)
+_PAUSE: Final = timedelta(seconds=2)
 
 _MESSAGES = Rows(TypeAdapter(DueMessage), key="message_key")
 _DEVICES = Rows(TypeAdapter(Device), key="target")
@@ -23,9 +29,10 @@ class SupabaseDeliveries:
     Concurrency: safe to share between the tasks of a process.
     """
 
-    def __init__(self, client: AsyncClient, *, worker_id: str) -> None:
+    def __init__(self, client: AsyncClient, *, worker_id: str, clock: Clock) -> None:
         self._client = client
         self._worker_id = worker_id
+        self._clock = clock
 
     async def claim(
         self, channels: Sequence[ChannelName], *, devices: bool, limit: int, lease: timedelta
@@ -50,7 +57,13 @@ class SupabaseDeliveries:
             "p_failure": result.failure,
             "p_wait_seconds": None if result.wait is None else result.wait.total_seconds(),
         }
-        if not await call(self._client, "settle_hq_delivery", params, _BOOL):
+        is_ours = await retry(
+            lambda: call(self._client, "settle_hq_delivery", params, _BOOL),
+            clock=self._clock,
+            within=_SETTLE_WITHIN,
+            longest_pause=_PAUSE,
+        )
+        if not is_ours:
             log.info("delivery.lease_lost", message_key=message.message_key, outcome=result.outcome.value)
 
     async def list_devices(self) -> Sequence[Device]:

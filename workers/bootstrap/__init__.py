@@ -52,5 +52,5 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         launcher = RunLauncher(parts.worker, parts.store, clock=parts.clock, wait=settings.http.wait)
         routes = build_routes(settings, parts, identity, launcher)
         app = build_app(routes, origins=settings.http.origins, clock=parts.clock, document=describe(routes))
-        functions = tuple(route.name for route in routes)
+        functions = tuple(dict.fromkeys(route.name for route in routes))
         yield Service(app=app, functions=functions, worker=parts.worker, launcher=launcher)

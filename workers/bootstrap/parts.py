@@ -10,6 +10,7 @@ from typing import Final
 from uuid import uuid4
 
 import httpx
+import structlog
 from supabase import AsyncClient
 
 from shared.findings import Collected
@@ -18,6 +19,7 @@ from workers.ai_scheduler.launch import Autopilot
 from workers.backend.announcements import open_announcer
 from workers.backend.client import open_client
 from workers.backend.decisions import SupabaseDecisions
+from workers.backend.deliveries import SupabaseDeliveries
 from workers.backend.finance_history import SupabaseFinanceHistory
 from workers.backend.inspection import SupabaseInspection
 from workers.backend.journal import SupabaseJournal
@@ -33,12 +35,15 @@ from workers.executive_run.execute import ExecutiveRun
 from workers.finance.revenue import RevenueService
 from workers.finance.stripe import StripeReader
 from workers.gateway.chat import ChatGateway
+from workers.notifications.channels import open_channels
+from workers.notifications.delivery import Notifier
+from workers.notifications.webpush import PushSender, open_push_http
 from workers.platform_monitor.probe import SiteProbe
 from workers.platform_monitor.watch import SiteWatch
 from workers.ports import Clock, Collect, Source, Subject
 from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
 from workers.runtime.worker import Worker
-from workers.settings import DatabaseSourceSettings, Settings, WorkerSettings
+from workers.settings import DatabaseSourceSettings, NotificationSettings, Settings, WorkerSettings
 from workers.sources import collect_all
 from workers.sources.agents_work import AgentsWorkSource
 from workers.sources.audience import AudienceSource
@@ -55,6 +60,8 @@ from workers.sources.perplexity import PerplexitySource
 from workers.sources.personal_data import PersonalDataSource
 from workers.sources.platforms import PlatformsSource
 from workers.sources.stripe import StripeSource
+
+log = structlog.get_logger(__name__)
 
 # A lease ends before the same worker, whose periods are jittered, asks for the next one.
 _LEASE_SHARE: Final = 0.8
@@ -75,6 +82,7 @@ class Parts:
     worker: Worker
     revenue: RevenueService
     watch: SiteWatch
+    notifier: Notifier
 
 
 @asynccontextmanager
@@ -95,14 +103,14 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock, reads=reads)
         gateway = ChatGateway(posting, settings.gateway, clock=clock, journal=SupabaseJournal(client))
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
-        accounts = StripeReader(http, settings.stripe, clock=clock)
-        revenue = RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
+        revenue = _open_revenue(settings, client, http, clock)
         watch = _open_watch(settings, client, http, clock)
         collect = _open_collection(settings, client, http, posting, revenue, clock)
         autopilot = Autopilot(
             decisions=SupabaseDecisions(client, clock=clock), gateway=gateway, clock=clock, settings=settings.autopilot
         )
         leases = SupabasePeriodicLeases(client, worker_id=worker_id)
+        notifier = await stack.enter_async_context(open_notifier(settings.notifications, client, worker_id, clock))
         worker = Worker(
             store=store,
             execute=ExecutiveRun(
@@ -123,16 +131,21 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
                 _purge(settings.worker, client, clock),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 PeriodicTask("models", _MODELS_EVERY, gateway.look_up_models, at_start=True),
-                *_leased_tasks(settings, leases, revenue, watch),
+                *_leased_tasks(settings, leases, revenue, watch, notifier),
             ],
         )
-        yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch)
+        yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch, notifier)
 
 
 def _purge(settings: WorkerSettings, client: AsyncClient, clock: Clock) -> PeriodicTask:
     return purge_in_batches(
         SupabaseJournal(client).purge, every=settings.purge_every, pause=settings.sweep_every, clock=clock
     )
+
+
+def _open_revenue(settings: Settings, client: AsyncClient, http: httpx.AsyncClient, clock: Clock) -> RevenueService:
+    accounts = StripeReader(http, settings.stripe, clock=clock)
+    return RevenueService(accounts, SupabaseFinanceHistory(client), settings.stripe, clock=clock)
 
 
 def _open_watch(settings: Settings, client: AsyncClient, http: httpx.AsyncClient, clock: Clock) -> SiteWatch:
@@ -189,8 +202,26 @@ def _open_tables(settings: DatabaseSourceSettings, clock: Clock) -> tuple[Source
     )
 
 
+@asynccontextmanager
+async def open_notifier(
+    settings: NotificationSettings, client: AsyncClient, worker_id: str, clock: Clock
+) -> AsyncIterator[Notifier]:
+    """Open what sends messages beyond the screens; an address that cannot be read is logged by its position."""
+    channels, unreadable = open_channels(settings.urls, page=None if settings.page is None else str(settings.page))
+    for position in unreadable:
+        log.warning("channel.unreadable", setting="NOTIFY_URLS", position=position)
+    deliveries = SupabaseDeliveries(client, worker_id=worker_id, clock=clock)
+    async with open_push_http() as http:
+        push = None if settings.vapid_key is None else PushSender(http, settings, clock=clock)
+        yield Notifier(deliveries, channels, push, clock=clock, look_every=settings.every)
+
+
 def _leased_tasks(
-    settings: Settings, leases: SupabasePeriodicLeases, revenue: RevenueService, watch: SiteWatch
+    settings: Settings,
+    leases: SupabasePeriodicLeases,
+    revenue: RevenueService,
+    watch: SiteWatch,
+    notifier: Notifier,
 ) -> list[PeriodicTask]:
     """Return the tasks that only one worker at a time does periodically: the one that gets the task's lease."""
 
@@ -202,6 +233,8 @@ def _leased_tasks(
         return PeriodicTask(name, every, do_with_lease)
 
     tasks = [leased("platform-checks", settings.platforms.check_every, watch.patrol)]
+    if notifier.is_configured:
+        tasks.append(leased("notifications", settings.notifications.every, notifier.deliver))
     if revenue.configured:
         every = settings.stripe.read_every
         within = max(every / 4, settings.stripe.timeout)  # nobody waits for it: never less than where a caller does

@@ -8,6 +8,8 @@ from workers.backend.plan import SupabasePlan
 from workers.bootstrap.parts import Parts
 from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
+from workers.notifications.contract import PushRequest
+from workers.notifications.endpoint import PushEndpoint, PushKeyEndpoint
 from workers.platform_monitor.contract import PlatformMonitorRequest
 from workers.platform_monitor.endpoint import PlatformMonitorEndpoint
 from workers.ports import Identity
@@ -32,6 +34,8 @@ def build_routes(settings: Settings, parts: Parts, identity: Identity, launcher:
             "check-api-status",
             ApiStatusEndpoint(identity=identity, present=_find_keys(settings), clock=parts.clock),
         ),
+        Route("send-push-notification", PushKeyEndpoint(parts.notifier), method="GET", signed_in=False),
+        Route("send-push-notification", PushEndpoint(identity=identity, notifier=parts.notifier), takes=PushRequest),
         Route("healthz", _open_health(parts), method="GET", public=True, statuses=(200, 503)),
     ]
 

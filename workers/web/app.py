@@ -45,6 +45,7 @@ class Route:
     endpoint: Endpoint
     method: str = "POST"
     public: bool = False  # any page may read it, whatever the allowed origins
+    signed_in: bool = True  # its caller proves who they are; nobody has to where it is public
     takes: type[BaseModel] | None = None  # the fields of its body
     headers: tuple[str, ...] = ()  # that it reads besides the usual ones
     statuses: tuple[int, ...] = (200,)  # with an answer; all others come with an error
@@ -72,7 +73,10 @@ def build_app(
             return answer
 
         routes = [*routes, Route("openapi.json", serve_document, method="GET", public=True, prefix="")]
-    mounted = [routing.Route(route.path, _RouteApp(route)) for route in routes]
+    by_path: dict[str, list[Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, []).append(route)
+    mounted = [routing.Route(path, _RouteApp(theirs)) for path, theirs in by_path.items()]
     public = frozenset(route.path for route in routes if route.public)
     app = Starlette(routes=mounted, exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
@@ -80,10 +84,10 @@ def build_app(
 
 
 class _RouteApp:
-    """One route as an ASGI application: method, body, answer."""
+    """The routes of one path as an ASGI application: method, body, answer."""
 
-    def __init__(self, route: Route) -> None:
-        self._route = route
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = {route.method: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = requests.Request(scope, receive)
@@ -94,14 +98,14 @@ class _RouteApp:
         await response(scope, receive, send)
 
     async def _answer(self, request: requests.Request) -> responses.Response:
-        method = self._route.method
         if request.method == "OPTIONS":
             return responses.Response()
-        if request.method != method:
-            return _render(render_error(WrongMethod()), {"allow": f"{method}, OPTIONS"})
+        route = self._routes.get(request.method)
+        if route is None:
+            return _render(render_error(WrongMethod()), {"allow": ", ".join([*self._routes, "OPTIONS"])})
         try:
             body = await _read_body(request)
-            answer = await self._route.endpoint(Request(headers=request.headers, body=body))
+            answer = await route.endpoint(Request(headers=request.headers, body=body))
             if answer.on_answer is not None and not await request.is_disconnected():
                 answer.on_answer()
             return _render(answer)

@@ -38,7 +38,7 @@ def describe(routes: Sequence[Route]) -> dict[str, JsonValue]:
             "version": read_version(),
             "description": f"Bodies are JSON objects of at most {BODY_BYTES // 1024} KiB; no body is an empty one.",
         },
-        "paths": {route.path: {route.method.lower(): _describe(route)} for route in routes},
+        "paths": _describe_paths(routes),
         "components": {
             "schemas": {"Error": _ERROR, **bodies["$defs"]},
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
@@ -46,11 +46,18 @@ def describe(routes: Sequence[Route]) -> dict[str, JsonValue]:
     }
 
 
+def _describe_paths(routes: Sequence[Route]) -> dict[str, JsonValue]:
+    paths: dict[str, dict[str, JsonValue]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route)
+    return {path: dict(operations) for path, operations in paths.items()}
+
+
 def _describe(route: Route) -> dict[str, JsonValue]:
     headers = () if route.public else (*_USUAL_HEADERS, *route.headers)
     operation: dict[str, JsonValue] = {
-        "operationId": route.name,
-        "security": [] if route.public else [{"session": []}],
+        "operationId": route.name if route.method == "POST" else f"{route.method.lower()}-{route.name}",
+        "security": [] if route.public or not route.signed_in else [{"session": []}],
         "parameters": [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers],
         "responses": {
             **{str(status): _answer({"type": "object"}) for status in route.statuses},

@@ -32,6 +32,8 @@ interface Traits {
   repeatable: boolean;
   /** Whether a screen reads `error` of a 200 after this action. */
   isHeard: (action: unknown) => boolean;
+  /** What it answers to, if not to POST alone. */
+  methods?: string[];
 }
 
 const FUNCTIONS = {
@@ -41,6 +43,8 @@ const FUNCTIONS = {
   "stripe-kpis": { repeatable: true, isHeard: () => true },
   "check-api-status": { repeatable: true, isHeard: () => false },
   "platform-monitor": { repeatable: true, isHeard: () => false },
+  // Doing it twice would show a device its message twice.
+  "send-push-notification": { repeatable: false, isHeard: () => false, methods: ["GET", "POST"] },
 } satisfies Record<string, Traits>;
 
 /** A function that the workers replace. */
@@ -73,7 +77,7 @@ const SENTENCES = new Map<unknown, string>([
   ["unknown_run_type", "Ce type de run n'existe pas : choisissez-en un dans la liste."],
   ["unknown_platform", "Cette plateforme n'est pas connue du QG : choisissez-en une dans la liste."],
   ["not_found", "Cet élément est introuvable : actualisez la page, puis réessayez."],
-  ["wrong_method", "Cette fonction ne répond qu'à POST."],
+  ["wrong_method", "Cette fonction ne répond pas à cette méthode HTTP."],
   ["run_cancelled", "Ce run a été annulé : relancez-le si besoin."],
   ["idempotency_key_reused", "Cette demande porte la clé d'une autre : actualisez la page, puis relancez."],
   ["context_too_large", "La demande est trop volumineuse : raccourcissez-la, puis relancez."],
@@ -129,6 +133,7 @@ type Fields = Record<string, unknown>;
 /** A request that may be passed on. */
 interface Call {
   name: FunctionName;
+  method: string;
   requestId: string;
   idempotencyKey: string;
   headers: Headers;
@@ -152,7 +157,7 @@ type Silence = "unreachable" | "late" | "foreign" | "unwanted";
 
 /** Make the handler of one function. */
 export function relay(name: FunctionName): (request: Request) => Promise<Response> {
-  const { isHeard }: Traits = FUNCTIONS[name];
+  const { isHeard, methods = ["POST"] }: Traits = FUNCTIONS[name];
 
   return async (request) => {
     const began = performance.now();
@@ -163,14 +168,18 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const respond = ({ status, body, headers }: Answer): Response =>
       new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
     if (method === "OPTIONS") return respond({ status: 200, body: "ok", headers: REMEMBERED });
-    if (method !== "POST") return respond(refuse(405, "wrong_method", { allow: "POST, OPTIONS" }));
+    if (!methods.includes(method)) {
+      return respond(refuse(405, "wrong_method", { allow: [...methods, "OPTIONS"].join(", ") }));
+    }
 
     const deadline = AbortSignal.timeout(readMilliseconds("RELAY_TIMEOUT_MS", WORKERS_TIMEOUT_MS));
     const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
     const body = await readBody(request, deadline);
     const isRead = body instanceof ArrayBuffer;
     const left = followCaller(request, began);
-    const answer = isRead ? await pass({ name, requestId, idempotencyKey, headers, body, left }, deadline) : body;
+    const answer = isRead
+      ? await pass({ name, method, requestId, idempotencyKey, headers, body, left }, deadline)
+      : body;
     if (origin === null) return respond(answer);
 
     const action = isRead ? parseFields(body)["action"] : undefined;
@@ -226,7 +235,8 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
   const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
   const signal = AbortSignal.any([deadline, call.left]);
   // A redirection is not followed: it would hand the caller's token to somebody else.
-  const init: RequestInit = { method: "POST", headers, body: call.body, redirect: "manual", signal };
+  const init: RequestInit = { method: call.method, headers, redirect: "manual", signal };
+  if (call.method !== "GET") init.body = call.body;
   try {
     const response = await fetch(url, init).catch((error) => {
       if (signal.aborted || !FUNCTIONS[call.name].repeatable) throw error;

@@ -1,0 +1,102 @@
+"""Channels: what Apprise is allowed, and that a server which hangs costs nobody anything."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from workers.notifications.channels import Channel, open_channels
+from workers.notifications.messages import write_trial
+from workers.ports import SendOutcome, SendResult
+
+SECRET = "xoxb-1234567890-secret"
+
+
+def open_one(url: str) -> Channel:
+    (channel,), unreadable = open_channels([SecretStr(url)], page=None)
+    assert unreadable == []
+    return channel
+
+
+@asynccontextmanager
+async def hanging_server() -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """Accept connections and never answer, until the event is set."""
+    release = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], release
+    finally:
+        release.set()
+        server.close()
+
+
+@pytest.mark.parametrize("url", ["mailto://127.0.0.1:{}?from=a@b.fr&to=c@d.fr", "json://127.0.0.1:{}/hook"])
+async def test_a_server_that_hangs_is_given_up_and_given_no_second_thread(url: str) -> None:
+    async with hanging_server() as (port, _):
+        channel = open_one(url.format(port))
+        began = time.monotonic()
+
+        first = await channel.send(write_trial(), within=timedelta(seconds=0.3))
+        second = await channel.send(write_trial(), within=timedelta(seconds=0.3))
+
+        assert first == second == SendResult(SendOutcome.RETRY, "timed_out")
+        assert time.monotonic() - began < 1.5
+
+
+async def test_the_event_loop_goes_on_while_a_channel_hangs() -> None:
+    async with hanging_server() as (port, _):
+        channel = open_one(f"json://127.0.0.1:{port}/hook")
+        sending = asyncio.create_task(channel.send(write_trial(), within=timedelta(seconds=0.5)))
+        steps = 0
+        while not sending.done():
+            await asyncio.sleep(0.01)
+            steps += 1
+
+        assert steps > 20
+
+
+def test_an_address_cannot_lengthen_the_limits_or_ask_for_redirects() -> None:
+    channel = open_one("json://127.0.0.1/hook?rto=300&cto=300&redirect=yes&retry=5&wait=60")
+
+    service = channel._service
+    assert (service.socket_read_timeout, service.socket_connect_timeout) == (5.0, 4.0)
+    assert (service.redirects, service.retry) == (False, 0)
+
+
+def test_what_cannot_be_read_is_named_by_its_position_and_nothing_is_logged(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    urls = [f"slack://{SECRET}", "json://127.0.0.1/hook", f"nonsense://{SECRET}", SECRET, "json://127.0.0.1/other"]
+    with caplog.at_level(logging.DEBUG):
+        channels, unreadable = open_channels([SecretStr(url) for url in urls], page=None)
+
+    assert unreadable == [3, 4]
+    assert [channel.name.label for channel in channels] == ["slack", "json", "json 2"]
+    assert SECRET not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_channel_is_known_by_a_fingerprint_that_says_nothing() -> None:
+    one, same, other = (open_one(f"json://user:{SECRET}@127.0.0.1/{path}") for path in "aab")
+
+    assert one.name == same.name
+    assert one.name.target != other.name.target
+    assert SECRET not in repr(one.name)
+
+
+async def test_a_mistake_of_the_library_is_a_failed_try() -> None:
+    channel = open_one("json://127.0.0.1:1/hook")
+
+    assert await channel.send(write_trial(), within=timedelta(seconds=8)) == SendResult(
+        SendOutcome.RETRY, "not_accepted"
+    )

@@ -1,0 +1,144 @@
+"""Channels: e-mail, chats, webhooks, by the addresses of NOTIFY_URLS, sent with Apprise.
+
+Apprise calls with ``requests`` and ``smtplib``, which block, and says only whether it went well. So each message is
+sent in a thread of its own, which nobody waits for longer than a try may take, and a channel whose thread is still busy
+is given no second one. What the library logs is dropped: it may name addresses, in which there are keys.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import apprise
+import structlog
+from apprise.plugins.email import NotifyEmail
+from pydantic import SecretStr
+
+from workers.notifications.messages import Notice, Urgency, render_html, render_text
+from workers.ports import ChannelName, SendOutcome, SendResult
+
+log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS: Final = 4.0
+_READ_SECONDS: Final = 5.0
+# Apprise waits so long between two requests to one service; its usual 5.5 s would take most of a try.
+_BETWEEN_SECONDS: Final = 1.0
+_TYPES: Final = {
+    Urgency.LOW: apprise.NotifyType.INFO,
+    Urgency.MEDIUM: apprise.NotifyType.INFO,
+    Urgency.HIGH: apprise.NotifyType.WARNING,
+    Urgency.CRITICAL: apprise.NotifyType.FAILURE,
+}
+
+
+class Channel:
+    """One address of NOTIFY_URLS.
+
+    Concurrency: one message at a time.
+    """
+
+    def __init__(self, name: ChannelName, service: Any, *, page: str | None) -> None:  # noqa: ANN401 - the library's
+        self.name = name
+        self._service = service
+        self._page = page
+        self._thread: threading.Thread | None = None
+
+    async def send(self, notice: Notice, *, within: timedelta) -> SendResult:
+        """Send a message. A try that took too long may still arrive; it carries the same tag."""
+        if self._thread is not None and self._thread.is_alive():
+            return SendResult(SendOutcome.RETRY, "timed_out")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+
+        def report(*, accepted: bool) -> None:
+            if not done.done():
+                done.set_result(accepted)
+
+        def work() -> None:
+            accepted = self._send(notice)
+            with contextlib.suppress(RuntimeError):  # the process has stopped meanwhile
+                loop.call_soon_threadsafe(lambda: report(accepted=accepted))
+
+        # A daemon: a server that hangs must not keep the process from ending, as an executor's thread would.
+        self._thread = threading.Thread(target=work, name=f"channel {self.name.label}", daemon=True)
+        self._thread.start()
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                accepted = await done
+        except TimeoutError:
+            return SendResult(SendOutcome.RETRY, "timed_out")
+        return SendResult(SendOutcome.ACCEPTED) if accepted else SendResult(SendOutcome.RETRY, "not_accepted")
+
+    def _send(self, notice: Notice) -> bool:
+        is_mail = isinstance(self._service, NotifyEmail)
+        headers = getattr(self._service, "headers", None)
+        if isinstance(headers, dict):
+            # By these a mail program, or a webhook, recognises a message that comes twice.
+            headers |= {"References": f"<{notice.tag}@emocare-hq>", "X-EMOCARE-Message": notice.tag}
+        try:
+            one = apprise.Apprise(asset=self._service.asset)
+            one.add(self._service)
+            return bool(
+                one.notify(
+                    title=f"QG EMOCARE : {notice.title}",
+                    body=(render_html if is_mail else render_text)(notice, self._page),
+                    # From HTML, Apprise makes an e-mail that has the plain text too.
+                    body_format=apprise.NotifyFormat.HTML if is_mail else apprise.NotifyFormat.TEXT,
+                    notify_type=_TYPES[notice.urgency],
+                )
+            )
+        except Exception:  # noqa: BLE001 - of a hundred services; its text may hold a key
+            return False
+
+
+def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[Channel], list[int]]:
+    """Return the channels, and the positions (from 1) of the addresses that Apprise cannot read."""
+    if not urls:
+        return [], []
+    logging.getLogger("apprise").disabled = True
+    # One service inline in our thread, no redirect: an address leads where the operator wrote, and nowhere else.
+    asset = apprise.AppriseAsset(
+        app_id="EMOCARE-HQ",
+        app_desc="QG EMOCARE",
+        async_mode=False,
+        http_redirects=False,
+        service_timeout=0,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+    )
+    channels: list[Channel] = []
+    unreadable: list[int] = []
+    labels: Counter[str] = Counter()
+    for position, url in enumerate(urls, start=1):
+        service = _instantiate(url, asset)
+        if service is None:
+            unreadable.append(position)
+            continue
+        schema = url.get_secret_value().partition("://")[0][:30].lower()
+        labels[schema] += 1
+        label = schema if labels[schema] == 1 else f"{schema} {labels[schema]}"
+        target = "channel:" + hashlib.sha256(url.get_secret_value().encode()).hexdigest()
+        channels.append(Channel(ChannelName(target=target, label=label), service, page=page))
+    return channels, unreadable
+
+
+def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: ANN401 - the library's
+    """Make Apprise's service for an address, with time limits that the address cannot lengthen; None if it cannot."""
+    make: Callable[..., Any] = apprise.Apprise.instantiate
+    try:
+        service = make(url.get_secret_value(), asset=asset, suppress_exceptions=True)
+    except Exception:  # noqa: BLE001 - its text would quote the address
+        return None
+    if service is None or not hasattr(service, "notify"):
+        return None
+    service.redirects = False
+    service.socket_connect_timeout = min(service.socket_connect_timeout, _CONNECT_SECONDS)
+    service.socket_read_timeout = min(service.socket_read_timeout, _READ_SECONDS)
+    service.request_rate_per_sec = min(service.request_rate_per_sec, _BETWEEN_SECONDS)
+    service.retry = 0
+    return service
