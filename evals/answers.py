@@ -35,6 +35,9 @@ _FINDINGS: Final = (
     "Aucun autre fait marquant ne figure dans ce qui a été lu.",
     "Le reste n'appelle pas de remarque à ce stade.",
 )
+_SCORE: Final = (
+    "Note : 88 sur 100.\n\n- \u22128 points : des écarts connus restent ouverts.\n- \u22124 points : la revue manque."
+)
 _MISSING: Final = "Donnée non disponible : la source de cette partie n'a pas répondu."
 
 
@@ -86,10 +89,7 @@ def _write_section(section: Section, place: int, grounds: Grounds) -> str:
     if not grounds.sources:
         return _MISSING
     if title == "score":
-        return (
-            "Note : 88 sur 100.\n\n- \u22128 points : des écarts connus restent ouverts.\n- \u22124 points : la documentation "
-            "manque."
-        )
+        return _SCORE
     lines = [_write_fact(fact, source, grounds) for fact, source in _pick(grounds, place)]
     conflict = [f"- Données contradictoires : {each.sentence}" for each in grounds.conflicts] if place == 0 else []
     return "\n".join([*conflict, *lines, "", _FINDINGS[place % len(_FINDINGS)]])

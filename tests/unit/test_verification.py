@@ -5,8 +5,11 @@ from decimal import Decimal
 import pytest
 
 from evals.corpus import read_grounds
+from shared.fact_labels import FACT_LABELS
 from shared.facts import COUNT, Fact, FactName
+from workers.executive_run.verification.lexicon import find_mentions
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds, NumberedSource, Verification
+from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.verify import mark, verify
 
 BODY = "Rien à signaler dans cette partie pour la période examinée, d'après les données lues ce matin."
@@ -192,3 +195,12 @@ def test_the_name_that_we_gave_to_a_page_is_no_planted_link() -> None:
 
     assert check("La page www.site.example présente son offre [S1].", grounds) == []
     assert kinds(check("La page www.evil.example présente son offre [S1].", grounds)) == [FaultKind.UNKNOWN_REFERENCE]
+
+
+@pytest.mark.parametrize("name", FactName)
+def test_every_fact_is_known_by_the_name_that_we_give_it(name: FactName) -> None:
+    words = fold(FACT_LABELS[name])
+
+    named = [each for mention in find_mentions(words, 0, len(words)) for each in mention.entry.names]
+
+    assert name in named
