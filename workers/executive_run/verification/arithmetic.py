@@ -23,11 +23,12 @@ _HUNDRED: Final = Decimal(100)
 
 def results_from(figure: Figure, operands: Sequence[Figure], sentence: str) -> bool:
     """Return whether a figure is a sum, difference, product, ratio, share or change of others in its sentence."""
-    if not figure.values or not _SHOWN.search(sentence):
+    is_precise = figure.kind in {Kind.MONEY, Kind.PERCENT} and figure.quantum < 1
+    if not figure.values or not (is_precise or _SHOWN.search(sentence)):
         return False
     given = [operand for operand in operands if operand.values and operand.start != figure.start][-_MOST_OPERANDS:]
     same = [operand.value for operand in given if operand.kind is figure.kind]
-    if len(same) > 1 and figure.matches(sum(same, Decimal(0))):
+    if any(figure.matches(sum(same[-count:], Decimal(0))) for count in range(2, len(same) + 1)):
         return True
     return any(
         figure.matches(result) for one, other in permutations(given, 2) for result in _results(figure, one, other)

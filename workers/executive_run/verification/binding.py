@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, FactName
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.lexicon import CHANGES, PERIODS, Mention
+from workers.executive_run.verification.lexicon import CHANGES, EARLIER, PERIODS, Mention
 from workers.executive_run.verification.statements import Statement
 
 
@@ -19,6 +19,8 @@ class Binding:
     names: tuple[FactName, ...]
     is_firm: bool
     """It can mean nothing else: where it differs, it contradicts."""
+    is_change: bool = False
+    """It is by how much the fact changed."""
 
 
 _TO_NAME: Final = re.compile(r"\**\s?\**(?:(?:de |des |du |d'|en |nouveaux |nouvelles |\w+ment )?)\**")
@@ -65,9 +67,11 @@ _PART: Final = re.compile(
     r"\btop|\bles)\s\**(?:les\s|de\s|a\s)?\**$"
 )
 _RESULT: Final = re.compile(r"=\s?\**$|\b(?:perte|gain|perd|gagn|cout|manque|ajout)\w*\b[^.]*$")
+_OUT_OF: Final = re.compile(r"\d\**\s(?:\w+\s){0,3}sur\s\**$")
 _DEFINITE: Final = re.compile(r"\bles\s\**$")
 _NARROWED: Final = re.compile(
-    r"\**\s(?:depuis|de plus|datant|les plus|recente?s?\b|ancien(?:ne)?s?\b|prioritaires?|bloquante?s?|sans |non |"
+    r"\**\s(?:en (?:moins|plus)|depuis|de plus|datant|les plus|recente?s?\b|ancien(?:ne)?s?\b|prioritaires?|"
+    r"bloquante?s?|sans |non |"
     r"a (?:traiter|relire|fusionner|"
     r"clore|corriger)|relati(?:f|ve)s?|portant|parmi|signal|qui |que |mention|etiquet|assign|attend|dorm|stagn|"
     r"concern|lie|touch|urgente?s?|"
@@ -165,7 +169,10 @@ class _Binder:
         if _NARROWED.match(self._folded, mention.end):
             return False
         lead = self._folded[max(self._statement.span.start, figure.start - 30) : figure.start]
-        if figure.kind is Kind.MONEY and _RESULT.search(lead):
+        if _OUT_OF.search(lead):
+            return False
+        if figure.kind is Kind.MONEY and (self._statement.part.section.proposes or _RESULT.search(lead)):
+            # « 120 € de MRR » is the effect of a proposal as often as what is.
             return False
         if _DEFINITE.search(lead):
             return True
@@ -221,9 +228,9 @@ class _Binder:
         before = [m for m in self._mentions if m.end <= figure.start and m.start not in self._taken]
         for mention in reversed(before):
             for name in mention.entry.names:
-                for change in CHANGES.get(name, ()):
-                    if fits(change, figure):
-                        return Binding(figure, (change,), is_firm=False)
+                changes = tuple(change for change in CHANGES.get(name, ()) if fits(change, figure))
+                if changes or name in EARLIER:
+                    return Binding(figure, changes or (name,), is_firm=False, is_change=True)
             own = tuple(name for name in mention.entry.names if name.unit != COUNT and fits(name, figure))
             if own and name_is_change(own):
                 return Binding(figure, own, is_firm=self._follows(place, mention))

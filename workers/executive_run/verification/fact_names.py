@@ -131,6 +131,7 @@ _ENTRIES: Final = (
     Entry((F.OPEN_ALERTS,), (
         rf"alertes? (?:de (?:dependances?|securite)|dependabot)(?: {_OPEN}ouvertes?)?|{_ALERT}(?<=ouverte|uvertes)"
     )),
+    Entry((F.SEVERE_ALERTS,), r"critiques? (?:ou|et) (?:de gravite )?(?:elevees?|hautes?)", head=_ALERT_HEAD),
     Entry((F.CRITICAL_ALERTS,), r"\bcritiques?\b", head=_ALERT_HEAD),
     Entry((F.HIGH_ALERTS,), r"\b(?:elevees?|hautes?|de gravite elevee)\b", head=_ALERT_HEAD),
     Entry((F.MEDIUM_ALERTS,), r"\b(?:moyennes?|moderees?|de gravite moyenne)\b", head=_ALERT_HEAD),

@@ -11,7 +11,7 @@ from shared.facts import COUNT, Fact, FactName
 from workers.executive_run.verification.binding import Binding, is_change, name_is_change
 from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope, measure
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.lexicon import CHANGES, SOURCES, Mention
+from workers.executive_run.verification.lexicon import CHANGES, EARLIER, SOURCES, Mention
 from workers.executive_run.verification.model import Fault, FaultKind
 from workers.executive_run.verification.statements import Statement
 from workers.executive_run.verification.subjects import Subject, find_subject
@@ -53,6 +53,8 @@ class FactCheck:
         """Compare a figure with its fact; None where it must be looked for in the data as any other."""
         subject = find_subject(binding.figure, statement, self._folded)
         known = [fact for name in binding.names for fact in self._evidence.facts.get(name, ())]
+        if binding.is_change and not name_is_change(binding.names):
+            return Outcome(stands=True) if self._is_difference(binding) else None
         if not known:
             is_missing = binding.is_firm and all(name in self._missing for name in binding.names)
             return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
@@ -172,6 +174,19 @@ class FactCheck:
             return False
         total = parts[0].model_copy(update={"value": sum((fact.value for fact in parts), Decimal(0))})
         return self._equals(figure, total)
+
+    def _is_difference(self, binding: Binding) -> bool:
+        """Return whether a change is what a fact and its earlier value differ by, in amount or in percent."""
+        name = binding.names[0]
+        pairs = [
+            (fact.value, before.value)
+            for fact in self._evidence.facts.get(name, ())
+            for before in self._evidence.facts.get(EARLIER[name], ())
+            if fact.subject == before.subject and before.value
+        ]
+        if binding.figure.kind is Kind.PERCENT:
+            return any(binding.figure.matches(100 * (now - before) / before) for now, before in pairs)
+        return any(binding.figure.matches(now - before) for now, before in pairs)
 
     def _is_any(self, figure: Figure, known: Sequence[Fact], subject: str | None) -> bool:
         return any(fact.subject == subject and self._equals(figure, fact) for fact in known)

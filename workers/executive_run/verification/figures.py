@@ -59,7 +59,11 @@ def _in_units_before(figure: Figure, statement: Statement) -> list[Figure]:
         return []
     if figure.quantum < 1:
         # In a formula, amounts go without their currency.
-        return [replace(figure, kind=Kind.MONEY, unit="EUR"), replace(figure, kind=Kind.PERCENT)]
+        return [
+            replace(figure, kind=Kind.MONEY, unit="EUR"),
+            replace(figure, kind=Kind.PERCENT),
+            replace(figure, kind=Kind.POINTS),
+        ]
     before = [each for each in statement.figures if each.end <= figure.start and each.values]
     last = before[-1] if before else None
     if last is None or last.kind not in {Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.POINTS}:

@@ -59,6 +59,14 @@ CHANGES: Final = {
 }
 """The facts that say how another has changed."""
 
+EARLIER: Final = {
+    F.MRR: F.MRR_BEFORE,
+    F.REVENUE_MONTH: F.REVENUE_MONTH_BEFORE,
+    F.RUNS: F.RUNS_BEFORE,
+    F.PAGE_VIEWS_WEEK: F.PAGE_VIEWS_WEEK_BEFORE,
+}
+"""The facts that are what another was before."""
+
 SOURCES: Final = {
     "stripe": frozenset(
         {

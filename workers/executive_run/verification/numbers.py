@@ -25,7 +25,7 @@ from workers.executive_run.verification.prose import fold
 
 _STRUCTURE: Final = frozenset({"url", "quarter", "relative", "rank", "identifier", "window"})
 _ABOUT: Final = re.compile(
-    r"(?:environ|pres d|quelque|autour d|presque|plus d|moins d|a peine|au moins|au plus|~|≈)[e']?\s?(?:\w+\s)?$"
+    r"(?:environ|pres d|quelque|autour d|presque|plus d|moins d|a peine|au moins|au plus|~|≈)[e']?\s?(?:\w+\s){0,3}$"
 )
 _NOUN: Final = re.compile(
     r"\s\**(?:(?:(?:de|des|nouve(?:aux|lles?)|autres?|derni(?:er|ere)s?|seule?s?|premi(?:er|ere)s?)\s)|"
@@ -129,7 +129,7 @@ def _read_number(found: re.Match[str], folded: str) -> Figure | None:
         quantum * scale,
         sign=sign,
     )
-    if _ABOUT.search(folded, max(0, start - 24), start):
+    if _ABOUT.search(folded, max(0, start - 36), start):
         base = replace(base, is_about=True, quantum=max(base.quantum, _round_quantum(base.value)))
     return _with_unit(base, found, folded)
 
