@@ -1,33 +1,66 @@
 -- Read what each agent did in 30 days: [{agent, runs, runs_before, completed, failed, cancelled, mean_ms, cost_eur}],
 -- the busiest first, forty at most. Runs of a type that the registry no longer has count as nobody's.
--- Read-only. Raises nothing.
+-- Read-only. A moment that no reader can hold costs itself.
+-- Raises nothing.
 create or replace function hq.read_agents_work()
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'agent', a.agent, 'runs', a.runs, 'runs_before', a.runs_before, 'completed', a.completed, 'failed', a.failed,
-    'cancelled', a.cancelled, 'mean_ms', a.mean_ms, 'cost_eur', a.cost_eur
-  ) order by a.runs desc, a.agent), '[]')
-  from (
-    select
-      t.agent,
-      sum(h.runs) as runs,
-      sum(h.runs_before) as runs_before,
-      sum(h.completed) as completed,
-      sum(h.failed) as failed,
-      sum(h.cancelled) as cancelled,
-      round(sum(h.mean_ms * h.completed) / nullif(sum(h.completed) filter (where h.mean_ms is not null), 0)) as mean_ms,
-      sum(h.cost_eur) as cost_eur
-    from hq.list_run_history(30) as h
-    left join hq.run_types as t on t.key = h.run_type
-    group by t.agent
-    order by 2 desc, 1
-    limit 40
-  ) as a
+#variable_conflict use_column
+begin
+  return (
+    with by_type as materialized (
+      select
+        r.run_type,
+        count(*) filter (where r.created_at >= now() - interval '30 days') as runs,
+        count(*) filter (where r.created_at < now() - interval '30 days') as runs_before,
+        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'completed') as completed,
+        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'failed') as failed,
+        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'cancelled') as cancelled,
+        sum(extract(epoch from r.completed_at - r.started_at)) filter (
+          where r.status = 'completed' and r.created_at >= now() - interval '30 days'
+            and r.started_at between now() - interval '60 days' and now()
+            and r.completed_at between r.started_at and now()
+        ) as took_seconds,
+        count(*) filter (
+          where r.status = 'completed' and r.created_at >= now() - interval '30 days'
+            and r.started_at between now() - interval '60 days' and now()
+            and r.completed_at between r.started_at and now()
+        ) as timed
+      from hq.runs as r
+      where r.created_at >= now() - interval '60 days' and r.created_at <= now()
+      group by r.run_type
+    ),
+    billed as materialized (
+      select c.run_type, sum(c.cost_eur) as cost_eur
+      from hq.run_costs as c
+      where c.created_at >= now() - interval '30 days'
+      group by c.run_type
+    ),
+    by_agent as (
+      select
+        t.agent,
+        sum(b.runs) as runs,
+        sum(b.runs_before) as runs_before,
+        sum(b.completed) as completed,
+        sum(b.failed) as failed,
+        sum(b.cancelled) as cancelled,
+        round(1000 * sum(b.took_seconds) / nullif(sum(b.timed), 0)) as mean_ms,
+        coalesce(sum(c.cost_eur), 0) as cost_eur
+      from by_type as b
+      left join hq.run_types as t on t.key = b.run_type
+      left join billed as c on c.run_type = b.run_type
+      group by t.agent
+      order by 2 desc, 1
+      limit 40
+    )
+    select coalesce(jsonb_agg(to_jsonb(a) order by a.runs desc, a.agent), '[]')
+    from by_agent as a
+  );
+end
 $$;
 revoke execute on function hq.read_agents_work from public, anon, authenticated;
 comment on function hq.read_agents_work is 'Travail de chaque agent sur 30 jours : exécutions, issues, durée, coût.';

@@ -25,7 +25,7 @@ begin
       limit 50000
     ),
     paths as materialized (
-      select v.path, count(*) as views, count(distinct v.session) as sessions
+      select v.path, count(*) as views
       from views as v
       where v.is_current
       group by v.path
@@ -38,7 +38,7 @@ begin
           where r.route = coalesce(nullif(rtrim(regexp_replace(left(p.path, 512), '[?#].*$', ''), '/'), ''), '/')
           limit 1
         ), 'other') as route,
-        p.views, p.sessions
+        p.views
       from paths as p
     )
     select jsonb_build_object(

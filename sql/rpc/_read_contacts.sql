@@ -1,7 +1,7 @@
 -- Read the messages of the contact form as numbers: {total, day, week, month, month_before, unread, oldest_unread,
 -- newest, days: [{day, messages}]}; unread and oldest_unread where the host notes what was read. Null where it has no
 -- such table.
--- Read-only. No name, address or text of anybody. 100,000 rows at most; of days, the last 30 in Paris time.
+-- Read-only. No name, address or text of anybody. 50,000 rows at most; of days, the last 30 in Paris time.
 -- Raises what the host's own types raise.
 create or replace function hq.read_contacts()
 returns jsonb
@@ -25,7 +25,7 @@ begin
         select m.created_at, %s is null as is_unread
         from public.contact_messages as m
         where m.created_at between '0001-01-02' and now()
-        limit 100000
+        limit 50000
       )
       select jsonb_build_object(
         'total', count(*),
@@ -41,7 +41,7 @@ begin
         'days', (
           select coalesce(jsonb_agg(jsonb_build_object('day', d.day, 'messages', d.messages) order by d.day), '[]')
           from (
-            select (n.created_at at time zone hq.paris_zone())::date as day, count(*) as messages
+            select (n.created_at at time zone (select hq.paris_zone()))::date as day, count(*) as messages
             from messages as n
             where n.created_at > now() - interval '30 days'
             group by 1

@@ -15,6 +15,7 @@ as $$
 declare
   v_run hq.runs;
   v_rank integer[];
+  v_zone constant text := hq.paris_zone();
 begin
   select r.* into v_run
   from hq.runs as r
@@ -30,7 +31,7 @@ begin
     where r.run_type = v_run.run_type and r.created_at > now() - interval '3 days'
       and r.status = 'completed' and r.platform_key is null and r.id <> p_run_id
       and r.executive_summary is not null
-      and (r.completed_at at time zone hq.paris_zone())::date = (v_run.completed_at at time zone hq.paris_zone())::date
+      and (r.completed_at at time zone v_zone)::date = (v_run.completed_at at time zone v_zone)::date
       and (
         hq.rank_report(r.id) < v_rank
         or hq.rank_report(r.id) = v_rank and r.started_at > v_run.started_at
@@ -42,7 +43,7 @@ begin
     digest_date, executive_summary, sections, data_sources, model_used, generation_duration_ms, triggered_by
   )
   values (
-    (v_run.completed_at at time zone hq.paris_zone())::date,
+    (v_run.completed_at at time zone v_zone)::date,
     v_run.executive_summary,
     hq.read_sections(v_run.executive_summary) || hq.read_kept(p_run_id),
     array(
