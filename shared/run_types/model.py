@@ -215,6 +215,10 @@ class RunType(Part):
     autopilot_default: bool = Field(
         default=False, description="In the autopilot's list as long as the presidency has not chosen another."
     )
+    only_by_hand: bool = Field(default=False, description="Neither the plan nor the autopilot may start it.")
+    in_frontend_table: bool = Field(
+        default=True, description="Listed in the frontend's own table; otherwise a screen sends it all the same."
+    )
     fills_digest: bool = Field(default=False, description="Its report on all platforms is the digest of the day.")
     max_parallel: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
@@ -237,12 +241,12 @@ class RunType(Part):
     @property
     def auto_executable(self) -> bool:
         """Return whether the autopilot may start the run by itself."""
-        return not self.requires_approval
+        return not (self.requires_approval or self.only_by_hand)
 
     @property
     def allowed_triggers(self) -> tuple[Trigger, ...]:
-        """Return what may start the run: a sensitive one starts only at a person's request."""
-        return (Trigger.MANUAL, Trigger.RETRY) if self.requires_approval else tuple(Trigger)
+        """Return what may start the run: a sensitive one, among others, starts only at a person's request."""
+        return tuple(Trigger) if self.auto_executable else (Trigger.MANUAL, Trigger.RETRY)
 
     @property
     def calendar(self) -> Calendar | None:

@@ -46,6 +46,17 @@ test('a launch is answered with the report', async () => {
   assert.ok(performance.now() - began > HERO_MS, 'the hero button stays stuck after a quicker answer')
 })
 
+test('the buttons of the meetings page launch', async () => {
+  const page = await open('owner')
+  for (const run_type of ['PLATFORM_DIRECTORS_MEETING', 'WEEKLY_EXEC_REVIEW']) {
+    const { data } = await invoke(page, 'executive-run', { run_type })
+
+    assert.deepEqual([data.error, data.run_type], [undefined, run_type])
+    const [listed] = await read(page, 'get_hq_recent_runs', { limit_count: 20 })
+    assert.deepEqual([listed.run_type, listed.status], [run_type, 'completed'])
+  }
+})
+
 test('a programme is not held back', async () => {
   const programme = await open('owner', { programme: true })
   const began = performance.now()

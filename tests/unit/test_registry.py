@@ -43,6 +43,8 @@ from shared.run_types.model import Kept
 _EXPECTED = """
 DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPMECK | 5 | 6
 CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GME    | 4 | 5
+PLATFORM_DIRECTORS_MEETING | Réunion Directeurs Plateformes | CEO | summary | 0.05 | low | GME | 4 | 4
+WEEKLY_EXEC_REVIEW       | Revue Exécutive Hebdomadaire   | CEO  | summary   | 0.05 | low      | GSRMEC | 4 | 6
 PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM     | 4 | 6
 RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL    | 4 | 6
 DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL    | 4 | 6
@@ -89,6 +91,8 @@ _SOURCE_LETTERS = {
     "H": SourceName.PERSONAL_DATA,
     "W": SourceName.AGENTS_WORK,
 }
+# A button of the meetings page sends each; the frontend's table lists neither.
+_MEETINGS = ["PLATFORM_DIRECTORS_MEETING", "WEEKLY_EXEC_REVIEW"]
 _SENSITIVE = {
     "RELEASE_GATE_CHECK",
     "DEPLOY_TO_PRODUCTION",
@@ -106,7 +110,8 @@ every_run_type = pytest.mark.parametrize("entry", RUN_TYPES.values(), ids=lambda
 
 def test_exactly_the_known_run_types_exist_in_their_known_order() -> None:
     assert list(RUN_TYPES) == [row[0] for row in _ROWS]
-    assert len(RUN_TYPES) == 29
+    assert len(RUN_TYPES) == 31
+    assert [key for key, entry in RUN_TYPES.items() if not entry.in_frontend_table] == _MEETINGS
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=lambda row: row[0])
@@ -174,13 +179,14 @@ def test_every_director_has_one_module_that_holds_all_of_the_entries_it_signs() 
         assert tuple(entry for entry in RUN_TYPES.values() if entry.agent == module.AGENT) == module.ENTRIES
 
 
-def test_five_run_types_need_approval_and_start_only_by_hand_or_as_a_retry() -> None:
+def test_five_run_types_need_approval_and_they_and_the_meetings_start_only_by_hand_or_as_a_retry() -> None:
     sensitive = {key for key, entry in RUN_TYPES.items() if entry.requires_approval}
+    by_hand = _SENSITIVE.union(_MEETINGS)
 
     assert sensitive == _SENSITIVE
     for key, entry in RUN_TYPES.items():
-        assert entry.auto_executable == (key not in _SENSITIVE)
-        assert set(entry.allowed_triggers) == ({Trigger.MANUAL, Trigger.RETRY} if key in _SENSITIVE else set(Trigger))
+        assert entry.auto_executable == (key not in by_hand)
+        assert set(entry.allowed_triggers) == ({Trigger.MANUAL, Trigger.RETRY} if key in by_hand else set(Trigger))
 
 
 def test_only_types_that_crawl_pages_have_a_limit_of_their_own_in_one_worker() -> None:

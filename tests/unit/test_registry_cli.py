@@ -49,6 +49,7 @@ def as_module(costs: dict[str, str]) -> str:
     return f"export const REGISTRY: Record<string, RunTypeDefinition> = {{\n{entries}}};\n"
 
 
+MEETINGS = ["PLATFORM_DIRECTORS_MEETING", "WEEKLY_EXEC_REVIEW"]
 OURS = {key: str(entry.cost_eur) for key, entry in RUN_TYPES.items()}
 
 
@@ -129,7 +130,21 @@ def test_exporting_twice_gives_the_same_bytes() -> None:
 def test_our_own_export_is_equal(tmp_path: Path) -> None:
     result = check(tmp_path, run("export", "--format", "ts").stdout)
 
-    assert (result.exit_code, result.output) == (0, "Equal: 29 run types with the same costs.\n")
+    assert (result.exit_code, result.output) == (0, "Equal: 31 run types with the same costs.\n")
+
+
+def test_a_table_of_the_29_that_the_frontend_lists_is_equal_and_the_two_of_its_screens_are_named(
+    tmp_path: Path,
+) -> None:
+    listed = {key: cost for key, cost in OURS.items() if RUN_TYPES[key].in_frontend_table}
+
+    result = check(tmp_path, as_module(listed))
+
+    assert (len(listed), result.exit_code) == (29, 0)
+    assert result.output.splitlines() == [
+        "Equal: 29 run types with the same costs.",
+        f"Ours alone, because a screen sends them and no table lists them: {', '.join(MEETINGS)}.",
+    ]
 
 
 def test_each_difference_has_a_line_of_its_own(tmp_path: Path) -> None:

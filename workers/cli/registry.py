@@ -31,7 +31,7 @@ from workers.cli.terminal import console, print_line
 app = typer.Typer(help="The run types: read, export, compare.", no_args_is_help=True)
 
 # Piped output has no width of its own; eighty columns would cut the labels.
-_PIPE_COLUMNS = 140
+_PIPE_COLUMNS = 150
 _UNREADABLE = 2
 
 
@@ -118,7 +118,10 @@ def check(
         print_line(difference)
     if differences:
         raise typer.Exit(1)
-    typer.echo(f"Equal: {len(RUN_TYPES)} run types with the same costs.")
+    ours = [key for key, entry in RUN_TYPES.items() if key not in theirs and not entry.in_frontend_table]
+    typer.echo(f"Equal: {len(RUN_TYPES) - len(ours)} run types with the same costs.")
+    if ours:
+        typer.echo(f"Ours alone, because a screen sends them and no table lists them: {', '.join(ours)}.")
 
 
 def _refuse(file: Path, reason: str) -> typer.Exit:
