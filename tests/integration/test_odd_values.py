@@ -28,6 +28,9 @@ from workers.backend.runs import SupabaseRunStore
 from workers.clock import SystemClock
 from workers.settings import SupabaseSettings, WorkerSettings
 
+# A thousand readings: ten seconds on an idle machine, a minute on one that is shared by many.
+pytestmark = pytest.mark.timeout(240)
+
 RUN: Final = "00000000-0000-4000-8000-00000000000{}"
 Read = Callable[[], Awaitable[Any]]
 
@@ -79,20 +82,33 @@ insert into hq.announcements (key, event, payload) values ('k1', 'alert', '{{}}'
 insert into hq.turns (name, worker_id, taken_at, due_at) values ('checks', 'w1', now(), now());
 """
 
-KINDS: Final[dict[str, dict[str, str]]] = {
-    "not a number": {"numeric": "NaN", "double precision": "NaN"},
-    "endless": {"numeric": "Infinity", "timestamp with time zone": "infinity", "date": "infinity"},
-    "endless before": {"numeric": "-Infinity", "timestamp with time zone": "-infinity", "date": "-infinity"},
-    "far ahead": {"numeric": "9" * 40, "timestamp with time zone": "20260-01-01", "date": "20260-01-01"},
-    "before Christ": {"timestamp with time zone": "4000-01-01 BC", "date": "4000-01-01 BC"},
-    "largest": {"integer": "2147483647", "bigint": "9223372036854775807", "numeric": "1e9"},
-    "smallest": {"integer": "-2147483648", "bigint": "-9223372036854775808", "numeric": "-1e9"},
-    "a number": {"jsonb": "1"},
-    "a list": {"jsonb": "[1]"},
-    "null": {"jsonb": "null"},
-    "unknown fields": {"jsonb": '{"x": {"y": [null]}}'},
+NUMBERS: Final[dict[str, dict[str, str]]] = {
+    "no number, and too much": {
+        "numeric": "NaN",
+        "integer": "2147483647",
+        "bigint": "9223372036854775807",
+        "jsonb": "1",
+    },
+    "endless, and too little": {
+        "numeric": "Infinity",
+        "integer": "-2147483648",
+        "bigint": "-9223372036854775808",
+        "jsonb": "[1]",
+    },
 }
-
+# Apart from numbers: a row that is left out for its date hides what is odd in it besides.
+INFINITE: Final[dict[str, dict[str, str]]] = {
+    "never": {"timestamp with time zone": "infinity", "date": "infinity", "jsonb": "null"},
+    "for ever": {"timestamp with time zone": "-infinity", "date": "-infinity"},
+}
+FAR: Final[dict[str, dict[str, str]]] = {
+    "far ahead": {"timestamp with time zone": "20260-01-01", "date": "20260-01-01", "numeric": "9" * 40},
+    "before Christ": {
+        "timestamp with time zone": "4000-01-01 BC",
+        "date": "4000-01-01 BC",
+        "jsonb": '{"x": {"y": [null]}}',
+    },
+}
 
 # What is ours alone and transient, or kept by the host for itself: read by no function of ours that lists it.
 _STATEMENTS: Final = {
@@ -229,13 +245,18 @@ def admin(hq: Hq) -> Iterator[Connection]:
         yield session
 
 
-async def test_no_odd_value_costs_more_than_its_row(admin: Connection, reads: dict[str, Read]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "at_least"), [(NUMBERS, 60), (INFINITE, 60), (FAR, 60)], ids=["numbers", "infinite", "far"]
+)
+async def test_no_odd_value_costs_more_than_its_row(
+    kinds: dict[str, dict[str, str]], at_least: int, admin: Connection, reads: dict[str, Read]
+) -> None:
     usual = {name: _count(await read()) for name, read in reads.items()}
     assert all(usual.values()), usual
     wrong: dict[str, str] = {}
     tried = 0
     for table, columns in _columns(admin).items():
-        for kind, odd in KINDS.items():
+        for kind, odd in kinds.items():
             for which in _STATES.get(table, ("true",)):
                 values = {name: odd[each] for name, each in columns.items() if each in odd}
                 with _planted(admin, table, which, values) as took:
@@ -243,4 +264,4 @@ async def test_no_odd_value_costs_more_than_its_row(admin: Connection, reads: di
                 tried += took
                 wrong |= {f"{kind} in {table}: {name}": fault for name, fault in found.items()}
     assert wrong == {}
-    assert tried > 250
+    assert tried >= at_least
