@@ -33,15 +33,28 @@ ENTRIES: Final = (
         steps=("Collecte données", "Analyse segments", "Détection tendances", "Insights"),
         purpose="Il tire des données disponibles les enseignements qui peuvent changer une décision.",
         sections=(
-            section("Métriques clés", "les mesures disponibles, leur période et leur fiabilité"),
-            section("Tendances", "ce qui monte ou descend durablement, distingué du bruit"),
+            section(
+                "Métriques clés",
+                "les mesures disponibles, leur période et leur fiabilité",
+                fed_by=(SourceName.AUDIENCE, SourceName.CONTACTS, SourceName.PLATFORMS),
+            ),
+            section(
+                "Tendances",
+                "ce qui monte ou descend durablement, distingué du bruit",
+                fed_by=(SourceName.AUDIENCE, SourceName.CONTACTS),
+            ),
             section("Segments", "les groupes qui se comportent autrement, et en quoi"),
-            section("Enseignements", "chaque constat avec la décision qu'il éclaire"),
+            section(
+                "Enseignements",
+                "chaque constat avec la décision qu'il éclaire",
+                fed_by=(SourceName.AUDIENCE, SourceName.CONTACTS, SourceName.PERPLEXITY),
+            ),
             section(
                 "Recommandations",
                 "les actions et les mesures à mettre en place, par priorité",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.AUDIENCE, SourceName.CONTACTS),
             ),
         ),
     ),

@@ -37,18 +37,32 @@ ENTRIES: Final = (
         steps=("Inventaire traitements", "Vérification bases légales", "Audit droits", "Rapport"),
         purpose="Il vérifie que les traitements de données personnelles respectent le RGPD, point par point.",
         sections=(
-            section("Registre des traitements", "les traitements connus : finalité, données, durée, destinataires"),
+            section(
+                "Registre des traitements",
+                "les traitements connus : finalité, données, durée, destinataires",
+                fed_by=(SourceName.PERSONAL_DATA,),
+            ),
             section("Bases légales", "la base invoquée pour chaque traitement et sa solidité"),
             section(
                 "Droits des personnes", "information, accès, rectification, effacement, portabilité : réel ou absent"
             ),
-            section("Analyses d'impact", "les traitements qui exigent une AIPD, faite, à faire ou inconnue"),
-            section("Non-conformités", "chaque écart, l'article concerné et sa gravité", keeps=Kept.ALERTS),
+            section(
+                "Analyses d'impact",
+                "les traitements qui exigent une AIPD, faite, à faire ou inconnue",
+                fed_by=(SourceName.PERSONAL_DATA,),
+            ),
+            section(
+                "Non-conformités",
+                "chaque écart, l'article concerné et sa gravité",
+                keeps=Kept.ALERTS,
+                fed_by=(SourceName.PERSONAL_DATA, SourceName.PERPLEXITY),
+            ),
             section(
                 "Remédiation",
                 "les mesures à prendre, avec échéance et responsable proposés",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.PERSONAL_DATA, SourceName.PERPLEXITY),
             ),
         ),
     ),
@@ -69,16 +83,30 @@ ENTRIES: Final = (
         steps=("Inventaire traitements", "Audit mesures", "Vérification droits", "Rapport"),
         purpose="Il audite la protection des données personnelles, des mesures prises aux preuves.",
         sections=(
-            section("État des traitements", "les traitements recensés, leurs responsables et leurs sous-traitants"),
-            section("Mesures de sécurité", "accès, chiffrement, journalisation, sauvegarde : constaté ou non vérifié"),
+            section(
+                "État des traitements",
+                "les traitements recensés, leurs responsables et leurs sous-traitants",
+                fed_by=(SourceName.PERSONAL_DATA,),
+            ),
+            section(
+                "Mesures de sécurité",
+                "accès, chiffrement, journalisation, sauvegarde : constaté ou non vérifié",
+                fed_by=(SourceName.PERSONAL_DATA,),
+            ),
             section("Documentation", "registre, mentions, contrats et procédures : présent, daté ou absent"),
             section("Gestion des droits", "comment les demandes des personnes sont reçues, suivies et closes"),
-            section("Écarts", "chaque manquement, la règle concernée et sa gravité", keeps=Kept.ALERTS),
+            section(
+                "Écarts",
+                "chaque manquement, la règle concernée et sa gravité",
+                keeps=Kept.ALERTS,
+                fed_by=(SourceName.PERSONAL_DATA, SourceName.PERPLEXITY),
+            ),
             section(
                 "Actions correctives",
                 "les mesures à prendre, dans l'ordre, avec leur échéance",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.PERSONAL_DATA, SourceName.PERPLEXITY),
             ),
         ),
     ),

@@ -26,20 +26,36 @@ ENTRIES: Final = (
         steps=("Collecte Stripe", "Analyse pipeline", "Modélisation", "Projections"),
         purpose="Il projette les revenus à partir de ce qui est encaissé et signé.",
         sections=(
-            section("Revenus actuels", "revenu récurrent, encaissements et abonnements constatés, avec leur période"),
-            section("Affaires en cours", "ce qui peut encore se signer, sa valeur et sa probabilité"),
+            section(
+                "Revenus actuels",
+                "revenu récurrent, encaissements et abonnements constatés, avec leur période",
+                fed_by=(SourceName.STRIPE,),
+            ),
+            section(
+                "Affaires en cours",
+                "ce qui peut encore se signer, sa valeur et sa probabilité",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
             section(
                 "Projections à 3, 6 et 12 mois",
                 "scénarios prudent, central et ambitieux, avec les hypothèses de chacun",
                 proposes=True,
+                fed_by=(SourceName.STRIPE, SourceName.COMMERCIAL),
             ),
             section("Objectif et réalisé", "l'écart à la cible et ce qui l'explique"),
-            section("Risques", "ce qui ferait baisser la prévision, et de combien", proposes=True, keeps=Kept.ALERTS),
+            section(
+                "Risques",
+                "ce qui ferait baisser la prévision, et de combien",
+                proposes=True,
+                keeps=Kept.ALERTS,
+                fed_by=(SourceName.STRIPE,),
+            ),
             section(
                 "Accélérateurs",
                 "ce qui la ferait monter, et le premier pas à faire",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.STRIPE, SourceName.COMMERCIAL),
             ),
         ),
     ),
@@ -54,13 +70,27 @@ ENTRIES: Final = (
         purpose="Il rend compte de la situation financière telle que les encaissements la montrent.",
         sections=(
             section(
-                "Chiffres clés", "revenu récurrent, encaissements, abonnés et départs, avec la période et la devise"
+                "Chiffres clés",
+                "revenu récurrent, encaissements, abonnés et départs, avec la période et la devise",
+                fed_by=(SourceName.STRIPE,),
             ),
-            section("Évolution", "la comparaison avec la période précédente, en valeur et en pourcentage"),
-            section("Atteinte des objectifs", "la part de chaque cible réalisée et l'écart restant"),
-            section("Alertes", "impayés, remboursements, concentration ou baisse inhabituelle", keeps=Kept.ALERTS),
             section(
-                "Perspectives à trois mois", "la tendance prolongée, ses hypothèses et sa fragilité", proposes=True
+                "Évolution",
+                "la comparaison avec la période précédente, en valeur et en pourcentage",
+                fed_by=(SourceName.STRIPE,),
+            ),
+            section("Atteinte des objectifs", "la part de chaque cible réalisée et l'écart restant"),
+            section(
+                "Alertes",
+                "impayés, remboursements, concentration ou baisse inhabituelle",
+                keeps=Kept.ALERTS,
+                fed_by=(SourceName.STRIPE,),
+            ),
+            section(
+                "Perspectives à trois mois",
+                "la tendance prolongée, ses hypothèses et sa fragilité",
+                proposes=True,
+                fed_by=(SourceName.STRIPE,),
             ),
             section(
                 "Recommandations budgétaires",
@@ -81,14 +111,22 @@ ENTRIES: Final = (
         steps=("Analyse tarification actuelle", "Modélisation impact", "Analyse risques", "Recommandation"),
         purpose="Il étudie un changement de tarif ; il ne modifie aucun prix.",
         sections=(
-            section("Tarifs actuels", "les offres, leurs prix et le nombre d'abonnés de chacune"),
             section(
-                "Changement proposé", "les nouveaux prix, les clients concernés et la date envisagée", proposes=True
+                "Tarifs actuels",
+                "les offres, leurs prix et le nombre d'abonnés de chacune",
+                fed_by=(SourceName.STRIPE,),
+            ),
+            section(
+                "Changement proposé",
+                "les nouveaux prix, les clients concernés et la date envisagée",
+                proposes=True,
+                fed_by=(SourceName.STRIPE,),
             ),
             section(
                 "Impact financier",
                 "l'effet sur le revenu selon trois hypothèses de départs, calcul montré",
                 proposes=True,
+                fed_by=(SourceName.STRIPE,),
             ),
             section("Élasticité", "ce que les données disent de la réaction aux prix, et leurs limites"),
             section(
@@ -96,12 +134,14 @@ ENTRIES: Final = (
                 "départs, image, contrats en cours, obligations d'information",
                 proposes=True,
                 keeps=Kept.ALERTS,
+                fed_by=(SourceName.STRIPE,),
             ),
             section(
                 "Recommandation",
                 "appliquer, adapter ou renoncer, avec le motif déterminant",
                 proposes=True,
                 keeps=Kept.DECISIONS,
+                fed_by=(SourceName.STRIPE,),
             ),
             section(
                 "Plan de communication", "à qui l'annoncer, quand, par quel canal et avec quels mots", proposes=True

@@ -35,6 +35,7 @@ ENTRIES: Final = (
             SourceName.DECISIONS,
             SourceName.COMMERCIAL,
             SourceName.CONTACTS,
+            SourceName.STRIPE,
         ),
         search=Search(
             recency=Recency.DAY,
@@ -58,30 +59,45 @@ ENTRIES: Final = (
         "l'état des plateformes, les urgences et les décisions à prendre.",
         sections=(
             section(
-                "Synthèse", "trois phrases au plus : l'état général, le fait marquant, la décision la plus attendue"
+                "Synthèse",
+                "trois phrases au plus : l'état général et les revenus, le fait marquant, la décision la plus attendue",
+                fed_by=(
+                    SourceName.PLATFORMS,
+                    SourceName.GITHUB,
+                    SourceName.OPEN_MATTERS,
+                    SourceName.STRIPE,
+                    SourceName.COMMERCIAL,
+                    SourceName.CONTACTS,
+                ),
             ),
             section(
                 "État des plateformes",
                 "par plateforme : vert, orange ou rouge et pourquoi, activité récente du code, disponibilité",
+                fed_by=(SourceName.PLATFORMS, SourceName.GITHUB),
             ),
             section(
                 "Trois priorités du jour",
                 "les trois actions les plus utiles, chacune avec son motif et la direction à saisir",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.OPEN_MATTERS, SourceName.PLATFORMS, SourceName.GITHUB),
             ),
             section(
                 "Décisions en attente",
                 "ce qui attend une approbation de la présidence, depuis quand, et ce que coûterait un report",
                 keeps=Kept.DECISIONS,
+                fed_by=(SourceName.OPEN_MATTERS, SourceName.DECISIONS),
             ),
             section(
                 "Alertes critiques",
                 "incidents, échecs et menaces à traiter sans délai ; « Aucune » s'il n'en apparaît pas",
                 keeps=Kept.ALERTS,
+                fed_by=(SourceName.OPEN_MATTERS, SourceName.PLATFORMS),
             ),
             section(
-                "Veille du marché", "les nouvelles du secteur qui nous concernent et ce qu'elles changent pour nous"
+                "Veille du marché",
+                "les nouvelles du secteur qui nous concernent et ce qu'elles changent pour nous",
+                fed_by=(SourceName.PERPLEXITY,),
             ),
         ),
     ),
@@ -99,27 +115,32 @@ ENTRIES: Final = (
             section(
                 "Points clés par plateforme",
                 "pour chaque plateforme, ce qui a avancé, ce qui bloque et ce qui vient, en deux lignes",
+                fed_by=(SourceName.PLATFORMS, SourceName.GITHUB),
             ),
             section(
                 "Pull requests et tickets à traiter",
                 "ceux qui attendent une action, du plus urgent au moins urgent, avec leur ancienneté",
+                fed_by=(SourceName.GITHUB,),
             ),
             section(
                 "Décisions",
                 "les arbitrages que les faits appellent, chacun formulé en une phrase",
                 proposes=True,
                 keeps=Kept.DECISIONS,
+                fed_by=(SourceName.OPEN_MATTERS, SourceName.DECISIONS),
             ),
             section(
                 "Actions de suivi",
                 "chaque action avec son responsable et son échéance proposée",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.GITHUB, SourceName.OPEN_MATTERS),
             ),
             section(
                 "Prochain point",
                 "les sujets à remettre à l'ordre du jour et les informations à préparer",
                 proposes=True,
+                fed_by=(SourceName.OPEN_MATTERS,),
             ),
         ),
     ),

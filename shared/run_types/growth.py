@@ -26,6 +26,7 @@ ENTRIES: Final = (
         sources=(
             SourceName.PLATFORMS,
             SourceName.PERPLEXITY,
+            SourceName.STRIPE,
             SourceName.COMMERCIAL,
             SourceName.AUDIENCE,
             SourceName.CONTACTS,
@@ -39,23 +40,34 @@ ENTRIES: Final = (
         steps=("Analyse métriques", "Évaluation leviers", "Projections", "Recommandations"),
         purpose="Il fait le bilan de la croissance et désigne les leviers à actionner.",
         sections=(
-            section("Bilan de croissance", "ce qui a progressé, stagné ou reculé sur la période, et pourquoi"),
             section(
-                "Métriques clés", "acquisition, activation, rétention, revenu et recommandation, une ligne chacune"
+                "Bilan de croissance",
+                "ce qui a progressé, stagné ou reculé sur la période, et pourquoi",
+                fed_by=(SourceName.STRIPE, SourceName.COMMERCIAL, SourceName.AUDIENCE, SourceName.CONTACTS),
             ),
             section(
-                "Leviers", "chaque levier avec son potentiel, son effort et le premier essai à mener", proposes=True
+                "Métriques clés",
+                "acquisition, activation, rétention, revenu et recommandation, une ligne chacune",
+                fed_by=(SourceName.STRIPE, SourceName.AUDIENCE, SourceName.CONTACTS),
+            ),
+            section(
+                "Leviers",
+                "chaque levier avec son potentiel, son effort et le premier essai à mener",
+                proposes=True,
+                fed_by=(SourceName.PERPLEXITY, SourceName.STRIPE),
             ),
             section(
                 "Tendances et projections",
                 "l'évolution probable, les hypothèses retenues et leur fragilité",
                 proposes=True,
+                fed_by=(SourceName.STRIPE,),
             ),
             section(
                 "Recommandations",
                 "les choix proposés à la présidence, par ordre de priorité",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.STRIPE, SourceName.PERPLEXITY),
             ),
         ),
     ),
@@ -75,15 +87,25 @@ ENTRIES: Final = (
         steps=("Collecte leads", "Application scoring", "Priorisation", "Rapport"),
         purpose="Il dit quels contacts méritent un effort commercial, et selon quels critères.",
         sections=(
-            section("Contacts entrants", "leur nombre, leur origine et leur évolution"),
-            section("Critères de notation", "les critères appliqués, leur poids et leur raison", proposes=True),
-            section("Contacts chauds", "ceux à rappeler d'abord et le signal qui les distingue, sans donnée superflue"),
+            section("Contacts entrants", "leur nombre, leur origine et leur évolution", fed_by=(SourceName.CONTACTS,)),
+            section(
+                "Critères de notation",
+                "les critères appliqués, leur poids et leur raison",
+                proposes=True,
+                fed_by=(SourceName.PERPLEXITY,),
+            ),
+            section(
+                "Contacts chauds",
+                "ceux à rappeler d'abord et le signal qui les distingue, sans donnée superflue",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
             section("Conversion par source", "pour chaque source : contacts, conversions et taux"),
             section(
                 "Améliorations de la notation",
                 "les critères à ajouter, corriger ou retirer",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
         ),
     ),

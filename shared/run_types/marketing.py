@@ -30,7 +30,13 @@ ENTRIES: Final = (
         agent=AGENT,
         tier=ModelTier.REASONING,
         cost_eur=Decimal("0.10"),
-        sources=(SourceName.PLATFORMS, SourceName.PERPLEXITY, SourceName.AUDIENCE, SourceName.COMMERCIAL),
+        sources=(
+            SourceName.PLATFORMS,
+            SourceName.PERPLEXITY,
+            SourceName.AUDIENCE,
+            SourceName.COMMERCIAL,
+            SourceName.CONTACTS,
+        ),
         search=Search(
             recency=Recency.MONTH,
             query="Quels sont les repères actuels de performance de la publicité en ligne pour des services "
@@ -41,19 +47,36 @@ ENTRIES: Final = (
         steps=("Collecte données ads", "Analyse performance", "Benchmarking", "Recommandations"),
         purpose="Il mesure ce que rapporte l'acquisition payante et propose où mettre le prochain euro.",
         sections=(
-            section("Campagnes actives", "chaque campagne : plateforme, objectif, dates et état"),
-            section("Budget et dépenses par canal", "pour chaque canal : le prévu, le dépensé et l'écart"),
-            section("Indicateurs", "impressions, clics, conversions, coût d'acquisition et retour sur dépense"),
+            section(
+                "Campagnes actives",
+                "chaque campagne : plateforme, objectif, dates et état",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
+            section(
+                "Budget et dépenses par canal",
+                "pour chaque canal : le prévu, le dépensé et l'écart",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
+            section(
+                "Indicateurs",
+                "impressions, clics, conversions, coût d'acquisition et retour sur dépense",
+                fed_by=(SourceName.AUDIENCE, SourceName.CONTACTS),
+            ),
             section("Performance des audiences", "les publics qui répondent, ceux qui ne répondent pas"),
             section("Tests A/B", "les variantes comparées, le résultat et sa solidité"),
             section("Alertes", "les dérives de coût, de rythme ou de qualité à corriger vite", keeps=Kept.ALERTS),
             section(
-                "Optimisations", "les réglages proposés, avec le gain attendu", proposes=True, keeps=Kept.PRIORITIES
+                "Optimisations",
+                "les réglages proposés, avec le gain attendu",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.PERPLEXITY, SourceName.COMMERCIAL),
             ),
             section(
                 "Plan de la semaine suivante",
                 "les campagnes à lancer, modifier ou arrêter, jour par jour",
                 proposes=True,
+                fed_by=(SourceName.PERPLEXITY, SourceName.COMMERCIAL),
             ),
         ),
     ),
@@ -78,18 +101,28 @@ ENTRIES: Final = (
         sections=(
             section("Positionnement", "les requêtes où nos pages apparaissent, leur rang et son évolution"),
             section(
-                "Analyse technique", "titres, balises, indexation, vitesse, mobile : ce que montrent les pages lues"
+                "Analyse technique",
+                "titres, balises, indexation, vitesse, mobile : ce que montrent les pages lues",
+                fed_by=(SourceName.FIRECRAWL,),
             ),
-            section("Contenu", "la qualité, l'unicité et l'adéquation des textes aux recherches visées"),
+            section(
+                "Contenu",
+                "la qualité, l'unicité et l'adéquation des textes aux recherches visées",
+                fed_by=(SourceName.FIRECRAWL,),
+            ),
             section("Liens entrants", "les sites qui nous citent, leur valeur et les liens à obtenir"),
             section(
-                "Pistes de croissance", "les requêtes et sujets accessibles que nous ne couvrons pas", proposes=True
+                "Pistes de croissance",
+                "les requêtes et sujets accessibles que nous ne couvrons pas",
+                proposes=True,
+                fed_by=(SourceName.PERPLEXITY, SourceName.AUDIENCE, SourceName.FIRECRAWL),
             ),
             section(
                 "Plan d'action",
                 "les corrections et créations, par effet attendu et effort",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.FIRECRAWL,),
             ),
         ),
     ),
@@ -113,20 +146,32 @@ ENTRIES: Final = (
                 "Calendrier",
                 "deux semaines, un contenu par ligne : date, sujet, format, plateforme, responsable",
                 proposes=True,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
             section(
                 "Sujets prioritaires",
                 "les thèmes retenus et le fait d'actualité ou le besoin qui les justifie",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
-            section("Répartition par canal", "ce qui va à chaque canal, à quel rythme et pourquoi", proposes=True),
+            section(
+                "Répartition par canal",
+                "ce qui va à chaque canal, à quel rythme et pourquoi",
+                proposes=True,
+                fed_by=(SourceName.AUDIENCE,),
+            ),
             section(
                 "Objectif de chaque contenu",
                 "ce que chacun doit obtenir : notoriété, inscription, fidélité",
                 proposes=True,
             ),
-            section("Indicateurs de suivi", "la mesure qui dira si chaque contenu a réussi", proposes=True),
+            section(
+                "Indicateurs de suivi",
+                "la mesure qui dira si chaque contenu a réussi",
+                proposes=True,
+                fed_by=(SourceName.AUDIENCE,),
+            ),
         ),
     ),
     RunType(
@@ -166,19 +211,42 @@ ENTRIES: Final = (
                 "trois objectifs au plus : précis, mesurables, atteignables, utiles et datés",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.AUDIENCE, SourceName.COMMERCIAL),
             ),
-            section("Campagnes actives", "celles en cours, leur état et l'ajustement de la semaine"),
             section(
-                "Contenus à produire", "chaque contenu avec sa plateforme, son canal et son échéance", proposes=True
+                "Campagnes actives",
+                "celles en cours, leur état et l'ajustement de la semaine",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
+            section(
+                "Contenus à produire",
+                "chaque contenu avec sa plateforme, son canal et son échéance",
+                proposes=True,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
             section(
                 "Canaux prioritaires",
                 "ceux sur lesquels concentrer l'effort, et le signal qui le justifie",
                 proposes=True,
+                fed_by=(SourceName.AUDIENCE, SourceName.PERPLEXITY),
             ),
-            section("Budget", "la répartition proposée entre canaux et campagnes", proposes=True),
-            section("Indicateurs", "ce qui sera mesuré en fin de semaine, avec la cible", proposes=True),
-            section("Enseignements de la concurrence", "ce que font les concurrents et ce que nous en retenons"),
+            section(
+                "Budget",
+                "la répartition proposée entre canaux et campagnes",
+                proposes=True,
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
+            section(
+                "Indicateurs",
+                "ce qui sera mesuré en fin de semaine, avec la cible",
+                proposes=True,
+                fed_by=(SourceName.AUDIENCE,),
+            ),
+            section(
+                "Enseignements de la concurrence",
+                "ce que font les concurrents et ce que nous en retenons",
+                fed_by=(SourceName.FIRECRAWL, SourceName.PERPLEXITY),
+            ),
         ),
     ),
     RunType(
@@ -198,20 +266,34 @@ ENTRIES: Final = (
         steps=("Définition cible", "Création contenu", "Vérification RGPD", "Planification envoi"),
         purpose="Il prépare le plan d'un envoi en nombre ; il n'envoie aucun message.",
         sections=(
-            section("Objectif", "le résultat visé, mesurable, et la raison d'écrire maintenant", proposes=True),
             section(
-                "Segments visés", "les groupes de destinataires, leur taille connue et les exclusions", proposes=True
+                "Objectif",
+                "le résultat visé, mesurable, et la raison d'écrire maintenant",
+                proposes=True,
+                fed_by=(SourceName.AUDIENCE,),
             ),
             section(
-                "Contenu", "objet, accroche, message et appel à l'action, avec une variante à tester", proposes=True
+                "Segments visés",
+                "les groupes de destinataires, leur taille connue et les exclusions",
+                proposes=True,
+                fed_by=(SourceName.CONTACTS,),
+            ),
+            section(
+                "Contenu",
+                "objet, accroche, message et appel à l'action, avec une variante à tester",
+                proposes=True,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
             section(
                 "Résultats attendus",
                 "ouvertures, clics, conversions et désinscriptions, et sur quelle base",
                 proposes=True,
+                fed_by=(SourceName.PERPLEXITY,),
             ),
             section(
-                "Conformité RGPD", "consentement, désinscription, mentions et durée : acquis, à vérifier ou absent"
+                "Conformité RGPD",
+                "consentement, désinscription, mentions et durée : acquis, à vérifier ou absent",
+                fed_by=(SourceName.PERPLEXITY,),
             ),
             section("Calendrier d'envoi", "dates, heures, paliers et critère d'arrêt", proposes=True),
             section("Coût", "le coût de l'envoi et de sa préparation, d'après les éléments fournis", proposes=True),

@@ -162,7 +162,9 @@ class Section(Part):
     content: str = Field(min_length=1, description="French: what the part must contain.")
     proposes: bool = Field(default=False, description="It proposes: targets, deadlines and efforts may be its own.")
     keeps: Kept | None = Field(default=None, description="What its items are to the next report, and to the digest.")
-    fed_by: tuple[SourceName, ...] = Field(default=(), description="The sources with data on its subject.")
+    fed_by: tuple[SourceName, ...] = Field(
+        default=(), description="The sources with data on its very subject; a proposal: on what it rests on."
+    )
 
 
 class Search(Part):
@@ -231,6 +233,9 @@ class RunType(Part):
             raise ValueError(f"{self.key}: a search of the web needs its query, and only it")
         if (SourceName.FIRECRAWL in self.sources) != (self.pages is not None):
             raise ValueError(f"{self.key}: reading web pages needs to say which, and only it")
+        for section in self.sections:
+            if not set(section.fed_by) <= set(self.sources):
+                raise ValueError(f"{self.key}: « {section.title} » is fed by a source that is not read")
         return self
 
     @property

@@ -25,11 +25,19 @@ ENTRIES: Final = (
         steps=("Collecte OKR", "Évaluation progression", "Analyse écarts", "Recommandations"),
         purpose="Il mesure où en sont les objectifs du trimestre et ce qu'il faut ajuster.",
         sections=(
-            section("État des objectifs", "chaque objectif : en avance, à l'heure, en retard ou non mesuré"),
+            section(
+                "État des objectifs",
+                "chaque objectif : en avance, à l'heure, en retard ou non mesuré",
+                fed_by=(SourceName.COMMERCIAL,),
+            ),
             section(
                 "Progression des résultats clés", "pour chaque résultat clé : la cible, la valeur atteinte et l'écart"
             ),
-            section("Réussites", "ce qui a été atteint et la preuve dans les données"),
+            section(
+                "Réussites",
+                "ce qui a été atteint et la preuve dans les données",
+                fed_by=(SourceName.GITHUB, SourceName.COMMERCIAL, SourceName.DECISIONS),
+            ),
             section(
                 "Objectifs en danger",
                 "ceux qui risquent d'être manqués, la cause et le délai restant",
@@ -40,6 +48,7 @@ ENTRIES: Final = (
                 "les cibles, moyens ou priorités à revoir, avec le motif",
                 proposes=True,
                 keeps=Kept.DECISIONS,
+                fed_by=(SourceName.COMMERCIAL, SourceName.DECISIONS),
             ),
         ),
     ),
@@ -53,13 +62,38 @@ ENTRIES: Final = (
         steps=("Collecte métriques", "Analyse performance", "Évaluation coûts", "Recommandations"),
         purpose="Il évalue le travail des agents IA : ce qu'ils produisent, leur coût et leurs échecs.",
         sections=(
-            section("Mesures globales", "exécutions, réussites, échecs et durées de la période"),
-            section("Meilleurs résultats", "les agents et types d'exécution les plus fiables, chiffres à l'appui"),
-            section("Résultats faibles", "ceux qui échouent ou traînent, et la cause qui ressort", keeps=Kept.ALERTS),
-            section("Coût de l'IA", "la dépense par agent et par type, rapportée au nombre de rapports utiles"),
-            section("Tendances d'usage", "ce qui est plus ou moins demandé qu'avant, et à quels moments"),
             section(
-                "Recommandations", "les réglages, arrêts ou renforts proposés", proposes=True, keeps=Kept.PRIORITIES
+                "Mesures globales",
+                "exécutions, réussites, échecs et durées de la période",
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
+            ),
+            section(
+                "Meilleurs résultats",
+                "les agents et types d'exécution les plus fiables, chiffres à l'appui",
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
+            ),
+            section(
+                "Résultats faibles",
+                "ceux qui échouent ou traînent, et la cause qui ressort",
+                keeps=Kept.ALERTS,
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
+            ),
+            section(
+                "Coût de l'IA",
+                "la dépense par agent et par type, rapportée au nombre de rapports utiles",
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
+            ),
+            section(
+                "Tendances d'usage",
+                "ce qui est plus ou moins demandé qu'avant, et à quels moments",
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
+            ),
+            section(
+                "Recommandations",
+                "les réglages, arrêts ou renforts proposés",
+                proposes=True,
+                keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.AGENTS_WORK, SourceName.RUN_HISTORY),
             ),
         ),
     ),

@@ -26,20 +26,30 @@ ENTRIES: Final = (
         purpose="Il remet la feuille de route en accord avec ce qui est livré et ce qui attend.",
         sections=(
             section("Vision", "le cap du produit en quelques lignes et ce qui l'a confirmé ou infléchi", proposes=True),
-            section("Livraisons récentes", "ce qui est sorti, daté, et le besoin auquel cela répond"),
+            section(
+                "Livraisons récentes",
+                "ce qui est sorti, daté, et le besoin auquel cela répond",
+                fed_by=(SourceName.GITHUB,),
+            ),
             section(
                 "Carnet à trois mois",
                 "les chantiers à venir, ordonnés, avec leur taille et leurs dépendances",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.GITHUB, SourceName.COMMERCIAL),
             ),
-            section("Fonctions en développement", "l'avancement visible dans le code, les blocages et la suite"),
+            section(
+                "Fonctions en développement",
+                "l'avancement visible dans le code, les blocages et la suite",
+                fed_by=(SourceName.GITHUB,),
+            ),
             section("Adoption", "l'usage mesuré des fonctions livrées"),
             section(
                 "Changements de priorité",
                 "ce qui monte, ce qui descend, et la raison",
                 proposes=True,
                 keeps=Kept.DECISIONS,
+                fed_by=(SourceName.GITHUB, SourceName.COMMERCIAL, SourceName.CONTACTS),
             ),
         ),
     ),

@@ -47,21 +47,37 @@ ENTRIES: Final = (
         ),
         purpose="Il vérifie que chaque table de la base ne livre ses lignes qu'à ceux qui y ont droit (RLS).",
         sections=(
-            section("Tables analysées", "le nombre de tables lues au catalogue et celles qui sortent du périmètre"),
-            section("Politiques en place", "par table : RLS active ou non, politiques, rôles et opérations couverts"),
+            section(
+                "Tables analysées",
+                "le nombre de tables lues au catalogue et celles qui sortent du périmètre",
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
+            section(
+                "Politiques en place",
+                "par table : RLS active ou non, politiques, rôles et opérations couverts",
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
             section(
                 "Vulnérabilités potentielles",
                 "les accès trop larges, tables sans politique et fonctions exposées, avec le scénario d'abus",
                 keeps=Kept.ALERTS,
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
             ),
-            section("Conformité par table", "chaque table : conforme, à corriger ou non évaluée, avec le motif"),
+            section(
+                "Conformité par table",
+                "chaque table : conforme, à corriger ou non évaluée, avec le motif",
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
             section(
                 "Remédiation priorisée",
                 "les corrections à mener, de la plus à la moins urgente, avec l'effort estimé",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.DATABASE_CATALOGUE, SourceName.PERPLEXITY),
             ),
-            section("Score", "une note sur 100 et le détail des points retirés"),
+            section(
+                "Score", "une note sur 100 et le détail des points retirés", fed_by=(SourceName.DATABASE_CATALOGUE,)
+            ),
         ),
     ),
     RunType(
@@ -75,7 +91,11 @@ ENTRIES: Final = (
         steps=("Analyse politique actuelle", "Évaluation modification", "Analyse impact", "Décision"),
         purpose="Il évalue un changement proposé des règles d'accès aux données ; il n'en modifie aucune.",
         sections=(
-            section("Politique actuelle", "les tables, rôles et opérations que la règle couvre aujourd'hui"),
+            section(
+                "Politique actuelle",
+                "les tables, rôles et opérations que la règle couvre aujourd'hui",
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
             section(
                 "Modification proposée",
                 "ce qui changerait, reformulé : qui pourrait lire ou écrire quoi",
@@ -85,15 +105,28 @@ ENTRIES: Final = (
                 "Impact sur la sécurité",
                 "les accès gagnés et perdus, et les données personnelles exposées",
                 proposes=True,
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
             ),
             section(
                 "Risques",
                 "les fuites, blocages ou contournements possibles, avec leur gravité",
                 proposes=True,
                 keeps=Kept.ALERTS,
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
             ),
-            section("Avis", "accepter ou refuser, avec le motif déterminant", proposes=True, keeps=Kept.DECISIONS),
-            section("Alternatives", "des règles plus étroites qui répondraient au même besoin", proposes=True),
+            section(
+                "Avis",
+                "accepter ou refuser, avec le motif déterminant",
+                proposes=True,
+                keeps=Kept.DECISIONS,
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
+            section(
+                "Alternatives",
+                "des règles plus étroites qui répondraient au même besoin",
+                proposes=True,
+                fed_by=(SourceName.DATABASE_CATALOGUE,),
+            ),
         ),
     ),
     RunType(
@@ -107,20 +140,34 @@ ENTRIES: Final = (
         steps=("Scan dépendances", "Analyse config", "Tests sécurité", "Rapport"),
         purpose="Il recense les failles que les données révèlent et dit dans quel ordre les fermer.",
         sections=(
-            section("Périmètre", "ce qui a été examiné, par quel moyen, et ce qui reste hors de vue"),
+            section(
+                "Périmètre",
+                "ce qui a été examiné, par quel moyen, et ce qui reste hors de vue",
+                fed_by=(SourceName.GITHUB_ALERTS, SourceName.GITHUB),
+            ),
             section(
                 "Failles critiques",
                 "celles qui exposent des données ou un accès dès aujourd'hui, avec la preuve",
                 keeps=Kept.ALERTS,
+                fed_by=(SourceName.GITHUB_ALERTS,),
             ),
-            section("Failles élevées", "celles qu'un attaquant pourrait exploiter sous condition"),
-            section("Failles moyennes", "celles qui affaiblissent la défense sans ouvrir d'accès"),
+            section(
+                "Failles élevées",
+                "celles qu'un attaquant pourrait exploiter sous condition",
+                fed_by=(SourceName.GITHUB_ALERTS,),
+            ),
+            section(
+                "Failles moyennes",
+                "celles qui affaiblissent la défense sans ouvrir d'accès",
+                fed_by=(SourceName.GITHUB_ALERTS,),
+            ),
             section("Points conformes", "les protections dont les données attestent"),
             section(
                 "Plan de remédiation",
                 "les corrections par ordre d'urgence, avec délai et responsable proposés",
                 proposes=True,
                 keeps=Kept.PRIORITIES,
+                fed_by=(SourceName.GITHUB_ALERTS,),
             ),
         ),
     ),

@@ -41,14 +41,14 @@ from shared.run_types.model import Kept
 
 # key · French label · agent · tier · cost · risk · vendors read · steps · sections
 _EXPECTED = """
-DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPMECK | 5 | 6
+DAILY_EXECUTIVE_BRIEF    | Brief Exécutif Quotidien       | CEO  | reasoning | 0.10 | low      | GPMECKS | 5 | 6
 CEO_STANDUP_MEETING      | Réunion Standup DG             | CEO  | default   | 0.05 | low      | GME    | 4 | 5
 PLATFORM_DIRECTORS_MEETING | Réunion Directeurs Plateformes | CEO | summary | 0.05 | low | GME | 4 | 4
 WEEKLY_EXEC_REVIEW       | Revue Exécutive Hebdomadaire   | CEO  | summary   | 0.05 | low      | GSRMEC | 4 | 6
 PLATFORM_STATUS_REVIEW   | Revue de Statut Plateforme     | CTO  | summary   | 0.02 | low      | GM     | 4 | 6
 RELEASE_GATE_CHECK       | Vérification Gate Release      | CTO  | reasoning | 0.12 | high     | GAL    | 4 | 6
 DEPLOY_TO_PRODUCTION     | Déploiement Production         | CTO  | reasoning | 0.15 | critical | GAL    | 4 | 6
-QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | G      | 5 | 8
+QUALITY_AUDIT            | Audit Qualité                  | CTO  | reasoning | 0.15 | medium   | GAL    | 5 | 8
 CODE_REVIEW              | Revue de Code                  | CTO  | reasoning | 0.12 | low      | G      | 4 | 6
 DEPLOYMENT_CHECK         | Vérification Déploiements      | CTO  | default   | 0.06 | low      | GA     | 4 | 6
 TECH_WATCH_REPORT        | Rapport Veille Technologique   | CTO  | reasoning | 0.10 | low      | PF     | 4 | 6
@@ -56,12 +56,12 @@ SECURITY_AUDIT_RLS       | Audit Sécurité RLS             | CISO | reasoning |
 RLS_POLICY_UPDATE        | Modification Politique RLS     | CISO | reasoning | 0.20 | critical | GD     | 4 | 6
 VULNERABILITY_SCAN       | Scan Vulnérabilités            | CISO | reasoning | 0.18 | medium   | GL     | 4 | 6
 COMPETITIVE_ANALYSIS     | Analyse Concurrentielle        | CSO  | reasoning | 0.25 | low      | PF     | 4 | 7
-ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | PUC    | 4 | 8
+ADS_PERFORMANCE_REVIEW   | Revue Performance Publicitaire | CMO  | reasoning | 0.10 | low      | PUCK   | 4 | 8
 SEO_AUDIT                | Audit SEO                      | CMO  | reasoning | 0.20 | low      | PFU    | 4 | 6
 CONTENT_CALENDAR_PLAN    | Plan Calendrier Éditorial      | CMO  | default   | 0.06 | low      | PU     | 4 | 5
 MARKETING_WEEK_PLAN      | Plan Marketing Hebdomadaire    | CMO  | default   | 0.04 | low      | PFUC   | 4 | 7
 MASS_EMAIL_CAMPAIGN      | Campagne Email de Masse        | CMO  | default   | 0.15 | high     | PUK    | 4 | 7
-GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | PCUK   | 4 | 5
+GROWTH_STRATEGY_REVIEW   | Revue Stratégie Croissance     | CGO  | reasoning | 0.22 | low      | PSCUK  | 4 | 5
 LEAD_SCORING_UPDATE      | Mise à Jour Scoring Leads      | CGO  | default   | 0.07 | low      | PCK    | 4 | 5
 OKR_QUARTERLY_REVIEW     | Revue OKR Trimestrielle        | COO  | reasoning | 0.08 | low      | GCE    | 4 | 5
 AGENT_PERFORMANCE_REVIEW | Revue Performance Agents       | COO  | reasoning | 0.08 | low      | WGR    | 4 | 6
@@ -103,6 +103,33 @@ _SENSITIVE = {
 _WORKING_DAYS = {Weekday.MONDAY, Weekday.TUESDAY, Weekday.WEDNESDAY, Weekday.THURSDAY, Weekday.FRIDAY}
 
 every_run_type = pytest.mark.parametrize("entry", RUN_TYPES.values(), ids=lambda entry: entry.key)
+
+
+FED = 0.6
+"""The least part of a type's sections on whose subject a source has data."""
+
+
+@every_run_type
+def test_most_sections_of_every_report_are_fed(entry: RunType) -> None:
+    fed = [section.title for section in entry.sections if section.fed_by]
+
+    assert len(fed) >= FED * len(entry.sections), fed
+
+
+@every_run_type
+def test_every_source_that_is_read_feeds_a_section(entry: RunType) -> None:
+    """Platforms and repositories may be read to say what a report is about."""
+    fed_by = {source for section in entry.sections for source in section.fed_by}
+
+    assert set(entry.sources) - fed_by <= {SourceName.PLATFORMS, SourceName.GITHUB}
+
+
+def test_a_section_is_fed_by_what_its_report_reads_only() -> None:
+    entry = RUN_TYPES["FINANCIAL_REPORT"].model_dump()
+    entry["sections"][0]["fed_by"] = ["github"]
+
+    with pytest.raises(ValidationError, match="is fed by a source that is not read"):
+        RunType.model_validate(entry)
 
 
 # ── What the entries say ─────────────────────────────────────────────────────────────────────
