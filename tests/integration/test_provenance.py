@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from support.database import Row
+from support.host import STUDIO
 from support.hq import Hq
 from support.sites import watch_for_two_days
 from support.source_keys import keys
@@ -24,6 +25,12 @@ LABELS = {
     SourceName.DATABASE_CATALOGUE: "Catalogue de la base",
     SourceName.RUN_HISTORY: "Historique des exécutions",
     SourceName.STRIPE: "Stripe",
+    SourceName.AGENTS_WORK: "Historique des exécutions",
+    SourceName.COMMERCIAL: "Base du QG",
+    SourceName.AUDIENCE: "Audience du site",
+    SourceName.CONTACTS: "Base du QG",
+    SourceName.DECISIONS: "Base du QG",
+    SourceName.PERSONAL_DATA: "Catalogue de la base",
 }
 
 MARKS = {
@@ -36,13 +43,24 @@ MARKS = {
     SourceName.DATABASE_CATALOGUE: "hq.runs : RLS active",
     SourceName.RUN_HISTORY: "30 derniers jours",
     SourceName.STRIPE: "Clients : 140",
+    SourceName.COMMERCIAL: "en négociation",
+    SourceName.AUDIENCE: "7 derniers jours : 1 page vue",
+    SourceName.DECISIONS: "Journal de la présidence",
 }
 """Something that only the source's own data hold."""
 
 
 @pytest.fixture(autouse=True)
-def watched(hq: Hq) -> None:
+def lived_in(hq: Hq) -> None:
+    """Give every source something to read, as it is in an HQ that is used."""
     watch_for_two_days(hq.database)
+    hq.database.sql.execute(STUDIO)
+    hq.database.run(
+        "insert into hq.studio_deals (project_name, deal_type, status) values ('p', 'partnership', 'in_negotiation')"
+    )
+    hq.database.run(
+        "insert into public.analytics_events (event_type, page_path, session_id) values ('page_view', '/', 's')"
+    )
 
 
 def marks_of(run_type: RunType) -> list[str]:

@@ -14,4 +14,7 @@ def keys(hq: Hq) -> dict[str, object]:
         "TECH_WATCH_PAGES": "https://veille-technique.example",
         "STRIPE_SECRET_KEY": "rk_test_a-key",
         "WORKER_CONCURRENCY": 4,
+        # A machine that is busy with other tests is slow, and not down.
+        "SOURCE_TIMEOUT_SECONDS": 50,
+        "STRIPE_TIMEOUT_SECONDS": 45,
     }

@@ -59,6 +59,17 @@ def test_a_count_of_every_platform_has_a_total_a_mean_and_a_largest_share() -> N
     assert values_of(calculations) == {(FactName.OPEN_ISSUES, COUNT): 45}
 
 
+def test_where_all_are_alike_none_is_the_largest() -> None:
+    calculations = compute(
+        *by_platform(FactName.OPEN_PULLS, 2, 2, 2), *by_platform(FactName.UPTIME, 100, 100, 100, source="platforms")
+    )
+
+    assert lines_of(calculations)[:2] == [
+        "Disponibilité moyenne des 3 plateformes : 100 % (moyenne simple)",
+        "Pull requests ouvertes, total des 3 plateformes : 6 ; moyenne 2,0",
+    ]
+
+
 def test_a_platform_that_was_not_read_means_no_total() -> None:
     calculations = compute(*by_platform(FactName.OPEN_ISSUES, 12, None, 33))
 
@@ -239,6 +250,23 @@ def test_a_platform_is_said_with_its_ages() -> None:
         "Bêta : dernier commit il y a 1 jour ; dernière version il y a 40 jours ; "
         "plus vieux ticket ouvert depuis 92 jours"
     )
+
+
+def test_nothing_is_zero_days_old() -> None:
+    calculations = compute(finding({FactName.LAST_COMMIT_AGE: 0}, subject="b"), platforms=PLATFORMS[1:2])
+
+    assert lines_of(calculations)[-1] == "Bêta : dernier commit il y a moins d'un jour"
+
+
+def test_the_main_currency_comes_first_and_the_others_after_the_platforms() -> None:
+    dollars = finding({FactName.MRR: 10**6}, source="stripe", currency="aud")
+
+    lines = lines_of(
+        compute(dollars, finding(MONEY, source="stripe", currency="eur"), *by_platform(FactName.OPEN_PULLS, 1, 2, 3))
+    )
+
+    assert "EUR" in lines[0]
+    assert "12 fois 1 000 000,00 AUD" in lines[-2]
 
 
 def test_the_facts_are_as_old_as_the_oldest_of_what_they_come_from() -> None:

@@ -51,7 +51,8 @@ async def test_a_run_ends_with_the_models_report_its_evidence_and_its_sources(ma
 
     assert settlement.outcome is Outcome.COMPLETED
     assert f"\n\n{ANSWER.text}\n\n## Sources\n\n- [S1] GitHub · NEARVITY, lu le " in settlement.summary
-    assert settlement.summary.endswith("## Données manquantes\n\n- Stripe · revenus : La clé manque.")
+    assert "## Données manquantes\n\n- Stripe · revenus : La clé manque.\n" in settlement.summary
+    assert settlement.summary.endswith("« Statut général », « Incidents ».")  # which GitHub says nothing of
     assert settlement.appendix["data_sources"] == ["GitHub API", "Lovable AI Gateway"]
     assert settlement.appendix["missing_data"] == ["Stripe · revenus : La clé manque."]
     assert settlement.appendix["model_used"] == ANSWER.model

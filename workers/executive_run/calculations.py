@@ -14,7 +14,8 @@ from pydantic import Field
 from shared.facts import Fact
 from shared.findings import Collected
 from shared.frozen import FrozenModel
-from workers.executive_run.derivations import CALCULATIONS_SOURCE, Line, derive
+from workers.executive_run.calculation_lines import CALCULATIONS_SOURCE, Line
+from workers.executive_run.derivations import derive
 from workers.executive_run.fact_table import FactTable
 from workers.executive_run.verification.model import Conflict
 from workers.ports import Platform

@@ -1,20 +1,19 @@
 """The rules of « Calculs du QG »: each gives lines of French, and the facts that they state."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, NamedTuple
+from decimal import Decimal
+from typing import Final
 
-from shared.fact_labels import FACT_LABELS, format_difference, format_value
-from shared.facts import MINUTES, PERCENT, Fact, FactName, make_facts
-from shared.french import format_change, format_count, format_number, format_percent
+from shared.fact_labels import FACT_LABELS, format_value
+from shared.facts import DAYS, MINUTES, PERCENT, Fact, FactName
+from shared.french import format_change, format_count, format_number
 from shared.registry import TIME_ZONE
 from shared.untrusted_text import clean_line
+from workers.executive_run.calculation_lines import Line, format_percent_of, format_share, make, round_half_up
+from workers.executive_run.derived_money import derive_money, derive_subscribers, rank_currencies
 from workers.executive_run.fact_table import FactTable
 from workers.ports import Platform
-
-CALCULATIONS_SOURCE: Final = "calculations"
-"""The source of the facts that are computed here."""
 
 _NAME_CHARS: Final = 40
 _HOUR: Final = 60
@@ -35,7 +34,6 @@ _ADDED: Final = (
     FactName.HIGH_ALERTS,
     FactName.MEDIUM_ALERTS,
     FactName.LOW_ALERTS,
-    FactName.CHECKS,
 )
 """What is added over the platforms, the most telling first."""
 
@@ -61,93 +59,23 @@ _SHEET: Final = (
 """What the sources compute of each platform, and do not print."""
 
 
-class Line(NamedTuple):
-    """One calculation, and the facts that it states."""
-
-    text: str
-    facts: tuple[Fact, ...] = ()
-
-
 def derive(table: FactTable, platforms: Sequence[Platform], now: datetime) -> Iterator[Line]:
     """Yield every calculation that the facts allow, the most telling first."""
     names = {platform.key: clean_line(platform.name, _NAME_CHARS) for platform in platforms}
-    for currency in sorted(table.of_company(FactName.MRR), key=lambda code: (code != "EUR", code)):
-        yield from _derive_recurring(table, currency)
-    for currency in sorted(table.of_company(FactName.REVENUE_MONTH), key=lambda code: (code != "EUR", code)):
-        yield from _derive_revenue(table, currency)
-    yield from _derive_subscribers(table)
+    # The currency in which everything is known is the main one.
+    currencies = rank_currencies(table)
+    for currency in currencies[:1]:
+        yield from derive_money(table, currency)
+    yield from derive_subscribers(table)
     yield from _derive_availability(table, names)
     yield from _derive_pipelines(table, names)
     yield from (line for name in _ADDED for line in _add(table, name, names))
     yield from _derive_runs(table)
     yield from (line for part, whole in _PARTS for line in _divide(table, part, whole))
     yield from _derive_waiting(table)
+    yield from (line for currency in currencies[1:] for line in derive_money(table, currency))
     yield _derive_calendar(now)
     yield from _derive_sheets(table, names)
-
-
-def _derive_recurring(table: FactTable, currency: str) -> Iterator[Line]:
-    mrr = table.one(FactName.MRR, currency)
-    assert mrr is not None
-    annual = 12 * mrr.value
-    text = (
-        f"Revenu récurrent annualisé (ARR) : 12 fois {_money(mrr.value, currency)} de MRR = {_money(annual, currency)}"
-    )
-    yield Line(text, _make({FactName.ARR: annual}, (mrr,), currency))
-
-    before = table.one(FactName.MRR_BEFORE, currency)
-    if before is not None:
-        difference = mrr.value - before.value
-        change = _change_of(difference, before.value, currency)
-        yield Line(f"MRR : {change} en 30 jours, contre {_money(before.value, currency)}")
-
-    names = (FactName.NEW_MRR, FactName.EXPANDED_MRR, FactName.CONTRACTED_MRR, FactName.LOST_MRR)
-    moved = [fact for name in names if (fact := table.one(name, currency)) is not None]
-    if len(moved) == len(names):
-        new, expanded, contracted, lost = moved
-        net = new.value + expanded.value - contracted.value - lost.value
-        terms = f"+{_money(new.value, currency)} nouveaux, +{_money(expanded.value, currency)} d'extensions, "
-        terms += f"-{_money(contracted.value, currency)} de réductions, -{_money(lost.value, currency)} de départs"
-        text = f"Mouvement net du MRR en 30 jours : {terms} = {format_difference(net, currency)}"
-        yield Line(text, _make({FactName.NET_MRR: net}, moved, currency))
-
-    late = table.one(FactName.MRR_PAST_DUE, currency)
-    if late is not None and mrr.value > 0:
-        yield Line(f"Part du MRR en retard de paiement : {_share(late.value, mrr.value)}")
-
-
-def _derive_revenue(table: FactTable, currency: str) -> Iterator[Line]:
-    now, before = (table.one(name, currency) for name in (FactName.REVENUE_MONTH, FactName.REVENUE_MONTH_BEFORE))
-    assert now is not None
-    if before is not None:
-        difference = now.value - before.value
-        text = f"Encaissements nets du mois : {_money(now.value, currency)} contre {_money(before.value, currency)} "
-        text += f"aux mêmes jours du mois précédent, soit {_change_of(difference, before.value, currency)}"
-        yield Line(text, _make({FactName.REVENUE_DIFFERENCE: difference}, (now, before), currency))
-    refunds = table.one(FactName.REFUNDS_MONTH, currency)
-    if refunds is not None and refunds.value > 0:
-        gross = now.value + refunds.value
-        if gross > 0:
-            text = f"Remboursements du mois : {_money(refunds.value, currency)} sur {_money(gross, currency)} encaissés"
-            yield Line(f"{text}, soit {_share(refunds.value, gross)}")
-
-
-def _derive_subscribers(table: FactTable) -> Iterator[Line]:
-    active, trialing = table.one(FactName.ACTIVE_SUBSCRIPTIONS), table.one(FactName.TRIALING)
-    amounts = [fact for fact in table.of_company(FactName.MRR).values() if fact.value]
-    unvalued = table.one(FactName.SUBSCRIPTIONS_NOT_VALUED)
-    # Subscriptions are counted over all currencies, and with those whose amount is not known.
-    if active is not None and active.value > 0 and len(amounts) == 1 and not (unvalued and unvalued.value):
-        (mrr,) = amounts
-        mean = _round(mrr.value / active.value, 2)
-        text = f"MRR moyen par abonnement actif : {_money(mrr.value, mrr.unit)} / {format_number(active.value)} = "
-        facts = _make({FactName.MRR_PER_SUBSCRIPTION: mean}, (mrr, active), mrr.unit)
-        yield Line(f"{text}{_money(mean, mrr.unit)}", facts)
-    if active is not None and trialing is not None and trialing.value > 0:
-        total = active.value + trialing.value
-        yield Line(
-            f"Abonnements actifs ou en essai : {format_number(total)}, dont {_share(trialing.value, total)} en essai"
-        )
 
 
 def _derive_availability(table: FactTable, names: Mapping[str, str]) -> Iterator[Line]:
@@ -155,12 +83,14 @@ def _derive_availability(table: FactTable, names: Mapping[str, str]) -> Iterator
     if len(found) < _SEVERAL:
         return
     worst = min(found, key=lambda key: found[key].value)
-    lowest = f"la plus basse : {names[worst]}, {format_value(found[worst].value, found[worst].unit)}"
-    mean = _round(sum((fact.value for fact in found.values()), Decimal(0)) / len(found), 2)
+    least = found[worst].value
+    alone = sum(fact.value == least for fact in found.values()) == 1
+    lowest = f" ; la plus basse : {names[worst]}, {format_value(least, PERCENT)}" if alone else ""
+    mean = round_half_up(sum((fact.value for fact in found.values()), Decimal(0)) / len(found), 2)
     is_whole = len(found) == len(names)
     of = f"des {len(names)} plateformes" if is_whole else f"de {len(found)} plateformes sur {len(names)}"
-    facts = _make({FactName.UPTIME: mean}, found.values()) if is_whole else ()
-    yield Line(f"Disponibilité moyenne {of} : {format_value(mean, PERCENT)} (moyenne simple) ; {lowest}", facts)
+    facts = make({FactName.UPTIME: mean}, found.values()) if is_whole else ()
+    yield Line(f"Disponibilité moyenne {of} : {format_value(mean, PERCENT)} (moyenne simple){lowest}", facts)
 
 
 def _derive_pipelines(table: FactTable, names: Mapping[str, str]) -> Iterator[Line]:
@@ -172,9 +102,9 @@ def _derive_pipelines(table: FactTable, names: Mapping[str, str]) -> Iterator[Li
         return
     won, lost = (sum((fact.value for fact in found.values()), Decimal(0)) for found in (succeeded, failed))
     if won + lost:
-        rate = _round(100 * won / (won + lost), 2)
+        rate = round_half_up(100 * won / (won + lost), 2)
         text = f"Pipelines de toutes les plateformes : {format_number(won)} réussites sur {format_number(won + lost)}, "
-        facts = _make({FactName.WORKFLOW_SUCCESS_RATE: rate}, [*succeeded.values(), *failed.values()])
+        facts = make({FactName.WORKFLOW_SUCCESS_RATE: rate}, [*succeeded.values(), *failed.values()])
         yield Line(f"{text}soit {format_value(rate, PERCENT)}", facts)
 
 
@@ -198,36 +128,37 @@ def _add(table: FactTable, name: FactName, names: Mapping[str, str]) -> Iterator
     parts = [f"{label}, total des {len(names)} plateformes : {written}"]
     if total > 0:
         most = max(found, key=lambda key: found[key].value)
+        largest = found[most].value
         concerned = sum(fact.value > 0 for fact in found.values())
-        parts += [
-            f"moyenne {format_number(total / len(found), 1)}",
-            f"{format_count(concerned, 'plateforme concernée', 'plateformes concernées')}",
-            f"le plus : {names[most]}, {format_value(found[most].value, unit)} ({_share(found[most].value, total)})",
-        ]
-    yield Line(" ; ".join(parts), _make({name: total}, found.values()))
+        parts.append(f"moyenne {format_number(total / len(found), 1)}")
+        if concerned < len(found):
+            parts.append(format_count(concerned, "plateforme concernée", "plateformes concernées"))
+        if sum(fact.value == largest for fact in found.values()) == 1:
+            parts.append(f"le plus : {names[most]}, {format_value(largest, unit)} ({format_share(largest, total)})")
+    yield Line(" ; ".join(parts), make({name: total}, found.values()))
 
 
 def _derive_runs(table: FactTable) -> Iterator[Line]:
     runs, before = table.one(FactName.RUNS), table.one(FactName.RUNS_BEFORE)
     if runs is not None and before is not None:
         difference = format_change(runs.value - before.value)
-        percent = _percent_of(runs.value - before.value, before.value)
+        percent = format_percent_of(runs.value - before.value, before.value)
         text = f"Exécutions en 30 jours : {format_number(runs.value)} contre {format_number(before.value)} avant"
         yield Line(f"{text}, soit {difference}{percent}")
     completed = table.one(FactName.RUNS_COMPLETED)
     for currency, cost in table.of_company(FactName.AI_COST).items():
         if completed is not None and completed.value > 0:
-            mean = format_value(_round(cost.value / completed.value, 4), currency)
+            mean = format_value(round_half_up(cost.value / completed.value, 4), currency)
             yield Line(f"Coût d'IA moyen par exécution réussie sur 30 jours : {mean}")
 
 
 def _divide(table: FactTable, part: FactName, whole: FactName) -> Iterator[Line]:
     one, all_of = table.one(part), table.one(whole)
-    if one is None or all_of is None or one.value > all_of.value or all_of.value == 0:
+    if one is None or all_of is None or not 0 < one.value <= all_of.value:
         return
     label = f"{FACT_LABELS[part][0].upper()}{FACT_LABELS[part][1:]}"
     counts = f"{format_number(one.value)} sur {format_number(all_of.value)}"
-    yield Line(f"{label} : {counts}, soit {_share(one.value, all_of.value)}")
+    yield Line(f"{label} : {counts}, soit {format_share(one.value, all_of.value)}")
 
 
 def _derive_waiting(table: FactTable) -> Iterator[Line]:
@@ -237,7 +168,7 @@ def _derive_waiting(table: FactTable) -> Iterator[Line]:
     ):
         fact = table.one(name)
         if fact is not None:
-            yield Line(f"{words} {format_value(fact.value, fact.unit)}")
+            yield Line(f"{words} {_format_age(fact)}")
 
 
 def _derive_calendar(now: datetime) -> Line:
@@ -259,41 +190,19 @@ def _derive_sheets(table: FactTable, names: Mapping[str, str]) -> Iterator[Line]
     found = {name: table.of_platforms(name) for name, _ in _SHEET}
     for key, title in names.items():
         known = [(found[name].get(key), words) for name, words in _SHEET]
-        parts = [words.format(format_value(fact.value, fact.unit)) for fact, words in known if fact is not None]
+        parts = [words.format(_format_age(fact)) for fact, words in known if fact is not None]
         if parts:
             yield Line(f"{title} : {' ; '.join(parts)}")
+
+
+def _format_age(fact: Fact) -> str:
+    """Format a fact; an age of no whole day in words, because nothing is 0 days old."""
+    return "moins d'un jour" if fact.unit == DAYS and fact.value == 0 else format_value(fact.value, fact.unit)
 
 
 def _known(found: Mapping[str, Fact], names: Mapping[str, str]) -> dict[str, Fact]:
     """Return the facts of the platforms that the report is about, in their order."""
     return {key: found[key] for key in names if key in found}
-
-
-def _make(
-    values: Mapping[FactName, Decimal | float | None], of: Iterable[Fact], currency: str | None = None
-) -> tuple[Fact, ...]:
-    """Make facts of the company; they hold for the oldest moment among those that they were computed from."""
-    return make_facts(values, source=CALCULATIONS_SOURCE, at=min(fact.at for fact in of), currency=currency)
-
-
-def _round(value: Decimal, decimals: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    return format_value(amount, currency)
-
-
-def _share(part: Decimal, whole: Decimal) -> str:
-    return format_percent(_round(100 * part / whole, 1), 1)
-
-
-def _change_of(difference: Decimal, before: Decimal, currency: str) -> str:
-    return f"{format_difference(difference, currency)}{_percent_of(difference, before)}"
-
-
-def _percent_of(difference: Decimal, before: Decimal) -> str:
-    return f" ({format_change(_round(100 * difference / before, 1), 1)} %)" if before > 0 else ""
 
 
 def _clock(minutes: Decimal) -> str:
