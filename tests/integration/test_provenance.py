@@ -101,7 +101,7 @@ async def test_every_report_holds_its_data_and_tells_exactly_where_they_came_fro
         missing = [mark for mark in marks_of(run_type) if mark not in question]
         assert missing == [], run_type.key
         evidence = evidence_of(hq, run["id"])
-        read = {row["evidence_type"] for row in evidence} - {"gap", "facts", "verification"}
+        read = {row["evidence_type"] for row in evidence} - {"gap", "facts", "kept", "verification"}
         assert read == set(run_type.sources), run_type.key
         labels = dict.fromkeys(LABELS[source] for source in run_type.sources)
         assert run["detailed_appendix"]["data_sources"] == [*labels, "Lovable AI Gateway"], run_type.key
