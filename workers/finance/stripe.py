@@ -30,7 +30,7 @@ from workers.settings import StripeSettings
 T = TypeVar("T")
 
 _CALL_DEADLINE: Final = timedelta(seconds=10)
-_PAGE_BYTES: Final = 4 * 1024 * 1024
+_PAGE_BYTES: Final = 2 * 1024 * 1024
 # The library makes of each object one of 1.6 kB in 30 µs, and looks at each value for 7. A hundred subscriptions have
 # six hundred objects and nine thousand marks, and as many more for each further item.
 _PAGE_OBJECTS: Final = 8_000
@@ -38,7 +38,7 @@ _PAGE_MARKS: Final = 60_000
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
 _MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are in memory while they are valued
-_MOST_KEPT: Final = 40 * 1024 * 1024  # what is kept of them; of an ordinary one, 4 kB
+_MOST_KEPT: Final = 28 * 1024 * 1024  # what is kept of them; of an ordinary one, 4 kB
 
 _REFUNDS: Final = frozenset({"refund", "payment_refund", "payment_failure_refund", "refund_failure"})
 """What was given back, and what of that came home again."""
