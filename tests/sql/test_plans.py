@@ -103,7 +103,8 @@ def plans(hq: Database, hosts: set[str]) -> Iterator[Plans]:
 def test_no_statement_of_a_runs_path_reads_a_table_whole(plans: Plans) -> None:
     _walk_every_path(plans.session)
 
-    assert {"runs", "run_steps", "run_evidence", "run_queue", "structured_logs"} <= plans.tables
+    read = {"runs", "run_steps", "run_evidence", "run_queue", "structured_logs", "report_facts", "analytics_events"}
+    assert read <= plans.tables
     assert plans.scans == []
 
 
@@ -131,6 +132,7 @@ def test_the_newest_of_a_table_are_found_by_date(table: str, plans: Plans) -> No
 
 def _walk_every_path(session: Connection) -> None:
     """Make every call that runs go through: asked, claimed, kept, renewed, and each of the ways to end."""
+    _read_inputs(session)
     asked = request(session, "SEO_AUDIT", idempotency_key="k")
     request(session, "SEO_AUDIT", idempotency_key="k")
     claimed = claim_one(session)
@@ -165,6 +167,19 @@ def _walk_every_path(session: Connection) -> None:
         lease_seconds=30,
     )
     assert accepted
+
+
+def _read_inputs(session: Connection) -> None:
+    """Keep facts, move them, and read all that grows with the runs or with the site's visitors."""
+    fact = {"name": "mrr", "unit": "EUR", "source": "stripe", "at": "2026-11-22T10:00:00+00:00", "scope": ""}
+    for value_now in ("1", "1", "2"):
+        facts = {"evidence_type": "facts", "data": {"facts": [fact | {"value": value_now}]}, "source_url": None}
+        verified = {"evidence_type": "verification", "data": {"contradicted": 0}, "source_url": None}
+        request(session, "CEO_STANDUP_MEETING", force=True)
+        settle(session, claim_one(session), evidence=[facts, verified])
+    reads = {"past": {}, "earlier": {"sources": ["stripe"]}, "audience": {"routes": ["/"]}, "agents_work": {}}
+    rows_read = call(session, "read_hq_report_inputs", run_type="CEO_STANDUP_MEETING", reads=reads)
+    assert [row["error"] for row in rows_read] == [None] * len(reads)
 
 
 def _renew(session: Connection, claimed: Row) -> None:
