@@ -18,6 +18,8 @@ _LINES_PER_SECTION = 3
 _LINE_CHARS = 200
 # An address, or what speaks to the reader of the data: a careful model repeats neither.
 _NOT_QUOTED = re.compile(r"://|[<>|`\[\]]|\b(?:ignore|oublie|appelle|you|system)\b", re.IGNORECASE)
+_KEY = re.compile(r" \[(?P<key>[a-z][a-z-]+)\]")
+_CHANGES = "Évolutions"
 _NO_DATA = "Donnée non disponible."
 _CONFLICTS = "Données contradictoires"
 
@@ -65,12 +67,12 @@ def read_outline(system: str) -> list[str]:
 
 
 def read_data(user: str) -> list[Line]:
-    """Return what can be quoted of the numbered sources: lines with figures first, the sources in turn."""
+    """Return what can be quoted of the numbered sources: what changed, then lines with figures, the sources in turn."""
     sources = [lines for fenced in _DATA.finditer(user) if (lines := _read_source(fenced["data"]))]
     turns = [
         lines[place] for place in range(max(map(len, sources), default=0)) for lines in sources if place < len(lines)
     ]
-    return sorted(turns, key=lambda line: not line.has_figure)
+    return sorted(turns, key=lambda line: (not line.source.startswith(_CHANGES), not line.has_figure))
 
 
 def read_list(user: str, title: str) -> list[str]:
@@ -86,7 +88,7 @@ def _read_source(data: str) -> list[Line]:
     source = _SOURCE.match(head)
     if source is None:
         return []
-    texts = (line.strip(" -•*\t") for line in body.splitlines())
+    texts = (_KEY.sub(r" (\g<key>)", line.strip(" -•*\t")) for line in body.splitlines())
     return [
         Line(text, source["label"].strip(), source["number"])
         for text in texts

@@ -88,6 +88,7 @@ SPOILED: Final[Mapping[str, Callable[[str, str], str]]] = MappingProxyType(
         "unknown_reference": _add("La faille CVE-2026-31337 concerne nos dépendances."),
         "contradicted": _contradict,
         "unverified": _add("Le panier moyen est de 83,17 EUR, pour 4 871 visites et 29,4 % de rebond."),
+        "doubted": lambda report, user: _contradict(_add("Le panier moyen est de 83,17 EUR.")(report, user), user),
     }
 )
 """How a report is spoiled, by the kind of fault."""

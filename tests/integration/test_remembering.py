@@ -73,6 +73,17 @@ async def test_the_second_brief_is_shown_what_the_first_kept_and_what_has_change
     assert "[emotionscare]" not in changes, "what did not change is not told"
 
 
+async def test_a_report_that_says_what_changed_is_verified_like_any_other(hq: Hq) -> None:
+    await hq.worker()
+    await brief(hq)
+    await hq.vendors.script("github", issues("Un", "Deux"))
+
+    run, _ = await brief(hq)
+
+    assert re.search(r"tickets ouverts \(nearvity\) : 2, soit -2", run["executive_summary"], re.IGNORECASE)
+    assert run["executive_summary"].startswith(("Chiffres comparés", "Données incomplètes"))
+
+
 async def test_nothing_of_one_platform_leaks_into_another_scope(hq: Hq) -> None:
     await hq.worker()
     await brief(hq, "nearvity", write(s2="- Reprendre le chantier Mirabelle avec la direction technique."))
