@@ -204,3 +204,13 @@ def test_every_fact_is_known_by_the_name_that_we_give_it(name: FactName) -> None
     named = [each for mention in find_mentions(words, 0, len(words)) for each in mention.entry.names]
 
     assert name in named
+
+
+def test_a_line_of_our_calculations_stands_as_it_is_and_not_with_another_figure() -> None:
+    grounds = grounds_of()
+    line = "Mouvement net du MRR en 30 jours : +166,33 EUR nouveaux, -88,00 EUR perdus, soit +78,33 EUR"
+    ours = NumberedSource(number=99, label="Calculs du QG", text=f"- {line}", read_at=grounds.now)
+    grounds = grounds.model_copy(update={"calculations": ours})
+
+    assert check(f"- Calculs du QG : {line} [S99].", grounds) == []
+    assert check(f"- {line.replace('166,33', '166,34')} [S99].", grounds) != []

@@ -18,7 +18,7 @@ from workers.executive_run.verification.binding import Binding, bind
 from workers.executive_run.verification.evidence import Evidence, Scope
 from workers.executive_run.verification.facts import FactCheck, Outcome
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.model import Fault, FaultKind, NumberedSource
 from workers.executive_run.verification.numbers import with_unit_of
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
@@ -71,18 +71,38 @@ def _in_units_before(figure: Figure, statement: Statement) -> list[Figure]:
     return [with_unit_of(figure, last)]
 
 
+_SHORTEST_COPY: Final = 20
+
+
+def _find_copies(folded: str, calculations: NumberedSource | None) -> list[tuple[int, int]]:
+    """Return where the report repeats a line of our calculations word for word: what we wrote is not to be judged."""
+    lines = fold(calculations.text).split("\n") if calculations else []
+    copies = (line.strip(" -.;") for line in lines)
+    return [
+        (found.start(), found.end())
+        for line in copies
+        if len(line) >= _SHORTEST_COPY
+        for found in re.finditer(re.escape(line), folded)
+    ]
+
+
 class _Checker:
     def __init__(self, text: str, folded: str, evidence: Evidence) -> None:
         self._text = text
         self._folded = folded
         self._evidence = evidence
         self._facts = FactCheck(evidence, folded)
+        self._copied = _find_copies(folded, evidence.grounds.calculations)
         self._today = f"{evidence.grounds.now.astimezone(TIME_ZONE):%Y-%m-%d}"
 
     def check(self, statement: Statement, grounded: list[Figure]) -> tuple[list[Fault], int]:
         """Return the faults of a statement and how many figures it has; add those that stand to ``grounded``."""
         bindings = {binding.figure.start: binding for binding in bind(statement, self._folded)}
-        faults: list[Fault] = list(self._facts.check_directions(statement, self._text))
+        faults = [
+            fault
+            for fault in self._facts.check_directions(statement, self._text)
+            if not self._is_copied(fault.start or 0)
+        ]
         left: list[Figure] = []
         count = 0
         for figure in statement.figures:
@@ -95,6 +115,9 @@ class _Checker:
                 grounded.append(figure)
                 continue
             count += 1
+            if self._is_copied(figure.start):
+                grounded.append(figure)
+                continue
             outcome = self._judge(figure, binding, statement)
             if outcome.ours is not None:
                 faults.append(self._contradicted(figure, statement, outcome.ours))
@@ -119,6 +142,9 @@ class _Checker:
                 return left
             grounded += derived
             left = [each for each in left if each not in derived]
+
+    def _is_copied(self, place: int) -> bool:
+        return any(start <= place < end for start, end in self._copied)
 
     def _judge(self, figure: Figure, binding: Binding | None, statement: Statement) -> Outcome:
         if statement.is_proposed and not (binding and binding.is_firm and self._is_current(figure, statement)):
