@@ -22,6 +22,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 from devstack.baseline import Variant
+from devstack.mailbox import Mailbox, serve_mailbox
 from devstack.ports import settle_port
 from devstack.processes import HOST, ServiceError
 from devstack.programs import PostgresError
@@ -43,7 +44,7 @@ _WATCH_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]]:
+def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None, Mailbox | None]]:
     """Start what was asked for; stop it when the block ends.
 
     Every part that is used from outside has its own port, the same at each start, so that what was noted stays true.
@@ -61,7 +62,7 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]
         vendors_port=None if options.bare else vendors_port,
     ) as stack:
         if options.bare:
-            yield stack, None
+            yield stack, None, None
             return
         try:
             schema.apply(stack.database_url)
@@ -70,11 +71,14 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None]
                 f"the database in {stack.data_dir} cannot be brought up to date ({str(error).splitlines()[0]}). "
                 "If another version of this project made it, remove that folder and start again."
             ) from error
-        with serve_functions(stack, port=settle_port(worker_port)) as served:
-            yield stack, served
+        with (
+            serve_mailbox(stack.data_dir / "mailbox", stack.data_dir / "logs") as mailbox,
+            serve_functions(stack, port=settle_port(worker_port), settings={"NOTIFY_URLS": mailbox.url}) as served,
+        ):
+            yield stack, served, mailbox
 
 
-def print_addresses(console: Console, stack: Stack, served: Served | None) -> None:
+def print_addresses(console: Console, stack: Stack, served: Served | None, mailbox: Mailbox | None) -> None:
     """Print what a person needs to use the project, each on one line that can be copied."""
     functions = f"{stack.url}/functions/v1"
     addresses = {
@@ -92,6 +96,7 @@ def print_addresses(console: Console, stack: Stack, served: Served | None) -> No
         + ("the relay" if served else f"what listens at http://{HOST}:{stack.functions_port}"),
         "worker": f"{served.url}/healthz" if served else None,
         "vendors": stack.vendors_url,
+        "mailbox": f"{mailbox.folder}: the president's; a run that fails is a message there" if mailbox else None,
         "logs": stack.data_dir / "logs",
     }
     for name, value in addresses.items():
@@ -99,9 +104,10 @@ def print_addresses(console: Console, stack: Stack, served: Served | None) -> No
             console.print(f"[bold]{name:<18}[/]{escape(str(value))}", soft_wrap=True, highlight=False)
 
 
-def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
+def print_next_steps(console: Console, stack: Stack, served: Served, mailbox: Mailbox) -> None:
     """Write the variables of `emocare` to a file beside the stack's data, and show how to use it."""
-    variables = {**worker_environment(stack), "HTTP_HOST": HOST, "PORT": str(served.port)}
+    own = {"HTTP_HOST": HOST, "PORT": str(served.port), "NOTIFY_URLS": mailbox.url}
+    variables = worker_environment(stack) | own
     file = stack.data_dir / "worker.env"
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
@@ -110,6 +116,7 @@ def print_next_steps(console: Console, stack: Stack, served: Served) -> None:
     for command in (
         f"export EMOCARE_ENV_FILE={shown}",
         ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
+        ".venv/bin/emocare notify --test",
         ".venv/bin/emocare doctor",
     ):
         console.print(f"  [bold]{escape(command)}[/]", soft_wrap=True, highlight=False)
@@ -146,15 +153,15 @@ def main() -> int:
     with contextlib.ExitStack() as resources:
         try:
             with console.status("Starting…"):
-                stack, served = resources.enter_context(started(options))
+                stack, served, mailbox = resources.enter_context(started(options))
         except (ServiceError, PostgresError) as error:
             console.print(f"[red]Could not start:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
             return 1
-        print_addresses(console, stack, served)
+        print_addresses(console, stack, served, mailbox)
         if not stack.cluster.has_pg_cron:
             console.print("[yellow]This PostgreSQL has no pg_cron: a stand-in runs the scheduled jobs.[/]")
-        if served:
-            print_next_steps(console, stack, served)
+        if served and mailbox:
+            print_next_steps(console, stack, served, mailbox)
         console.print("Ready. Ctrl-C stops it.")
         watch(console, served, stopping)
         console.print("Stopping…")

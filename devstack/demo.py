@@ -23,6 +23,7 @@ from rich.panel import Panel
 from rich.table import Table
 from supabase import AsyncClient, acreate_client
 
+from devstack.mailbox import Mailbox, serve_mailbox
 from devstack.processes import ServiceError
 from devstack.programs import PostgresError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
@@ -95,13 +96,15 @@ async def _show(stack: Stack, folder: Path) -> None:
     await owner.auth.sign_in_with_password({"email": OWNER_EMAIL, "password": OWNER_PASSWORD})
     logs = folder / "worker-1.log", folder / "worker-2.log"
     async with VendorsClient(stack.vendors_url or "") as vendors, contextlib.AsyncExitStack() as workers:
-        first = _enter_worker(workers, stack, logs[0])
+        mailbox = workers.enter_context(serve_mailbox(folder / "mailbox", folder / "logs"))
+        first = _enter_worker(workers, stack, logs[0], mailbox)
         await _until("the worker's Realtime subscription", lambda: "realtime.subscribed" in logs[0].read_text())
         await _show_main_job(owner)
         await _show_failure(owner, vendors)
-        await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1]))
+        await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1], mailbox))
         await _show_plan(owner, vendors, stack)
         await _show_autopilot(owner, vendors)
+        await _show_mail(mailbox)
     await owner.auth.sign_out({"scope": "local"})
 
 
@@ -207,6 +210,12 @@ async def _show_autopilot(owner: AsyncClient, vendors: VendorsClient) -> None:
     console.print()
 
 
+async def _show_mail(mailbox: Mailbox) -> None:
+    await _until("a message about the failure", lambda: bool(mailbox.read()))
+    subject = mailbox.read()[0]["subject"]
+    console.print(f"Nobody was answered, so the failure (2) also went by e-mail: « {subject} »\n", highlight=False)
+
+
 async def _first_decision(owner: AsyncClient) -> dict[str, Any]:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -217,8 +226,8 @@ async def _first_decision(owner: AsyncClient) -> dict[str, Any]:
     raise StoryError(f"no worker decided anything within {_PATIENCE_SECONDS:.0f} s")
 
 
-def _enter_worker(workers: contextlib.AsyncExitStack, stack: Stack, log: Path) -> Popen[bytes]:
-    worker = start_worker(stack, log, _WORKER_SETTINGS)
+def _enter_worker(workers: contextlib.AsyncExitStack, stack: Stack, log: Path, mailbox: Mailbox) -> Popen[bytes]:
+    worker = start_worker(stack, log, _WORKER_SETTINGS | {"NOTIFY_URLS": mailbox.url, "NOTIFY_SECONDS": "1"})
 
     def stop() -> None:
         if worker.poll() is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 from email import message_from_bytes
 from email.policy import default
@@ -17,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP
 
-from devstack.processes import HOST
+from devstack.processes import HOST, Processes, choose_port, is_port_free
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from email.message import EmailMessage
 
+_NAME = "mailbox"
 
-class Mailbox:
+
+class _Keeper:
     """Keeps messages, in the order in which they come."""
 
     def __init__(self, folder: Path) -> None:
@@ -46,12 +50,36 @@ def read_mailbox(folder: Path) -> list[EmailMessage]:
     return [message_from_bytes(file.read_bytes(), policy=default) for file in sorted(folder.glob("*.eml"))]
 
 
+class Mailbox:
+    """A running mailbox: the address by which workers write to it, and the folder where it keeps what comes."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.url = f"mailto://{HOST}:{port}?from=qg@emocare.test&to=presidente@emocare.test"
+
+    def read(self) -> list[EmailMessage]:
+        """Return the messages that came, oldest first."""
+        return read_mailbox(self.folder)
+
+
+@contextlib.contextmanager
+def serve_mailbox(folder: Path, log_dir: Path) -> Iterator[Mailbox]:
+    """Keep a mailbox open until the block ends. Raises: ServiceError."""
+    port = choose_port()
+    with contextlib.closing(Processes(log_dir)) as processes:
+        arguments = ["--port", str(port), "--folder", str(folder)]
+        environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": os.environ["PATH"]}
+        processes.start_module(_NAME, "devstack.mailbox", arguments, environment)
+        processes.wait_until(_NAME, lambda: not is_port_free(port))
+        yield Mailbox(folder, port)
+
+
 async def _serve(port: int, folder: Path) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    mailbox = Mailbox(folder)
+    mailbox = _Keeper(folder)
     server = await loop.create_server(
         lambda: SMTP(mailbox, hostname="mailbox.emocare.test", ident="devstack", loop=loop), HOST, port
     )

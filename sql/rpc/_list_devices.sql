@@ -17,7 +17,8 @@ begin
   return query
   select
     'device:' || encode(sha256(convert_to(s.endpoint, 'UTF8')), 'hex'),
-    left(substring(s.endpoint from '^[A-Za-z]+://(?:[^/@]*@)?([^/?#]*)'), 100),
+    -- Shown to operators, whatever it is.
+    left(regexp_replace(substring(s.endpoint from '^[A-Za-z]+://(?:[^/@]*@)?([^/?#]*)'), '[^\w.:-]', '?', 'g'), 100),
     s.endpoint,
     s.p256dh,
     s.auth_key,

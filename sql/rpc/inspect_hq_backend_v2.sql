@@ -182,6 +182,7 @@ begin
   from hq.find_odd_rows() as o
   having count(*) > 0;
 
+  return query select n.code, n.subject, n.name, n.state, n.detail from hq.inspect_notifications() as n;
   return query select h.code, h.subject, h.name, h.state, h.detail from hq.inspect_host() as h;
   return query select p.code, null::text, p.name, p.state, p.detail from hq.inspect_plan() as p;
   return query select c.code, c.subject, c.name, c.state, c.detail from hq.inspect_cron_jobs() as c;

@@ -88,6 +88,26 @@ with sentences (code, controle, if_green, otherwise) as (
       'L''ancien programme relancerait des demandes de lui-même. Lancez emocare migrate, qui les retient.'
     ),
     (
+      'channels',
+      'Canaux',
+      'Ce qui compte est envoyé hors des écrans.',
+      'Personne n''est prévenu hors des écrans. '
+      'L''équipe technique indique où écrire, par exemple un e-mail, dans NOTIFY_URLS.'
+    ),
+    (
+      'channel',
+      'Canal',
+      'Le dernier message a été accepté.',
+      'Le dernier message n''a pas été accepté ; il est renvoyé pendant un jour. Le guide explique le détail.'
+    ),
+    (
+      'devices',
+      'Appareils',
+      'Des appareils sont abonnés.',
+      'Aucun appareil n''est abonné, ou un abonnement ne marche pas : '
+      'sur l''appareil, « Désactiver » puis « Activer ».'
+    ),
+    (
       'plan',
       'Plan des exécutions',
       'Le plan est suivi.',

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from support.hq import Hq
-from support.notifications import PUBLIC_KEY, Mailbox, device_settings, open_mailbox, subscribe
+from support.notifications import PUBLIC_KEY, device_settings, subscribe, wait_for_mail
+
+from devstack.mailbox import Mailbox, serve_mailbox
 
 QUICK: dict[str, object] = {"NOTIFY_SECONDS": 0.5}
 SECRET = "Mot2PasseTresSecret"
@@ -16,7 +18,7 @@ SECRET = "Mot2PasseTresSecret"
 
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    with open_mailbox(tmp_path / "mailbox") as box:
+    with serve_mailbox(tmp_path / "mailbox", tmp_path / "mailbox-logs") as box:
         yield box
 
 
@@ -51,7 +53,7 @@ async def test_a_failed_run_is_a_mail_that_says_which_report_why_and_what_to_do(
 
     await hq.settled(hq.ask(platform_key="nearvity"))
     hq.rows("update hq.announcements set due_at = now() returning 1")
-    (mail,) = await mailbox.wait_for(1)
+    (mail,) = await wait_for_mail(mailbox, 1)
 
     assert str(mail["subject"]).startswith("QG EMOCARE : Échec : ")
     assert "(NEARVITY)" in str(mail["subject"])
@@ -108,7 +110,7 @@ async def test_five_hundred_failures_are_eleven_messages_to_each_target(hq: Hq, 
             " message_due_at = message_due_at - interval '95 s' returning 1")  # fmt: skip
     await hq.until("select from hq.deliveries having count(*) filter (where status = 'accepted') = 22")
 
-    mails = await mailbox.wait_for(11)
+    mails = await wait_for_mail(mailbox, 11)
     assert len(mails) == 11
     assert str(mails[-1]["subject"]) == "QG EMOCARE : 490 autres rapports ont échoué"
     assert "et 480 autres" in text_of(mails[-1], "plain")

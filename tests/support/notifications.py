@@ -1,17 +1,12 @@
 """Who receives messages: a mailbox, a webhook, a browser's subscription; and the keys to reach it."""
 
 import asyncio
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
-from pathlib import Path
 
 import httpx
 
-from devstack.mailbox import read_mailbox
+from devstack.mailbox import Mailbox
 from devstack.stack import OWNER_EMAIL
 from support.hq import Hq
 from workers.notifications.webpush import make_vapid_key
@@ -20,35 +15,13 @@ PRIVATE_KEY, PUBLIC_KEY = make_vapid_key()
 SUBJECT = "mailto:equipe@emotionscare.com"
 
 
-class Mailbox:
-    """An SMTP server of its own process, and the folder where it keeps what comes."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.port = port
-
-    @property
-    def url(self) -> str:
-        return f"mailto://127.0.0.1:{self.port}?from=qg@emocare.test&to=presidente@emocare.test"
-
-    async def wait_for(self, messages: int, within: float = 20) -> list[EmailMessage]:
-        deadline = time.monotonic() + within
-        while len(found := read_mailbox(self.folder)) < messages:
-            assert time.monotonic() < deadline, f"{len(found)} messages in {within} s"
-            await asyncio.sleep(0.05)
-        return found
-
-
-@contextmanager
-def open_mailbox(folder: Path) -> Iterator[Mailbox]:
-    """Keep a mailbox open."""
-    command = [sys.executable, "-m", "devstack.mailbox", "--folder", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield Mailbox(folder, int(server.stdout.readline().rpartition(":")[2]))
-        finally:
-            server.terminate()
+async def wait_for_mail(mailbox: Mailbox, messages: int, within: float = 20) -> list[EmailMessage]:
+    """Return what came as soon as there are so many."""
+    deadline = time.monotonic() + within
+    while len(found := mailbox.read()) < messages:
+        assert time.monotonic() < deadline, f"{len(found)} messages in {within} s"
+        await asyncio.sleep(0.05)
+    return found
 
 
 async def subscribe(hq: Hq, public_key: str = PUBLIC_KEY) -> str:

@@ -21,8 +21,9 @@ from workers.cli.context import AsJson, EnvFile, database_url_from, print_json, 
 from workers.cli.terminal import MARKS, console
 from workers.clock import SystemClock
 from workers.gateway.chat import ChatGateway
+from workers.notifications.channels import open_channels
 from workers.ports import Check, CheckState
-from workers.settings import GatewaySettings, Settings, SupabaseSettings, without_user
+from workers.settings import GatewaySettings, NotificationSettings, Settings, SupabaseSettings, without_user
 
 _SKEW_SECONDS: Final = 5
 _PRIVATE_ONLY: Final = (
@@ -101,7 +102,23 @@ def _examine_settings(settings: Settings) -> list[Check]:
     return [
         *checks,
         _check("LLM_BASE_URL", "green", without_user(settings.gateway.base_url)),
+        _examine_channels(settings.notifications),
+        _examine_key(
+            "VAPID_PRIVATE_KEY", settings.notifications.vapid_key, if_absent="amber", why="no device is notified"
+        ),
     ]
+
+
+def _examine_channels(settings: NotificationSettings) -> Check:
+    """Read the channels' addresses; whether they answer is what ``emocare notify --test`` tries."""
+    channels, unreadable = open_channels(settings.urls, page=None)
+    if not settings.urls:
+        return _check("NOTIFY_URLS", "amber", "absent: personne n'est prévenu hors des écrans")
+    if unreadable:
+        places = ", ".join(map(str, unreadable))
+        return _check("NOTIFY_URLS", "red", f"not in the form of Apprise: address {places} of {len(settings.urls)}")
+    labels = ", ".join(channel.name.label for channel in channels)
+    return _check("NOTIFY_URLS", "green", f"{labels}; emocare notify --test tries them")
 
 
 def _examine_database_url(url: str | None) -> Check:

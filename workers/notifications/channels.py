@@ -20,10 +20,13 @@ import structlog
 from apprise.plugins.email import NotifyEmail
 from pydantic import SecretStr
 
-from workers.notifications.messages import Notice, Urgency, render_html, render_text
+from workers.notifications.messages import Notice, Urgency, render_html, render_text, write_trial
 from workers.ports import ChannelName, SendOutcome, SendResult
 
 log = structlog.get_logger(__name__)
+
+TRY: Final = timedelta(seconds=10)
+"""How long one message to one target may take."""
 
 _CONNECT_SECONDS: Final = 4.0
 _READ_SECONDS: Final = 5.0
@@ -125,6 +128,12 @@ def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[
         target = "channel:" + hashlib.sha256(url.get_secret_value().encode()).hexdigest()
         channels.append(Channel(ChannelName(target=target, label=label), service, page=page))
     return channels, unreadable
+
+
+async def try_channels(channels: Sequence[Channel]) -> list[tuple[ChannelName, SendResult]]:
+    """Send a trial message by each channel; return how each went."""
+    results = await asyncio.gather(*(channel.send(write_trial(), within=TRY) for channel in channels))
+    return [(channel.name, result) for channel, result in zip(channels, results, strict=True)]
 
 
 def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: ANN401 - the library's

@@ -12,14 +12,12 @@ from typing import Final
 import structlog
 
 from shared.errors import BackendError
-from workers.notifications.channels import Channel
-from workers.notifications.messages import Notice, compose, write_trial
+from workers.notifications.channels import TRY, Channel
+from workers.notifications.messages import Notice, compose
 from workers.notifications.webpush import PushSender
-from workers.ports import ChannelName, Clock, Deliveries, Device, DueMessage, SendOutcome, SendResult
+from workers.ports import Clock, Deliveries, Device, DueMessage, SendOutcome, SendResult
 
 log = structlog.get_logger(__name__)
-
-TRY: Final = timedelta(seconds=10)
 
 _AT_ONCE: Final = 100
 # Four messages to a target, each with its try and its record; what is not begun by then is another worker's.
@@ -28,7 +26,7 @@ _LATEST_START: Final = _LEASE - 2 * TRY
 
 
 class Notifier:
-    """Sends the messages that the database holds, and trial messages.
+    """Sends the messages that the database holds, and what an owner sends to the devices.
 
     Concurrency: one ``deliver`` at a time; a target has one message under way at most.
     """
@@ -76,12 +74,6 @@ class Notifier:
             for task in sending:
                 task.cancel()
             await asyncio.gather(*sending, return_exceptions=True)
-
-    async def try_channels(self) -> list[tuple[ChannelName, SendResult]]:
-        """Send a trial message by each channel; return how each went."""
-        channels = list(self._channels.values())
-        results = await asyncio.gather(*(channel.send(write_trial(), within=TRY) for channel in channels))
-        return [(channel.name, result) for channel, result in zip(channels, results, strict=True)]
 
     async def send_to_devices(self, notice: Notice, *, within: timedelta) -> list[SendResult]:
         """Send a message to every device of the owners; return how each went. Raises: BackendError."""
