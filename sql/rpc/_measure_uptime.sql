@@ -15,20 +15,21 @@ as $$
   with slots as (
     select
       count(*) as checks,
-      avg(case when c.status = 'red' then 0 else 1 end) as up,
+      -- In floating point, because numeric takes three times as long.
+      count(*) filter (where c.status = 'red')::float8 / count(*) as down,
       min(c.checked_at) as first_at,
       max(c.checked_at) as last_at
     from hq.platform_checks as c
     where c.platform_key = p_platform_key
       and c.checked_at > now() - interval '30 days'
       -- What is later was checked before the clock was put back, and says nothing of now.
-      and c.checked_at < clock_timestamp() + interval '1 minute'
+      and c.checked_at < (select clock_timestamp() + interval '1 minute')
     group by date_bin('5 minutes', c.checked_at, 'epoch')
   )
   select
-    case when min(s.first_at) <= now() - interval '1 day' then round(100 * avg(s.up), 2) end,
+    case when min(s.first_at) <= now() - interval '1 day' then round((100 - 100 * avg(s.down))::numeric, 2) end,
     coalesce(sum(s.checks), 0)::integer,
-    coalesce(round(5 * sum(1 - s.up)), 0)::integer,
+    coalesce(round((5 * sum(s.down))::numeric), 0)::integer,
     min(s.first_at),
     max(s.last_at)
   from slots as s

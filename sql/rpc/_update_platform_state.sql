@@ -27,8 +27,20 @@ begin
     return;
   end if;
 
-  -- Null before a day of checks exists: what the column holds until then is not ours.
-  select u.uptime_percent into v_uptime from hq.measure_uptime(p_platform_key) as u;
+  insert into hq.platform_uptimes as u (
+    platform_key, uptime_percent, checks, outage_minutes, checked_since, checked_at
+  )
+  select p_platform_key, m.uptime_percent, m.checks, m.outage_minutes, m.checked_since, m.checked_at
+  from hq.measure_uptime(p_platform_key) as m
+  where m.checks > 0
+  on conflict (platform_key) do update
+  set uptime_percent = excluded.uptime_percent,
+    checks = excluded.checks,
+    outage_minutes = excluded.outage_minutes,
+    checked_since = excluded.checked_since,
+    checked_at = excluded.checked_at
+  -- Null before a day of checks exists: what the host's column holds until then is not ours.
+  returning u.uptime_percent into v_uptime;
 
   -- With every check, changed or not: the page shows the reason, and when it was last written.
   update hq.platforms as p

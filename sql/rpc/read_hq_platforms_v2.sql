@@ -1,6 +1,6 @@
 -- Read the managed platforms, or one of them, for a worker (the host's function is for the owner's token only).
--- The availability is the one that was measured: the host's column holds 99.9 by default, for sites that nobody checks
--- as well, so it is not read.
+-- The availability is the one that was measured at the last check, within thirty days: the host's column holds 99.9 by
+-- default, for sites that nobody checks as well, so it is not read.
 -- Read-only. In plpgsql because it is called for every run: its plan is kept for the session.
 -- Raises nothing.
 create or replace function public.read_hq_platforms_v2(p_platform_key text default null)
@@ -29,9 +29,10 @@ begin
     -- Cast, because the types of the host's columns are the host's to change.
     select p.key::text, p.name::text, p.description::text, p.github_url::text, p.status::text, p.status_reason::text,
       hq.clamp_instant(p.last_release_at::timestamptz),
-      u.uptime_percent, u.checks, u.outage_minutes, u.checked_since, u.checked_at
+      u.uptime_percent, coalesce(u.checks, 0), coalesce(u.outage_minutes, 0),
+      hq.clamp_instant(u.checked_since), hq.clamp_instant(u.checked_at)
     from hq.platforms as p
-    cross join lateral hq.measure_uptime(p.key::text) as u
+    left join hq.platform_uptimes as u on u.platform_key = p.key and u.checked_at > now() - interval '30 days'
     where p_platform_key is null or p.key = p_platform_key
     order by p.name;
 end

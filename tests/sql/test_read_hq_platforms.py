@@ -9,6 +9,7 @@ def test_it_reads_what_its_successor_reads(database: Database, service: Connecti
         "insert into hq.platform_checks (platform_key, status, checked_at) "
         "values ('nearvity', 'green', now() - interval '2 days')"
     )
+    database.run("select hq.update_platform_state('nearvity')")
 
     read = call(service, "read_hq_platforms")
 

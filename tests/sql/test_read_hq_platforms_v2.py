@@ -14,7 +14,7 @@ def read_one(session: Connection, key: str = "nearvity") -> Row:
 
 
 def check(database: Database, status: str, ago: str, times: int = 1, key: str = "nearvity") -> None:
-    """Record checks, five minutes apart, the latest of them so long ago."""
+    """Record checks, five minutes apart, the latest of them so long ago, and what follows from them."""
     database.run(
         "insert into hq.platform_checks (platform_key, status, checked_at) "
         "select %s, %s, date_bin('5 minutes', now(), 'epoch') - %s::interval - n * interval '5 minutes' "
@@ -24,6 +24,7 @@ def check(database: Database, status: str, ago: str, times: int = 1, key: str = 
         ago,
         times,
     )
+    database.run("select hq.update_platform_state(%s)", key)
 
 
 def test_every_platform_is_read_by_name_as_the_owner_sees_it(service: Connection, owner: Connection) -> None:
@@ -98,3 +99,10 @@ def test_checks_older_than_thirty_days_or_ahead_of_the_clock_do_not_count(
     platform = read_one(service)
 
     assert (platform["uptime_percent"], platform["checks"], platform["outage_minutes"]) == (100, 1, 0)
+
+
+def test_what_was_measured_last_more_than_thirty_days_ago_is_not_known(database: Database, service: Connection) -> None:
+    check(database, "green", "2 days")
+    database.run("update hq.platform_uptimes set checked_at = checked_at - interval '29 days'")
+
+    assert [read_one(service)[name] for name in MEASURED] == [None, 0, 0, None, None]

@@ -9,3 +9,4 @@ def watch_for_two_days(database: Database) -> None:
         "insert into hq.platform_checks (platform_key, status, checked_at) "
         "select key, 'green', now() - interval '2 days' from hq.platforms"
     )
+    database.run("select hq.update_platform_state(key) from hq.platforms")

@@ -97,7 +97,7 @@ def _miss(platform: Platform) -> Gap:
         label=f"{label_of(SourceName.PLATFORMS)} · {clean_line(platform.name, 80)}",
         reason=GapReason.EMPTY,
         sentence="Disponibilité inconnue : le site n'a pas été contrôlé depuis 30 jours. "
-        "Vérifiez que PLATFORM_URLS contient son adresse et qu'un worker est en marche.",
+        "Vérifiez que PLATFORM_URLS contient son adresse et qu'un ouvrier est en marche.",
     )
 
 
