@@ -29,6 +29,8 @@ from devstack.programs import PostgresError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack
 from devstack.vendors import VendorsClient
 from devstack.worker import emocare, start_worker
+from shared.language_models import CANDIDATES
+from shared.registry import ModelTier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +50,16 @@ _WORKER_SETTINGS = {
     "LOG_FORMAT": "json",
 }
 
+# Two open issues where there were four. GitHub's answers are cached by their tag.
+_CLOSED = {
+    "match": "/repos/laeticiamng/nearvity/issues",
+    "status": 200,
+    "headers": {"etag": 'W/"two"'},
+    "body": [
+        {"number": number, "title": title, "created_at": "2026-11-01T08:00:00Z"}
+        for number, title in ((380, "Ajouter l'export PDF"), (374, "Traduire les messages d'erreur"))
+    ],
+}
 _MOVE_AUDIT_HERE = """
     update hq.scheduled_jobs
     set hours = array[extract(hour from now() at time zone 'Europe/Paris')::integer], weekdays = '{1,2,3,4,5,6,7}'
@@ -100,6 +112,7 @@ async def _show(stack: Stack, folder: Path) -> None:
         first = _enter_worker(workers, stack, logs[0], mailbox)
         await _until("the worker's Realtime subscription", lambda: "realtime.subscribed" in logs[0].read_text())
         await _show_main_job(owner)
+        await _show_next_brief(owner, vendors)
         await _show_failure(owner, vendors)
         await _show_rescue(owner, vendors, first, lambda: _enter_worker(workers, stack, logs[1], mailbox))
         await _show_plan(owner, vendors, stack)
@@ -125,8 +138,40 @@ async def _show_main_job(owner: AsyncClient) -> None:
     console.print(Panel(Markdown(_first_parts(run["executive_summary"])), title="the report, as the screens read it"))
 
 
+async def _show_next_brief(owner: AsyncClient, vendors: VendorsClient) -> None:
+    console.rule("[bold]2 · The next brief says what changed, and nothing in it is taken on trust")
+    retired, successor, *_ = CANDIDATES[ModelTier.REASONING]
+    console.print("Two tickets were closed; the first model of the list was retired; the next one makes figures up.")
+    await vendors.script("github", _CLOSED)
+    gone = {"match": retired, "status": 404, "body": {"error": {"code": "model_not_found", "message": retired}}}
+    await vendors.script("openai", gone, *[{"match": successor, "spoil": "doubted"}] * 2)
+    ticket = await _request(owner, "DAILY_EXECUTIVE_BRIEF", None, p_force=True)
+    run = await _settled(owner, ticket["run_id"])
+    report = str(run["executive_summary"])
+    _expect(run["status"] == "completed", f"the run ended {run['status']}: {report}")
+    asked = [call["body"]["model"] for call in await vendors.calls("openai")][-3:]
+    _expect(asked == [retired, successor, successor], f"{asked} were asked")
+    console.print(f"[bold]{retired}[/] is gone (404) and passed over for a day; [bold]{successor}[/] writes.")
+    console.print("It was shown the faults of its first answer, and insists. What is stored says so, first of all:")
+    console.print(f"  « {report.partition(' : ')[0]} »", highlight=False)
+    for what, words in (
+        ("changed", "soit -2"),
+        ("invented, and marked", "(non vérifié)"),
+        ("contradicted, and corrected", "(nos données : "),
+    ):
+        line = next((line for line in report.splitlines() if words in line), None)
+        _expect(line is not None, f"no line of the report holds « {words} »")
+        console.print(f"  [dim]{what} ·[/] {line}", highlight=False)
+    appendix = run["detailed_appendix"]
+    console.print(
+        f"[dim]{appendix['figures_checked']} figures checked, {appendix['figures_unverified']} unverified, "
+        f"{appendix['figures_contradicted']} contradicted; the faults are in hq.run_evidence.[/]\n"
+    )
+    await vendors.reset()
+
+
 async def _show_failure(owner: AsyncClient, vendors: VendorsClient) -> None:
-    console.rule("[bold]2 · A failure says what to do")
+    console.rule("[bold]3 · A failure says what to do")
     console.print("The model's service answers 402: no credit is left.")
     await vendors.script("openai", {"status": 402})
     ticket = await _request(owner, "PLATFORM_STATUS_REVIEW", "nearvity")
@@ -140,7 +185,7 @@ async def _show_failure(owner: AsyncClient, vendors: VendorsClient) -> None:
 async def _show_rescue(
     owner: AsyncClient, vendors: VendorsClient, worker: Popen[bytes], start_another: Callable[[], object]
 ) -> None:
-    console.rule("[bold]3 · A worker dies, the run does not")
+    console.rule("[bold]4 · A worker dies, the run does not")
     await vendors.reset()
     await vendors.script("openai", {"delay_ms": 60_000})
     # A step that took time is checkpointed: GitHub is as slow here as it can be in production.
@@ -165,7 +210,7 @@ async def _show_rescue(
 
 
 async def _show_plan(owner: AsyncClient, vendors: VendorsClient, stack: Stack) -> None:
-    console.rule("[bold]4 · The plan fires on time, once, whatever triggers it")
+    console.rule("[bold]5 · The plan fires on time, once, whatever triggers it")
     await vendors.reset()
     console.print("In the table editor, an operator moves the weekly audit to this hour of Paris; the hour strikes.")
     with psycopg.connect(stack.database_url, autocommit=True) as operator:
@@ -190,9 +235,9 @@ async def _show_plan(owner: AsyncClient, vendors: VendorsClient, stack: Stack) -
 
 
 async def _show_autopilot(owner: AsyncClient, vendors: VendorsClient) -> None:
-    console.rule("[bold]5 · The autopilot adds one report, and says why")
+    console.rule("[bold]6 · The autopilot adds one report, and says why")
     await vendors.reset()
-    console.print("No page is open. The president has switched the autopilot on; a run failed a moment ago (2).")
+    console.print("No page is open. The president has switched the autopilot on; a run failed a moment ago (3).")
     config: dict[str, Any] = {"enabled": True, "low_risk_auto_execute": True}
     await owner.rpc("update_hq_system_config", {"p_key": "autopilot", "p_value": config}).execute()
     decision = await _first_decision(owner)
@@ -238,8 +283,9 @@ def _enter_worker(workers: contextlib.AsyncExitStack, stack: Stack, log: Path, m
     return worker
 
 
-async def _request(owner: AsyncClient, run_type: str, platform: str | None) -> dict[str, Any]:
-    response = await owner.rpc("request_hq_run", {"p_run_type": run_type, "p_platform_key": platform}).execute()
+async def _request(owner: AsyncClient, run_type: str, platform: str | None, **more: object) -> dict[str, Any]:
+    request = {"p_run_type": run_type, "p_platform_key": platform, **more}
+    response = await owner.rpc("request_hq_run", request).execute()
     return _first(response.data)
 
 
@@ -277,6 +323,8 @@ def _print_life(run: dict[str, Any], logs: list[dict[str, Any]]) -> None:
     for step in run["steps"]:
         table.add_row(f"step {step['step_order']} · {step['name']}", "hq.run_steps", step["description"])
     for evidence in run["evidence"]:
+        if "label" not in evidence["data"]:
+            continue  # what the next report is written from: figures and items
         label, url = evidence["data"]["label"], evidence["source_url"]
         shown = f"missing: {label}" if evidence["evidence_type"] == "gap" else f"{label} [dim]{url or ''}[/]"
         table.add_row("evidence", "hq.run_evidence", shown)
