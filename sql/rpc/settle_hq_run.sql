@@ -88,6 +88,16 @@ begin
 
   if v_status <> 'pending' then
     perform hq.end_run(p_run_id, v_status, p_summary, v_appendix, v_log, p_lease_token);
+    if v_status = 'completed'
+      and ('0' < v_appendix -> 'figures_contradicted' or '0' < v_appendix -> 'figures_unverified')
+    then
+      perform hq.log_run('warn', 'report.doubted', p_run_id, jsonb_build_object(
+        'model_used', v_appendix -> 'model_used',
+        'figures_checked', v_appendix -> 'figures_checked',
+        'figures_unverified', v_appendix -> 'figures_unverified',
+        'figures_contradicted', v_appendix -> 'figures_contradicted'
+      ));
+    end if;
   else
     -- With its status, so that the screens hear of one change: requeue_run finds the run as it leaves it.
     update hq.runs as r

@@ -54,6 +54,32 @@ def test_a_completed_run_has_its_report_and_leaves_the_queue(database: Database,
     assert queue_of(database, claimed["run_id"]) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "doubts", "warned"),
+    [
+        ("completed", {"figures_checked": 9, "figures_unverified": 0, "figures_contradicted": 0}, False),
+        ("completed", {"figures_checked": 9, "figures_unverified": 2, "figures_contradicted": 0}, True),
+        ("completed", {"figures_checked": 9, "figures_unverified": 0, "figures_contradicted": 1}, True),
+        ("completed", {}, False),
+        ("completed", {"figures_unverified": None}, False),
+        ("failed", {"figures_unverified": 2}, False),
+    ],
+)
+def test_a_report_with_marked_figures_is_a_warning_in_the_log(
+    database: Database,
+    status: str,
+    doubts: Row,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    claimed = start(database)
+
+    settle(database.sql, claimed, status, summary="## Rapport", appendix=FAILURE | doubts)
+
+    lines = [line for line in logs_of(database, claimed["run_id"]) if line["message"] == "report.doubted"]
+    assert [line["level"] for line in lines] == ["warn"] * warned
+    assert all(line["metadata"].items() >= doubts.items() for line in lines)
+
+
 def test_a_failure_for_good_is_final_at_the_first_attempt(database: Database) -> None:
     claimed = start(database)
 
