@@ -66,6 +66,7 @@ async def test_a_lease_that_was_handed_back_is_void_although_nobody_took_the_run
     late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
     await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)
+    await late.paused()
 
     released = hq.one(
         "select public.release_hq_runs(jsonb_build_array(to_jsonb(q))) as released from hq.run_queue as q"
