@@ -50,6 +50,7 @@ async def test_a_worker_that_is_paused_just_before_it_settles_writes_nothing_whe
     late = hq.start_worker(module="support.mortal", DIE_AT="settle:before", DIE_BY=STOP)
     run_id = hq.ask()
     await hq.until("select from hq.run_steps where run_id = %s and name = 'Rapport du modèle'", run_id)
+    await late.paused()
 
     await hq.worker()
     before = await finished(hq, run_id)
