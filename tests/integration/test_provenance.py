@@ -174,14 +174,15 @@ async def test_what_a_search_cost_is_part_of_the_runs_cost(hq: Hq) -> None:
 
 async def test_everything_that_a_brief_reads_is_asked_at_the_same_time(hq: Hq) -> None:
     """All calls are under way before one of them is answered, and the model waits for them all."""
-    for vendor, calls in (("github", 21), ("perplexity", 1)):
+    wanted = {"github": 21, "perplexity": 1, "stripe": 3}
+    for vendor, calls in wanted.items():
         await hq.vendors.script(vendor, *[{"delay_ms": 5000}] * calls)
     await hq.worker(keys(hq))
 
     hq.ask("DAILY_EXECUTIVE_BRIEF")
 
-    asked = [*await hq.vendors.wait_for("github", calls=21), *await hq.vendors.wait_for("perplexity", calls=1)]
-    assert [call["status"] for call in asked] == [None] * 22
+    asked = [call for vendor, calls in wanted.items() for call in await hq.vendors.wait_for(vendor, calls=calls)]
+    assert [call["status"] for call in asked] == [None] * sum(wanted.values())
     assert await hq.model_calls() == 0
 
 

@@ -252,6 +252,22 @@ def test_a_platform_is_said_with_its_ages() -> None:
     )
 
 
+def test_a_period_is_compared_with_the_one_before() -> None:
+    values = {
+        FactName.PAGE_VIEWS_WEEK: 90,
+        FactName.PAGE_VIEWS_WEEK_BEFORE: 120,
+        FactName.OLDEST_UNREAD_AGE: 4,
+        FactName.PERSONAL_TABLES: 8,
+        FactName.PERSONAL_TABLES_OPEN: 2,
+    }
+
+    lines = lines_of(compute(finding(values, source="audience")))
+
+    assert lines[0].endswith(" : 90 contre 120 avant, soit -30 (-25,0 %)")
+    assert lines[1].endswith(" : 2 sur 8, soit 25,0 %")
+    assert lines[2] == "Plus vieux message non lu depuis 4 jours"
+
+
 def test_nothing_is_zero_days_old() -> None:
     calculations = compute(finding({FactName.LAST_COMMIT_AGE: 0}, subject="b"), platforms=PLATFORMS[1:2])
 

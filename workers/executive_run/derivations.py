@@ -44,11 +44,26 @@ _PARTS: Final = (
     (FactName.RUNS_FAILED, FactName.RUNS),
     (FactName.TABLES_WITHOUT_RLS, FactName.TABLES),
     (FactName.TABLES_WITHOUT_POLICY, FactName.TABLES),
+    (FactName.PERSONAL_TABLES_WITHOUT_RLS, FactName.PERSONAL_TABLES),
+    (FactName.PERSONAL_TABLES_OPEN, FactName.PERSONAL_TABLES),
     (FactName.NEW_CUSTOMERS_MONTH, FactName.CUSTOMERS),
 )
 """What is a part of what: its share is stated."""
 
+_COMPARED: Final = (
+    (FactName.RUNS, FactName.RUNS_BEFORE),
+    (FactName.PAGE_VIEWS_WEEK, FactName.PAGE_VIEWS_WEEK_BEFORE),
+)
+"""Counts of a period, and of the one before it."""
+
+_WAITING: Final = (
+    (FactName.OLDEST_ACTION_AGE, "plus vieille action en attente d'approbation depuis {}"),
+    (FactName.OLDEST_INCIDENT_AGE, "plus vieil incident en cours depuis {}"),
+    (FactName.OLDEST_UNREAD_AGE, "plus vieux message non lu depuis {}"),
+)
+
 _SHEET: Final = (
+    *_WAITING,
     (FactName.SEVERE_ALERTS, "alertes critiques ou de gravité élevée : {}"),
     (FactName.WORKFLOW_SUCCESS_RATE, "pipelines réussis à {}"),
     (FactName.LAST_COMMIT_AGE, "dernier commit il y a {}"),
@@ -117,7 +132,7 @@ def _add(table: FactTable, name: FactName, names: Mapping[str, str]) -> Iterator
     if len(found) < _SEVERAL or table.one(name) is not None or table.counts_twice(name):
         return
     total = sum((fact.value for fact in found.values()), Decimal(0))
-    label = f"{FACT_LABELS[name][0].upper()}{FACT_LABELS[name][1:]}"
+    label = _capitalize(FACT_LABELS[name])
     unit = name.unit or ""
     written = format_value(total, unit)
     if unit == MINUTES and total >= _HOUR:
@@ -139,12 +154,14 @@ def _add(table: FactTable, name: FactName, names: Mapping[str, str]) -> Iterator
 
 
 def _derive_runs(table: FactTable) -> Iterator[Line]:
-    runs, before = table.one(FactName.RUNS), table.one(FactName.RUNS_BEFORE)
-    if runs is not None and before is not None:
-        difference = format_change(runs.value - before.value)
-        percent = format_percent_of(runs.value - before.value, before.value)
-        text = f"Exécutions en 30 jours : {format_number(runs.value)} contre {format_number(before.value)} avant"
-        yield Line(f"{text}, soit {difference}{percent}")
+    for name, earlier in _COMPARED:
+        now, before = table.one(name), table.one(earlier)
+        if now is not None and before is not None:
+            difference = now.value - before.value
+            text = (
+                f"{_capitalize(FACT_LABELS[name])} : {format_number(now.value)} contre {format_number(before.value)} "
+            )
+            yield Line(f"{text}avant, soit {format_change(difference)}{format_percent_of(difference, before.value)}")
     completed = table.one(FactName.RUNS_COMPLETED)
     for currency, cost in table.of_company(FactName.AI_COST).items():
         if completed is not None and completed.value > 0:
@@ -156,19 +173,16 @@ def _divide(table: FactTable, part: FactName, whole: FactName) -> Iterator[Line]
     one, all_of = table.one(part), table.one(whole)
     if one is None or all_of is None or not 0 < one.value <= all_of.value:
         return
-    label = f"{FACT_LABELS[part][0].upper()}{FACT_LABELS[part][1:]}"
+    label = _capitalize(FACT_LABELS[part])
     counts = f"{format_number(one.value)} sur {format_number(all_of.value)}"
     yield Line(f"{label} : {counts}, soit {format_share(one.value, all_of.value)}")
 
 
 def _derive_waiting(table: FactTable) -> Iterator[Line]:
-    for name, words in (
-        (FactName.OLDEST_ACTION_AGE, "Plus vieille action en attente d'approbation : depuis"),
-        (FactName.OLDEST_INCIDENT_AGE, "Plus vieil incident en cours : depuis"),
-    ):
+    for name, words in _WAITING:
         fact = table.one(name)
         if fact is not None:
-            yield Line(f"{words} {_format_age(fact)}")
+            yield Line(_capitalize(words.format(_format_age(fact))))
 
 
 def _derive_calendar(now: datetime) -> Line:
@@ -198,6 +212,11 @@ def _derive_sheets(table: FactTable, names: Mapping[str, str]) -> Iterator[Line]
 def _format_age(fact: Fact) -> str:
     """Format a fact; an age of no whole day in words, because nothing is 0 days old."""
     return "moins d'un jour" if fact.unit == DAYS and fact.value == 0 else format_value(fact.value, fact.unit)
+
+
+def _capitalize(words: str) -> str:
+    """Begin a line with a capital letter, and leave the other letters as they are."""
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _known(found: Mapping[str, Fact], names: Mapping[str, str]) -> dict[str, Fact]:
