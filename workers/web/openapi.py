@@ -54,10 +54,11 @@ def _describe_paths(routes: Sequence[Route]) -> dict[str, JsonValue]:
 
 
 def _describe(route: Route) -> dict[str, JsonValue]:
-    headers = () if route.public else (*_USUAL_HEADERS, *route.headers)
+    is_open = route.public or not route.signed_in
+    headers = () if is_open else (*_USUAL_HEADERS, *route.headers)
     operation: dict[str, JsonValue] = {
         "operationId": route.name if route.method == "POST" else f"{route.method.lower()}-{route.name}",
-        "security": [] if route.public or not route.signed_in else [{"session": []}],
+        "security": [] if is_open else [{"session": []}],
         "parameters": [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers],
         "responses": {
             **{str(status): _answer({"type": "object"}) for status in route.statuses},
