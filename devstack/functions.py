@@ -61,8 +61,7 @@ def start_functions(
     if wall_clock_seconds is not None:
         environment["FUNCTIONS_WALL_CLOCK_MS"] = str(round(wall_clock_seconds * 1000))
     isolate = Path(__file__).with_name("isolate.ts")
-    # Otherwise Deno warns that a request's signal also fires after an answer, which the relay bears.
-    offline = ["--unstable-no-legacy-abort", "--no-remote", "--no-npm", "--no-lock", "--no-prompt", "--quiet"]
+    offline = ["--no-remote", "--no-npm", "--no-lock", "--no-prompt", "--quiet"]
     allowed = ["--allow-net", "--allow-env", f"--allow-read={FUNCTIONS},{isolate}"]
     script = Path(__file__).with_name("functions.ts")
     command: list[str | Path] = [find_deno(), "run", *offline, *allowed, script]

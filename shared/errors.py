@@ -5,7 +5,8 @@
     ├─ CallerError                 the request is at fault
     │  ├─ Unauthenticated 401 · Forbidden 403 · InvalidRequest 400 · UnknownRunType 400
     │  ├─ UnknownPlatform 400 · UnknownRun 404 · RateLimited 429 · ContextTooLarge 413 · KeyReused 409
-    │  └─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413 · PushNotConfigured 503
+    │  ├─ UnknownJob 404 · UnknownRoute 404 · WrongMethod 405 · BodyTooLarge 413 · PushNotConfigured 503
+    │  └─ CronNotConfigured 503
     ├─ UpstreamError               somebody else is at fault
     │  ├─ SourceError                becomes a Gap, the run goes on
     │  │    SourceNotConfigured · SourceUnavailable* · SourceRejected
@@ -178,6 +179,14 @@ class PushNotConfigured(CallerError):
         "Les notifications sur appareil ne sont pas configurées. L'équipe technique doit définir les clés VAPID, "
         "que la commande emocare vapid prépare."
     )
+
+
+class CronNotConfigured(CallerError):
+    """A secret of cron came with the request, and none is configured."""
+
+    code = "cron_not_configured"
+    http_status = 503
+    sentence = "Le déclenchement par cron n'est pas configuré."
 
 
 # ── Somebody else is at fault ────────────────────────────────────────────────────────────────

@@ -57,6 +57,8 @@ TOAST_OF_CODE = {
     "body_too_large": Toast.SENTENCE,
     "wrong_method": Toast.SENTENCE,
     "run_timed_out": Toast.SENTENCE,
+    "cron_not_configured": Toast.SENTENCE,
+    "push_not_configured": Toast.SENTENCE,
     "internal_error": Toast.SENTENCE,
 }
 TOAST_OF_STATUS = {

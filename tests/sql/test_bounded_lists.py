@@ -8,6 +8,7 @@ from support.database import Database
 # Bounded by something else than a limit of their own; a name that is missing here is a list that may be cut unseen.
 BOUNDED_BY: Final = {
     "begin_hq_decision": "one row",
+    "check_hq_ai_budget": "one row",
     "checkpoint_hq_steps": "what is sent: 50",
     "claim_hq_deliveries": "p_limit: the worker's; ten details each",
     "claim_hq_runs": "p_limit: the worker's concurrency",
@@ -21,6 +22,7 @@ BOUNDED_BY: Final = {
     "inspect_hq_backend": "the checks there are",
     "inspect_hq_backend_v2": "the checks there are",
     "list_hq_jobs": "the plan",
+    "look_for_hq_push_triggers": "one row",
     "purge_hq_expired": "one row",
     "read_hq_finance_snapshots": "days since p_since: 13 months at most",
     "read_hq_finance_snapshots_v2": "days since p_since: 13 months at most",

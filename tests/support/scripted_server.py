@@ -53,8 +53,6 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self.heard: list[Heard] = []
-        # How many gave up waiting for an answer that never came.
-        self.left = 0
         self.usual: Callable[[Heard], Reply] = lambda _: answer(200, {"success": True})
         self._script: list[Reply] = []
 
@@ -83,8 +81,6 @@ class ScriptedServer:
             reply = self._script.pop(0) if self._script else self.usual(heard)
             if reply is SILENCE:
                 self._silences.add(writer)
-                await reader.read()
-                self.left += 1
                 return
             writer.write(reply)
             await writer.drain()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import JsonValue, SecretStr
 
-from shared.errors import Forbidden, InvalidRequest, UnknownJob
+from shared.errors import CronNotConfigured, Forbidden, InvalidRequest, UnknownJob
 from shared.runs import RunStatus
 from workers.ai_scheduler.contract import (
     SWITCHED_OFF,
@@ -156,8 +156,7 @@ class ScheduledRunsEndpoint(_Jobs):
 
     async def _trigger(self, request: Request) -> Response:
         if self._secret is None:
-            error = "Le déclenchement par cron n'est pas configuré."
-            return Response({"success": False, "error": error, "error_code": "cron_not_configured"}, 503)
+            raise CronNotConfigured
         if not is_same_secret(request.headers.get("x-cron-secret", ""), self._secret.get_secret_value()):
             raise Forbidden("X-Cron-Secret is missing or wrong.")
         # The same call as pg_cron's and every worker's: a slot is fired once, whichever comes first.

@@ -23,6 +23,7 @@ from workers.backend.deliveries import SupabaseDeliveries
 from workers.backend.finance_history import SupabaseFinanceHistory
 from workers.backend.inspection import SupabaseInspection
 from workers.backend.journal import SupabaseJournal
+from workers.backend.maintenance import SupabaseMaintenance
 from workers.backend.periodic_leases import SupabasePeriodicLeases
 from workers.backend.plan import SupabasePlan
 from workers.backend.reader import SupabaseReader
@@ -67,6 +68,7 @@ log = structlog.get_logger(__name__)
 _LEASE_SHARE: Final = 0.8
 # A model with a shutdown date is gone on that day, and a new list may name it again.
 _MODELS_EVERY: Final = timedelta(hours=6)
+_PUSH_TRIGGERS_EVERY: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
                 _purge(settings.worker, client, clock),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 PeriodicTask("models", _MODELS_EVERY, gateway.look_up_models, at_start=True),
-                *_leased_tasks(settings, leases, revenue, watch, notifier),
+                *_leased_tasks(settings, leases, revenue, watch, notifier, SupabaseMaintenance(client)),
             ],
         )
         yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch, notifier)
@@ -222,6 +224,7 @@ def _leased_tasks(
     revenue: RevenueService,
     watch: SiteWatch,
     notifier: Notifier,
+    maintenance: SupabaseMaintenance,
 ) -> list[PeriodicTask]:
     """Return the tasks that only one worker at a time does periodically: the one that gets the task's lease."""
 
@@ -232,7 +235,10 @@ def _leased_tasks(
 
         return PeriodicTask(name, every, do_with_lease)
 
-    tasks = [leased("platform-checks", settings.platforms.check_every, watch.patrol)]
+    tasks = [
+        leased("platform-checks", settings.platforms.check_every, watch.patrol),
+        leased("push-triggers", _PUSH_TRIGGERS_EVERY, maintenance.look),
+    ]
     if notifier.is_configured:
         tasks.append(leased("notifications", settings.notifications.every, notifier.deliver))
     if revenue.configured:

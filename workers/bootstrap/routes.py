@@ -1,13 +1,23 @@
 """What answers where: every route of the HTTP API with its endpoint."""
 
+from functools import partial
+
 from workers.ai_scheduler.contract import SchedulerRequest
 from workers.ai_scheduler.endpoint import AiSchedulerEndpoint, ScheduledRunsEndpoint
 from workers.backend.inspection import SupabaseInspection
 from workers.backend.journal import SupabaseJournal
+from workers.backend.maintenance import SupabaseMaintenance
 from workers.backend.plan import SupabasePlan
 from workers.bootstrap.parts import Parts
 from workers.executive_run.contract import ExecutiveRunRequest
 from workers.executive_run.endpoint import ExecutiveRunEndpoint
+from workers.maintenance.endpoint import (
+    Answer,
+    CronEndpoint,
+    check_budget,
+    check_push_triggers,
+    retry_dead_letters,
+)
 from workers.notifications.contract import PushRequest
 from workers.notifications.endpoint import PushEndpoint, PushKeyEndpoint
 from workers.platform_monitor.contract import PlatformMonitorRequest
@@ -36,7 +46,23 @@ def build_routes(settings: Settings, parts: Parts, identity: Identity, launcher:
         ),
         Route("send-push-notification", PushKeyEndpoint(parts.notifier), method="GET", signed_in=False),
         Route("send-push-notification", PushEndpoint(identity=identity, notifier=parts.notifier), takes=PushRequest),
+        *_cron_routes(settings, parts, identity),
         Route("healthz", _open_health(parts), method="GET", public=True, statuses=(200, 503)),
+    ]
+
+
+def _cron_routes(settings: Settings, parts: Parts, identity: Identity) -> list[Route]:
+    """Return the routes of the former cron functions."""
+    maintenance = SupabaseMaintenance(parts.client)
+
+    def route(name: str, answer: Answer) -> Route:
+        endpoint = CronEndpoint(answer, identity=identity, secret=settings.http.cron_secret)
+        return Route(name, endpoint, headers=("X-Cron-Secret",))
+
+    return [
+        route("retry-dlq-runs", retry_dead_letters),
+        route("check-ai-budget", partial(check_budget, maintenance)),
+        route("check-push-triggers", partial(check_push_triggers, maintenance)),
     ]
 
 

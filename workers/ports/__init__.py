@@ -7,6 +7,7 @@ from workers.ports.identity import Caller, Identity
 from workers.ports.inputs import EarlierFact, PastReport, ReportInputs
 from workers.ports.inspection import Check, CheckState, QueueState
 from workers.ports.journal import Journal
+from workers.ports.maintenance import BudgetCheck, Maintenance, PushTriggers
 from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Retries, Usage
 from workers.ports.notifications import (
     ChannelName,
@@ -77,6 +78,7 @@ __all__ = [
     "Announcer",
     "Answer",
     "Bills",
+    "BudgetCheck",
     "Caller",
     "Candidate",
     "CatalogueCounts",
@@ -110,6 +112,7 @@ __all__ = [
     "Launcher",
     "LogLine",
     "Look",
+    "Maintenance",
     "MatterCounts",
     "Message",
     "Meter",
@@ -121,6 +124,7 @@ __all__ = [
     "PlannedRun",
     "Platform",
     "Purge",
+    "PushTriggers",
     "QueueState",
     "RecordedDecision",
     "ReportInputs",

@@ -13,12 +13,10 @@ const BODY_LIMIT_BYTES = 256 * 1024;
 // stays below that, and the workers answer before they are given up (RUN_WAIT_SECONDS, 50 s).
 const WORKERS_TIMEOUT_MS = 60_000;
 const DATABASE_TIMEOUT_MS = 10_000;
-// By then the workers have what was asked. Who leaves earlier has asked all the same.
-const HANDED_OVER_MS = 2_000;
 
 // Not Origin: the relay answers for cross-origin rules, and the workers would answer for them a second time.
 const PASSED_HEADERS = ["authorization", "apikey", "content-type", "x-client-info", "x-cron-secret"];
-const RETURNED_HEADERS = ["content-type", "retry-after", "x-request-id"];
+const RETURNED_HEADERS = ["cache-control", "content-type", "retry-after", "x-request-id"];
 const ALLOWED_HEADERS = "authorization, x-client-info, apikey, content-type, x-supabase-client-platform, " +
   "x-supabase-client-platform-version, x-supabase-client-runtime, x-supabase-client-runtime-version, " +
   "idempotency-key, x-request-id, x-region, x-retry-count, traceparent, tracestate, baggage";
@@ -34,6 +32,8 @@ interface Traits {
   isHeard: (action: unknown) => boolean;
   /** What it answers to, if not to POST alone. */
   methods?: string[];
+  /** Any page may read it, whatever ALLOWED_ORIGIN says. */
+  isPublic?: boolean;
 }
 
 const FUNCTIONS = {
@@ -45,12 +45,19 @@ const FUNCTIONS = {
   "platform-monitor": { repeatable: true, isHeard: () => false },
   // Doing it twice would show a device its message twice.
   "send-push-notification": { repeatable: false, isHeard: () => false, methods: ["GET", "POST"] },
+  "retry-dlq-runs": { repeatable: true, isHeard: () => false },
+  "check-ai-budget": { repeatable: true, isHeard: () => false },
+  "check-push-triggers": { repeatable: true, isHeard: () => false },
+  "healthz": { repeatable: true, isHeard: () => false, methods: ["GET"], isPublic: true },
 } satisfies Record<string, Traits>;
 
 /** A function that the workers replace. */
 export type FunctionName = keyof typeof FUNCTIONS;
 
 const LAUNCH: FunctionName = "executive-run";
+const HEALTH: FunctionName = "healthz";
+/** A monitor asks again soon, and the workers answer within 5 s. */
+const HEALTH_TIMEOUT_MS = 10_000;
 
 /**
  * What a screen shows after an error. The page chooses its toast by words of the sentence, in this order:
@@ -84,6 +91,8 @@ const SENTENCES = new Map<unknown, string>([
   ["body_too_large", "La demande est trop volumineuse : raccourcissez-la, puis relancez."],
   ["run_timed_out", "Le run a dépassé le temps permis : relancez-le ; si cela persiste, prévenez l'équipe technique."],
   ["workers_silent", "Le service des runs ne répond pas : vérifiez la liste des runs avant de relancer."],
+  ["cron_not_configured", "Le déclenchement par cron n'est pas configuré : l'équipe technique doit le régler."],
+  ["push_not_configured", "Les notifications sur appareil ne sont pas configurées : l'équipe technique doit le faire."],
   ["internal_error", "Une erreur interne est survenue : l'équipe technique la trouvera dans les journaux."],
 ]);
 
@@ -138,8 +147,6 @@ interface Call {
   idempotencyKey: string;
   headers: Headers;
   body: ArrayBuffer;
-  /** Aborted when the caller has left: the workers hear of it, and announce a failure that nobody was answered. */
-  left: AbortSignal;
 }
 
 /** A JSON answer, the workers' or ours. */
@@ -149,21 +156,18 @@ interface Answer {
   headers: Record<string, string>;
 }
 
-/**
- * Why nothing was heard of the workers: no connection, no answer in time, somebody else (a proxy) answered, or nobody
- * waits for an answer any longer.
- */
-type Silence = "unreachable" | "late" | "foreign" | "unwanted";
+/** Why nothing was heard of the workers: no connection, no answer in time, or somebody else (a proxy) answered. */
+type Silence = "unreachable" | "late" | "foreign";
 
 /** Make the handler of one function. */
 export function relay(name: FunctionName): (request: Request) => Promise<Response> {
-  const { isHeard, methods = ["POST"] }: Traits = FUNCTIONS[name];
+  const { isHeard, methods = ["POST"], isPublic = false }: Traits = FUNCTIONS[name];
 
   return async (request) => {
     const began = performance.now();
     const { method, headers } = request;
     const origin = headers.get("origin");
-    const corsHeaders = describeOrigins(origin);
+    const corsHeaders = describeOrigins(origin, isPublic);
     const requestId = sane(headers.get("x-request-id")) ?? crypto.randomUUID();
     const respond = ({ status, body, headers }: Answer): Response =>
       new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
@@ -172,14 +176,12 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
       return respond(refuse(405, "wrong_method", { allow: [...methods, "OPTIONS"].join(", ") }));
     }
 
-    const deadline = AbortSignal.timeout(readMilliseconds("RELAY_TIMEOUT_MS", WORKERS_TIMEOUT_MS));
+    const patience = readMilliseconds("RELAY_TIMEOUT_MS", WORKERS_TIMEOUT_MS);
+    const deadline = AbortSignal.timeout(name === HEALTH ? Math.min(patience, HEALTH_TIMEOUT_MS) : patience);
     const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
     const body = await readBody(request, deadline);
     const isRead = body instanceof ArrayBuffer;
-    const left = followCaller(request, began);
-    const answer = isRead
-      ? await pass({ name, method, requestId, idempotencyKey, headers, body, left }, deadline)
-      : body;
+    const answer = isRead ? await pass({ name, method, requestId, idempotencyKey, headers, body }, deadline) : body;
     if (origin === null) return respond(answer);
 
     const action = isRead ? parseFields(body)["action"] : undefined;
@@ -187,15 +189,6 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     if (name === LAUNCH) await sleep(began + readMilliseconds("RELAY_MIN_MS", 1600) - performance.now());
     return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(name, answer) : answer);
   };
-}
-
-/** Follow whether the caller has left; the answer that comes to its end counts too, and then it does not matter. */
-function followCaller(request: Request, began: number): AbortSignal {
-  const left = new AbortController();
-  request.signal.addEventListener("abort", () => {
-    setTimeout(() => left.abort(), Math.max(0, began + HANDED_OVER_MS - performance.now()));
-  });
-  return left.signal;
 }
 
 /** Read the body; the refusal, if it is too large or does not come whole and in time. */
@@ -223,23 +216,41 @@ async function readBody(request: Request, deadline: AbortSignal): Promise<ArrayB
 async function pass(call: Call, deadline: AbortSignal): Promise<Answer> {
   const heard = await askWorkers(call, deadline);
   if (typeof heard !== "string") return heard;
-  if (heard === "unwanted") return refuse(...SILENT);
   log(`relay.workers_${heard}`, call);
   if (call.name === LAUNCH) return await askDatabase(call);
+  if (call.name === HEALTH) return describeSilence(heard);
   return refuse(heard === "late" ? 504 : 503, "workers_silent");
+}
+
+/** Say that no worker answers, in the shape in which they say how they are. */
+function describeSilence(silence: Silence): Answer {
+  const unknown = { ok: false, detail: "unknown" };
+  const body = {
+    status: "degraded",
+    version: "unknown",
+    timestamp: new Date().toISOString(),
+    checks: {
+      workers: { ok: false, detail: silence },
+      database: unknown,
+      queue: unknown,
+      realtime: unknown,
+      ai_gateway_breaker: unknown,
+      edge_runtime: { ok: true },
+    },
+  };
+  return say(503, body, { "cache-control": "no-store" });
 }
 
 async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | Silence> {
   const url = `${readAddress("WORKERS_URL")}/functions/v1/${call.name}`;
   const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey };
   const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
-  const signal = AbortSignal.any([deadline, call.left]);
   // A redirection is not followed: it would hand the caller's token to somebody else.
-  const init: RequestInit = { method: call.method, headers, redirect: "manual", signal };
+  const init: RequestInit = { method: call.method, headers, redirect: "manual", signal: deadline };
   if (call.method !== "GET") init.body = call.body;
   try {
     const response = await fetch(url, init).catch((error) => {
-      if (signal.aborted || !FUNCTIONS[call.name].repeatable) throw error;
+      if (deadline.aborted || !FUNCTIONS[call.name].repeatable) throw error;
       return fetch(url, init);
     });
     const type = response.headers.get("content-type") ?? "";
@@ -252,7 +263,6 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
     const body = await response.arrayBuffer();
     return { status: response.status, body, headers: pick(response.headers, RETURNED_HEADERS) };
   } catch {
-    if (call.left.aborted) return "unwanted";
     return deadline.aborted ? "late" : "unreachable";
   }
 }
@@ -380,14 +390,14 @@ function parseFields(body: ArrayBuffer | string): Fields {
 }
 
 /** Allow the page's origin, among those in ALLOWED_ORIGIN; one by one, as browsers want it. */
-function describeOrigins(origin: string | null): Record<string, string> {
+function describeOrigins(origin: string | null, isPublic: boolean): Record<string, string> {
   const headers: Record<string, string> = {
     "access-control-allow-headers": ALLOWED_HEADERS,
     "access-control-allow-methods": "GET, POST, OPTIONS",
     "access-control-expose-headers": "retry-after, x-request-id, x-relay-status",
   };
   const allowed = (Deno.env.get("ALLOWED_ORIGIN") || "*").split(",").map((one) => one.trim().replace(/\/+$/, ""));
-  if (allowed.includes("*")) return { ...headers, "access-control-allow-origin": "*" };
+  if (isPublic || allowed.includes("*")) return { ...headers, "access-control-allow-origin": "*" };
   if (origin !== null && allowed.includes(origin)) headers["access-control-allow-origin"] = origin;
   return { ...headers, vary: "Origin" };
 }

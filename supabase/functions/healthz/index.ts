@@ -1,0 +1,3 @@
+import { relay } from "../_shared/relay.ts";
+
+Deno.serve(relay("healthz"));
