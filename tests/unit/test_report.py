@@ -11,6 +11,7 @@ from support.runs import FINDING, REPORT
 from shared.findings import Collected, Gap, GapReason
 from shared.french import format_day
 from shared.registry import RUN_TYPES, find_run_type
+from shared.sanitise import strip_markup
 from workers.executive_run.grounds import ground
 from workers.executive_run.report import PUBLIC_CHARS, write_first_line, write_report
 from workers.executive_run.verification.model import SOFT, Fault, FaultKind, Grounds, Verification
@@ -111,6 +112,21 @@ def test_the_last_parts_name_every_source_and_everything_that_is_missing() -> No
         "- Stripe · revenus : La clé manque.\n"
         "- Aucune source ne porte encore sur : « Statut général », « Métriques »."
     )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["3{}1", "3<b></b>1", "3<br>1", "3&#49;", "3![x](y)1", "[3](https://evil.example)1", "3&#8203;1", "3&lt;b&gt;1"],
+)
+def test_no_figure_is_stored_that_was_not_verified(written: str) -> None:
+    """What the verification reads and what is stored hold the same figures, whatever is removed between the two."""
+    text = REPORT.replace("trois", written.format("<i></i>"))
+
+    seen = strip_markup(text)
+    stored = write_report(found().model_copy(update={"text": seen}), ground_on(), (FINDING,), ())
+
+    body = stored.partition("\n\n")[2].partition("\n\n## Sources")[0]
+    assert re.findall(r"\d+", body) == re.findall(r"\d+", re.sub(r"\(https?:[^)]*\)", "", seen))
 
 
 @pytest.mark.parametrize("before", ["", "Voir ", "!"])

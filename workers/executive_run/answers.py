@@ -16,6 +16,7 @@ from pydantic import JsonValue, model_validator
 
 from shared.errors import GatewayError, NoModelLeft, RunTimedOut
 from shared.frozen import FrozenModel
+from shared.sanitise import strip_markup
 from workers.executive_run.compose import compose_again
 from workers.executive_run.steps import Step, StepRecorder
 from workers.executive_run.verification.model import Grounds, Verification
@@ -175,4 +176,4 @@ class Asking:
         return Answers(answers=(*so_far.answers, answer))
 
     def _judge(self, answer: Answer) -> Judged:
-        return Judged(answer, self._verify(answer.text, self._grounds))
+        return Judged(answer, self._verify(strip_markup(answer.text), self._grounds))
