@@ -128,6 +128,7 @@ def test_the_report_before_is_the_latest_verified_one_of_the_type_and_scope(data
 
     assert past["run_id"] == str(second["run_id"])
     assert (past["text"], past["before"], past["doubted"]) == ("## Deux", "## Un", ["12 €"])
+    assert past["superseded"] is False
     assert datetime.now(UTC) - datetime.fromisoformat(past["completed_at"]) > timedelta(hours=23)
 
 
@@ -138,7 +139,8 @@ def test_a_report_that_contradicts_or_was_not_verified_is_not_remembered(
     _age(database, _report(database, "## Bon"), "2 days")
     _age(database, _report(database, "## Douteux", contradicted=contradicted), "1 day")
 
-    assert _one(database.sql, "past")["text"] == "## Bon"
+    past = _one(database.sql, "past")
+    assert (past["text"], past["superseded"]) == ("## Bon", True)
 
 
 def test_another_scope_another_type_a_failure_and_an_old_report_are_not_remembered(database: Database) -> None:

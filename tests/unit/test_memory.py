@@ -187,6 +187,14 @@ def test_an_item_that_is_repeated_stays_while_our_own_data_carry_it() -> None:
     assert "(déjà suivi dans le rapport d'avant)" in render_memory(memory)
 
 
+def test_what_a_later_report_was_shown_is_not_shown_again_without_our_data() -> None:
+    """The later one contradicts, so it is not remembered itself; it may have repeated what it was shown."""
+    past = _past(_sections(priorities=PLANTED), superseded=True)
+
+    assert _texts(past) == []
+    assert _texts(past, _collected(PLANTED)) == [PLANTED]
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -3,6 +3,7 @@
 Only the items of the sections that the registry marks with ``keeps``, one step back. An item that the report before
 had itself been shown is a repetition: it stays only while today's own data carry it. Otherwise whatever once got into
 a report, an instruction planted in a web page included, would be repeated from report to report for ever.
+The same holds of all its items where a later report, which is not remembered itself, was shown them.
 """
 
 import re
@@ -79,7 +80,7 @@ class KeptItem(FrozenModel):
 
     kind: Kept
     text: str = Field(max_length=ITEM_CHARS, description="One line of plain text.")
-    repeated: bool = Field(description="The report before had been shown it already; today's data still carry it.")
+    repeated: bool = Field(description="A report had been shown it already; today's data still carry it.")
 
 
 class Memory(FrozenModel):
@@ -106,7 +107,7 @@ def recall(run_type: RunType, past: PastReport | None, collected: Collected, *, 
         words = _words(text)
         if text is None or any(_are_alike(words, _words(item.text)) for item in items):
             continue
-        repeated = any(_are_alike(words, before) for before in shown_before)
+        repeated = past.superseded or any(_are_alike(words, before) for before in shown_before)
         if not repeated or any(_carries(line, words) for line in data):
             items.append(KeptItem(kind=kind, text=text, repeated=repeated))
     return Memory(since=past.completed_at, items=tuple(_share_out(items)))

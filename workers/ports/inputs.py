@@ -27,6 +27,7 @@ class PastReport(FrozenModel):
     completed_at: AwareDatetime
     text: str
     before: str | None = Field(default=None, description="The report before it, of which it was shown a part.")
+    superseded: bool = Field(default=False, description="A later report contradicts; it was shown this one already.")
     doubted: tuple[str, ...] = Field(default=(), description="Its words that could not be verified, as quoted.")
 
 

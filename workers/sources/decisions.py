@@ -15,7 +15,7 @@ from workers.sources.gaps import label_of
 from workers.sources.tables import TableCount, describe_table, read_table
 
 _STATES: Final = {
-    "pending": "en attente",
+    "pending": "proposées, non tranchées",
     "approved": "approuvées",
     "rejected": "refusées",
     "executed": "exécutées",
