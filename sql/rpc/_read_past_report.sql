@@ -1,6 +1,7 @@
 -- Read the latest completed report of a type and scope that was verified and contradicts nothing, for the next report:
--- {run_id, completed_at, text, before, superseded, doubted}. before: the text of the completed report before it, of which
--- it was shown a part; superseded: a later report was completed, and was shown this one; doubted: its words that could not be verified. A report without verification is not remembered.
+-- {run_id, completed_at, text, before, superseded, doubted}. before: the text of the completed report before it, of
+-- which it was shown a part; superseded: a later report was completed, and was shown this one; doubted: its words that
+-- could not be verified. A report without verification is not remembered.
 -- Read-only. The 45 days before now, 2,000 reports of the type at most; null where there is none.
 -- Raises nothing.
 create or replace function hq.read_past_report(p_run_type text, p_platform_key text)

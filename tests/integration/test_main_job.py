@@ -42,7 +42,7 @@ async def test_a_requested_brief_becomes_a_report_that_the_president_reads(
         assert run["started_at"] < run["completed_at"]
         appendix = run["detailed_appendix"]
         assert appendix["model_used"] == CANDIDATES[ModelTier.REASONING][0]
-        assert appendix["data_sources"] == ["Base du QG", "GitHub API", "Lovable AI Gateway"]
+        assert appendix["data_sources"] == ["Base du QG", "GitHub API", "Stripe", "Lovable AI Gateway"]
         assert appendix["fallback_used"] is False
         story = [line for line in reversed(logs) if line["run_id"] == str(run_id)]
         assert [line["message"] for line in story] == ["run.started", "run.completed"]
@@ -87,7 +87,7 @@ async def test_a_source_that_cannot_be_read_is_named_and_its_data_are_not_invent
     assert hq.rows("select from hq.run_evidence where run_id = %s and evidence_type = 'gap'", run_id)
     (call,) = await hq.vendors.calls("openai")
     question = call["body"]["messages"][1]["content"]
-    assert "Données manquantes :\n- GitHub" in question
+    assert "\n- GitHub : GitHub n'est pas configuré" in question.partition("Données manquantes :")[2]
 
 
 async def test_the_screens_hear_of_a_run_through_realtime(hq: Hq) -> None:

@@ -144,6 +144,8 @@ async def test_no_run_makes_a_round_trip_more_than_before(hq: Hq, monkeypatch: p
 
 async def _claim(hq: Hq, store: RunStore, run_type: str, *, by_http: bool) -> Claim:
     if by_http:
+        # The limit on one person's requests is not what is counted here.
+        hq.database.run("update hq.run_requests set created_at = created_at - interval '6 minutes'")
         request = OwnerRequest(requester=UUID(str(OWNER)), run_type=run_type, context={"by": "HTTP"})
         accepted = await store.accept(request, claim=True)
         assert accepted.claim is not None
