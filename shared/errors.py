@@ -374,7 +374,6 @@ class ReportUnusable(RunError):
     """No model wrote a report that may be stored: what is wrong is more than a figure to be marked."""
 
     code = "report_unusable"
-    http_status = 502
     sentence = (
         "Le rapport rendu par l'IA n'était pas acceptable, même corrigé (forme, langue ou affirmations fausses) : "
         "il n'a pas été enregistré et rien n'a été remplacé. Relancez l'exécution ; si cela se répète, l'équipe "
