@@ -18,7 +18,7 @@ from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 from devstack.ways import QUICK
 
 FOLDER = Path(__file__).parent
-SECONDS = 120
+SECONDS = 180
 
 
 @pytest.fixture(scope="session")

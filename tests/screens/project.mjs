@@ -10,6 +10,9 @@ import WebSocket from 'ws'
 
 export const project = JSON.parse(process.env.PROJECT)
 
+/** What a page calls by POST; the other one is a monitor's. */
+export const POSTED = project.functions.filter((name) => name !== 'healthz')
+
 /** What a browser adds to each request; the relay answers it in another way than a programme. */
 const ORIGIN = 'https://hq.emocare.test'
 const PATIENCE_MS = 10_000
@@ -56,7 +59,7 @@ class Mailbox {
   }
 
   /** Wait for the first thing that fits. */
-  until(what, fits) {
+  until(what, fits, patienceMs = PATIENCE_MS) {
     return new Promise((resolve, reject) => {
       const look = () => {
         const found = this.items.find(fits)
@@ -68,7 +71,7 @@ class Mailbox {
         stop()
         reject(new Error(`never heard: ${what}; heard: ${JSON.stringify(this.items)}`))
       }
-      const timer = setTimeout(tell, PATIENCE_MS)
+      const timer = setTimeout(tell, patienceMs)
       const stop = () => {
         clearTimeout(timer)
         this.#listeners.delete(look)

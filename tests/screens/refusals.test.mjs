@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 
-import { invoke, open, project, read } from './project.mjs'
+import { invoke, open, POSTED, read } from './project.mjs'
 
 /** Shows which keys are there, to anybody who is signed in. */
 const FOR_EVERYBODY = ['check-api-status']
@@ -27,7 +27,7 @@ async function leavingNoRun(attempt) {
 test('a viewer is refused by every function', async (t) => {
   const viewer = await open('viewer', { programme: true })
   await leavingNoRun(async () => {
-    for (const name of project.functions) {
+    for (const name of POSTED) {
       await t.test(name, async () => {
         const { data, status } = await invoke(viewer, name, LAUNCH)
 
@@ -41,7 +41,7 @@ test('a viewer is refused by every function', async (t) => {
 test('nobody without a session is answered by any function', async (t) => {
   const stranger = await open(null, { programme: true })
   await leavingNoRun(async () => {
-    for (const name of project.functions) {
+    for (const name of POSTED) {
       await t.test(name, async () => {
         const { data, status } = await invoke(stranger, name, LAUNCH)
 
