@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
-from workers.cli import doctor, logs, notify, operate, registry, runs
+from workers.cli import doctor, evaluate, logs, notify, operate, registry, runs
 from workers.cli.terminal import errors
 from workers.logs import redact_text
 from workers.version import read_version
@@ -38,6 +38,7 @@ app.command("env")(operate.print_env)
 app.command("doctor")(doctor.doctor)
 app.command("notify")(notify.notify)
 app.command("vapid")(notify.vapid)
+app.command("eval")(evaluate.evaluate)
 app.command("dev")(operate.dev)
 app.add_typer(registry.app, name="registry", help="The run types, and how the page's copy compares with them.")
 

@@ -55,10 +55,9 @@ class FactCheck:
         known = [fact for name in binding.names for fact in self._evidence.facts.get(name, ())]
         if binding.is_change and not name_is_change(binding.names):
             return Outcome(stands=True) if self._is_difference(binding) else None
-        if not known:
-            is_missing = binding.is_firm and all(name in self._missing for name in binding.names)
-            return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
         meant = self._choose(known, subject)
+        if not meant:
+            return self._judge_unknown(binding, subject, is_known=bool(known))
         equal = next((fact for fact in meant if self._equals(binding.figure, fact)), None)
         if equal is not None:
             direction = self.direction_of(binding.figure, statement)
@@ -72,6 +71,16 @@ class FactCheck:
             return None
         is_company = not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None)
         return Outcome(stands=True) if is_company else Outcome(stands=False, ours=_format_all(meant))
+
+    def _judge_unknown(self, binding: Binding, subject: Subject, *, is_known: bool) -> Outcome | None:
+        """Judge what names a fact that the data have not, or have of other platforms only."""
+        if not binding.is_firm:
+            return None
+        if is_known:
+            own = self._evidence.find(binding.figure, Scope(platform=subject.key))
+            return Outcome(stands=any(entry.platform == subject.key for entry in own))
+        is_missing = all(name in self._missing for name in binding.names)
+        return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
 
     def find_wrong_unit(self, figure: Figure, statement: Statement) -> Outcome | None:
         """Return the contradiction of a figure that has a fact's digits and another unit, right after its name."""

@@ -44,13 +44,14 @@ _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 def find_unknown_names(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find names of people, and e-mail addresses, that stand in no source."""
+    known = frozenset(re.findall(r"[\w'@.+-]*\w", evidence.words)) | frozenset(re.findall(r"\w+", evidence.words))
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         found = [match for match in _PAIR.finditer(text, start, end) if _is_first_name(match[1])]
         found += [*_TITLED.finditer(text, start, end), *_EMAIL.finditer(text, start, end)]
         for match in found:
             last = fold(match[match.lastindex or 0]).split()[-1]
-            if not re.search(rf"(?<!\w){re.escape(last)}(?!\w)", evidence.words):
+            if last not in known:
                 yield _unknown(text, statement, match.start(), match.end())
 
 

@@ -34,7 +34,8 @@ def _is_known(figure: Figure, text: str, statement: Statement, evidence: Evidenc
     if evidence.has_mark(figure.kind, figure.unit):
         return True
     words = re.escape(figure.unit)
-    if re.search(rf"(?<![\w.#-]){words}(?![\w-]|\.\d)", evidence.words) or f"v{figure.unit}" in evidence.words:
+    stands = figure.unit in evidence.words and re.search(rf"(?<![\w.#-])v?{words}(?![\w-]|\.\d)", evidence.words)
+    if stands:
         return True
     if figure.kind is not Kind.VERSION:
         return False

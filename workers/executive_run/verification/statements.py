@@ -13,6 +13,7 @@ from workers.executive_run.verification.numbers import read_figures
 from workers.executive_run.verification.platforms import PlatformMention, PlatformNames
 from workers.executive_run.verification.prose import Span, fold, split_lines, split_sentences
 
+_LEAD_CHARS: Final = 160
 _INDENT: Final = re.compile(r"\s*(?:[-*+•]\s+|\d{1,2}[.)]\s+)?")
 _ALL: Final = re.compile(
     r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise|\bglobale?(?:ment)?\b|"
@@ -84,7 +85,8 @@ class _Reader:
             inherited = next((lead.platform for lead in reversed(leads) if lead.platform), None)
             yield from self._read_line(part, line, header, inherited)
             mentions = self.names.find(self.text, line.start, line.end)
-            leads.append(_Lead(depth, self.folded[line.start : line.end], mentions[0].key if mentions else None))
+            words = self.folded[line.start : min(line.end, line.start + _LEAD_CHARS)]
+            leads.append(_Lead(depth, words, mentions[0].key if mentions else None))
 
     def _depth(self, line: Span) -> int:
         """Return how deep a line stands: headings above all, then paragraphs, then items by their indentation."""

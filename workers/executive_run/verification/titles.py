@@ -26,6 +26,7 @@ _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
 _SUFFIX: Final = re.compile(r"\s*(?:\([^()]*\)|\s[—\u2013:-]\s.*|\s:.*)\s*$")
 _ALIKE: Final = 0.87
 _LONGEST: Final = 90
+_LONGEST_LINE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def find_headings(lines: Sequence[str], titles: Iterable[str]) -> list[Heading]:
 
 
 def _read_heading(lines: Sequence[str], number: int, line: str, known: dict[str, str]) -> Heading | None:
+    if len(line) > _LONGEST_LINE:
+        return None
     below = lines[number + 1] if number + 1 < len(lines) else ""
     if marked := _HASHES.match(line):
         words = marked[2]
@@ -88,9 +91,9 @@ def _read_heading(lines: Sequence[str], number: int, line: str, known: dict[str,
 
 
 def _read_loose(number: int, line: str, known: dict[str, str]) -> Heading | None:
-    if found := _BOLD_LEAD.match(line):
+    if found := _BOLD_LEAD.match(line[:_LONGEST_LINE]):
         title = known.get(plain(found["words"]))
-        return Heading(number, 1, found["words"], 2, title, found["rest"]) if title else None
+        return Heading(number, 1, found["words"], 2, title, line[found.start("rest") :]) if title else None
     if len(line) > _LONGEST or line.lstrip().startswith(("- ", "* ", "> ")):
         return None
     title = known.get(plain(line))

@@ -18,7 +18,7 @@ from workers.executive_run.verification.statements import read_statements
 
 __all__ = ["mark", "verify"]
 
-_MOST_CHARS: Final = 30_000
+_MOST_CHARS: Final = 15_000
 """Of a longer text only the form is judged: it is far too long for a report, whatever it says."""
 
 _SUBSTANCE: Final = (
