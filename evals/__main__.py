@@ -24,11 +24,11 @@ def main() -> int:
         table.add_column(column, justify="right" if column in {"count", "of", "share"} else "left")
     for row in rows:
         table.add_row(*_cells(row))
-        if show:
-            for miss in row.misses:
-                table.add_row(f"    {miss}", "", "", "", "", "")
     console.print(table)
     console.print(f"{time.perf_counter() - begun:.0f} s")
+    for row in rows if show else ():
+        for miss in row.misses:
+            console.print(f"{row.what} | {miss}", markup=False, highlight=False)
     return 0 if all(row.holds for row in rows) else 1
 
 

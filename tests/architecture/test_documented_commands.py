@@ -152,8 +152,9 @@ def _parse_emocare(arguments: list[str]) -> str | None:
         return None
     except typer.TyperException as error:
         return error.format_message()
-    run_type = context.params.get("run_type")
-    return None if run_type is None or run_type in RUN_TYPES else f"unknown run type {run_type}"
+    given = context.params.get("run_type") or ()
+    unknown = [run_type for run_type in ([given] if isinstance(given, str) else given) if run_type not in RUN_TYPES]
+    return f"unknown run type {unknown[0]}" if unknown else None
 
 
 COMMANDS: Final = [(page, line) for page, text in PAGES.items() for line in _read_commands(text)]
@@ -180,6 +181,7 @@ def test_the_commands_of_the_pages_are_found() -> None:
     [
         "emocare run",
         "emocare run DAILY_EXECUTIVE_BRIEF --wait-for-ever",
+        "emocare eval --type FINANCIAL_REPORTS",
         "emocare run NOBODYS_BRIEF",
         "emocare migrations",
         "emocare runs --limit many",

@@ -4,7 +4,6 @@ It asks real models, which costs what a report costs; nothing of ours is sent, a
 """
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -114,14 +113,15 @@ async def _ask(gateway: ChatGateway, score: Score, run_type: RunType, *, answere
     grounds = make_grounds(run_type, now=SystemClock().now(), answered=answered)
     messages = compose(grounds, without_data=(), nonce=secrets.token_hex(8))
     meter = Meter()
-    begun = time.monotonic()
+    clock = SystemClock()
+    begun = clock.monotonic()
     try:
         answer = await gateway.ask(run_type.tier, messages, meter=meter, only=score.model)
     except GatewayError as error:
         score.failures.append(f"{run_type.key}: {error.code}")
     else:
         score.verified.append(verify(answer.text, grounds))
-    score.seconds += time.monotonic() - begun
+    score.seconds += clock.monotonic() - begun
     score.cost_eur += meter.total.cost_eur
 
 

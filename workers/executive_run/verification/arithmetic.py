@@ -40,10 +40,10 @@ def is_age_of(figure: Figure, others: Sequence[Figure], today: date, sentence: s
     if figure.kind is not Kind.DURATION or figure.unit != "seconds":
         return False
     days = figure.value / _DAY
-    if _UNTIL_END.search(sentence) and any(abs((end - today).days - days) <= 1 for end in _ends(today)):
+    if _UNTIL_END.search(sentence) and any(0 <= (end - today).days - days <= 1 for end in _ends(today)):
         return True
     return any(
-        abs(abs((today - day).days) - days) <= 1
+        0 <= abs((today - day).days) - days <= 1
         for other in others
         if other.kind is Kind.DATE and (day := _day_of(other.unit, today)) is not None
     )

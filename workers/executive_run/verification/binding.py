@@ -52,6 +52,7 @@ _PAST: Final = re.compile(
     r"semaine passee)"
 )
 _OF_WHOLE: Final = re.compile(r"\**\s(?:des|sur(?: les)?|parmi les)\s\**")
+_IN_BRACKETS: Final = re.compile(r"\**\s\(\**")
 _FOR_PLATFORM: Final = re.compile(r"\**\s?\(?\**(?:(?:sur|pour|chez|cote|a|dans|de|concernent|concerne)\s)?\**")
 _FROM_TO: Final = re.compile(r"(?:\bde|\bdes|\bd'|\bdu niveau de)\s?\**$")
 _TO: Final = re.compile(r"\**\s(?:a|vers|jusqu'a)\s\**$")
@@ -120,7 +121,7 @@ class _Binder:
         self._after = {
             figure.start: mention
             for figure in figures
-            if (mention := next((m for m in statement.mentions if m.end > figure.end), None))
+            if (mention := next((m for m in statement.mentions if m.start > figure.start and m.end > figure.end), None))
             and _TO_NAME.fullmatch(folded, figure.end, max(figure.end, mention.start))
             and any(fits(name, figure) for name in mention.entry.names)
         }
@@ -149,7 +150,10 @@ class _Binder:
         if figure.kind is not Kind.COUNT or figure.noun:
             return None
         after = next((named for named in self._statement.platforms if named.start >= figure.end), None)
-        if after is None or not _FOR_PLATFORM.fullmatch(self._folded, figure.end, after.start):
+        before = next((named for named in reversed(self._statement.platforms) if named.end <= figure.start), None)
+        is_led = before is not None and _IN_BRACKETS.fullmatch(self._folded, before.end, figure.start)
+        is_followed = after is not None and _FOR_PLATFORM.fullmatch(self._folded, figure.end, after.start)
+        if not is_led and not is_followed:
             return None
         earlier = [m for m in self._mentions if m.end <= figure.start and any(fits(n, figure) for n in m.entry.names)]
         firm = [m for m in earlier if m.entry.is_firm]

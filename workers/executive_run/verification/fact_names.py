@@ -149,13 +149,13 @@ _ENTRIES: Final = (
     Entry((F.TABLES,), r"\btables?\b", is_firm=False),
     # Platforms.
     Entry((F.PLATFORMS_GREEN,), (
-        r"plateformes? (?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:au |en )?vert(?:es?)?\b"
+        r"plateformes? (?:sur \d+ )?(?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:au |en )?vert(?:es?)?\b"
     )),
     Entry((F.PLATFORMS_AMBER,), (
-        r"plateformes? (?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:a l'|en )?oranges?\b"
+        r"plateformes? (?:sur \d+ )?(?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:a l'|en )?oranges?\b"
     )),
     Entry((F.PLATFORMS_RED,), (
-        r"plateformes? (?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:au |en )?rouges?\b"
+        r"plateformes? (?:sur \d+ )?(?:(?:sont|est|restent|reste|passent|classees?|encore) )*(?:au |en )?rouges?\b"
     )),
     Entry((F.PLATFORMS_GREEN,), r"\b(?:au vert|vertes?|en vert)\b", head="plateforme"),
     Entry((F.PLATFORMS_AMBER,), r"\b(?:a l'orange|oranges?|en orange)\b", head="plateforme"),
