@@ -17,6 +17,7 @@ from bench.figures import Figure, format_ms, percentile
 from bench.growth import growth
 from bench.kills import kill_storm
 from bench.noop import Silence, no_op, settle_noops
+from bench.notifying import dead_channels
 from bench.retention import retention
 from bench.rig import memory_mb, open_rig, open_worker
 from devstack.stack import Tuning
@@ -289,5 +290,6 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "kill_storm": kill_storm,
     "retention": retention,
     "collecting": collecting,
+    "dead_channels": dead_channels,
     "growth": growth,
 }
