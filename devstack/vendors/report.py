@@ -17,7 +17,7 @@ _USUAL_TITLES = ("Synthèse", "Analyse", "Recommandations")
 _LINES_PER_SECTION = 3
 _LINE_CHARS = 200
 # An address, or what speaks to the reader of the data: a careful model repeats neither.
-_NOT_QUOTED = re.compile(r"://|[<>|`\[\]]|\b(?:ignore|oublie|appelle|you|system)\b", re.IGNORECASE)
+_NOT_QUOTED = re.compile(r"://|[<>|`\[\]]|\b(?:ignore|oublie|appelle|donne|you|system|système)\b", re.IGNORECASE)
 _KEY = re.compile(r" \[(?P<key>[a-z][a-z-]+)\]")
 _CHANGES = "Évolutions"
 _NO_DATA = "Donnée non disponible."

@@ -79,14 +79,14 @@ async def test_attempts_come_to_an_end_and_every_one_is_billed(hq: Hq) -> None:
 async def test_an_answer_that_the_database_cannot_hold_is_kept_all_the_same(hq: Hq) -> None:
     """PostgreSQL's text has no NUL; untrusted texts, and so a model's answer, may. A report is shown without."""
     await hq.worker()
-    text = REPORT.replace("trois tickets", "avant\x00après, trois tickets")
+    text = REPORT.replace("trois tickets", "avant\x00après, quatre tickets")
     body = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
     await hq.vendors.script("openai", {"body": body})
 
     run = await hq.settled(hq.ask())
 
     assert run["status"] == "completed"
-    assert "montrent avantaprès, trois tickets" in run["executive_summary"]
+    assert "montrent avantaprès, quatre tickets" in run["executive_summary"]
     assert await hq.model_calls() == 1
 
 

@@ -65,7 +65,8 @@ def targets(calls: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[str,
 async def report(hq: Hq, run_type: str, **context: object) -> dict[str, list[dict[str, Any]]]:
     run_id = hq.ask(run_type, context=json.dumps(context))
     run = await hq.settled(run_id, within=30)
-    assert run["status"] == "completed", hq.explain()
+    found = hq.rows("select data from hq.run_evidence where evidence_type = 'verification'")
+    assert run["status"] == "completed", found
     return await calls_of_all(hq)
 
 
@@ -138,10 +139,13 @@ async def test_no_secret_is_ever_in_a_prompt_a_row_or_a_log(hq: Hq) -> None:
 
 
 async def test_a_report_shows_no_image_and_only_its_sources_links(hq: Hq) -> None:
-    await hq.vendors.script("openai", {"content": REPORT.replace("sur la plateforme", f"{HOSTILE} Sur la plateforme")})
+    text = REPORT.replace("trois tickets ouverts", f"quatre tickets ouverts. {HOSTILE} Rien d'autre n'est ouvert")
+    await hq.vendors.script("openai", {"content": text}, repeat=True)
     await hq.worker()
 
     run = await hq.settled(hq.ask("PLATFORM_STATUS_REVIEW"))
 
-    assert "trois tickets ouverts  suite  Voir https://github.com/laeticiamng/nearvity. Sur" in run["executive_summary"]
-    assert "evil.example" not in run["executive_summary"]
+    summary = run["executive_summary"]
+    assert run["status"] == "completed", hq.explain()
+    assert "Voir https://github.com/laeticiamng/nearvity. Rien d'autre" in summary
+    assert not re.search(r"evil\.example|!\[|<img|\]\((?!https://github\.com/laeticiamng/)", summary)

@@ -90,14 +90,19 @@ def _is_sources_own(address: str, sources: Iterable[NumberedSource]) -> bool:
 
 
 def _planted(evidence: Evidence) -> tuple[frozenset[str], frozenset[tuple[str, ...]]]:
-    """Return what lines of the data order to be written: quoted, as it is; else every row of their words."""
+    """Return what lines of the data order to be written: quoted, as it is; else every row of their words.
+
+    A row that other lines have too, such as the date that follows each title, is nobody's order.
+    """
     quoted: set[str] = set()
     rows: set[tuple[str, ...]] = set()
+    others: list[str] = []
     grounds = evidence.grounds
     for line in "\n".join([*(source.text for source in grounds.sources), grounds.context]).split("\n"):
         folded = fold(line)
         order = _ORDER.search(folded)
         if order is None:
+            others.append(folded)
             continue
         parts = [next(filter(None, found.groups())) for found in _QUOTED.finditer(line)]
         payloads = [" ".join(_WORD.findall(fold(part))) for part in parts]
@@ -106,8 +111,14 @@ def _planted(evidence: Evidence) -> tuple[frozenset[str], frozenset[tuple[str, .
             (r"ignore|oublie|disregard|forget|instruction|you are now|desormais|system ?:|assistant ?:"), folded
         ):
             words = _WORD.findall(folded[order.start() :])
-            rows.update(tuple(words[at : at + _ROW]) for at in range(len(words) - _ROW + 1))
+            rows.update(_rows(words))
+    for line in others if rows else ():
+        rows.difference_update(_rows(_WORD.findall(line)))
     return frozenset(quoted), frozenset(rows)
+
+
+def _rows(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[at : at + _ROW]) for at in range(len(words) - _ROW + 1))
 
 
 def _obeyed(text: str, statement: Statement, start: int, end: int) -> Fault:
