@@ -85,11 +85,13 @@ def test_without_the_row_nothing_is_on(database: Database) -> None:
     assert refusal(database, "PLATFORM_STATUS_REVIEW") == "off"
 
 
-def test_only_listed_types_of_low_or_medium_risk_may_be_added(database: Database) -> None:
+def test_only_listed_types_that_may_start_by_themselves_may_be_added(database: Database) -> None:
     configure(database, allowedRunTypes=[*RUN_TYPES, "NO_SUCH_TYPE"])
 
     allowed = {key for key in RUN_TYPES if refusal(database, key) is None}
-    assert allowed == {run_type.key for run_type in RUN_TYPES.values() if run_type.risk in {"low", "medium"}}
+    assert allowed == {run_type.key for run_type in RUN_TYPES.values() if run_type.auto_executable}
+    by_hand = {"PLATFORM_DIRECTORS_MEETING", "WEEKLY_EXEC_REVIEW"}  # of low risk, and asked for by a person only
+    assert allowed | by_hand == {run_type.key for run_type in RUN_TYPES.values() if run_type.risk in {"low", "medium"}}
     assert refusal(database, "DEPLOY_TO_PRODUCTION") == "sensitive"
     assert refusal(database, "NO_SUCH_TYPE") == "unknown"
     configure(database)
