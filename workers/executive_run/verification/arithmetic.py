@@ -65,8 +65,7 @@ def _day_of(unit: str, today: date) -> date | None:
 
 def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
     a, b = one.value, other.value
-    if figure.kind is Kind.POINTS and one.kind is other.kind is Kind.PERCENT:
-        yield a - b
+    yield from _between_shares(figure, one, other)
     if one.kind is other.kind is figure.kind:
         yield a + b
         yield a - b
@@ -89,3 +88,12 @@ def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
         yield a * b / _HUNDRED
         yield a * (_HUNDRED + b) / _HUNDRED
         yield a * (_HUNDRED - b) / _HUNDRED
+
+
+def _between_shares(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
+    """Yield what two shares differ by, in points, and the share that differs from one by so many points."""
+    if figure.kind is Kind.POINTS and one.kind is other.kind is Kind.PERCENT:
+        yield one.value - other.value
+    if figure.kind is Kind.PERCENT and one.kind is Kind.PERCENT and other.kind is Kind.POINTS:
+        yield one.value + other.value
+        yield one.value - other.value

@@ -27,6 +27,7 @@ _DOWN: Final = (
 )
 _DIRECTION: Final = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b")
 _NEGATED: Final = re.compile(r"\b(?:ni|sans|pas|aucune?|ne)\s(?:\w+\s){0,2}$")
+_PASSES: Final = re.compile(r"\b(?:depasse\w*|franchi\w*|au-dessus d\w*)\b")
 _MONTH_DAYS: Final = Decimal("30.44")
 _DAY: Final = 86_400
 _REACH: Final = 40
@@ -64,7 +65,8 @@ class FactCheck:
             is_reversed = name_is_change([equal.name]) and direction * equal.value < 0
             return Outcome(stands=False, ours=_format(equal)) if is_reversed else Outcome(stands=True)
         is_own = subject.is_named and not subject.is_shared
-        if not is_own and self._is_sum(binding.figure, known, statement):
+        is_sum = not is_own and self._is_sum(binding.figure, known, statement)
+        if is_sum or self._is_passed(binding.figure, meant, statement):
             return Outcome(stands=True)
         is_open = not binding.is_firm or subject.is_shared or not meant
         if is_open or self._is_partial_sum(binding.figure, known, subject):
@@ -196,6 +198,14 @@ class FactCheck:
         if binding.figure.kind is Kind.PERCENT:
             return any(binding.figure.matches(100 * (now - before) / before) for now, before in pairs)
         return any(binding.figure.matches(now - before) for now, before in pairs)
+
+    def _is_passed(self, figure: Figure, meant: Sequence[Fact], statement: Statement) -> bool:
+        """Return whether it is a round mark that the fact has passed: « le MRR dépasse 3 000 € »."""
+        start = max(statement.span.start, figure.start - _REACH)
+        is_round = figure.value == figure.value.quantize(Decimal(1)) and str(int(figure.value)).endswith("00")
+        if not is_round or not _PASSES.search(self._folded, start, figure.start):
+            return False
+        return any(measure(fact)[0] is figure.kind and measure(fact)[2] >= figure.value for fact in meant)
 
     def _is_any(self, figure: Figure, known: Sequence[Fact], subject: str | None) -> bool:
         return any(fact.subject == subject and self._equals(figure, fact) for fact in known)

@@ -72,7 +72,7 @@ TOKEN: Final = re.compile(
   | (?P<quarter>\b[tqs][1-4](?:[\s-]?\d{{4}})?\b|\b(?:1er|[2-4]e)\s(?:trimestre|semestre)(?:\s\d{{4}})?)
   | (?P<relative>\b[jhsmt]\s?[+-]\s?\d+\b)
   | (?P<clock>\b\d{{1,2}}\sh\s\d{{2}}\b|\b\d{{1,2}}h\d{{2}}\b|\b\d{{1,2}}:\d{{2}}(?::\d{{2}})?\b
-      |(?<=\ba\s)\d{{1,2}}\s?h\b)
+      |(?:(?<=\ba\s)|(?<=\bavant\s)|(?<=\bvers\s))\d{{1,2}}\s?h\b)
   | (?P<version>\bv\d+(?:\.\d+)*(?:-[\w.]+\w)?|\b\d+\.\d+(?:\.\d+)+(?:-[\w.]+\w)?)
   | (?P<score>\b{NUMBER}\s?(?:/\s?100\b|sur\s100\b(?!\s?%)))
   | (?P<fraction>\b\d{{1,4}}(?=/\d{{1,4}}\b(?!/)))

@@ -50,6 +50,8 @@ donnee famille categorie type niveau groupe preuve theme angle
 """
 _OWN_NOUNS: Final = frozenset(_OWN.split())
 _FACTORS: Final = frozenset({2, 3, 4, 5, 6, 7, 10, 12, 24, 30, 31, 52, 60, 100, 365})
+_BASES: Final = frozenset({10, 100, 1000})
+_PER: Final = re.compile(r"\bpour\s\**$")
 _LAST_DAY: Final = 31
 _DAY_OF: Final = re.compile(r"\b(?:au|le|du|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s\**$")
 _CONTENT: Final = re.compile(
@@ -112,6 +114,8 @@ def _is_content(figure: Figure, folded: str, statement: Statement) -> bool:
 def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
     """Return whether a figure is surely the window or day of what is said: « sur 30 jours », « au 27 »."""
     before = folded[max(statement.line.start, figure.start - 24) : figure.start]
+    if figure.kind in {Kind.COUNT, Kind.MONEY} and figure.value in _BASES and _PER.search(before):
+        return True
     if figure.kind is Kind.COUNT:
         return not figure.is_word and _is_day(figure, before)
     return figure.kind is Kind.DURATION and _is_window(figure, before) and bool(_SURE_WINDOW.search(before))
