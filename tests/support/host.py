@@ -51,6 +51,8 @@ def plant(database: Database) -> int:
         found = database.rows(_VALUES, table["oid"])
         values = {row["attname"]: row["value"] for row in found if row["value"] is not None}
         planted += sum(CANARY in value for value in values.values())
+        if not values:
+            continue  # nothing in it is needed, and nothing is a text
         database.sql.execute(
             sql.SQL("insert into {} ({}) values ({})").format(
                 name,
