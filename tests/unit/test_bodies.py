@@ -5,7 +5,8 @@ import gzip
 import json
 import time
 import tracemalloc
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
 import httpx
@@ -150,3 +151,36 @@ async def test_two_long_bodies_of_a_host_are_read_at_once_and_no_other_host_wait
 
         assert (late, other, after) == (Fault.TIMED_OUT, 100_000, [Fault.TIMED_OUT] * 2)
         assert await ask("https://one.example/") == 100_000
+
+
+@pytest.mark.parametrize(
+    "tail", [bytes(16_384), b"\x00\x00\x00\xff\xff" * 3_000], ids=["after the end", "empty blocks"]
+)
+async def test_bytes_that_expand_to_nothing_are_not_read_without_end(tail: bytes) -> None:
+    sent = 0
+    coder = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    head = coder.compress(b"[]") + coder.flush(zlib.Z_FINISH if tail[-1] == 0 else zlib.Z_SYNC_FLUSH)
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield head
+        while sent < 20_000:
+            sent += 1
+            yield tail
+
+    headers = {"content-encoding": "gzip"}
+    async with httpx.AsyncClient(
+        transport=wire(lambda _: httpx.Response(200, headers=headers, content=flood()))
+    ) as http:
+        ended = await _end_of(outbound.call(http, "GET", "https://api.example/", within=20 * SECOND))
+
+    assert ended in {Fault.GARBLED, "cut"}
+    assert sent < 2_000
+
+
+async def _end_of(call: Awaitable[outbound.Response]) -> Fault | str:
+    try:
+        response = await call
+    except CallFailed as failed:
+        return failed.fault
+    return "cut" if response.cut else "whole"

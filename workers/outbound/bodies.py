@@ -127,10 +127,14 @@ async def read_body(response: httpx.Response, max_bytes: int, take_place: TakePl
         max_bytes = min(max_bytes, _SMALL_BYTES)
     decode = _open_decoder(response.headers.get("content-encoding", "").strip().lower())
     body = bytearray()
+    received = 0
     try:
         # httpx declares an iterator and returns a generator, which must be closed when it is left early.
         async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
             async for chunk in chunks:
+                received += len(chunk)
+                if received > max_bytes + _SMALL_BYTES:  # empty blocks of gzip expand to nothing, for ever
+                    return Response(response.status_code, response.headers, bytes(body), cut=True)
                 for piece in decode(chunk):
                     body += piece
                     if len(body) > max_bytes:
@@ -159,8 +163,10 @@ def _open_decoder(coding: str) -> Callable[[bytes], Iterator[bytes]]:
     def unfold(chunk: bytes) -> Iterator[bytes]:
         try:
             while chunk:
+                if gzip.eof:  # what follows would be copied again with each chunk
+                    raise httpx.DecodingError("bytes after the end of the gzip stream")
                 yield gzip.decompress(chunk, _SMALL_BYTES)
-                chunk = gzip.unconsumed_tail
+                chunk = gzip.unconsumed_tail or gzip.unused_data
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
 
