@@ -50,7 +50,7 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None,
     Every part that is used from outside has its own port, the same at each start, so that what was noted stays true.
     Raises: ServiceError, PostgresError.
     """
-    database_port, vendors_port, worker_port = range(options.port + 1, options.port + 4)
+    database_port, vendors_port, worker_port, mailbox_port = range(options.port + 1, options.port + 5)
     with Stack.start(
         variant=options.variant,
         data_dir=options.data_dir.absolute(),
@@ -72,7 +72,9 @@ def started(options: argparse.Namespace) -> Iterator[tuple[Stack, Served | None,
                 "If another version of this project made it, remove that folder and start again."
             ) from error
         with (
-            serve_mailbox(stack.data_dir / "mailbox", stack.data_dir / "logs") as mailbox,
+            serve_mailbox(
+                stack.data_dir / "mailbox", stack.data_dir / "logs", port=settle_port(mailbox_port)
+            ) as mailbox,
             serve_functions(stack, port=settle_port(worker_port), settings={"NOTIFY_URLS": mailbox.url}) as served,
         ):
             yield stack, served, mailbox
@@ -137,7 +139,7 @@ def main() -> int:
     """Start, print where everything is, and stop at Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m devstack", description="Supabase on this machine.")
     parser.add_argument("--variant", choices=get_args(Variant), default="head", help="which HQ schema")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the one address; the next three are taken too")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the one address; the next four are taken too")
     parser.add_argument("--data-dir", type=Path, default=Path(".devstack"))
     parser.add_argument("--functions-port", type=int, help="where the functions are served; default: any")
     parser.add_argument("--dist", type=Path, help="a built frontend to serve at the same address")

@@ -63,9 +63,9 @@ class Mailbox:
 
 
 @contextlib.contextmanager
-def serve_mailbox(folder: Path, log_dir: Path) -> Iterator[Mailbox]:
-    """Keep a mailbox open until the block ends. Raises: ServiceError."""
-    port = choose_port()
+def serve_mailbox(folder: Path, log_dir: Path, *, port: int | None = None) -> Iterator[Mailbox]:
+    """Keep a mailbox open until the block ends, at any port unless one is given. Raises: ServiceError."""
+    port = port or choose_port()
     with contextlib.closing(Processes(log_dir)) as processes:
         arguments = ["--port", str(port), "--folder", str(folder)]
         environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": os.environ["PATH"]}
