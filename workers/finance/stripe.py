@@ -37,8 +37,8 @@ _PAGE_OBJECTS: Final = 8_000
 _PAGE_MARKS: Final = 60_000
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
-_MAX_SUBSCRIPTIONS: Final = 20_000  # all of them are in memory while they are valued
-_MOST_KEPT: Final = 28 * 1024 * 1024  # what is kept of them; of an ordinary one, 4 kB
+_MAX_SUBSCRIPTIONS: Final = 20_000
+_MOST_KEPT: Final = 28 * 1024 * 1024  # all that is kept is in memory while it is valued; of an ordinary one, 4 kB
 
 _REFUNDS: Final = frozenset({"refund", "payment_refund", "payment_failure_refund", "refund_failure"})
 """What was given back, and what of that came home again."""
@@ -63,6 +63,10 @@ _REJECTED: Final = (
 )
 _UNAVAILABLE: Final = "Stripe ne répond pas pour le moment. Les chiffres reviendront d'eux-mêmes."
 _UNREADABLE: Final = "Stripe a rendu une réponse illisible ; l'équipe technique doit la vérifier."
+_TOO_MUCH: Final = (
+    "Stripe compte plus d'abonnements que le QG ne peut en lire à la fois ; "
+    "l'équipe technique doit l'adapter à la taille de l'entreprise."
+)
 _ODD: Final = "Stripe a refusé la lecture des comptes ; l'équipe technique trouvera la raison dans les journaux."
 
 # The nearest class counts; StripeError is the base of all of them.
@@ -184,7 +188,7 @@ class StripeReader:
             odd.hold(kept)
             raws += [] if kept is None else [kept]
             if len(raws) > self._max_subscriptions:
-                raise SourceRejected(f"more than {self._max_subscriptions} subscriptions", sentence=_ODD)
+                raise SourceRejected(f"more than {self._max_subscriptions} subscriptions", sentence=_TOO_MUCH)
         return raws
 
     @contextmanager
@@ -266,7 +270,7 @@ class _Odd:
         """Count what is kept until everything has been read. Raises: SourceRejected if it is too much."""
         self.held += 0 if kept is None else weigh(kept)
         if self.held > _MOST_KEPT:
-            raise SourceRejected(f"more than {_MOST_KEPT} bytes to keep", sentence=_ODD)
+            raise SourceRejected(f"more than {_MOST_KEPT} bytes to keep", sentence=_TOO_MUCH)
 
     def keep(self, what: str, raw: Raw, make: Callable[[Raw], T]) -> T | None:
         """Make a value from one object, or return None for an odd one; its errors are not raised."""
