@@ -1,6 +1,7 @@
 -- Hand messages to a worker that can send them: to its channels (a list of {target, label}), and to the owners' devices
 -- if p_devices. details: what the message says, ten entries at most, members: how many announcements it says.
--- A target is one worker's at a time, four messages at most; after a failure it is left alone for a while.
+-- A target is one worker's at a time, four messages at most; after a failure it is left alone for a while. What was
+-- tried less often comes first, so that a message which a target never takes does not hold back the others.
 -- A lost answer is healed by the lease's end. Skips what is locked.
 -- Raises nothing.
 create or replace function public.claim_hq_deliveries(
@@ -34,18 +35,19 @@ begin
       and not exists (
         select from hq.deliveries as b where b.target = t.target and b.status = 'waiting' and b.leased_until > now()
       )
+    for no key update of t skip locked
   ),
   waiting as (
     select w.message_key, w.target
     from reachable as r
     cross join lateral (
-      select d.message_key, d.target, d.created_at
+      select d.message_key, d.target, d.attempt, d.created_at
       from hq.deliveries as d
       where d.target = r.target and d.status = 'waiting'
-      order by d.created_at, d.message_key
+      order by d.attempt, d.created_at, d.message_key
       limit 4
     ) as w
-    order by w.created_at, w.message_key, w.target
+    order by w.attempt, w.created_at, w.message_key, w.target
     limit p_limit
   ),
   locked as (
@@ -80,7 +82,7 @@ begin
     ) as s
   ) as m
   left join hq.list_devices() as v on v.target = t.target
-  order by t.created_at, t.message_key, t.target;
+  order by t.attempt, t.created_at, t.message_key, t.target;
 end
 $$;
 revoke execute on function public.claim_hq_deliveries from public, anon, authenticated;

@@ -1,7 +1,8 @@
 -- Record how sending a message to a target went; return whether it was still the caller's to say.
 -- p_outcome: accepted; retry, after p_wait_seconds or longer; refused, for good; gone, the device has no subscription.
--- After a retry, what else was taken for the target is given back: nothing is sent to it before its wait is over.
--- Locks the delivery, then its target. Idempotent: an ended delivery, or one taken again, is left as it is.
+-- After a retry, what else was taken for the target is given back: nothing is sent to it before its wait is over. The
+-- message that failed counts twice as an attempt, so that what was given back is sent before it.
+-- Locks the delivery, then its target. Idempotent: a delivery that is ended, settled or taken again is left as it is.
 -- Raises 22023 for another outcome.
 create or replace function public.settle_hq_delivery(
   p_message_key text, p_target text, p_attempt integer, p_outcome text, p_failure text, p_wait_seconds numeric
@@ -24,6 +25,7 @@ begin
   set
     status = case p_outcome when 'retry' then 'waiting' else p_outcome end,
     ended_at = case p_outcome when 'retry' then null else now() end,
+    attempt = d.attempt + case p_outcome when 'retry' then 1 else 0 end,
     leased_until = null,
     failure = left(p_failure, 200)
   where d.message_key = p_message_key and d.target = p_target and d.attempt = p_attempt and d.status = 'waiting'

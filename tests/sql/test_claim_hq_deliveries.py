@@ -216,10 +216,46 @@ def test_a_target_that_fails_is_left_alone_as_long_as_it_asks(
     assert claim(service, MAIL) == []
     pass_seconds(database, held)
     again = claim(service, MAIL)
-    assert [(m["message_key"], m["attempt"]) for m in again] == [("a", 2), ("b", 2)]
+    assert [(m["message_key"], m["attempt"]) for m in again] == [("b", 2), ("a", 3)]
     assert not end(service, other_one), "its lease was given back"
     assert end(service, again[0])
     assert state(database, "channel:mail")["failures"] == 0
+
+
+def test_a_message_that_a_target_never_takes_does_not_hold_back_the_others(
+    database: Database, service: Connection
+) -> None:
+    for key in ("a poison", "b", "c", "d"):
+        announce(database, key)
+    sent = []
+    for number in range(8):
+        announce(database, f"later {number}")
+        for message in claim(service, MAIL):
+            is_poison = message["message_key"] == "a poison"
+            assert end(service, message, "retry" if is_poison else "accepted")
+            if is_poison:
+                break
+            sent.append(message["message_key"])
+        pass_seconds(database, 900)
+
+    assert set(sent) >= {"b", "c", "d", *(f"later {number}" for number in range(7))}
+    assert len(sent) == len(set(sent))
+
+
+def test_a_target_that_somebody_edits_costs_the_others_nothing(
+    database: Database, service: Connection, other: Connection
+) -> None:
+    claim(service, MAIL, CHAT)
+    announce(database, "a")
+    pass_seconds(database, 120)
+    database.run("update hq.delivery_targets set seen_at = seen_at - interval '2 minutes'")
+
+    with other.transaction():
+        other.execute("update hq.delivery_targets set label = 'edited' where target = 'channel:chat'")
+        assert [m["target"] for m in claim(service, MAIL, CHAT)] == ["channel:mail"]
+
+    assert [m["target"] for m in claim(service, MAIL, CHAT)] == ["channel:chat"]
+    assert state(database, "channel:chat")["label"] == "slack"
 
 
 def test_a_target_that_asks_for_years_is_left_alone_for_a_day(database: Database, service: Connection) -> None:
