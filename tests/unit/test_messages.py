@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.notifications.contract import read_notice
 from workers.notifications.messages import PUSH_BYTES, compose, render_html, render_push, render_text, write_trial
 from workers.ports import DueMessage
 
@@ -109,6 +110,46 @@ def test_the_end_of_an_incident_replaces_its_beginning_on_a_phone() -> None:
     other = compose(message("incident_closed", {"incident_id": "j"}, key="incident_closed:j"))
 
     assert opened.tag == closed.tag != other.tag
+    assert opened.message_id != closed.message_id, "a mailbox must not take the end for the same message"
+
+
+def test_an_excerpt_keeps_its_signs_and_drops_markdown() -> None:
+    summary = "### Trafic\n---\n  - -12 % de visites\n-3 % d'inscriptions\n> - **point**\n#1 du marché"
+
+    body = compose(message("morning_brief", {"summary": summary})).body
+
+    assert body.startswith("Trafic\n-12 % de visites\n-3 % d'inscriptions\npoint\n#1 du marché\n\n")
+
+
+def test_approvals_that_are_not_named_are_counted() -> None:
+    body = compose(message("stale_approvals", {"count": 5, "titles": ["a", "b", "c"]})).body
+
+    assert "- c\n- et 2 autres\n\n" in body
+
+
+@pytest.mark.parametrize(("spent", "said"), [(99, "À 100 %, le plan"), (100, "Le budget est épuisé : le plan")])
+def test_the_budget_message_says_who_can_change_it_and_whether_it_is_used_up(spent: float, said: str) -> None:
+    budget = {"month_cost_eur": spent, "target_eur": 100, "pct_used": spent}
+
+    body = compose(message("budget_reached", budget)).body
+
+    assert f"{said} et l'autopilote ne lancent plus rien ; vos demandes passent toujours.\n\nPour relever" in body
+    assert "écrivez à l'équipe technique" in body
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("/hq/plan", "/hq/plan"),
+        ("//evil.example", "/hq"),
+        ("/\\evil.example", "/hq"),
+        ("/\u200b/evil.example", "/hq"),
+        ("\u200b/hq", "/hq"),
+        ("https://evil.example", "/hq"),
+    ],
+)
+def test_a_message_of_the_page_leads_to_the_page_only(url: str, path: str) -> None:
+    assert read_notice({"title": "a", "message": "b", "url": url}).path == path
 
 
 def test_a_link_is_added_where_the_page_is_known_and_markup_stays_text() -> None:

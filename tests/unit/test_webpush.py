@@ -213,7 +213,7 @@ async def test_each_status_has_its_outcome(status: int, headers: dict[str, str],
 async def test_the_longest_message_fits_with_its_envelope() -> None:
     service = Service()
     device, _ = subscribe(GOOD)
-    notice = Notice("é" * 200, "€" * 2000, "/hq", Urgency.HIGH, "hq-tag")
+    notice = Notice("é" * 200, "€" * 2000, "/hq", Urgency.HIGH, "hq-tag", "hq-id")
 
     await send(service, device, notice=notice)
 

@@ -1,5 +1,6 @@
 """`send-push-notification` as the page calls it: what it sends, and what it gets."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,13 +33,16 @@ def read_notice(body: dict[str, JsonValue]) -> Notice:
     except ValidationError as error:
         fields = ", ".join(sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}))
         raise InvalidRequest(f"Missing or wrong: {fields}.") from error
-    url = request.url or ""
+    # Cleaned first: what a reader cannot see could hide a second slash, which leads to another site.
+    path = clean_line(request.url or "", 500)
+    tag = make_tag(f"page:{request.type or ''}")
     return Notice(
         title=clean_line(request.title),
         body=clean_text(request.message, 2000),
-        path=clean_line(url, 500) if url.startswith("/") and not url.startswith("//") else "/hq",
+        path=path if re.match(r"/(?![/\\])", path) else "/hq",
         urgency=request.urgency,
-        tag=make_tag(f"page:{request.type or ''}"),
+        tag=tag,
+        message_id=tag,
     )
 
 

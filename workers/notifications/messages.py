@@ -7,6 +7,7 @@ what cannot be seen, and sent as plain text.
 import hashlib
 import html
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,10 @@ _BODY_CHARS: Final = 2000
 _LISTED: Final = 10
 _EXCERPT_CHARS: Final = 500
 
+# Of Markdown: what begins a line, which a space follows (a minus sign has none); tables and rules.
+_MARKS: Final = re.compile(r"^(?:#{1,6}|>|[-*•])(?:\s+(?:#{1,6}|>|[-*•]))*\s+")
+_UNREADABLE: Final = re.compile(r"\||-{3,}$")
+
 Details = Mapping[str, JsonValue]
 
 
@@ -43,13 +48,17 @@ class Urgency(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """One message as a person reads it. ``path`` is the page it is about, ``tag`` what it replaces on a phone."""
+    """One message as a person reads it.
+
+    ``path`` is the page it is about, ``tag`` what it replaces on a phone, ``message_id`` the same each time it is sent.
+    """
 
     title: str
     body: str
     path: str
     urgency: Urgency
     tag: str
+    message_id: str
 
 
 def compose(message: DueMessage) -> Notice:
@@ -64,6 +73,7 @@ def compose(message: DueMessage) -> Notice:
         path=path,
         urgency=urgency,
         tag=make_tag(f"incident:{subject}" if subject else message.message_key),
+        message_id=make_tag(message.message_key),
     )
 
 
@@ -106,6 +116,7 @@ def write_trial() -> Notice:
         path="/hq",
         urgency=Urgency.MEDIUM,
         tag="hq-essai",
+        message_id="hq-essai",
     )
 
 
@@ -136,17 +147,16 @@ def _write_failures(details: Sequence[Details], members: int) -> _Text:
             path,
             Urgency.HIGH,
         )
-    listed = [
-        f"- {_name_report(failure)} : {clean_line(_read(failure, 'reason'), 150) or 'raison inconnue'}"
+    failures = [
+        f"{_name_report(failure)} : {clean_line(_read(failure, 'reason'), 150) or 'raison inconnue'}"
         for failure in details[:_LISTED]
     ]
-    rest = members - len(listed)
-    if rest > 0:
-        listed.append(f"- et {format_count(rest, 'autre', 'autres')}")
     return (
         f"{format_number(members)} autres rapports ont échoué",
-        "Ils ont échoué en une minute, souvent pour une même cause :\n\n" + "\n".join(listed) + "\n\n"
-        "Réglez la cause, puis relancez depuis la page Historique du QG.",
+        (
+            f"Ils ont échoué en une minute, souvent pour une même cause :\n\n{_list(failures, members)}\n\n"
+            "Réglez la cause, puis relancez depuis la page Historique du QG."
+        ),
         path,
         Urgency.HIGH,
     )
@@ -170,7 +180,7 @@ def _write_outages(details: Sequence[Details], members: int) -> _Text:
         )
     return (
         f"{format_number(members)} autres sites injoignables",
-        _list_platforms(details, members) + "\n\nVérifiez l'hébergement, et le réseau des ouvriers du QG.",
+        f"{_list_platforms(details, members)}\n\nVérifiez l'hébergement, et le réseau des ouvriers du QG.",
         path,
         Urgency.CRITICAL,
     )
@@ -202,12 +212,12 @@ def _write_approvals(details: Sequence[Details], members: int) -> _Text:
     count, titles = waiting.get("count"), waiting.get("titles")
     number = count if isinstance(count, int) else 1
     named = titles if isinstance(titles, list) else []
-    listed = [f"- {clean_line(title, 120)}" for title in named if isinstance(title, str)]
+    listed = [clean_line(title, 120) for title in named if isinstance(title, str)]
     verb = "attend" if number == 1 else "attendent"
     return (
         f"{format_count(number, 'action', 'actions')} {verb} votre approbation",
         (
-            f"Depuis plus de 24 heures :\n\n{chr(10).join(listed)}\n\n"
+            f"Depuis plus de 24 heures :\n\n{_list(listed, number)}\n\n"
             "Approuvez ou refusez sur la page Approbations du QG. Sans décision, rien n'est exécuté."
         ),
         "/hq/approbations",
@@ -225,11 +235,13 @@ def _write_budget(details: Sequence[Details], members: int) -> _Text:
         if spent is not None and target is not None and percent is not None
         else ""
     )
+    is_exhausted = spent is not None and target is not None and spent >= target
+    when = "Le budget est épuisé :" if is_exhausted else "À 100 %,"
     return (
         "Budget IA : le seuil d'alerte du mois est atteint",
         (
-            f"{state}À 100 %, le plan et l'autopilote ne lancent plus rien ; vos demandes passent toujours.\n\n"
-            "Relevez le budget, ou réduisez le plan, depuis le Cockpit du QG."
+            f"{state}{when} le plan et l'autopilote ne lancent plus rien ; vos demandes passent toujours.\n\n"
+            "Pour relever le budget ou alléger le plan, écrivez à l'équipe technique ; le Cockpit montre les dépenses."
         ),
         "/hq/cockpit",
         Urgency.HIGH,
@@ -239,8 +251,8 @@ def _write_budget(details: Sequence[Details], members: int) -> _Text:
 def _write_brief(details: Sequence[Details], members: int) -> _Text:
     del members
     summary = _read(details[0], "summary") if details else ""
-    lines = (line.lstrip("#>-*• ").replace("**", "").replace("`", "").strip() for line in summary.splitlines())
-    excerpt = shorten("\n".join(line for line in lines if line and not line.startswith("|")), _EXCERPT_CHARS)
+    lines = (_MARKS.sub("", line.strip()).replace("**", "").replace("`", "").strip() for line in summary.splitlines())
+    excerpt = shorten("\n".join(line for line in lines if line and not _UNREADABLE.match(line)), _EXCERPT_CHARS)
     return (
         "Votre synthèse du matin est prête",
         f"{excerpt}\n\nLa suite est sur la première page du QG." if excerpt else "Elle est sur la première page du QG.",
@@ -275,9 +287,14 @@ def _name_platform(outage: Details) -> str:
 
 
 def _list_platforms(details: Sequence[Details], members: int) -> str:
-    names = [f"- {_name_platform(outage)}" for outage in details[:_LISTED]]
-    rest = members - len(names)
-    return "\n".join([*names, f"- et {format_count(rest, 'autre', 'autres')}"] if rest > 0 else names)
+    return _list([_name_platform(outage) for outage in details[:_LISTED]], members)
+
+
+def _list(entries: Sequence[str], number: int) -> str:
+    """Write a list of the first entries, and how many more there are."""
+    rest = number - len(entries)
+    more = [f"et {format_count(rest, 'autre', 'autres')}"] if entries and rest > 0 else []
+    return "\n".join(f"- {entry}" for entry in [*entries, *more])
 
 
 def _read(details: Details, name: str) -> str:
