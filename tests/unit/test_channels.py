@@ -5,9 +5,11 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from apprise import OverflowMode
 from pydantic import SecretStr
 
 from workers.notifications.channels import Channel, open_channels
@@ -64,6 +66,72 @@ async def test_the_event_loop_goes_on_while_a_channel_hangs() -> None:
             steps += 1
 
         assert steps > 20
+
+
+@asynccontextmanager
+async def slow_server(seconds: float) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Accept every message, after a while; keep the requests."""
+    requests: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        await asyncio.sleep(seconds)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], requests
+    finally:
+        server.close()
+
+
+async def test_a_message_that_was_accepted_late_is_not_sent_again() -> None:
+    within = timedelta(seconds=3)
+    async with slow_server(0.5) as (port, requests):
+        channel = open_one(f"json://127.0.0.1:{port}/hook")
+
+        assert await channel.send(write_trial(), within=timedelta(seconds=0.1)) == SendResult(
+            SendOutcome.RETRY, "timed_out"
+        )
+        assert channel._thread is not None
+        await asyncio.to_thread(channel._thread.join)
+        again = await channel.send(write_trial(), within=within)
+
+        assert again == SendResult(SendOutcome.ACCEPTED)
+        assert len(requests) == 1
+        other = replace(write_trial(), message_id="another")
+        assert await channel.send(other, within=within) == await channel.send(other, within=within) == again
+        assert len(requests) == 3, "what was accepted in time is recorded by who sent it"
+
+
+async def test_a_server_that_holds_a_thread_for_a_minute_has_it_abandoned_three_times() -> None:
+    within = timedelta(seconds=0.05)
+    async with hanging_server() as (port, _):
+        channel = open_one(f"json://127.0.0.1:{port}/hook")
+        threads = set()
+        for _ in range(6):
+            await channel.send(write_trial(), within=within)
+            threads.add(channel._thread)
+            channel._began_at -= 61
+
+        assert len(threads) == 4
+
+
+async def test_no_address_is_logged_by_what_calls_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with slow_server(0) as (port, requests):
+        channel = open_one(f"json://127.0.0.1:{port}/{SECRET}")
+        with caplog.at_level(logging.DEBUG):
+            await channel.send(write_trial(), within=timedelta(seconds=3))
+
+    assert len(requests) == 1
+    assert SECRET not in caplog.text
+
+
+def test_what_is_too_long_for_a_service_is_cut_whatever_the_address_says() -> None:
+    channel = open_one("json://127.0.0.1/hook?overflow=upstream")
+
+    assert channel._service.overflow_mode == OverflowMode.TRUNCATE
 
 
 def test_an_address_cannot_lengthen_the_limits_or_ask_for_redirects() -> None:

@@ -2,7 +2,8 @@
 
 Apprise calls with ``requests`` and ``smtplib``, which block, and says only whether it went well. So each message is
 sent in a thread of its own, which nobody waits for longer than a try may take, and a channel whose thread is still busy
-is given no second one. What the library logs is dropped: it may name addresses, in which there are keys.
+is given no second one before a minute is over. What the libraries log is dropped: it may name addresses, in which there
+are keys.
 """
 
 import asyncio
@@ -32,6 +33,10 @@ _CONNECT_SECONDS: Final = 4.0
 _READ_SECONDS: Final = 5.0
 # Apprise waits so long between two requests to one service; its usual 5.5 s would take most of a try.
 _BETWEEN_SECONDS: Final = 1.0
+# A server that sends a byte now and then keeps a thread for ever: it is left to itself, if few were before it.
+_ABANDON_SECONDS: Final = 60.0
+_ABANDONED_AT_MOST: Final = 3
+_LATE_AT_MOST: Final = 100
 _TYPES: Final = {
     Urgency.LOW: apprise.NotifyType.INFO,
     Urgency.MEDIUM: apprise.NotifyType.INFO,
@@ -51,15 +56,27 @@ class Channel:
         self._service = service
         self._page = page
         self._thread: threading.Thread | None = None
+        self._began_at = 0.0
+        self._abandoned: list[threading.Thread] = []
+        # Messages that were accepted, in the order of their acceptance, while nobody waited for it any longer.
+        self._late: dict[str, None] = {}
 
     async def send(self, notice: Notice, *, within: timedelta) -> SendResult:
-        """Send a message. A try that took too long may still arrive; it carries the same tag."""
-        if self._thread is not None and self._thread.is_alive():
-            return SendResult(SendOutcome.RETRY, "timed_out")
+        """Send a message. One that was accepted after its time is not sent again, but accepted when it comes again."""
+        if notice.message_id in self._late:
+            return SendResult(SendOutcome.ACCEPTED)
         loop = asyncio.get_running_loop()
+        if self._is_busy(loop.time()):
+            return SendResult(SendOutcome.RETRY, "timed_out")
         done: asyncio.Future[bool] = loop.create_future()
 
         def report(*, accepted: bool) -> None:
+            if self._thread is thread:
+                self._thread = None
+            if accepted:
+                self._late[notice.message_id] = None
+                if len(self._late) > _LATE_AT_MOST:
+                    del self._late[next(iter(self._late))]
             if not done.done():
                 done.set_result(accepted)
 
@@ -69,21 +86,34 @@ class Channel:
                 loop.call_soon_threadsafe(lambda: report(accepted=accepted))
 
         # A daemon: a server that hangs must not keep the process from ending, as an executor's thread would.
-        self._thread = threading.Thread(target=work, name=f"channel {self.name.label}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=work, name=f"channel {self.name.label}", daemon=True)
+        self._thread, self._began_at = thread, loop.time()
+        thread.start()
         try:
             async with asyncio.timeout(within.total_seconds()):
                 accepted = await done
         except TimeoutError:
             return SendResult(SendOutcome.RETRY, "timed_out")
+        self._late.pop(notice.message_id, None)
         return SendResult(SendOutcome.ACCEPTED) if accepted else SendResult(SendOutcome.RETRY, "not_accepted")
+
+    def _is_busy(self, now: float) -> bool:
+        """Return whether the channel must wait for its thread; one that is too old is abandoned."""
+        if self._thread is None or not self._thread.is_alive():
+            return False
+        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        if now - self._began_at < _ABANDON_SECONDS or len(self._abandoned) >= _ABANDONED_AT_MOST:
+            return True
+        self._abandoned.append(self._thread)
+        return False
 
     def _send(self, notice: Notice) -> bool:
         is_mail = isinstance(self._service, NotifyEmail)
         headers = getattr(self._service, "headers", None)
         if isinstance(headers, dict):
-            # By these a mail program, or a webhook, recognises a message that comes twice.
-            headers |= {"References": f"<{notice.tag}@emocare-hq>", "X-EMOCARE-Message": notice.tag}
+            # By the first a mail program puts an incident's end below its beginning; by the second it, or a webhook,
+            # recognises a message that comes twice.
+            headers |= {"References": f"<{notice.tag}@emocare-hq>", "X-EMOCARE-Message": notice.message_id}
         try:
             one = apprise.Apprise(asset=self._service.asset)
             one.add(self._service)
@@ -104,7 +134,8 @@ def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[
     """Return the channels, and the positions (from 1) of the addresses that Apprise cannot read."""
     if not urls:
         return [], []
-    logging.getLogger("apprise").disabled = True
+    for library in ("apprise", "urllib3.connectionpool"):
+        logging.getLogger(library).disabled = True
     # One service inline in our thread, no redirect: an address leads where the operator wrote, and nowhere else.
     asset = apprise.AppriseAsset(
         app_id="EMOCARE-HQ",
@@ -146,6 +177,8 @@ def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: A
     if service is None or not hasattr(service, "notify"):
         return None
     service.redirects = False
+    # What is too long for a service would be refused each time that it is sent.
+    service.overflow_mode = apprise.OverflowMode.TRUNCATE
     service.socket_connect_timeout = min(service.socket_connect_timeout, _CONNECT_SECONDS)
     service.socket_read_timeout = min(service.socket_read_timeout, _READ_SECONDS)
     service.request_rate_per_sec = min(service.request_rate_per_sec, _BETWEEN_SECONDS)
