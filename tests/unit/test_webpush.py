@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -19,10 +20,11 @@ from support.clock import FakeClock
 from devstack.vendors import push
 from devstack.vendors.stage import Request, Step
 from workers.clock import SystemClock
+from workers.notifications.delivery import Notifier
 from workers.notifications.messages import Notice, Urgency, write_trial
 from workers.notifications.webpush import PushSender, make_vapid_key
 from workers.outbound import open_http
-from workers.ports import Device, SendOutcome, SendResult
+from workers.ports import Deliveries, Device, SendOutcome, SendResult
 from workers.settings import NotificationSettings
 
 PRIVATE, PUBLIC = make_vapid_key()
@@ -138,7 +140,7 @@ async def test_what_is_no_address_of_a_known_service_is_not_called(endpoint: str
     [
         "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
         "240.0.0.1", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1",
-        "2002:a00:1::1", "not-an-address",
+        "2002:a00:1::1", "not-an-address", "192.0.0.9", "64:ff9b:1::808:808", "5f00::1", "4000::1",
     ],
 )  # fmt: skip
 async def test_a_known_name_that_leads_to_a_private_address_is_not_called(address: str) -> None:
@@ -149,6 +151,50 @@ async def test_a_known_name_that_leads_to_a_private_address_is_not_called(addres
         SendOutcome.REFUSED, "private_address"
     )
     assert service.requests == []
+
+
+@pytest.mark.parametrize("address", ["2a00:1450:4007:80c::200a", "::ffff:142.250.74.10", "64:ff9b::8efa:4a0a"])
+async def test_a_public_address_is_called_in_each_of_its_forms(address: str) -> None:
+    device, _ = subscribe(GOOD)
+
+    assert (await send(Service(), device, addresses=(address,))).outcome is SendOutcome.ACCEPTED
+
+
+class TwoDevices:
+    """Holds devices, as the database would."""
+
+    def __init__(self, *devices: Device) -> None:
+        self._devices = devices
+
+    async def list_devices(self) -> Sequence[Device]:
+        return self._devices
+
+
+@pytest.mark.parametrize("host", ["x..push.apple.com", f"{'x' * 64}.push.apple.com"])
+async def test_a_name_that_dns_cannot_hold_is_refused(host: str) -> None:
+    device, _ = subscribe(f"https://{host}/a")
+    settings = NotificationSettings(vapid_key=SecretStr(PRIVATE), vapid_subject="mailto:equipe@emotionscare.com")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(Service().answer)) as http:
+        result = await PushSender(http, settings, clock=FakeClock()).send(device, write_trial(), within=WITHIN)
+
+    assert result == SendResult(SendOutcome.REFUSED, "unreadable_endpoint")
+
+
+async def test_a_device_whose_sending_crashes_costs_the_others_nothing() -> None:
+    async def look_up(host: str, port: int) -> Sequence[str]:
+        del port
+        if host == "web.push.apple.com":
+            raise RuntimeError
+        return [ADDRESS]
+
+    devices = TwoDevices(subscribe("https://web.push.apple.com/a")[0], subscribe(GOOD)[0])
+    settings = NotificationSettings(vapid_key=SecretStr(PRIVATE), vapid_subject="mailto:equipe@emotionscare.com")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(Service().answer)) as http:
+        sender = PushSender(http, settings, clock=FakeClock(), look_up=look_up)
+        notifier = Notifier(cast("Deliveries", devices), [], sender, clock=FakeClock(), look_every=WITHIN)
+        results = await notifier.send_to_devices(write_trial(), within=WITHIN)
+
+    assert results == [SendResult(SendOutcome.REFUSED, "internal_error"), SendResult(SendOutcome.ACCEPTED)]
 
 
 async def test_a_name_that_is_not_found_is_tried_again() -> None:

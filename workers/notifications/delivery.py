@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 _AT_ONCE: Final = 100
 # Four messages to a target, each with its try and its record; what is not begun by then is another worker's.
 _LEASE: Final = timedelta(seconds=90)
-_LATEST_START: Final = _LEASE - 2 * TRY
+# A try that begins then still has its time, and its record, which is repeated while the database is away.
+_LATEST_START: Final = _LEASE - TRY - timedelta(seconds=25)
 
 
 class Notifier:
@@ -82,7 +83,12 @@ class Notifier:
 
     async def _send_now(self, device: Device, notice: Notice, within: timedelta) -> SendResult:
         assert self._push is not None
-        result = await self._push.send(device, notice, within=within)
+        try:
+            result = await self._push.send(device, notice, within=within)
+        except Exception:
+            # One odd row must not keep the message from the other devices.
+            log.exception("device.crashed")
+            return SendResult(SendOutcome.REFUSED, "internal_error")
         if result.outcome is SendOutcome.GONE:
             try:
                 await self._deliveries.deactivate(device, result.failure or "")

@@ -159,7 +159,10 @@ class PushSender:
 
     async def _pin(self, url: httpx.URL) -> str:
         """Return the endpoint with a public address in place of its name. Raises: EndpointRefused, OSError."""
-        addresses = await self._look_up(url.host, _HTTPS)
+        try:
+            addresses = await self._look_up(url.host, _HTTPS)
+        except UnicodeError as error:  # a part of the name is empty, or longer than DNS allows
+            raise EndpointRefused("unreadable_endpoint") from error
         if not addresses:
             raise OSError
         if not all(_is_public(address) for address in addresses):
@@ -214,13 +217,23 @@ def _is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    embedded = [ip]
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded += [inner for inner in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())) if inner is not None]
-        if ip in _TRANSLATED:
-            embedded.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    return all(each.is_global and not each.is_multicast for each in embedded)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return _is_public_v4(ip)
+    if ip.ipv4_mapped is not None:
+        return _is_public_v4(ip.ipv4_mapped)
+    if ip in _TRANSLATED:
+        return _is_public_v4(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    embedded = [inner for inner in (ip.sixtofour, *(ip.teredo or ())) if inner is not None]
+    return ip in _UNICAST and ip.is_global and all(_is_public_v4(inner) for inner in embedded)
+
+
+def _is_public_v4(ip: ipaddress.IPv4Address) -> bool:
+    return ip.is_global and not ip.is_multicast and ip not in _PROTOCOLS
 
 
 # Where a network has no IPv4 of its own, its translator reaches private addresses by this prefix too.
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# All that is assigned for public use (RFC 4291); the rest may lead into a network that we are in.
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+# For protocols between a host and its network (RFC 6890); ipaddress takes some of them for global.
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
