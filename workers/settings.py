@@ -4,6 +4,7 @@ One model per concern; a field's alias is its environment variable. Only the com
 by calling ``read_settings``; everything else receives the model it needs.
 """
 
+import base64
 import math
 import re
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from shared.registry import ModelTier
 
 _DAY_SECONDS = 86_400
 _VAPID_KEY_CHARS = 43
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_SECRET_NAMES = frozenset({"pass", "password", "token", "key"})
 _PLACEHOLDERS = ("localhost", "example", "example.com", "example.org", "example.net", "invalid", "test", "local")
 _SHORTEST_KEY = 8
 
@@ -127,6 +130,8 @@ def _vapid_key(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if len(text) != _VAPID_KEY_CHARS or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
         raise ValueError("give the key that emocare vapid prints")
+    if not 0 < int.from_bytes(base64.urlsafe_b64decode(f"{text}=")) < _P256_ORDER:
+        raise ValueError("this is no private key of P-256: give the one that emocare vapid prints")
     return value
 
 
@@ -520,11 +525,15 @@ class Settings(BaseModel):
 
 
 def spell_channel(url: str) -> frozenset[str]:
-    """Return what may be secret in a channel's address: all of it, its password, each part that looks like a key."""
+    """Return what may be secret in a channel's address: all of it, its passwords, each part that looks like a key."""
     rest = url.partition("://")[2]
     user = re.split(r"[/?#]", rest)[0].rpartition("@")[0]
     keys = {part for part in re.split(r"[/?&=:@;,+]", rest) if len(part) >= _SHORTEST_KEY and re.search(r"\d", part)}
-    return frozenset({url} | keys | {unquote(key) for key in keys}) | spell_password(user.partition(":")[2])
+    fields = (field.partition("=") for field in rest.partition("?")[2].split("&"))
+    passwords = [value for name, _, value in fields if name.lower() in _SECRET_NAMES]
+    return frozenset({url} | keys | {unquote(key) for key in keys}).union(
+        *map(spell_password, [user.partition(":")[2], *passwords])
+    )
 
 
 def spell_password(password: str | None) -> frozenset[str]:

@@ -149,13 +149,15 @@ VAPID_KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
 def test_channels_are_split_by_spaces_and_none_of_their_secrets_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     mail = "mailtos://qg:mot-de-passe@smtp.example.org?to=a@b.fr,c@d.fr"
     chat = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
-    monkeypatch.setenv("NOTIFY_URLS", f" {mail}\n{chat} ")
+    query = "json://host/hook?format=text&pass=cinq%20mots&Token=court"
+    monkeypatch.setenv("NOTIFY_URLS", f" {mail}\n{chat} {query} ")
 
     settings = read_settings()
 
-    assert [url.get_secret_value() for url in settings.notifications.urls] == [mail, chat]
+    assert [url.get_secret_value() for url in settings.notifications.urls] == [mail, chat, query]
     assert settings.secrets >= {mail, chat, "mot-de-passe", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"}
-    assert "smtp.example.org" not in settings.secrets
+    assert settings.secrets >= {"cinq mots", "cinq%20mots", "court"}
+    assert settings.secrets.isdisjoint({"smtp.example.org", "text"})
     assert "mot-de-passe" not in repr(settings)
 
 
@@ -165,6 +167,8 @@ def test_channels_are_split_by_spaces_and_none_of_their_secrets_is_shown(monkeyp
         ({"VAPID_PRIVATE_KEY": VAPID_KEY}, "go together"),
         ({"VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "go together"),
         ({"VAPID_PRIVATE_KEY": "court", "VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "VAPID_PRIVATE_KEY"),
+        ({"VAPID_PRIVATE_KEY": "A" * 43, "VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "VAPID_PRIVATE_KEY: .*P-256"),
+        ({"VAPID_PRIVATE_KEY": "_" * 43, "VAPID_SUBJECT": "mailto:a@emotionscare.com"}, "VAPID_PRIVATE_KEY: .*P-256"),
         ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "a@emotionscare.com"}, "VAPID_SUBJECT"),
         ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "mailto:admin@example.com"}, "VAPID_SUBJECT"),
         ({"VAPID_PRIVATE_KEY": VAPID_KEY, "VAPID_SUBJECT": "mailto:admin@localhost"}, "VAPID_SUBJECT"),
