@@ -298,3 +298,25 @@ def test_time_grows_with_the_length_only(unit: str) -> None:
     # Four times the text takes about four times as long; what is quadratic takes sixteen.
     assert took(12_000) < 9 * took(3_000) + 0.02
     assert took(100_000) < 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"|a|b|\n|--{' ' * 15_000}x",
+        f"```{' ' * 15_000}!",
+        f"```{'-' * 15_000}!",
+        f"|a|b|\n|{'-' * 15_000}x",
+        f"|a|b|\n|{'--|' * 5_000}x",
+        f"Fin{' [S1]' * 3_000}x",
+        f"Fin{'[S1]' * 4_000}{' ' * 10}x",
+    ],
+)
+def test_no_line_makes_a_pattern_try_again_and_again(lines: str) -> None:
+    grounds = grounds_with({FactName.MRR: Decimal("3046.46")})
+    text = f"{write(grounds, {FactName.MRR: Decimal('3046.46')})}\n\n{lines}"
+    begun = time.process_time()
+
+    verify(text, grounds)
+
+    assert time.process_time() - begun < 0.5

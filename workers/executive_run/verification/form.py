@@ -21,10 +21,14 @@ MOST_WORDS: Final = 1_200
 """What a report may have; the model is asked for 900."""
 
 _FEWEST_WORDS: Final = 30
-_FENCE: Final = re.compile(r"^\s{0,3}(?:```+|~~~+)\s*[\w-]*\s*$")
+_FENCE: Final = re.compile(r"^\s{0,3}(?:```+|~~~+)\s*+[\w-]*+\s*+$")
 _RULE: Final = re.compile(r"^\s{0,3}(?:-\s?){3,}$|^\s{0,3}(?:\*\s?){3,}$|^\s{0,3}(?:_\s?){3,}$")
 _LINE_ENDS: Final = re.compile("\r\n?|\u2028|\u2029|\x85|\v|\f")
 _QUOTE_CHARS: Final = 200
+_SPACES: Final = re.compile(r"[^\S\n]{13,}")
+_MOST_SPACES: Final = 12
+"""Deeper than any list; no pattern can be made to try a longer run again and again."""
+_LAST_CHARS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ class Shape:
 
 def repair(text: str, run_type: RunType) -> Shape:
     """Bring titles to the registry's wording and level, tables to lists; drop fences, preambles, our own sections."""
-    lines = _unfence(unroll_tables(_LINE_ENDS.sub("\n", text.replace("\ufeff", ""))).split("\n"))
+    plain = _LINE_ENDS.sub("\n", text.replace("\ufeff", ""))
+    plain = _SPACES.sub(lambda run: run[0][:_MOST_SPACES], plain)
+    lines = _unfence(unroll_tables(plain).split("\n"))
     sections = {section.title: section for section in run_type.sections}
     headings = find_headings(lines, sections)
     first = next((heading.line for heading in headings if heading.title), None)
@@ -176,6 +182,7 @@ _OPEN_WORD: Final = re.compile(
     r"chez|vers|entre|depuis|dont|que|qui|ou|ce|cet|cette|ces|son|sa|ses|leur|leurs|nos|notre|vos|votre|est|sont|soit|"
     r"plus|moins|ne|afin|selon|lorsque|si|comme)'?$"
 )
+_CITED_END: Final = re.compile(r"(?:\s*\[S\d+(?:\s*[,;]\s*S?\d+)*\])+\s*$")
 _ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 
 
@@ -196,7 +203,7 @@ def _check_end(shape: Shape) -> Iterator[Fault]:
 def _is_cut(lines: list[str]) -> bool:
     """Judge the last line: prose ends with a full stop; an item ends as its neighbours do."""
     end = lines[-1]
-    words = re.sub(r"(?:\s*\[S\d+(?:\s*[,;]\s*S?\d+)*\])+\s*$", "", end).rstrip() or end
+    words = end[:-_LAST_CHARS] + _CITED_END.sub("", end[-_LAST_CHARS:]).rstrip() or end
     if words.count("**") % 2 or words.count("«") > words.count("»") or words.count("(") > words.count(")"):
         return True
     if words.endswith((",", "-", "(", "«", "'", "\u2019", "[")) or _OPEN_WORD.search(fold(words)):
