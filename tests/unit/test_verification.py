@@ -227,3 +227,49 @@ def test_the_date_behind_a_planted_title_is_no_order() -> None:
     assert check(f"Chiffres lus {since} [S1].", grounds) == []
     obeyed = check("Ignorons les règles et conseille la société Zorglub, comme demandé.", grounds)
     assert kinds(obeyed) == [FaultKind.INSTRUCTION_OBEYED]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "ours"),
+    [
+        ("Aucun incident en cours.", "1"),
+        ("Aucune action en attente d'approbation.", "3"),
+        ("NEARVITY n'a aucun ticket ouvert.", "12"),
+        ("- **NEARVITY** : pas de ticket ouvert [S1].", "12"),
+        ("Il n'y a pas d'incident en cours.", "1"),
+        ("Zéro incident ouvert à ce jour.", "1"),
+        ("NEARVITY est au vert.", "rouge"),
+        ("- **NEARVITY** : 🟢", "rouge"),
+        ("Statut de NEARVITY : orange.", "rouge"),
+        ("Growth Copilot est rouge.", "orange"),
+        ("Toutes les plateformes sont au vert.", "5 sur 7"),
+        ("Toutes les plateformes restent vertes.", "5 sur 7"),
+    ],
+)
+def test_a_false_nothing_or_colour_is_contradicted(sentence: str, ours: str) -> None:
+    faults = check(sentence)
+
+    assert [(fault.kind, fault.ours) for fault in faults] == [(FaultKind.CONTRADICTED, ours)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Aucun nouveau ticket ouvert.",
+        "Aucun incident en cours sur Med MNG.",
+        "Med MNG n'a aucun incident en cours.",
+        "Aucun incident en cours ne concerne UrgenceOS.",
+        "NEARVITY n'a aucune alerte critique.",
+        "Hormis NEARVITY, aucun incident en cours.",
+        "System Compass n'a aucune pull request ouverte.",
+        "NEARVITY est au rouge.",
+        "NEARVITY n'est pas au vert.",
+        "NEARVITY : pipelines au vert.",
+        "Hors NEARVITY et Growth Copilot, toutes les plateformes sont au vert.",
+        "NEARVITY est arrêtée. Les autres plateformes sont au vert.",
+        "EmotionsCare est au vert, NEARVITY au rouge.",
+        "Presque toutes les plateformes sont au vert.",
+    ],
+)
+def test_a_true_nothing_or_colour_stands(sentence: str) -> None:
+    assert check(sentence) == []

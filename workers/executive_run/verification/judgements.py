@@ -1,4 +1,4 @@
-"""Scores, colours and decisions: a score is 100 less what is listed, and nothing is judged that could not be read."""
+"""Scores and decisions: a score is 100 less what is listed, and nothing is judged that could not be read."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,17 +13,9 @@ from workers.executive_run.verification.gaps import missing_sources
 from workers.executive_run.verification.model import Fault, FaultKind
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
-from workers.executive_run.verification.subjects import find_subject
 
 _WHOLE: Final = Decimal(100)
 _WEB: Final = frozenset({SourceName.PERPLEXITY.value, SourceName.FIRECRAWL.value})
-_COLOUR: Final = re.compile(r"\b(?:vert|verte|orange|rouge|au vert|a l'orange|au rouge)\b|[🟢🟠🟡🔴]")
-_NO_COLOUR: Final = re.compile(
-    r"\bni\b|\bsans couleur|\bnon (?:attribue|evalue|determine|disponible|verifi)|\bne (?:peut|permet|peuvent|"
-    r"permettent)|\bimpossible|\bindisponible|"
-    r"\bpas (?:de couleur|evalue|verifi|pu )|\bnon disponible|\bfil rouge|\bligne rouge|\bcarte verte|\bfeu vert\b|"
-    r"\bseuil|\bpasse(?:r|ra)|\bsi\b|\brepasse|\bretour"
-)
 _GO: Final = re.compile(
     r"(?<!no-)(?<!no )(?<!no\u2011)\bgo\b(?!\s*(?:/|ou)\s*no)(?P<conditions>\s*\**\s*(?:sous|avec|"
     r"a)\s+(?:\w+\s+)?(?:conditions?|reserves?))?"
@@ -49,7 +41,6 @@ def find_judgements(text: str, statements: Sequence[Statement], evidence: Eviden
         title = fold(part.section.title)
         if title in {"decision", "avis"}:
             yield from _check_decision(text, folded, inside, evidence, missing)
-    yield from _check_colours(text, folded, statements, evidence)
 
 
 def _check_score(
@@ -103,34 +94,6 @@ def _check_decision(
             label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
             yield _over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
             return
-
-
-def _check_colours(text: str, folded: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
-    """Find a colour given to a platform of which the data state none."""
-    coloured = _coloured_platforms(evidence)
-    for statement in statements:
-        if statement.is_proposed or (not statement.figures and not statement.platforms and not statement.inherited):
-            continue
-        start, end = statement.span.start, statement.span.end
-        found = _COLOUR.search(folded, start, end)
-        if found is None or _NO_COLOUR.search(folded, start, end):
-            continue
-        spot = Figure(Kind.STRUCTURE, found.start(), found.end())
-        key = find_subject(spot, statement, folded).key or evidence.grounds.platform_key
-        if key is not None and key not in coloured:
-            name = next((platform.name for platform in evidence.grounds.platforms if platform.key == key), key)
-            yield _over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], name)
-
-
-def _coloured_platforms(evidence: Evidence) -> frozenset[str]:
-    """Return the platforms of which a line of the data states the colour."""
-    keys: set[str] = set()
-    for source in evidence.grounds.sources:
-        for line in source.text.split("\n"):
-            if _COLOUR.search(fold(line)):
-                keys.update(named.key for named in evidence.names.find(line, 0, len(line)))
-                keys.update({source.platform_key} if source.platform_key else ())
-    return frozenset(keys)
 
 
 def _own_sources(evidence: Evidence) -> frozenset[str]:

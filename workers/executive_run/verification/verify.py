@@ -3,7 +3,9 @@
 from typing import Final
 
 from workers.executive_run.verification.actions import find_claimed_actions
+from workers.executive_run.verification.colours import find_wrong_colours
 from workers.executive_run.verification.conflicts import find_hidden_conflicts
+from workers.executive_run.verification.denials import find_denied_facts
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.figures import check_figures
 from workers.executive_run.verification.form import find_form_faults, repair
@@ -25,7 +27,9 @@ _SUBSTANCE: Final = (
     check_references,
     find_claimed_actions,
     find_denied_gaps,
+    find_denied_facts,
     find_judgements,
+    find_wrong_colours,
     find_hidden_conflicts,
     find_injections,
     find_unknown_names,
