@@ -8,6 +8,7 @@ import pytest
 from evals.corpus import read_grounds
 from shared.fact_labels import FACT_LABELS
 from shared.facts import COUNT, Fact, FactName
+from shared.findings import Gap, GapReason
 from workers.executive_run.verification.lexicon import find_mentions
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds, NumberedSource, Verification
 from workers.executive_run.verification.prose import fold
@@ -273,3 +274,30 @@ def test_a_false_nothing_or_colour_is_contradicted(sentence: str, ours: str) -> 
 )
 def test_a_true_nothing_or_colour_stands(sentence: str) -> None:
     assert check(sentence) == []
+
+
+def without(source: str, run_type: str, reason: GapReason) -> Grounds:
+    """Return grounds in which one source gave nothing."""
+    grounds = grounds_of(run_type)
+    gap = Gap(source=source, label=f"Source {source}", reason=reason, sentence="Rien n'est enregistré.")
+    sources = tuple(each for each in grounds.sources if each.source != source)
+    return grounds.model_copy(update={"sources": sources, "calculations": None, "gaps": (gap,)})
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("run_history", "Aucune exécution n'est enregistrée sur la période."),
+        ("commercial", "Aucune opportunité ouverte n'est enregistrée."),
+        ("commercial", "Aucune opportunité ouverte."),
+        ("audience", "Aucune page vue n'est enregistrée."),
+    ],
+)
+def test_nothing_is_what_an_empty_source_says(source: str, sentence: str) -> None:
+    assert check(sentence, without(source, "WEEKLY_EXEC_REVIEW", GapReason.EMPTY)) == []
+
+
+def test_nothing_is_more_than_an_unread_source_says() -> None:
+    grounds = without("commercial", "WEEKLY_EXEC_REVIEW", GapReason.TIMED_OUT)
+
+    assert kinds(check("Aucune opportunité ouverte.", grounds)) == [FaultKind.GAP_DENIED]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from shared.findings import GapReason
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.lexicon import SOURCES
 from workers.executive_run.verification.model import Fault, FaultKind
@@ -38,7 +39,8 @@ def find_denied_gaps(text: str, statements: Sequence[Statement], evidence: Evide
     """Find sentences that say that nothing is missing, or that there is nothing where nobody could look."""
     gaps = evidence.grounds.gaps
     folded = fold(text)
-    missing = missing_sources(evidence)
+    # A source that answered « nothing » was read: to say that there is nothing denies no gap.
+    missing = missing_sources(evidence, with_empty=False)
     unknown = {name: source for source in missing for name in SOURCES.get(source, ())}
     for statement in statements:
         start, end = statement.span.start, statement.span.end
@@ -56,10 +58,11 @@ def find_denied_gaps(text: str, statements: Sequence[Statement], evidence: Evide
     yield from _find_empty_sections(text, statements, missing, evidence)
 
 
-def missing_sources(evidence: Evidence) -> frozenset[str]:
-    """Return the sources that answered nothing at all."""
+def missing_sources(evidence: Evidence, *, with_empty: bool = True) -> frozenset[str]:
+    """Return the sources that answered nothing at all, those that were read and hold nothing among them or not."""
     answered = {source.source for source in evidence.grounds.sources}
-    return frozenset(gap.source for gap in evidence.grounds.gaps) - answered
+    gaps = [gap for gap in evidence.grounds.gaps if with_empty or gap.reason is not GapReason.EMPTY]
+    return frozenset(gap.source for gap in gaps) - answered
 
 
 def _is_nothing(folded: str, start: int, at: int, end: int) -> bool:
