@@ -24,7 +24,7 @@ from workers.notifications.delivery import Notifier
 from workers.notifications.messages import Notice, Urgency, write_trial
 from workers.notifications.webpush import PushSender, make_vapid_key
 from workers.outbound import open_http
-from workers.ports import Deliveries, Device, SendOutcome, SendResult
+from workers.ports import Deliveries, Device, DueMessage, SendOutcome, SendResult
 from workers.settings import NotificationSettings
 
 PRIVATE, PUBLIC = make_vapid_key()
@@ -195,6 +195,43 @@ async def test_a_device_whose_sending_crashes_costs_the_others_nothing() -> None
         results = await notifier.send_to_devices(write_trial(), within=WITHIN)
 
     assert results == [SendResult(SendOutcome.REFUSED, "internal_error"), SendResult(SendOutcome.ACCEPTED)]
+
+
+class SlowClaim:
+    """Gives one message, after a while; keeps how it was settled."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        device, _ = subscribe(GOOD)
+        fields = {"message_key": "a", "kind": "run_failed", "attempt": 1, "members": 1, "details": ()}
+        self._waiting = [DueMessage.model_validate({**fields, **device.model_dump(), "said_at": clock.now()})]
+        self._clock = clock
+        self._taken = timedelta(seconds=seconds)
+        self.settled: list[SendResult] = []
+
+    async def claim(self, *_: object, **__: object) -> list[DueMessage]:
+        self._clock.advance(self._taken)
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    async def settle(self, message: DueMessage, result: SendResult) -> None:
+        del message
+        self.settled.append(result)
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(54, 1), (56, 0)])
+async def test_a_message_is_begun_only_if_its_lease_outlasts_its_record(seconds: float, sent: int) -> None:
+    async def look_up(host: str, port: int) -> Sequence[str]:
+        del host, port
+        return [ADDRESS]
+
+    clock, service = FakeClock(), Service()
+    deliveries = SlowClaim(clock, seconds)
+    settings = NotificationSettings(vapid_key=SecretStr(PRIVATE), vapid_subject="mailto:equipe@emotionscare.com")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(service.answer)) as http:
+        sender = PushSender(http, settings, clock=clock, look_up=look_up)
+        await Notifier(cast("Deliveries", deliveries), [], sender, clock=clock, look_every=WITHIN).deliver()
+
+    assert len(service.requests) == len(deliveries.settled) == sent
 
 
 async def test_a_name_that_is_not_found_is_tried_again() -> None:
