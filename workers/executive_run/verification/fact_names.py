@@ -53,7 +53,8 @@ _ENTRIES: Final = (
     Entry((F.MRR_CHANGE,), (
         r"(?:evolution|variation|croissance|progression) (?:mensuelle )?du (?:mrr|revenu recurrent(?: mensuel)?)"
     )),
-    Entry((F.MRR,), r"\bmrr\b|revenus? (?:mensuels? )?recurrents?(?: mensuels?)?"),
+    Entry((F.MRR_PER_SUBSCRIPTION,), r"mrr moyen", is_firm=False),
+    Entry((F.MRR,), r"\bmrr\b(?! moyen\b)|revenus? (?:mensuels? )?recurrents?(?: mensuels?)?"),
     Entry((F.REVENUE_DIFFERENCE,), r"ecart des encaissements"),
     Entry(
         (F.REVENUE_MONTH, F.REVENUE_MONTH_BEFORE, F.REVENUE_LAST_MONTH),
