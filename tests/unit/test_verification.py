@@ -301,3 +301,49 @@ def test_nothing_is_more_than_an_unread_source_says() -> None:
     grounds = without("commercial", "WEEKLY_EXEC_REVIEW", GapReason.TIMED_OUT)
 
     assert kinds(check("Aucune opportunité ouverte.", grounds)) == [FaultKind.GAP_DENIED]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Le MRR recule.",
+        "Le MRR est en baisse.",
+        "Le MRR poursuit sa baisse.",
+        "Le MRR est en recul ce mois.",
+        "Le MRR, en baisse, appelle une réponse.",
+        "Le MRR diminue nettement.",
+        "Le MRR a reculé ce mois.",
+        "Le MRR perd encore.",
+        "NEARVITY compte 102 tickets ouverts.",
+        "Le MRR moyen par abonnement est de 38,56 €.",
+    ],
+)
+def test_a_false_direction_or_anothers_total_is_contradicted(sentence: str) -> None:
+    assert kinds(check(sentence)) == [FaultKind.CONTRADICTED]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Le MRR ainsi perdu reste faible.",
+        "Des parts de MRR ont été perdues en 30 jours.",
+        "Le MRR résiste à la baisse de la fréquentation.",
+        "Le MRR reste exposé à une baisse de l'activité.",
+        "Le MRR évolue peu, et la perte de trois abonnés est absorbée.",
+        "Le MRR baisse-t-il ? Non, rien ne l'indique.",
+        "Le MRR est-il en recul ?",
+        "NEARVITY porte 12 des 102 tickets ouverts.",
+        "EmotionsCare concentre 17 des 37 commits.",
+        "EmotionsCare : 17 commits sur 37.",
+        "NEARVITY explique 600 des 812 minutes d'indisponibilité.",
+        "NEARVITY explique 600 minutes d'indisponibilité sur 812.",
+        "Le MRR moyen est de 23,80 € par abonnement.",
+    ],
+)
+def test_a_true_direction_or_a_part_of_the_total_stands(sentence: str) -> None:
+    assert check(sentence) == []
+
+
+@pytest.mark.parametrize("sentence", ["Le MRR a perdu 65,30 € par départ.", "65,30 € de MRR ont été perdus."])
+def test_an_amount_that_was_lost_is_no_direction_of_the_whole(sentence: str) -> None:
+    assert FaultKind.CONTRADICTED not in kinds(check(sentence))

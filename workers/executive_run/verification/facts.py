@@ -26,6 +26,18 @@ _DOWN: Final = (
     r"se degrade\w*"
 )
 _DIRECTION: Final = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b")
+_SAID: Final = re.compile(rf"\b(?!perdu)(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b")
+"""A direction that is stated of a name: what is lost (« le MRR perdu ») is a share of it."""
+_SAID_OF: Final = re.compile(
+    r"(?:[\s*'(),:-]|\b(?:est|sont|etait|reste|restent|demeure|demeurent|a|ont|en|au|encore|toujours|desormais|deja|"
+    r"aussi|bien|donc|lui|elle|de nouveau|a nouveau|poursuit|poursuivent|continue de|continue sa|sa|son|leur|une|un|"
+    r"la|s|se|connait|connaissent|enregistre|enregistrent|affiche|affichent|accuse|marque|subit|presente|tres|peu|"
+    r"fort|forte|legere|leger|nette|net|petite|petit|nouvelle|nouveau|franche|franc|total|totale|global|globale|"
+    r"mensuel|mensuelle|actifs?|ce mois|ci|cette semaine|sur la periode|sur le mois|sur 30 jours|de l'entreprise|"
+    r"du groupe|\w{4,}ment)\b)*"
+)
+_OF_ANOTHER: Final = re.compile(r"\s(?:de la|de l'|du(?! fait| cote)|des|la|le|les)\b|-t-")
+_OF_WHOLE: Final = re.compile(r"\bdes\s\**$|\d\**\s(?:\w+\s){0,3}sur\s(?:les\s)?\**$")
 _NEGATED: Final = re.compile(r"\b(?:ni|sans|pas|aucune?|ne)\s(?:\w+\s){0,2}$")
 _PASSES: Final = re.compile(r"\b(?:depasse\w*|franchi\w*|au-dessus d\w*)\b")
 _MONTH_DAYS: Final = Decimal("30.44")
@@ -66,7 +78,7 @@ class FactCheck:
             return Outcome(stands=False, ours=_format(equal)) if is_reversed else Outcome(stands=True)
         is_own = subject.is_named and not subject.is_shared
         is_sum = not is_own and self._is_sum(binding.figure, known, statement)
-        if is_sum or self._is_passed(binding.figure, meant, statement):
+        if is_sum or self._is_whole(binding.figure, known) or self._is_passed(binding.figure, meant, statement):
             return Outcome(stands=True)
         is_open = not binding.is_firm or subject.is_shared or not meant
         if is_open or self._is_partial_sum(binding.figure, known, subject):
@@ -115,7 +127,7 @@ class FactCheck:
             return
         mentions = statement.mentions
         for mention in mentions:
-            said = _DIRECTION.search(self._folded, mention.end, min(statement.span.end, mention.end + _REACH))
+            said = _SAID.search(self._folded, mention.end, min(statement.span.end, mention.end + _REACH))
             if said is None or not self._is_plain(mention, said, mentions, statement):
                 continue
             change = self._change_of(mention, statement)
@@ -143,14 +155,14 @@ class FactCheck:
         assumed = re.search(
             r"\bsi\b|\brisque|\bpourrait|\beviter|\bempecher|\bpour\b|\bafin\b|\bd'une\b|\bd'un\b|\bune?\b", before
         )
-        is_link = re.fullmatch(r"[\s\w*'():,€%+-]*", between) and not re.search(
-            r"[,:(]\s*$|\bsi\b|\bpourrait|\bdevrait|\bne\b|\bdont\b|\bdes?\b \w+ \w+ \w+", between
-        )
+        is_link = _SAID_OF.fullmatch(between) and not re.search(r"[,:(]\s*$", between)
+        is_another = _OF_ANOTHER.match(self._folded, said.end()) or self._folded[: statement.span.end].endswith("?")
         is_said_of_change = any(
             each.values and said.end() <= each.start <= said.end() + 12 and each.kind in {Kind.PERCENT, Kind.POINTS}
             for each in statement.figures
         )
-        return not (others or figures or assumed or _NEGATED.search(between) or is_said_of_change) and bool(is_link)
+        is_open = others or figures or assumed or is_another or _NEGATED.search(between) or is_said_of_change
+        return bool(is_link) and not is_open
 
     def _change_of(self, mention: Mention, statement: Statement) -> Fact | None:
         if not mention.entry.is_firm:
@@ -185,6 +197,11 @@ class FactCheck:
             return False
         total = parts[0].model_copy(update={"value": sum((fact.value for fact in parts), Decimal(0))})
         return self._equals(figure, total)
+
+    def _is_whole(self, figure: Figure, known: Sequence[Fact]) -> bool:
+        """Return whether it is the company's total, of which a platform's part is said: « 9 des 23 tickets »."""
+        lead = self._folded[max(0, figure.start - _REACH) : figure.start]
+        return bool(_OF_WHOLE.search(lead)) and self._is_any(figure, known, None)
 
     def _is_difference(self, binding: Binding) -> bool:
         """Return whether a change is what a fact and its earlier value differ by, in amount or in percent."""

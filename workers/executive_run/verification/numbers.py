@@ -34,7 +34,7 @@ _NOUN: Final = re.compile(
 _NO_NOUN: Final = re.compile(
     "est|sont|sur|pour|dans|par|avec|contre|soit|dont|qui|que|les|des|une|aux|ont|mais|puis|selon|chez|ce|cette|ainsi"
 )
-_RANGE: Final = re.compile(r"\s?(?:[-+=\u2013—]|a|et|ou)\s?")
+_RANGE: Final = re.compile(r"\s?(?:[-+=\u2013—]|a|et|ou|des)\s?")
 _LIST_NUMBER: Final = re.compile(r"^[ \t>]*(?:[-*+•][ \t]+)?(?:\*\*)?\d{1,2}(?:\.\d{1,2})*[.)](?=[\s*])", re.MULTILINE)
 _JOINED: Final = re.compile(r"\s?(?:et\s)?")
 
