@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 from support.clock import FakeClock
 from support.runs import BILL, COLLECTED, NOW, FakeGateway, FakeStore, make_claim
 
@@ -31,8 +32,10 @@ MESSAGES = compose(GROUNDS, without_data=[], nonce="n")
 
 
 def verify(text: str, grounds: Grounds) -> Verification:
-    """Find the faults that a text names itself."""
+    """Find the faults that a text names itself; fail where it says so."""
     del grounds
+    if text == "fails":
+        raise ArithmeticError
     faults = [
         Fault(kind=kind, section=None, quote="", sentence="Faute.")
         for kind in FaultKind
@@ -159,6 +162,25 @@ async def test_the_answer_that_an_older_worker_stored_is_understood() -> None:
     (only,) = await attempt.ask()
 
     assert (only.answer.text, attempt.gateway.questions) == ("bon", [])
+
+
+@pytest.mark.parametrize("stored", [{"content": "bon"}, {}, {"answers": []}])
+async def test_a_checkpoint_of_another_shape_is_asked_for_again(stored: dict[str, JsonValue]) -> None:
+    attempt = Attempt(answer("bon"), claim=make_claim(checkpoints={"Rapport du modèle": stored}))
+
+    (only,) = await attempt.ask()
+
+    assert (only.answer.text, len(attempt.gateway.questions)) == ("bon", 1)
+
+
+async def test_an_answer_that_cannot_be_verified_is_no_report_and_another_is_asked() -> None:
+    attempt = Attempt(answer("fails"), answer("fails"), answer("bon", "second"))
+
+    judged = await attempt.ask()
+
+    assert [one.answer.text for one in judged] == ["bon", "fails", "fails"]
+    assert [fault.kind for fault in judged[1].verification.faults] == [FaultKind.NOT_A_REPORT]
+    assert judged[1].verification.text == "fails"
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,12 @@ def test_the_facts_are_as_old_as_the_oldest_of_what_they_come_from() -> None:
     assert fact == Fact(
         name=FactName.OPEN_ISSUES, subject=None, value=Decimal(2), unit=COUNT, at=old, source="calculations"
     )
+
+
+def test_a_change_from_next_to_nothing_has_no_percent() -> None:
+    values = {FactName.MRR: Decimal(10**12), FactName.MRR_BEFORE: Decimal("1E-20")}
+
+    lines = lines_of(compute(finding(values, source="stripe", currency="EUR")))
+
+    (line,) = (line for line in lines if line.startswith("MRR : "))
+    assert "%" not in line

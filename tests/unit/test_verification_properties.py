@@ -251,6 +251,51 @@ def test_whatever_a_model_writes_is_judged_and_its_faults_stand_where_they_say(l
     assert len(mark(found)) >= len(found.text)
 
 
+_TOKENS = (
+    "0 1 7 00 000 2026 9999999999 ² ٣ , . ; : / - + \u2212 ~ ± [ ] ( ) [S S1] [S2] [S42] [S1,S2] #12 CVE-2026-1 v1. "
+    "€ EUR $ % ‰ points k€ M€ milliards mille ms h min jours mois ans centimes /100 sur janv. décembre 1er T4 J+ "
+    "MRR ARR tickets abonnements disponibilité attrition NEARVITY dépasse recule soit contre de à et dont vingt "
+    "Score GO ** ` | > < & <b> </p> &nbsp; :--- ## - http://"
+)
+_PIECES = st.lists(
+    st.sampled_from(_TOKENS.split())
+    | st.sampled_from([" ", "\n", "\n\n", "\u202f", "\u00a0", "\u200b", "\x00", "😀", "\n- ", "\n## Alertes\n"])
+    | st.integers(0, 10**40).map(str)
+    | st.characters(categories=["Nd", "No", "Sc"]),
+    max_size=60,
+)
+
+
+_sizes = st.sampled_from([1, 3, 13, 29, 31, 60, 4_299, 4_301])
+_long = st.builds(
+    lambda digit, size, tail: f"{digit * size}{tail}", st.sampled_from("19"), _sizes, st.sampled_from(["", ",5"])
+)
+_CLAIMS = st.builds(
+    " ".join,
+    st.tuples(
+        st.sampled_from(
+            ["Le MRR", "L'attrition", "NEARVITY : tickets ouverts", "Score", "Abonnements actifs", "Depuis"]
+        ),
+        st.sampled_from(["est de", ":", "dépasse", "recule de", "passe de 3 à", "soit 2 x", "environ"]),
+        _long,
+        st.sampled_from(["€", "milliards €", "%", "points", "jours", "mois", "/100", "k€", "tickets", ""]),
+        st.builds("[S{}].".format, _long) | st.sampled_from([".", "[S1]."]),
+    ),
+)
+
+
+@given(pieces=_PIECES, claims=st.lists(_CLAIMS, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_no_text_makes_the_verification_fail(pieces: list[str], claims: list[str]) -> None:
+    grounds = grounds_with({FactName.MRR: Decimal("3046.46"), FactName.OPEN_ISSUES: Decimal(9)})
+    said = f"{' '.join(claims)} {''.join(pieces)}"
+    text = write(grounds, {FactName.MRR: Decimal("3046.46")}).replace("Rien d'autre", said, 1)
+
+    for each in (text, said):
+        found = verify(each, grounds)
+        assert len(mark(found)) >= len(found.text)
+
+
 @given(lines=_LINES)
 def test_a_repaired_report_needs_no_repair(lines: list[str]) -> None:
     run_type = RUN_TYPES["FINANCIAL_REPORT"]

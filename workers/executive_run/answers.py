@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from shared.errors import GatewayError, NoModelLeft, RunTimedOut
 from shared.frozen import FrozenModel
 from shared.sanitise import strip_markup
 from workers.executive_run.compose import compose_again
 from workers.executive_run.steps import Step, StepRecorder
-from workers.executive_run.verification.model import Grounds, Verification
+from workers.executive_run.verification.model import Fault, FaultKind, Grounds, Verification
 from workers.executive_run.verification.verify import verify
 from workers.ports import Answer, Clock, Gateway, Message, Meter, Retries
 
@@ -29,13 +29,20 @@ ROOM_FOR_A_QUESTION: Final = timedelta(seconds=130)
 PATIENCE: Final = timedelta(seconds=45)
 """After this, whoever waits by HTTP gets a marked report rather than a better one too late."""
 
+_UNVERIFIABLE: Final = Fault(
+    kind=FaultKind.NOT_A_REPORT,
+    section=None,
+    quote="",
+    sentence="Le rapport n'a pas pu être vérifié. Écrivez-le sans nombre démesuré ni notation inhabituelle.",
+)
+
 _log = structlog.get_logger(__name__)
 
 
 class Answers(FrozenModel):
     """What a run was answered so far, in order: the output of its step."""
 
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Answer, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -108,7 +115,7 @@ class Asking:
         Cost: at most three whole answers.
         Raises: GatewayError, RunTimedOut where another attempt should go on asking.
         """
-        answers = await self._steps.do(Step.ASK, Answers, lambda: self._extend(Answers(), messages))
+        answers = await self._steps.do(Step.ASK, Answers, lambda: self._extend((), messages))
         judged = [self._judge(answer) for answer in answers.answers]
         if len(judged) == 1 and self._is_worth_asking_again(judged[0]):
             await self._ask_again(judged, messages)
@@ -158,13 +165,13 @@ class Asking:
             without=sorted(without),
             faults=[fault.kind.value for fault in worst.faults],
         )
-        so_far = Answers(answers=tuple(one.answer for one in judged))
+        so_far = tuple(one.answer for one in judged)
         answers = await self._steps.extend(Step.ASK, lambda: self._extend(so_far, messages, only=only, without=without))
         judged.append(self._judge(answers.answers[-1]))
 
     async def _extend(
         self,
-        so_far: Answers,
+        so_far: tuple[Answer, ...],
         messages: Sequence[Message],
         *,
         only: str | None = None,
@@ -173,7 +180,12 @@ class Asking:
         answer = await self._gateway.ask(
             self._tier, messages, meter=self._meter, only=only, without=without, retries=self._retries
         )
-        return Answers(answers=(*so_far.answers, answer))
+        return Answers(answers=(*so_far, answer))
 
     def _judge(self, answer: Answer) -> Judged:
-        return Judged(answer, self._verify(strip_markup(answer.text), self._grounds))
+        text = strip_markup(answer.text)
+        try:
+            return Judged(answer, self._verify(text, self._grounds))
+        except Exception:  # noqa: BLE001 - the answer is in the database: every attempt would fail on it again
+            _log.exception("report.unverifiable", model=answer.model)
+            return Judged(answer, Verification(text=text, faults=(_UNVERIFIABLE,), figures=0))

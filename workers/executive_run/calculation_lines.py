@@ -10,6 +10,7 @@ from shared.french import format_change, format_percent
 
 CALCULATIONS_SOURCE: Final = "calculations"
 """The source of the facts that are computed here."""
+_MOST_TIMES: Final = 10**9
 
 
 class Line(NamedTuple):
@@ -42,5 +43,7 @@ def format_change_of(difference: Decimal, before: Decimal, currency: str) -> str
 
 
 def format_percent_of(difference: Decimal, before: Decimal) -> str:
-    """Return « (+1,5 %) » after a space, or nothing where there was nothing before."""
-    return f" ({format_change(round_half_up(100 * difference / before, 1), 1)} %)" if before > 0 else ""
+    """Return « (+1,5 %) » after a space, or nothing where there was next to nothing before."""
+    if before <= 0 or abs(difference / before) > _MOST_TIMES:
+        return ""
+    return f" ({format_change(round_half_up(100 * difference / before, 1), 1)} %)"

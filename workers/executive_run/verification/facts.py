@@ -43,6 +43,7 @@ _PASSES: Final = re.compile(r"\b(?:depasse\w*|franchi\w*|au-dessus d\w*)\b")
 _MONTH_DAYS: Final = Decimal("30.44")
 _DAY: Final = 86_400
 _REACH: Final = 40
+_MOST_PASSED: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,8 @@ class FactCheck:
     def _is_passed(self, figure: Figure, meant: Sequence[Fact], statement: Statement) -> bool:
         """Return whether it is a round mark that the fact has passed: « le MRR dépasse 3 000 € »."""
         start = max(statement.span.start, figure.start - _REACH)
-        is_round = figure.value == figure.value.quantize(Decimal(1)) and str(int(figure.value)).endswith("00")
+        # Beyond a thousand billions nothing of ours is passed, and a remainder may have too many digits to compute.
+        is_round = 0 < figure.value < _MOST_PASSED and figure.value % 100 == 0
         if not is_round or not _PASSES.search(self._folded, start, figure.start):
             return False
         return any(measure(fact)[0] is figure.kind and measure(fact)[2] >= figure.value for fact in meant)

@@ -12,18 +12,19 @@ from workers.executive_run.verification.statements import Statement
 _WANTED: Final = re.compile(
     r"objectif|\bcible|propos|prevue?s?\b|prochaine version|future|a venir|publier|preparer|viser"
 )
+_QUOTE_CHARS: Final = 200
+_NUMBER_CHARS: Final = 8
 
 
 def check_references(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find citations of sources that there are not, and references that no source holds."""
     grounds = evidence.grounds
-    numbers = {source.number for source in grounds.sources}
-    if grounds.calculations:
-        numbers.add(grounds.calculations.number)
+    sources = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
+    numbers = {str(source.number) for source in sources}
     for statement in statements:
         for figure in statement.figures:
             if figure.kind is Kind.CITATION:
-                unknown = [number for number in figure.unit.split() if int(number) not in numbers]
+                unknown = [number for number in figure.unit.split() if number.lstrip("0") not in numbers]
                 if unknown:
                     yield _unknown_citation(text, figure, statement, unknown[0])
             elif figure.kind in {Kind.REFERENCE, Kind.VERSION} and not _is_known(figure, text, statement, evidence):
@@ -45,19 +46,20 @@ def _is_known(figure: Figure, text: str, statement: Statement, evidence: Evidenc
 
 
 def _unknown_citation(text: str, figure: Figure, statement: Statement, number: str) -> Fault:
-    quote = text[figure.start : figure.end]
+    quote = text[figure.start : figure.end][:_QUOTE_CHARS]
+    shown = number[:_NUMBER_CHARS]
     return Fault(
         kind=FaultKind.UNKNOWN_CITATION,
         section=statement.part.section.title,
         quote=quote,
-        sentence=f"[S{number}] n'est le numéro d'aucune source : citez celle dont le fait provient, ou retirez-le.",
+        sentence=f"[S{shown}] n'est le numéro d'aucune source : citez celle dont le fait provient, ou retirez-le.",
         start=figure.start,
         end=figure.end,
     )
 
 
 def _unknown_reference(text: str, figure: Figure, statement: Statement) -> Fault:
-    quote = text[figure.start : figure.end]
+    quote = text[figure.start : figure.end][:_QUOTE_CHARS]
     what = "cette version" if figure.kind is Kind.VERSION else "cette référence"
     return Fault(
         kind=FaultKind.UNKNOWN_REFERENCE,

@@ -26,6 +26,8 @@ _PROPOSED: Final = re.compile(
     r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
 )
 _REFERENCE_VALUE: Final = re.compile(r"\brepere")
+_MOST_DIGITS: Final = 4
+"""No source has a longer number, and Python refuses to read one of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +130,4 @@ class _Reader:
     def _citations(self, span: Span) -> Iterator[int]:
         for figure in self._within(span):
             if figure.kind is Kind.CITATION:
-                yield from map(int, figure.unit.split())
+                yield from (int(number) for number in figure.unit.split() if len(number) <= _MOST_DIGITS)
