@@ -134,6 +134,18 @@ def test_facts_ride_as_one_row_of_evidence_each_of_them_once_and_200_at_most() -
     }
 
 
+def test_of_too_many_facts_those_of_a_platform_go_first() -> None:
+    facts = [*(_fact(subject=f"p{n}") for n in range(300)), _fact(), _fact(FactName.CUSTOMERS, "7", COUNT)]
+
+    record = record_facts(facts, platform_keys=KEYS, platform_key=None)
+
+    assert record is not None
+    rows = record.data["facts"]
+    assert isinstance(rows, list)
+    assert len(rows) == MOST_FACTS
+    assert [row["subject"] for row in rows[:3] if isinstance(row, dict)] == [None, None, "p0"]
+
+
 @given(st.decimals(-(10**9), 10**9, places=4), st.decimals(-(10**9), 10**9, places=4), st.sampled_from(Lookback))
 def test_a_difference_added_to_what_was_is_what_is(now: Decimal, before: Decimal, lookback: Lookback) -> None:
     fact = _fact(value=str(now))

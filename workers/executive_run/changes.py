@@ -46,7 +46,7 @@ def record_facts(
 ) -> EvidenceRecord | None:
     """Render the facts of a report as its one row of evidence; None where there are none.
 
-    Shape: at most 200 facts, one of each name, subject and unit: the first.
+    Shape: at most 200 facts, one of each name, subject and unit: the first; the company's before a platform's.
     ``platform_keys``: the platforms that the report read; ``platform_key``: the one that it is about, None: all.
     """
     kept: dict[tuple[str, str | None, str], Fact] = {}
@@ -63,7 +63,7 @@ def record_facts(
             "source": fact.source,
             "scope": scope_of(fact, platform_keys),
         }
-        for fact in list(kept.values())[:MOST_FACTS]
+        for fact in sorted(kept.values(), key=lambda fact: fact.subject is not None)[:MOST_FACTS]
     ]
     if not rows:
         return None
