@@ -9,7 +9,7 @@ from evals.corpus import read_grounds
 from shared.fact_labels import FACT_LABELS
 from shared.facts import COUNT, Fact, FactName
 from shared.findings import Gap, GapReason
-from workers.executive_run.verification.lexicon import find_mentions
+from workers.executive_run.verification.lexicon import SOURCES, find_mentions
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds, NumberedSource, Verification
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.verify import mark, verify
@@ -206,6 +206,37 @@ def test_every_fact_is_known_by_the_name_that_we_give_it(name: FactName) -> None
     named = [each for mention in find_mentions(words, 0, len(words)) for each in mention.entry.names]
 
     assert name in named
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        (f"Le MRR s'établit à 1{'0' * 30} €.", FaultKind.CONTRADICTED),
+        (f"Le MRR dépasse 1{'0' * 30} €.", FaultKind.UNVERIFIED),
+        (f"Le MRR est de {'9' * 25} milliards €.", FaultKind.CONTRADICTED),
+        (f"Le MRR atteint 3 046,46 € [S{'9' * 4_301}].", FaultKind.UNKNOWN_CITATION),
+    ],
+)
+def test_a_number_of_any_size_is_judged(sentence: str, kind: FaultKind) -> None:
+    (fault,) = check(sentence)
+
+    assert fault.kind is kind
+    assert len(fault.quote) <= 200
+
+
+def test_a_citation_of_no_source_is_marked_and_one_with_a_leading_zero_is_known() -> None:
+    grounds = grounds_of()
+    text = report(grounds, s0="Le MRR atteint 3 046,46 € [S42], pour 128 abonnements actifs [S01].")
+
+    marked = mark(verify(text, grounds))
+
+    assert "[S42] (source inconnue), pour 128 abonnements actifs [S01]." in marked
+
+
+def test_every_fact_belongs_to_one_source() -> None:
+    given = [name for names in SOURCES.values() for name in names]
+
+    assert sorted(given) == sorted(FactName)
 
 
 def test_a_line_of_our_calculations_stands_as_it_is_and_not_with_another_figure() -> None:

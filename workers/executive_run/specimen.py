@@ -25,6 +25,9 @@ PLATFORMS: Final = tuple(
 )
 _COLOURS: Final = {"green": "vert", "amber": "orange", "red": "rouge"}
 _PER_PLATFORM: Final = frozenset({"github", "github_actions", "github_alerts", "platforms"})
+_OF_THE_COMPANY: Final = frozenset(
+    {FactName.PLATFORMS, FactName.PLATFORMS_GREEN, FactName.PLATFORMS_AMBER, FactName.PLATFORMS_RED}
+)
 _WEB: Final = (
     "Deux annonces de la semaine : un guide d'évaluation des applications de santé mentale en 42 critères, et un "
     "concurrent qui affiche 9,99 euros par mois."
@@ -64,8 +67,9 @@ def _describe(name: str, now: datetime) -> list[NumberedSource]:
 
 def _invent(source: str, subject: str | None, place: int, now: datetime) -> tuple[Fact, ...]:
     """Invent a value for each fact of a source: always the same one, and no two alike."""
+    names = SOURCES[source] - (_OF_THE_COMPANY if subject else frozenset())
     values: dict[FactName, Decimal | float | None] = {
-        name: _value(name, 1 + _STEP * place + 3 * number) for number, name in enumerate(sorted(SOURCES[source]))
+        name: _value(name, 1 + _STEP * place + 3 * number) for number, name in enumerate(sorted(names))
     }
     return make_facts(values, source=source, at=now, subject=subject, currency="EUR")
 

@@ -74,6 +74,7 @@ SOURCES: Final = {
             F.ARR, F.MRR_PER_SUBSCRIPTION, F.REVENUE_MONTH, F.REVENUE_MONTH_BEFORE, F.REVENUE_DIFFERENCE,
             F.REVENUE_LAST_MONTH, F.REFUNDS_MONTH, F.ACTIVE_SUBSCRIPTIONS, F.ACTIVE_SUBSCRIPTIONS_CHANGE, F.TRIALING,
             F.CUSTOMERS, F.NEW_CUSTOMERS_MONTH, F.CHURNED_CUSTOMERS, F.CHURN_RATE, F.CHURN_RATE_CHANGE,
+            F.MRR_BEFORE, F.SUBSCRIPTIONS_NOT_VALUED,
         }
     ),
     "github": frozenset(
@@ -91,9 +92,18 @@ SOURCES: Final = {
     "github_alerts": frozenset(
         {F.OPEN_ALERTS, F.CRITICAL_ALERTS, F.HIGH_ALERTS, F.MEDIUM_ALERTS, F.LOW_ALERTS, F.SEVERE_ALERTS}
     ),
-    "platforms": frozenset({F.UPTIME, F.OUTAGE, F.CHECKS}),
-    "open_matters": frozenset({F.PENDING_ACTIONS, F.OLDEST_ACTION_AGE, F.OPEN_INCIDENTS, F.OLDEST_INCIDENT_AGE}),
-    "run_history": frozenset({F.RUNS, F.RUNS_BEFORE, F.RUNS_COMPLETED, F.RUN_SUCCESS_RATE, F.AI_COST}),
+    "platforms": frozenset(
+        {F.UPTIME, F.OUTAGE, F.CHECKS, F.PLATFORMS, F.PLATFORMS_GREEN, F.PLATFORMS_AMBER, F.PLATFORMS_RED}
+    ),
+    "open_matters": frozenset(
+        {F.PENDING_ACTIONS, F.OLDEST_ACTION_AGE, F.OPEN_INCIDENTS, F.OLDEST_INCIDENT_AGE, F.FAILED_RUNS_DAY}
+    ),
+    # Nobody gives the cost of the month yet: it is named here so that it is not taken for that of 30 days.
+    "run_history": frozenset(
+        {
+            F.RUNS, F.RUNS_BEFORE, F.RUNS_COMPLETED, F.RUNS_FAILED, F.RUN_SUCCESS_RATE, F.AI_COST, F.AI_COST_MONTH,
+        }
+    ),
     "database_catalogue": frozenset(
         {F.TABLES, F.TABLES_WITHOUT_RLS, F.TABLES_WITHOUT_POLICY, F.FUNCTIONS_OPEN_TO_ANON}
     ),

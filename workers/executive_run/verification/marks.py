@@ -8,12 +8,15 @@ MOST_MARKS: Final = 5
 """More of them in the text, and nobody reads it."""
 
 LIST_TITLE: Final = "Chiffres à vérifier"
-_MARKED: Final = frozenset({FaultKind.UNVERIFIED, FaultKind.CONTRADICTED, FaultKind.UNKNOWN_REFERENCE})
+_MARKED: Final = frozenset(
+    {FaultKind.UNVERIFIED, FaultKind.CONTRADICTED, FaultKind.UNKNOWN_REFERENCE, FaultKind.UNKNOWN_CITATION}
+)
 _UNVERIFIED: Final = "non vérifié"
+_UNKNOWN_SOURCE: Final = "source inconnue"
 
 
 def mark(verification: Verification) -> str:
-    """Return the report with its unverified and contradicted figures marked."""
+    """Return the report with its unverified and contradicted figures and its unknown sources marked."""
     text = verification.text
     marked = [fault for fault in verification.faults if fault.kind in _MARKED and fault.end is not None]
     marked = list({fault.end: fault for fault in marked}.values())
@@ -26,6 +29,8 @@ def mark(verification: Verification) -> str:
 
 
 def _words(fault: Fault) -> str:
+    if fault.kind is FaultKind.UNKNOWN_CITATION:
+        return _UNKNOWN_SOURCE
     return _UNVERIFIED if fault.ours is None else f"nos données : {fault.ours}"
 
 
