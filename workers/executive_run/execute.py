@@ -141,7 +141,7 @@ class ExecutiveRun:
             evidence=(
                 *describe_collected(collected),
                 *_record_facts(collected, platforms, claim),
-                *record_kept(run_type, report),
+                *record_kept(run_type, report, best.verification.faults),
                 evidence,
             ),
         )

@@ -22,6 +22,7 @@ from shared.run_types.model import Kept
 from shared.runs import EvidenceRecord
 from shared.sanitise import REMOVED, sanitise
 from shared.untrusted_text import clean_line
+from workers.executive_run.verification.model import Fault, FaultKind
 from workers.ports import PastReport
 
 OLDEST: Final = timedelta(days=45)
@@ -43,15 +44,18 @@ _MARK: Final = r"\((?:non vérifiée?s?|nos données\s?:[^()]*)\)"
 _MARKED_FIGURE: Final = re.compile(rf"{_FIGURE}[\s*_]*{_MARK}", re.IGNORECASE)
 _ANY_MARK: Final = re.compile(_MARK, re.IGNORECASE)
 _LOST: Final = "(chiffre retiré)"
+_DOUBTED: Final = frozenset({FaultKind.UNVERIFIED, FaultKind.CONTRADICTED, FaultKind.UNKNOWN_REFERENCE})
 
 _HEADING: Final = re.compile(r"^#{1,6}[ \t]+(?P<title>.+?)[ \t#]*$", re.MULTILINE)
 _BULLET: Final = re.compile(r"^[ \t]*(?:[-*+•\u2013]|\d{1,2}[.)])[ \t]+")
-_CITATION: Final = re.compile(r"\s*\[S\d{1,3}\]")
+_CITATION: Final = re.compile(r"\s*\[S\d+(?:\s*[,;]\s*S?\d+)*\](?:\s*\(source inconnue\))?", re.IGNORECASE)
 _DECORATION: Final = re.compile(r"[*_`#>|]+")
 _ADDRESS: Final = re.compile(
     r"\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|fr|org|net|io|app|dev|eu)\b\S*", re.IGNORECASE
 )
 _NOTHING: Final = re.compile(r"(?:aucune?s?\b.{0,60}|neant|rien a signaler|donnee non disponible|r\.?a\.?s\.?)[ .…]*")
+_ANY_REPORT: Final = r"(?:chaque|tous les|prochains?) (?:rapport|reponse)s?\b"
+_WRITE: Final = r"\b(?:ecri(?:re|s|vez)|repete[rz]?|mentionne[rz]?|ajoute[rz]?|insere[rz]?|inclu(?:re|s|ez))\b"
 # Words that address whoever writes the report, not whoever reads it: no item of ours speaks so. Without accents.
 _TO_THE_AUTHOR: Final = tuple(
     map(
@@ -59,8 +63,11 @@ _TO_THE_AUTHOR: Final = tuple(
         (
             r"\b(?:ignor|oubli|disregard|forget|overrid)\w*\b.{0,60}\b(?:instruction|consigne|regle|rule|prompt|previous)",
             r"\b(?:system|developer|assistant) ?(?:prompt|message|:)|\bprompt systeme",
-            r"\b(?:tu es|vous etes|you are|act as|agis comme)\b.{0,20}\b(?:desormais|maintenant|now|une?|an?)\b",
-            r"\b(?:chaque|tous les|every|each|all|prochains?|next|future) (?:rapport|report|reponse|answer)",
+            r"\b(?:tu es|you are|act as|agis comme)\b.{0,20}\b(?:desormais|maintenant|now|une?|an?)\b",
+            r"\bvous etes\b.{0,20}\b(?:desormais|maintenant|assistant|modele|ia)\b",
+            r"\b(?:every|each|all|next|future) (?:report|answer)",
+            rf"{_WRITE}.{{0,40}}\b{_ANY_REPORT}|\b{_ANY_REPORT}.{{0,40}}{_WRITE}",
+            rf"\b(?:commence|termine|fini)\w*\b.{{0,40}}\b{_ANY_REPORT}.{{0,20}}\bpar\b",
             r"\b(?:repete|recopie|reprodui|reitere|repeat|copy|append)\w*\b.{0,40}\b(?:phrase|texte?|message|rapport|report)",
             r"\b(?:mot pour mot|verbatim)\b",
             r"\b(?:reponds?|repondez|reply|respond|answer)\b.{0,20}\b(?:uniquement|seulement|only|par|with)\b",
@@ -103,7 +110,7 @@ def recall(run_type: RunType, past: PastReport | None, collected: Collected, *, 
     data = [_words(line) for line in _own_lines(collected)]
     items: list[KeptItem] = []
     for kind, raw in _read_items(run_type, past.text):
-        text = _clean(raw, past.doubted)
+        text = None if _is_order(raw) else _clean(raw, past.doubted)
         words = _words(text)
         if text is None or any(_are_alike(words, _words(item.text)) for item in items):
             continue
@@ -130,16 +137,19 @@ def render_memory(memory: Memory | None) -> str:
 _NOTE: Final = " (déjà suivi dans le rapport d'avant)"
 
 
-def record_kept(run_type: RunType, report: str) -> tuple[EvidenceRecord, ...]:
+def record_kept(run_type: RunType, report: str, faults: Iterable[Fault]) -> tuple[EvidenceRecord, ...]:
     """Render what a report leaves to be followed up as a row of evidence, for the digest of the day; none for another.
 
+    ``faults``: those of the report. What is in doubt is left out: the digest has no list of doubts at its end.
     Shape: {decisions, priorities, alerts}, each a list of plain lines.
     """
     if not run_type.fills_digest:
         return ()
+    doubted = [_quoted(fault.quote) for fault in faults if fault.kind in _DOUBTED and fault.quote.strip()]
     kept: dict[str, list[JsonValue]] = {kind.value: [] for kind in Kept}
     for kind, raw in _read_items(run_type, report):
-        text = _clean(raw, ())
+        plain = _CITATION.sub("", raw)
+        text = None if any(quote.search(plain) for quote in doubted) else _clean(raw, ())
         if text is not None and len(kept[kind.value]) < MOST_ITEMS:
             kept[kind.value].append(text)
     return (EvidenceRecord(evidence_type=KEPT_EVIDENCE, data={**kept}, source_url=None),)
@@ -173,16 +183,30 @@ def _split_items(section: str) -> Iterator[str]:
 
 def _clean(item: str, doubted: Iterable[str]) -> str | None:
     """Return an item as one line without links, marks and doubted figures; None if nothing may be shown of it."""
-    text = _MARKED_FIGURE.sub(_LOST, item[: 4 * ITEM_CHARS])
+    text = _MARKED_FIGURE.sub(_LOST, _CITATION.sub("", item[: 4 * ITEM_CHARS]))
     for quote in doubted:
-        text = text.replace(quote, _LOST) if quote else text
-    text = sanitise(text).replace(REMOVED, "")
-    text = _ADDRESS.sub("", _DECORATION.sub("", _CITATION.sub("", text)))
-    plain = _fold(text)
-    if _ANY_MARK.search(text) or any(pattern.search(plain) for pattern in _TO_THE_AUTHOR) or _NOTHING.fullmatch(plain):
+        text = _quoted(quote).sub(_LOST, text) if quote.strip() else text
+    text = _strip(text)
+    if _ANY_MARK.search(text) or _NOTHING.fullmatch(_fold(text)):
         return None  # a marked figure that was not recognised, in words for instance, must not stay
     text = clean_line(text, ITEM_CHARS)
     return text if len(_words(text)) >= _FEWEST_WORDS else None
+
+
+def _strip(text: str) -> str:
+    """Remove links, markup and addresses."""
+    return _ADDRESS.sub("", _DECORATION.sub("", sanitise(text).replace(REMOVED, "")))
+
+
+def _is_order(item: str) -> bool:
+    """Return whether an item addresses whoever writes the report."""
+    plain = _fold(_strip(_CITATION.sub("", item[: 4 * ITEM_CHARS])))
+    return any(pattern.search(plain) for pattern in _TO_THE_AUTHOR)
+
+
+def _quoted(quote: str) -> re.Pattern[str]:
+    """Compile a quote as it stands by itself: the « 2 » that is doubted is not in « 22 » or « 1,2 »."""
+    return re.compile(rf"(?<![\w.,]){re.escape(quote)}(?!\w|[.,]\d)")
 
 
 def _share_out(items: list[KeptItem]) -> list[KeptItem]:
