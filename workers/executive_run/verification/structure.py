@@ -26,6 +26,9 @@ _ARTICLE: Final = re.compile(
     r"\b(?:art(?:icles?|\.)?|considerants?|alineas?|annexes?|§)\s(?:\d+(?:\.\d+)?(?:\s?(?:,|et|a|-|\u2013|"
     r"ou)\s?)?)*\**$"
 )
+_RGPD: Final = re.compile(r"[^.;\n]{0,25}\b(?:rgpd|gdpr)\b")
+_OTHER_LAW: Final = re.compile(r"-\d|[^.;\n]{0,25}\b(?:code|loi|decret|directive)\b")
+_LAST_RGPD_ARTICLE: Final = 99
 _NORM: Final = re.compile(
     r"\b(?:iso(?:/iec)?|iec|en|nf|rfc|wcag|tls|ssl|pci[- ]dss|owasp(?: top)?|soc|http|https|oauth|openid|utf|sha|"
     r"aes|rsa|ipv|nis|dora|"
@@ -76,6 +79,8 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
                 _is_content(figure, folded, statement),
             )
         )
+    if _is_no_article(figure, folded, before):
+        return False
     is_norm = bool(_ARTICLE.search(before) or _NORM.search(before))
     is_given = statement.has_repere and figure.kind is not Kind.DATE
     if is_norm or is_given or _is_law(folded, statement) or _is_content(figure, folded, statement):
@@ -86,6 +91,15 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
         or _is_http(figure, folded, statement)
         or _is_factor(figure, folded)
     )
+
+
+def _is_no_article(figure: Figure, folded: str, before: str) -> bool:
+    """Return whether it is given as an article of the RGPD, which has 99."""
+    if figure.kind is not Kind.COUNT or figure.value <= _LAST_RGPD_ARTICLE or not _ARTICLE.search(before):
+        return False
+    if _OTHER_LAW.match(folded, figure.end):
+        return False
+    return bool(_RGPD.match(folded, figure.end) or re.search(r"\b(?:rgpd|gdpr)\b.{0,6}art", before))
 
 
 def _is_day(figure: Figure, before: str) -> bool:
