@@ -23,8 +23,15 @@ _DONE: Final = (
     r"assigne|affecte)"
 )
 _ADVERB: Final = r"(?:\w+ment |deja |bien |aussi |aussitot |immediatement |donc |egalement )?"
+# What a report does: it reads, compares and computes.
+_READING: Final = (
+    r" ?(?:l'|la |le |les |un |une |des )?(?:analys|exam|lecture|lire|relire|relecture|revue|revoir|compar|verif|"
+    r"calcul|etud|control|evalu|recoup|rapproch|synthes|consolid|reper)"
+)
 _FIRST_PERSON: Final = re.compile(
     rf"\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}{_DONE}(?:e?s?\b|\w*)"
+    rf"|\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}proceder? (?:a|au|aux)\b(?!{_READING})"
+    rf"|\b(?:je me suis|nous nous sommes|on s'est) {_ADVERB}(?:charge|occupe)e?s? (?:de|d'|du|des)\b(?!{_READING})"
     rf"|\bje (?:viens de|procede a|deploie|publie|envoie|lance|corrige|ferme|fusionne|applique|supprime)\b"
     rf"|\b(?:l'agent|l'equipe ia|la direction ia|votre agent|l'autopilote|(?:ceo|cto|ciso|cmo|cfo|coo|cpo|cso|"
     rf"cgo|cdo|dpo) agent) a {_ADVERB}{_DONE}"
