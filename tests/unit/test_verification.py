@@ -378,3 +378,104 @@ def test_a_true_direction_or_a_part_of_the_total_stands(sentence: str) -> None:
 @pytest.mark.parametrize("sentence", ["Le MRR a perdu 65,30 € par départ.", "65,30 € de MRR ont été perdus."])
 def test_an_amount_that_was_lost_is_no_direction_of_the_whole(sentence: str) -> None:
     assert FaultKind.CONTRADICTED not in kinds(check(sentence))
+
+
+def check_part(title: str, text: str, grounds: Grounds) -> list[FaultKind]:
+    place = next(place for place, section in enumerate(grounds.run_type.sections) if section.title == title)
+    return kinds(verify(report(grounds, **{f"s{place}": text}), grounds))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Feu vert à la publication.",
+        "Publication autorisée.",
+        "OUI.",
+        "GO.",
+        "Sans attendre, GO.",
+        "Aucune réserve : GO.",
+        "Le taux n'est pas idéal, mais GO.",
+        "La version part demain.",
+    ],
+)
+def test_no_words_decide_over_what_could_not_be_read(sentence: str) -> None:
+    grounds = without("github_actions", "RELEASE_GATE_CHECK", GapReason.TIMED_OUT)
+
+    assert check_part("Décision", sentence, grounds) == [FaultKind.JUDGED_OVER_GAP]
+    assert check_part("Décision", sentence, grounds_of("RELEASE_GATE_CHECK")) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "NO-GO : les contrôles n'ont pas pu être lus.",
+        "GO sous conditions : relire les contrôles d'abord.",
+        "Décision suspendue, faute de contrôles.",
+        "Donnée non disponible.",
+        "Aucune décision favorable n'est possible.",
+        "Il n'est pas possible de prononcer un GO.",
+        "Publication non autorisée tant que les contrôles manquent.",
+        "Un avis favorable n'est pas possible.",
+        "Si les contrôles manquants sont bons, GO.",
+        "À reporter de 2 jours.",
+    ],
+)
+def test_a_decision_may_wait_for_what_could_not_be_read(sentence: str) -> None:
+    grounds = without("github_actions", "RELEASE_GATE_CHECK", GapReason.TIMED_OUT)
+
+    assert check_part("Décision", sentence, grounds) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Les 3 plateformes sont au vert.", [FaultKind.JUDGED_OVER_GAP]),
+        ("Plateformes : 🟢 🟢 🟢", [FaultKind.JUDGED_OVER_GAP]),
+        ("Toutes les plateformes sont au vert.", [FaultKind.JUDGED_OVER_GAP]),
+        ("Aucune couleur ne peut être donnée aux plateformes.", []),
+        ("Les plateformes restent sans couleur : ni vert, ni rouge.", []),
+    ],
+)
+def test_no_colour_is_given_to_platforms_that_were_not_read(sentence: str, expected: list[FaultKind]) -> None:
+    assert kinds(check(sentence, without("platforms", "PLATFORM_STATUS_REVIEW", GapReason.TIMED_OUT))) == expected
+
+
+def test_a_score_comes_from_the_data_or_from_its_own_deductions() -> None:
+    grounds = grounds_of("QUALITY_AUDIT")
+    score = "Note : 90 sur 100.\n\n- \u221210 points : dette."
+
+    assert kinds(check("La qualité vaut 82/100.", grounds)) == [FaultKind.UNVERIFIED]
+    assert kinds(check("Sécurité : 91 sur 100, contre 70/100.", grounds)) == [FaultKind.UNVERIFIED] * 2
+    assert check("Objectif : 90/100.", grounds) == []
+    assert check_part("Score", score, grounds) == []
+    assert check_part("Score", f"{score}\n\nLa note de 90/100 reste bonne.", grounds) == []
+    assert check_part("Score", f"{score}\n\nLa sécurité seule vaut 55/100.", grounds) == [FaultKind.UNVERIFIED]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("L'article 142 du RGPD impose un registre.", [FaultKind.UNVERIFIED]),
+        ("Le RGPD, art. 142, impose un registre.", [FaultKind.UNVERIFIED]),
+        ("L'article 32 du RGPD impose la sécurité.", []),
+        ("Les articles 15 à 22 du RGPD fondent les droits.", []),
+        ("L'article 226-16 du code pénal et le RGPD s'appliquent.", []),
+        ("L'article 121 du code civil complète le RGPD.", []),
+    ],
+)
+def test_the_rgpd_has_99_articles(sentence: str, expected: list[FaultKind]) -> None:
+    assert kinds(check(sentence, grounds_of("RGPD_AUDIT"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Nous avons procédé au déploiement de la version.", [FaultKind.ACTION_CLAIMED]),
+        ("Je me suis chargé de relancer les équipes.", [FaultKind.ACTION_CLAIMED]),
+        ("Nous nous sommes occupés du déploiement.", [FaultKind.ACTION_CLAIMED]),
+        ("Nous avons procédé à l'analyse des données.", []),
+        ("Nous nous sommes chargés de relire les données.", []),
+    ],
+)
+def test_who_carried_it_out_acted_and_who_read_did_not(sentence: str, expected: list[FaultKind]) -> None:
+    assert kinds(check(sentence)) == expected

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from shared.registry import SourceName
-from workers.executive_run.verification.evidence import Evidence
+from workers.executive_run.verification.evidence import ANYWHERE, Evidence
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.gaps import missing_sources
 from workers.executive_run.verification.model import Fault, FaultKind
@@ -20,13 +20,29 @@ _GO: Final = re.compile(
     r"(?<!no-)(?<!no )(?<!no\u2011)\bgo\b(?!\s*(?:/|ou)\s*no)(?P<conditions>\s*\**\s*(?:sous|avec|"
     r"a)\s+(?:\w+\s+)?(?:conditions?|reserves?))?"
 )
-_ACCEPTED: Final = re.compile(r"\b(?:accepter|accepte|favorable|avis favorable|approuver)\b")
-_NOT: Final = re.compile(r"\b(?:ne|pas|non|refuser|defavorable|si|impossible|avant|sans|aucune?)\b")
+_ACCEPTED: Final = re.compile(
+    r"\b(?:accepter|accepte|favorable|avis favorable|approuver|feu vert|autorisee?s?|oui)\b"
+    r"(?!\**\s(?:\w+\s)?sous\s(?:\w+\s)?(?:conditions?|reserves?))"
+)
+_NOT: Final = re.compile(
+    r"\bsi\b|(?:\b(?:ne|pas|non|refuser|defavorable|impossible|avant)\b|\baucune? (?:decision|avis)\b)"
+    r"(?:(?!\bmais\b)[^,;:]){0,40}$"
+)
+_NOT_AFTER: Final = re.compile(
+    r"\**\s?(?:est |reste |serait )?(?:n'est|ne |impossible|exclu|suspendu|premature|report)"
+)
+_HELD: Final = re.compile(
+    r"\bno[- ]?go\b|\brefus|\bdefavorable|\bsuspen|\breport(?:er|ee?s?)?\b|\bajourn|\bdiffer(?:er|ee?s?)\b|"
+    r"\b(?:non|in)[- ]?disponibles?\b|\bimpossible|\bsous (?:\w+ )?(?:conditions?|reserves?)|\bne pas\b|"
+    r"\bnon (?:autorise|rendu|favorable)|\bfeu rouge|\brejet|\battendre\b|\bne (?:peut|peuvent|permet|permettent)\b|"
+    r"\bn'est pas (?:possible|rendu)|\bpas (?:de |d')?(?:decision|avis)|\baucune? (?:decision|avis)\b|\bsi\b"
+)
+"""What a decision says that waits for what could not be read."""
 _DEDUCTION: Final = re.compile(
     r"(?P<minus>(?<![\w/])-\s?)(?P<points>\d{1,2}(?:[.,]\d)?)(?!\d)\s*(?:points?|pts?)?\b"
     r"|(?P<words>\d{1,2}(?:[.,]\d)?)\s*(?:points?|pts?)\s*(?:retires?|en moins|deduits?|perdus?|de moins|:|pour\b)"
 )
-_SCORED: Final = re.compile(r"\bscore\b|\bnote\b")
+_AIM: Final = re.compile(r"\bobjectif|\bcible|\bviser|\bvise\b|\batteindre|\bseuil")
 
 
 def find_judgements(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
@@ -35,12 +51,13 @@ def find_judgements(text: str, statements: Sequence[Statement], evidence: Eviden
     missing = missing_sources(evidence)
     for part, group in groupby(statements, key=lambda statement: statement.part):
         inside = list(group)
+        title = fold(part.section.title)
         scores = [(each, figure) for each in inside for figure in each.figures if figure.kind is Kind.SCORE]
         if scores:
             yield from _check_score(text, folded, scores, evidence, missing)
-        title = fold(part.section.title)
         if title in {"decision", "avis"}:
             yield from _check_decision(text, folded, inside, evidence, missing)
+    yield from _find_unfounded_scores(text, folded, statements, evidence)
 
 
 def _check_score(
@@ -80,20 +97,51 @@ def _check_score(
         )
 
 
+def _find_unfounded_scores(
+    text: str, folded: str, statements: Sequence[Statement], evidence: Evidence
+) -> Iterator[Fault]:
+    """Find the scores that neither the data hold nor the report's own deductions give."""
+    scores = [(each, figure) for each in statements for figure in each.figures if figure.kind is Kind.SCORE]
+    own = next((figure for each, figure in scores if _is_score_part(each)), None)
+    for statement, figure in scores:
+        is_own = own is not None and figure.value == own.value
+        is_aim = statement.is_proposed or statement.has_repere
+        is_aim = is_aim or bool(_AIM.search(folded, statement.span.start, statement.span.end))
+        if is_own or is_aim or evidence.find(figure, ANYWHERE):
+            continue
+        quote = text[figure.start : figure.end]
+        yield Fault(
+            kind=FaultKind.UNVERIFIED,
+            section=statement.part.section.title,
+            quote=quote,
+            sentence=f"« {quote} » : cette note ne figure pas dans les données. Retirez-la, ou dites d'où elle vient.",
+            start=figure.start,
+            end=figure.end,
+        )
+
+
+def _is_score_part(statement: Statement) -> bool:
+    return fold(statement.part.section.title).startswith("score")
+
+
 def _check_decision(
     text: str, folded: str, statements: Sequence[Statement], evidence: Evidence, missing: frozenset[str]
 ) -> Iterator[Fault]:
     lacking = _own_sources(evidence) & missing
     if not lacking:
         return
+    label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         found = next((go for go in _GO.finditer(folded, start, end) if not go["conditions"]), None)
         found = found or _ACCEPTED.search(folded, start, end)
-        if found and not _NOT.search(folded, start, found.start()):
-            label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
+        is_denied = found and (_NOT.search(folded[start : found.start()]) or _NOT_AFTER.match(folded, found.end(), end))
+        if found and not is_denied:
             yield _over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
             return
+    part, first = statements[0].part, statements[0]
+    if not _HELD.search(folded, part.start, part.end):
+        yield _over_gap(first, first.span.start, first.span.end, text[first.span.start : first.span.end], label)
 
 
 def _own_sources(evidence: Evidence) -> frozenset[str]:
