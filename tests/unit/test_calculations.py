@@ -303,3 +303,9 @@ def test_a_change_from_next_to_nothing_has_no_percent() -> None:
 
     (line,) = (line for line in lines if line.startswith("MRR : "))
     assert "%" not in line
+
+
+def test_no_share_of_next_to_nothing_is_stated() -> None:
+    values = {FactName.MRR: Decimal("1E-20"), FactName.MRR_PAST_DUE: Decimal(10**12)}
+
+    assert not any("Part du MRR" in line for line in lines_of(compute(finding(values, currency="EUR"))))

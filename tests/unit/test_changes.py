@@ -65,6 +65,12 @@ def test_every_unit_is_written_as_french_readers_do(
     assert said in _render(fact, _earlier(fact, before)).replace("\xa0", " ").replace("\u202f", " ")
 
 
+def test_a_change_from_next_to_nothing_has_no_percent() -> None:
+    fact = _fact(value="1000000000000")
+
+    assert "%" not in _render(fact, _earlier(fact, "1E-20"))
+
+
 def test_what_did_not_change_is_not_listed() -> None:
     fact = _fact()
 

@@ -10,7 +10,8 @@ from shared.french import format_change, format_percent
 
 CALCULATIONS_SOURCE: Final = "calculations"
 """The source of the facts that are computed here."""
-_MOST_TIMES: Final = 10**9
+MOST_TIMES: Final = 10**9
+"""A ratio above it is not stated: it says nothing, and may have more digits than can be rounded."""
 
 
 class Line(NamedTuple):
@@ -44,6 +45,6 @@ def format_change_of(difference: Decimal, before: Decimal, currency: str) -> str
 
 def format_percent_of(difference: Decimal, before: Decimal) -> str:
     """Return « (+1,5 %) » after a space, or nothing where there was next to nothing before."""
-    if before <= 0 or abs(difference / before) > _MOST_TIMES:
+    if before <= 0 or abs(difference / before) > MOST_TIMES:
         return ""
     return f" ({format_change(round_half_up(100 * difference / before, 1), 1)} %)"

@@ -14,6 +14,7 @@ from shared.facts import Change, Fact, Lookback
 from shared.french import format_change, format_day
 from shared.registry import SourceName
 from shared.runs import EvidenceRecord
+from workers.executive_run.calculation_lines import MOST_TIMES
 from workers.ports import EarlierFact
 
 FACTS_EVIDENCE: Final = "facts"
@@ -126,7 +127,8 @@ def describe_change(change: Change) -> str:
     now = f"- {FACT_LABELS[fact.name]}{subject} : {format_value(fact.value, fact.unit)}"
     if change.before is None or change.difference is None:
         return f"{now} ; {_SCOPE_CHANGED}"
-    relative = "" if change.percent is None else f" ({format_change(change.percent, 1)} %)"
+    percent = change.percent
+    relative = "" if percent is None or percent > 100 * MOST_TIMES else f" ({format_change(percent, 1)} %)"
     before = f"contre {format_value(change.before, fact.unit)} le {format_day(change.before_at)}"
     return f"{now}, soit {format_difference(change.difference, fact.unit)}{relative}, {before}"
 

@@ -7,7 +7,14 @@ from decimal import Decimal
 from shared.fact_labels import format_difference, format_value
 from shared.facts import FactName
 from shared.french import format_number
-from workers.executive_run.calculation_lines import Line, format_change_of, format_share, make, round_half_up
+from workers.executive_run.calculation_lines import (
+    MOST_TIMES,
+    Line,
+    format_change_of,
+    format_share,
+    make,
+    round_half_up,
+)
 from workers.executive_run.fact_table import FactTable
 
 
@@ -52,7 +59,7 @@ def _derive_recurring(table: FactTable, currency: str) -> Iterator[Line]:
         yield Line(text, make({FactName.NET_MRR: net}, moved, currency))
 
     late = table.one(FactName.MRR_PAST_DUE, currency)
-    if late is not None and mrr.value > 0:
+    if late is not None and mrr.value > 0 and late.value <= MOST_TIMES * mrr.value:
         yield Line(f"Part du MRR en retard de paiement : {format_share(late.value, mrr.value)}")
 
 
