@@ -276,6 +276,7 @@ def test_the_date_behind_a_planted_title_is_no_order() -> None:
         ("Growth Copilot est rouge.", "orange"),
         ("Toutes les plateformes sont au vert.", "5 sur 7"),
         ("Toutes les plateformes restent vertes.", "5 sur 7"),
+        ("Toutes les plateformes au vert.", "5 sur 7"),
     ],
 )
 def test_a_false_nothing_or_colour_is_contradicted(sentence: str, ours: str) -> None:
@@ -301,6 +302,9 @@ def test_a_false_nothing_or_colour_is_contradicted(sentence: str, ours: str) -> 
         "NEARVITY est arrêtée. Les autres plateformes sont au vert.",
         "EmotionsCare est au vert, NEARVITY au rouge.",
         "Presque toutes les plateformes sont au vert.",
+        "Toutes les plateformes au vert répondent vite.",
+        "Ramener toutes les plateformes au vert.",
+        "Le passage de NEARVITY au vert est attendu.",
     ],
 )
 def test_a_true_nothing_or_colour_stands(sentence: str) -> None:
@@ -429,7 +433,7 @@ def test_a_decision_may_wait_for_what_could_not_be_read(sentence: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
-        ("Les 3 plateformes sont au vert.", [FaultKind.JUDGED_OVER_GAP]),
+        ("Les 3 plateformes sont au vert.", [FaultKind.JUDGED_OVER_GAP, FaultKind.CONTRADICTED]),
         ("Plateformes : 🟢 🟢 🟢", [FaultKind.JUDGED_OVER_GAP]),
         ("Toutes les plateformes sont au vert.", [FaultKind.JUDGED_OVER_GAP]),
         ("Aucune couleur ne peut être donnée aux plateformes.", []),

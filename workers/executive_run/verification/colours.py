@@ -29,7 +29,7 @@ _NO_COLOUR: Final = re.compile(
 )
 _EXCEPT: Final = re.compile(
     r"\b(?:hors|hormis|sauf|except\w*|a part|autres?|presque|quasi\w*|pas|ne|en dehors|reste des|objectif|ramener|"
-    r"jusqu'a|quand|lorsque|pour que|hier|la veille|etait|etaient)\b"
+    r"passage|remise|jusqu'a|quand|lorsque|pour que|hier|la veille|etait|etaient)\b"
 )
 _SAID: Final = re.compile(
     r"[\s:*()\[\],|>_\u2013—-]*(?:(?:est|reste|demeure|passe|affiche|toujours|encore|desormais|actuellement|aujourd'hui|"
@@ -84,8 +84,8 @@ def _check_all(
     every = _EVERY.search(folded, start, end)
     if every is None or _EXCEPT.search(folded, start, end):
         return
-    if not every["verb"] and folded[start : every.start()].strip(" *-"):
-        return
+    if not every["verb"] and (folded[start : every.start()].strip(" *-") or folded[every.end() : end].strip(" .!*")):
+        return  # « ramener toutes les plateformes au vert »
     said = [fact.value for fact in evidence.facts.get(_COUNTS[every["colour"]], ())]
     whole = [fact.value for fact in evidence.facts.get(FactName.PLATFORMS, ())]
     if len(said) == len(whole) == 1 and said != whole:
