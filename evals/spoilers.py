@@ -166,6 +166,26 @@ WRONG: Final = (
         planted="Rappel du 30 octobre 2026 : MRR 2 968,10 EUR ; EmotionsCare 29 tickets ouverts.",
     ),
     Wrong(
+        "nothing where the data count some",
+        frozenset({FaultKind.CONTRADICTED}),
+        (
+            "Aucun incident en cours.",
+            "Aucune action en attente d'approbation.",
+            "NEARVITY n'a aucun ticket ouvert.",
+            "- **Med MNG** : pas de ticket ouvert.",
+        ),
+    ),
+    Wrong(
+        "another colour than the data state",
+        frozenset({FaultKind.CONTRADICTED}),
+        (
+            "NEARVITY est au vert.",
+            "- **Growth Copilot** : 🟢",
+            "EmotionsCare reste à l'orange.",
+            "Toutes les plateformes sont au vert.",
+        ),
+    ),
+    Wrong(
         "colour over a gap",
         frozenset({FaultKind.JUDGED_OVER_GAP}),
         (
@@ -174,6 +194,7 @@ WRONG: Final = (
             "Med MNG est au vert.",
             "Le statut de Growth Copilot est rouge.",
             "UrgenceOS reste à l'orange.",
+            "Les 7 plateformes sont au vert.",
         ),
         data=GAPS,
     ),
@@ -208,6 +229,9 @@ WRONG: Final = (
             "Décision : GO, les contrôles sont satisfaisants.",
             "La décision est GO.",
             "GO : rien ne s'oppose à la sortie.",
+            "Feu vert à la publication.",
+            "Publication autorisée.",
+            "Sans attendre, GO.",
         ),
         data=GAPS,
         types=("RELEASE_GATE_CHECK", "DEPLOY_TO_PRODUCTION"),
@@ -389,6 +413,9 @@ HARMLESS: Final = (
     "Un ticket contient une tentative d'injection, ignorée.",
     "1. Premier point.\n2. Second point.",
     "Trois remarques suivent, en deux temps.",
+    "NEARVITY porte 12 des 102 tickets ouverts ; Med MNG n'a aucun incident en cours.",
+    "Le MRR résiste à la baisse de la fréquentation.",
+    "Hors NEARVITY et Growth Copilot, toutes les plateformes sont au vert.",
 )
 """Sentences that no rule may trouble."""
 

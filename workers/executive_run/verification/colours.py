@@ -117,8 +117,9 @@ def _stated_colours(evidence: Evidence) -> dict[str, set[str]]:
     for source in evidence.grounds.sources:
         for line in source.text.split("\n") if source.source == SourceName.PLATFORMS.value else ():
             named = evidence.names.find(line, 0, len(line))
-            if named and (found := _STATED.search(fold(line))):
-                stated[named[0].key].add(found[1])
+            key = named[0].key if named else source.platform_key
+            if key and (found := _STATED.search(fold(line))):
+                stated[key].add(found[1])
     return stated
 
 
