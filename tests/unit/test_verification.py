@@ -430,6 +430,14 @@ def test_a_decision_may_wait_for_what_could_not_be_read(sentence: str) -> None:
     assert check_part("Décision", sentence, grounds) == []
 
 
+def test_a_decision_need_not_wait_for_what_it_is_not_based_on() -> None:
+    opinion = "La règle proposée suffit à fermer la table."
+
+    for source, expected in (("github", []), ("database_catalogue", [FaultKind.JUDGED_OVER_GAP])):
+        grounds = without(source, "RLS_POLICY_UPDATE", GapReason.TIMED_OUT)
+        assert check_part("Avis", opinion, grounds) == expected
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [

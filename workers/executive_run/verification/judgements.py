@@ -140,7 +140,9 @@ def _check_decision(
             yield _over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
             return
     part, first = statements[0].part, statements[0]
-    if not _HELD.search(folded, part.start, part.end):
+    # What it is not based on does not hold a decision up, as long as no word accepts.
+    is_fed = not part.section.fed_by or not missing.isdisjoint(source.value for source in part.section.fed_by)
+    if is_fed and not _HELD.search(folded, part.start, part.end):
         yield _over_gap(first, first.span.start, first.span.end, text[first.span.start : first.span.end], label)
 
 
