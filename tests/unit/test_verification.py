@@ -325,6 +325,7 @@ def without(source: str, run_type: str, reason: GapReason) -> Grounds:
         ("run_history", "Aucune exécution n'est enregistrée sur la période."),
         ("commercial", "Aucune opportunité ouverte n'est enregistrée."),
         ("commercial", "Aucune opportunité ouverte."),
+        ("commercial", "Opportunités ouvertes : 0."),
         ("audience", "Aucune page vue n'est enregistrée."),
     ],
 )
@@ -336,6 +337,9 @@ def test_nothing_is_more_than_an_unread_source_says() -> None:
     grounds = without("commercial", "WEEKLY_EXEC_REVIEW", GapReason.TIMED_OUT)
 
     assert kinds(check("Aucune opportunité ouverte.", grounds)) == [FaultKind.GAP_DENIED]
+    assert kinds(check("Opportunités ouvertes : 0.", grounds)) == [FaultKind.CONTRADICTED]
+    empty = without("commercial", "WEEKLY_EXEC_REVIEW", GapReason.EMPTY)
+    assert kinds(check("4 opportunités ouvertes.", empty)) == [FaultKind.CONTRADICTED]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.fact_labels import FACT_LABELS, format_value
 from shared.facts import COUNT, Fact, FactName
+from shared.findings import GapReason
 from workers.executive_run.verification.binding import Binding, is_change, name_is_change
 from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope, measure
 from workers.executive_run.verification.figure import Figure, Kind
@@ -62,6 +63,8 @@ class FactCheck:
         self._evidence = evidence
         self._folded = folded
         self._missing = self._missing_names()
+        unread = {gap.source for gap in evidence.grounds.gaps if gap.reason is not GapReason.EMPTY}
+        self._empty = self._missing - {name for source in unread for name in SOURCES.get(source, ())}
 
     def judge(self, binding: Binding, statement: Statement) -> Outcome | None:
         """Compare a figure with its fact; None where it must be looked for in the data as any other."""
@@ -94,6 +97,8 @@ class FactCheck:
         if is_known:
             own = self._evidence.find(binding.figure, Scope(platform=subject.key))
             return Outcome(stands=any(entry.platform == subject.key for entry in own))
+        if not binding.figure.value and all(name in self._empty for name in binding.names):
+            return Outcome(stands=True)
         is_missing = all(name in self._missing for name in binding.names)
         return Outcome(stands=False, ours=MISSING) if is_missing and not self._is_elsewhere(binding) else None
 
