@@ -81,7 +81,7 @@ async def test_a_repository_is_read_with_three_requests(source: Source, vendors:
     assert datetime.fromisoformat(finding.data["last_commit_at"]).tzinfo is not None
     assert f"{QUIET} : 4 tickets ouverts, 3 pull requests ouvertes" in finding.text
     assert "Dernière version : v2.8.0, publiée le " in finding.text
-    parts = ("/commits", "/issues", "/releases/latest")
+    parts = ("/commits", "/issues", "/releases")
     assert await paths(vendors) == [f"/repos/{QUIET}{part}" for part in parts]
 
 
@@ -109,7 +109,7 @@ async def test_the_facts_of_a_repository_are_those_of_its_platform(
         {"match": "/commits", "body": [commit(days, clock) for days in (1.5, 2, 6.9, 7.1, 30)]},
         {
             "match": "/releases",
-            "body": {"tag_name": "v1", "published_at": (clock.now() - timedelta(days=9)).isoformat()},
+            "body": [{"tag_name": "v1", "published_at": (clock.now() - timedelta(days=9)).isoformat()}],
         },
     )
 
@@ -246,12 +246,25 @@ async def test_without_a_stable_release_the_newest_prerelease_is_named_as_one(
     assert finding.data["latest_release_is_prerelease"] is True
 
 
+async def test_a_stable_release_behind_a_page_of_prereleases_is_found(source: Source, vendors: VendorsClient) -> None:
+    ahead = {"tag_name": "v2.0.0-rc1", "prerelease": True, "published_at": "2026-11-01T08:00:00Z"}
+    stable = {"tag_name": "v1.8.0", "published_at": "2026-03-01T08:00:00Z"}
+    await vendors.script(
+        "github", {"match": "/releases/latest", "body": stable}, {"match": "/releases", "body": [ahead] * 10}
+    )
+
+    finding = await find(source, QUIET)
+
+    assert "Dernière version : v1.8.0, publiée le 1er mars 2026" in finding.text
+    assert finding.data["latest_release_is_prerelease"] is False
+
+
 async def test_an_odd_field_that_is_not_needed_costs_nothing(source: Source, vendors: VendorsClient) -> None:
     await vendors.script(
         "github",
         {"match": "/issues", "body": [{"number": 7, "title": None, "created_at": "soon", "pull_request": {}}]},
         {"match": "/commits", "body": [{"commit": {"message": None, "committer": {"date": 5.5e20}}}]},
-        {"match": "/releases", "body": {"tag_name": "v1", "published_at": "bientôt"}},
+        {"match": "/releases", "body": [{"tag_name": "v1", "published_at": "bientôt"}]},
     )
 
     finding = await find(source, QUIET)

@@ -209,7 +209,7 @@ async def test_a_paid_answer_of_the_model_is_lost_for_what_it_is_nothing_without
     [
         pytest.param(GithubSource, "/issues", {""}, id="issues"),
         pytest.param(GithubSource, "/commits", {""}, id="commits"),
-        pytest.param(GithubSource, "/releases/latest", {""}, id="release"),
+        pytest.param(GithubSource, "/releases", {"", "0"}, id="its only release"),
         pytest.param(GithubActionsSource, "/actions/runs", {"", "workflow_runs"}, id="runs"),
         pytest.param(GithubActionsSource, "/jobs", set(), id="jobs"),
         pytest.param(GithubAlertsSource, "/dependabot/alerts", {""}, id="alerts"),

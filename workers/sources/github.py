@@ -80,8 +80,8 @@ class GithubSource:
     """Reads the open work of the managed repositories.
 
     Shape: one Finding per platform, or one Gap naming why there is none.
-    Cost: three requests per repository at once, two more where over a page of work is open, one more where no release
-    is stable; GitHub does not count those whose answer has not changed.
+    Cost: three requests per repository at once, two more where over a page of work is open, one more where the newest
+    releases are all pre-releases; GitHub does not count those whose answer has not changed.
     Source: GitHub REST v3, /repos/{owner}/{name} and its /issues, /pulls, /commits, /releases, /releases/latest.
     """
 
@@ -146,15 +146,19 @@ class GithubSource:
         )
 
     async def _read_release(self, home: str) -> _Release | None:
-        """Read the newest stable release, which is what GitHub calls the latest, or else the newest pre-release."""
-        stable = await self._api.read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None})
-        if stable is not None:
-            return stable
-        # 404: the list may not be seen either.
+        """Read the newest stable release, or else the newest pre-release.
+
+        One call for all but a repository whose newest releases are all pre-releases: its stable one may be older.
+        """
         newest = {"per_page": str(_RELEASES_READ)}
+        # 404: the list may not be seen.
         releases = await self._api.read(_RELEASES, f"{home}/releases", newest, instead={404: []})
         published = [release for release in releases if not release.draft]
-        return max(published, key=lambda release: _isoformat(release.published_at) or "", default=None)
+        stable = [release for release in published if not release.prerelease]
+        if published and not stable:
+            latest = await self._api.read(_RELEASE, f"{home}/releases/latest", {}, instead={404: None})
+            stable = [] if latest is None else [latest]
+        return max(stable or published, key=lambda release: _isoformat(release.published_at) or "", default=None)
 
     async def _count(self, repository: str) -> tuple[int, int]:
         """Count the open issues and pull requests of a busy repository."""
