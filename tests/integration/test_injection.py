@@ -39,7 +39,7 @@ async def attack(hq: Hq) -> None:
         "github",
         {"match": "/issues", "body": [issue]},
         {"match": "/commits", "body": [commit]},
-        {"match": "/releases", "body": {"tag_name": ATTACK, "published_at": None}},
+        {"match": "/releases", "body": [{"tag_name": ATTACK, "published_at": None}]},
         repeat=True,
     )
     results = [
