@@ -16,7 +16,6 @@ from workers.ports import Platform
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 KEYS = tuple(f"p{n}" for n in range(8))
 CURRENCIES = ("EUR", "USD", "JPY")
-RATES = {FactName.WORKFLOW_SUCCESS_RATE}
 
 amounts = st.decimals(min_value=0, max_value=10**6, places=2)
 facts = st.builds(

@@ -127,17 +127,7 @@ async def _ask(gateway: ChatGateway, score: Score, run_type: RunType, *, answere
 
 def _tabulate(scores: Sequence[Score]) -> Table:
     table = Table(box=None, header_style="bold")
-    for column in (
-        "model",
-        "reports",
-        "usable",
-        "asked again",
-        "contradicted",
-        "unverified",
-        "figures",
-        "EUR",
-        "seconds",
-    ):
+    for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "model" else "right")
     for score in sorted(scores, key=lambda each: (-each.usable, each.asked_again, each.cost_eur)):
         table.add_row(

@@ -1,6 +1,5 @@
 """What a report may rest on, indexed: every figure of every source with its platform, and the facts by name."""
 
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -219,8 +218,3 @@ def _read_lines(text: str, names: PlatformNames) -> Iterator[tuple[str | None, F
 def _figures_of(text: str) -> tuple[Figure, ...]:
     """Read a source's figures once for all answers that are held against it."""
     return read_figures(text)
-
-
-def words_of(text: str) -> list[str]:
-    """Return the folded words of a text."""
-    return re.findall(r"[a-z0-9]+", fold(text))
