@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, FactName
-from shared.french import format_change, format_money, format_number, pluralize
+from shared.french import count_decimals, format_change, format_money, format_number, pluralize
 
 FACT_LABELS: Final = {
     FactName.MRR: "revenu récurrent mensuel (MRR)",
@@ -138,5 +138,4 @@ def _with_unit(number: str, value: Decimal, unit: str) -> str:
 
 def _decimals(value: Decimal) -> int:
     """Count the decimals that are there, four at most."""
-    exponent = value.normalize().as_tuple().exponent
-    return min(4, max(0, -exponent)) if isinstance(exponent, int) else 0
+    return min(4, count_decimals(value.normalize()))

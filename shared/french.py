@@ -24,6 +24,12 @@ def format_number(value: Decimal | float, decimals: int = 0) -> str:
     return text
 
 
+def count_decimals(number: Decimal) -> int:
+    """Count the decimals that a number is written with; 0 for one that is not finite."""
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def format_change(value: Decimal | float, decimals: int = 0) -> str:
     """Return « +3 », « 0 » or « -0,05 »: a number with its sign."""
     text = format_number(value, decimals)

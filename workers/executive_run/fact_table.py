@@ -6,12 +6,12 @@ Pure. What two sources contradict is in no row of the table, so nothing is compu
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final, NamedTuple
 
 from shared.fact_labels import FACT_LABELS, format_value
 from shared.facts import Fact, FactName
 from shared.findings import Finding
+from shared.french import count_decimals
 from workers.executive_run.verification.model import Conflict
 
 SAME_TIME: Final = timedelta(hours=2)
@@ -78,13 +78,8 @@ def _rank(key: _Key) -> tuple[int, str, str]:
 def _contradicts(one: Fact, other: Fact) -> bool:
     if one.source == other.source or abs(one.at - other.at) > SAME_TIME:
         return False
-    decimals = min(map(_decimals, (one.value, other.value)))
+    decimals = min(map(count_decimals, (one.value, other.value)))
     return round(one.value, decimals) != round(other.value, decimals)
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _make_conflict(pairs: Iterable[tuple[Fact, Finding]]) -> Conflict:

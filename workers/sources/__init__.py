@@ -12,7 +12,7 @@ import structlog
 from shared.errors import BackendError, SourceError
 from shared.findings import Collected, GapReason
 from workers.ports import Clock, Source, Subject
-from workers.sources.gaps import describe_gap, label_of, only_gap
+from workers.sources.gaps import describe_gap, describe_unreadable, label_of, only_gap
 
 _log = structlog.get_logger()
 
@@ -53,8 +53,7 @@ async def _collect_one(
     except SourceError as error:
         return Collected(gaps=(describe_gap(error, source=name, label=label),))
     except BackendError:
-        sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
-        return only_gap(name, GapReason.UNAVAILABLE, sentence)
+        return only_gap(name, GapReason.UNAVAILABLE, describe_unreadable(label))
     except Exception as error:  # noqa: BLE001 - a source must never end a run, whatever is wrong with it
         if isinstance(error, TimeoutError) and deadline.expired():
             sentence = (

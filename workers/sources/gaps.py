@@ -46,6 +46,11 @@ def label_of(source: str) -> str:
         return source
 
 
+def describe_unreadable(label: str) -> str:
+    """Say of a source that the HQ's own database did not give it."""
+    return f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
+
+
 def describe_gap(error: SourceError, *, source: str, label: str) -> Gap:
     """Turn the error that a source raised into a value."""
     reason = _REASONS.get(type(error), GapReason.UNAVAILABLE)

@@ -6,12 +6,11 @@ default, green and 99.9, which a report must not repeat as something that was se
 
 from collections import Counter
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 from shared.facts import Fact, FactName, make_facts
 from shared.findings import Collected, Finding, Gap, GapReason
-from shared.french import format_count, format_day, format_moment, format_percent
+from shared.french import count_decimals, format_count, format_day, format_moment, format_percent
 from shared.registry import SourceName
 from shared.untrusted_text import clean_line, shorten
 from workers.ports import SOURCE_TEXT_CHARS, Clock, Platform, Subject
@@ -133,10 +132,5 @@ def _describe_uptime(platform: Platform, now: datetime) -> str:
     if uptime is None:
         return f"moins d'un jour de contrôles ({checks}, {outage}) : pas encore de taux de disponibilité"
     period = "sur 30 jours" if now - since >= _ALMOST_ALL else f"depuis le {format_day(since)}"
-    return f"disponibilité {format_percent(uptime, _decimals(uptime))} {period} ({checks}, {outage})"
-
-
-def _decimals(number: Decimal) -> int:
-    """Count the recorded decimals, so that a report never rounds an availability up to 100."""
-    exponent = number.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    # With the decimals that were recorded, so that a report never rounds an availability up to 100.
+    return f"disponibilité {format_percent(uptime, count_decimals(uptime))} {period} ({checks}, {outage})"

@@ -12,7 +12,7 @@ from shared.french import format_count, format_day, format_number
 from shared.frozen import FrozenModel
 from shared.registry import SourceName
 from workers.ports import Subject
-from workers.sources.gaps import label_of
+from workers.sources.gaps import describe_unreadable, label_of
 
 T = TypeVar("T")
 
@@ -96,5 +96,4 @@ def _format_amount(amount: float) -> str:
 
 
 def _unreadable(label: str) -> SourceUnavailable:
-    sentence = f"La source « {label} » n'a pas pu être lue dans la base du QG. Relancez plus tard pour l'inclure."
-    return SourceUnavailable(f"{label} is unreadable", sentence=sentence)
+    return SourceUnavailable(f"{label} is unreadable", sentence=describe_unreadable(label))

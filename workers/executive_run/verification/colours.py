@@ -9,6 +9,7 @@ from shared.facts import FactName
 from shared.registry import SourceName
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.gaps import judge_over_gap
 from workers.executive_run.verification.model import Fault, FaultKind
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
@@ -65,7 +66,7 @@ def find_wrong_colours(text: str, statements: Sequence[Statement], evidence: Evi
         elif key not in coloured:
             if statement.figures or statement.platforms or statement.inherited:
                 name = next((platform.name for platform in evidence.grounds.platforms if platform.key == key), key)
-                yield _over_gap(text, statement, spot, name)
+                yield judge_over_gap(statement, spot.start, spot.end, text[spot.start : spot.end], name)
         elif len(found) == 1 and _is_said_of(subject, spot, statement, folded):
             ours = stated.get(key, set())
             if len(ours) == 1 and _name(found[0][0]) not in ours:
@@ -79,7 +80,7 @@ def _check_all(
     start, end = statement.span.start, statement.span.end
     reads = SourceName.PLATFORMS in evidence.grounds.run_type.sources and bool(evidence.grounds.platforms)
     if not has_any and reads and _OF_ALL.search(folded, start, end):
-        yield _over_gap(text, statement, spot, "état des plateformes")
+        yield judge_over_gap(statement, spot.start, spot.end, text[spot.start : spot.end], "état des plateformes")
         return
     every = _EVERY.search(folded, start, end)
     if every is None or _EXCEPT.search(folded, start, end):
@@ -132,18 +133,6 @@ def _coloured_platforms(evidence: Evidence) -> frozenset[str]:
                 keys.update(named.key for named in evidence.names.find(line, 0, len(line)))
                 keys.update({source.platform_key} if source.platform_key else ())
     return frozenset(keys)
-
-
-def _over_gap(text: str, statement: Statement, spot: Figure, label: str) -> Fault:
-    quote = text[spot.start : spot.end]
-    return Fault(
-        kind=FaultKind.JUDGED_OVER_GAP,
-        section=statement.part.section.title,
-        quote=quote,
-        sentence=f"« {quote} » juge ce qui n'a pas pu être lu ({label}) : écrivez « Donnée non disponible ».",
-        start=spot.start,
-        end=spot.end,
-    )
 
 
 def _contradict(text: str, statement: Statement, spot: Figure, ours: str) -> Fault:

@@ -65,6 +65,18 @@ def missing_sources(evidence: Evidence, *, with_empty: bool = True) -> frozenset
     return frozenset(gap.source for gap in gaps) - answered
 
 
+def judge_over_gap(statement: Statement, start: int, end: int, quote: str, label: str) -> Fault:
+    """Make the fault of a score, a colour or a decision on what could not be read."""
+    return Fault(
+        kind=FaultKind.JUDGED_OVER_GAP,
+        section=statement.part.section.title,
+        quote=quote[:200],
+        sentence=f"« {quote[:60]} » juge ce qui n'a pas pu être lu ({label}) : écrivez « Donnée non disponible ».",
+        start=start,
+        end=end,
+    )
+
+
 def _is_nothing(folded: str, start: int, at: int, end: int) -> bool:
     before = list(_NOTHING.finditer(folded, start, at))
     return bool(before) and before[-1].end() == at and bool(_OPEN_END.match(folded, end))

@@ -9,7 +9,7 @@ from typing import Final
 from shared.registry import SourceName
 from workers.executive_run.verification.evidence import ANYWHERE, Evidence
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.gaps import missing_sources
+from workers.executive_run.verification.gaps import judge_over_gap, missing_sources
 from workers.executive_run.verification.model import Fault, FaultKind
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
@@ -73,7 +73,7 @@ def _check_score(
     quote = text[figure.start : figure.end]
     if lacking := sources & missing:
         label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
-        yield _over_gap(statement, figure.start, figure.end, quote, label)
+        yield judge_over_gap(statement, figure.start, figure.end, quote, label)
         return
     deducted = sum(
         (
@@ -137,25 +137,14 @@ def _check_decision(
         found = found or _ACCEPTED.search(folded, start, end)
         is_denied = found and (_NOT.search(folded[start : found.start()]) or _NOT_AFTER.match(folded, found.end(), end))
         if found and not is_denied:
-            yield _over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
+            yield judge_over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
             return
     part, first = statements[0].part, statements[0]
     # What it is not based on does not hold a decision up, as long as no word accepts.
     is_fed = not part.section.fed_by or not missing.isdisjoint(source.value for source in part.section.fed_by)
     if is_fed and not _HELD.search(folded, part.start, part.end):
-        yield _over_gap(first, first.span.start, first.span.end, text[first.span.start : first.span.end], label)
+        yield judge_over_gap(first, first.span.start, first.span.end, text[first.span.start : first.span.end], label)
 
 
 def _own_sources(evidence: Evidence) -> frozenset[str]:
     return frozenset(source.value for source in evidence.grounds.run_type.sources) - _WEB
-
-
-def _over_gap(statement: Statement, start: int, end: int, quote: str, label: str) -> Fault:
-    return Fault(
-        kind=FaultKind.JUDGED_OVER_GAP,
-        section=statement.part.section.title,
-        quote=quote[:200],
-        sentence=f"« {quote[:60]} » juge ce qui n'a pas pu être lu ({label}) : écrivez « Donnée non disponible ».",
-        start=start,
-        end=end,
-    )
