@@ -11,10 +11,9 @@ set lock_timeout = '500ms'
 as $$
   with taken as (
     insert into hq.turns as t (name, worker_id, taken_at, due_at)
-    values (
-      p_name, p_worker_id, clock_timestamp(),
-      clock_timestamp() + make_interval(secs => p_every_seconds::double precision)
-    )
+    -- The clock is read once, so that two moments of one turn are exactly its period apart.
+    select p_name, p_worker_id, n.moment, n.moment + make_interval(secs => p_every_seconds::double precision)
+    from (select clock_timestamp() as moment) as n
     on conflict (name) do update
     set worker_id = excluded.worker_id, taken_at = excluded.taken_at, due_at = excluded.due_at
     -- Taken in what is now the future: the clock was put back, and the work would wait until it comes again.
