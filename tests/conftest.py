@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from support.database import Database, migrate
 
@@ -34,6 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fork what tests start from one process that has imported it; the slow proofs start everything for real."""
     if config.getoption("markexpr") == "not slow":
         warm.enable()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Let no test write, or filter, what another one logs: a command configures logging for its whole process."""
+    yield
+    structlog.reset_defaults()
 
 
 CloneFactory = Callable[[str], Database]

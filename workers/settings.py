@@ -567,9 +567,17 @@ def read_settings(env_file: Path | None = None) -> Settings:
     return Settings.model_validate(read)
 
 
+# Where pydantic speaks of its parser instead of what to write.
+_FAULTS = {
+    "missing": "missing",
+    "url_parsing": "not an address: write it whole, as in https://host",
+    "url_scheme": "not an address that begins with http:// or https://",
+}
+
+
 def _describe_faults(error: ValidationError) -> Iterator[str]:
     for fault in error.errors(include_input=False):
-        message = "missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        message = _FAULTS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
         yield ": ".join((*map(str, fault["loc"]), message))
 
 

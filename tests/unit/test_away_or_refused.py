@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import HttpUrl, SecretStr, TypeAdapter
@@ -234,9 +235,11 @@ async def start(database: Starting, clock: FakeClock) -> None:
 async def test_a_worker_that_starts_waits_for_whatever_is_away(
     clock: FakeClock, answer: tuple[int, str, bytes]
 ) -> None:
-    await start(Starting(answer, times=20), clock)
+    with structlog.testing.capture_logs() as logs:
+        await start(Starting(answer, times=20), clock)
 
     assert len(clock.sleeps) == 20
+    assert [entry["log_level"] for entry in logs if entry["event"] == "backend.awaited"] == ["info"]
 
 
 async def test_a_function_that_postgrest_does_not_know_yet_is_waited_for_and_not_for_ever(clock: FakeClock) -> None:

@@ -154,7 +154,6 @@ def test_a_context_that_cannot_be_read_is_wrong_usage(emocare: Emocare, context:
         ["show", "no-uuid"],
         ["runs", "--limit", "0"],
         ["run"],
-        ["migrate"],
         ["logs", "--level", "loud"],
         ["dev", "--port", "0"],
     ],
@@ -182,6 +181,13 @@ def test_a_database_url_that_cannot_be_read_is_not_shown(emocare: Emocare) -> No
     assert_one_line(result, "--database-url", "postgresql://", "%XX")
     assert "hunter2" not in result.err
     assert "redacted" not in result.err
+
+
+def test_a_missing_database_url_is_a_missing_setting(emocare: Emocare) -> None:
+    result = emocare("migrate")
+
+    assert result.code == 78
+    assert_one_line(result, "DATABASE_URL: missing", "--database-url")
 
 
 def test_the_database_url_is_read_from_the_file_that_the_environment_names(

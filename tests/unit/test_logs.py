@@ -21,7 +21,6 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, realtime = list(root.handlers), root.level, logging.getLogger("realtime").level
     yield
-    structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.getLogger("realtime").setLevel(realtime)

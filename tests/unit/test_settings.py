@@ -94,6 +94,14 @@ def test_a_wrong_variable_is_named_and_its_value_is_not_shown(
     assert "my-secret-value" not in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["hello", "abc.supabase.co", "postgresql://postgres@host/hq"])
+def test_an_address_that_is_none_is_answered_with_what_to_write(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SUPABASE_URL", value)
+
+    with pytest.raises(ConfigurationError, match=r"SUPABASE_URL: not an address.*https?://"):
+        read_settings()
+
+
 def test_a_lease_that_could_not_be_renewed_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEASE_SECONDS", "15")
 

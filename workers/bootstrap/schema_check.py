@@ -44,6 +44,8 @@ async def await_schema_state(inspection: SupabaseInspection, clock: Clock) -> Sc
             missing_since = None
             _log_failure(error)
         failures += 1
+        if failures == 1 and missing_since is None:
+            log.info("backend.awaited", remedy="This process starts by itself as soon as Supabase answers.")
         await clock.sleep(draw_delay(failures, base=_RETRY_BASE, cap=_RETRY_CAP, rng=rng))
 
 

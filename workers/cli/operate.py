@@ -84,8 +84,8 @@ def migrate(
     """Bring the database up to date: tables, functions, grants, cron jobs and the registry's run types."""
     url = database_url or database_url_from(env_file)
     if url is None:
-        raise typer.BadParameter(
-            "pass it, or set DATABASE_URL in the environment or in the --env-file", param_hint="--database-url"
+        raise ConfigurationError(
+            "DATABASE_URL: missing. Pass --database-url, or set it in the environment or in the --env-file."
         )
     try:
         report = schema.apply(url, say=lambda line: print_line(line, err=True))
