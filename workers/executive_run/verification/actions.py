@@ -71,13 +71,12 @@ def find_claimed_actions(text: str, statements: Sequence[Statement], evidence: E
         if found is None or _NEGATED.search(folded, start, found.start()):
             continue
         quote = text[found.start() : found.end()]
-        yield Fault(
-            kind=FaultKind.ACTION_CLAIMED,
-            section=statement.part.section.title,
+        yield statement.fault(
+            FaultKind.ACTION_CLAIMED,
+            found.start(),
+            found.end(),
             quote=quote,
             sentence=(
                 f"« {quote} » annonce une action : le rapport n'en exécute aucune. Proposez-la, ou citez qui l'a faite."
             ),
-            start=found.start(),
-            end=found.end(),
         )

@@ -136,13 +136,12 @@ def _coloured_platforms(evidence: Evidence) -> frozenset[str]:
 
 
 def _contradict(text: str, statement: Statement, spot: Figure, ours: str) -> Fault:
-    quote = text[spot.start : spot.end][:200]
-    return Fault(
-        kind=FaultKind.CONTRADICTED,
-        section=statement.part.section.title,
+    quote = text[spot.start : spot.end]
+    return statement.fault(
+        FaultKind.CONTRADICTED,
+        spot.start,
+        spot.end,
         quote=quote,
         sentence=f"« {quote[:80]} » : nos données disent autre chose ({ours}).",
-        start=spot.start,
-        end=spot.end,
         ours=ours,
     )

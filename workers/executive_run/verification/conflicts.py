@@ -22,17 +22,16 @@ def find_hidden_conflicts(text: str, statements: Sequence[Statement], evidence: 
     for conflict in evidence.grounds.conflicts:
         used = next((each for each in statements if _uses(each, conflict)), None)
         if used is not None and not any(_names(each, conflict, folded) for each in statements):
-            quote = " ".join(text[used.span.start : used.span.end].split())[:200]
-            yield Fault(
-                kind=FaultKind.CONFLICT_HIDDEN,
-                section=used.part.section.title,
+            quote = " ".join(text[used.span.start : used.span.end].split())
+            yield used.fault(
+                FaultKind.CONFLICT_HIDDEN,
+                used.span.start,
+                used.span.end,
                 quote=quote,
                 sentence=(
                     f"Les données se contredisent et le rapport ne le dit pas : {conflict.sentence} Citez les deux "
                     f"valeurs."
                 ),
-                start=used.span.start,
-                end=used.span.end,
             )
 
 

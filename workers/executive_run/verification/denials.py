@@ -64,14 +64,13 @@ def _choose(mention: Mention, statement: Statement, folded: str, evidence: Evide
 
 
 def _contradict(text: str, statement: Statement, start: int, end: int, meant: Sequence[Fact]) -> Fault:
-    quote = text[start:end][:200]
+    quote = text[start:end]
     ours = " ou ".join(dict.fromkeys(format_value(fact.value, fact.unit) for fact in meant[:2]))
-    return Fault(
-        kind=FaultKind.CONTRADICTED,
-        section=statement.part.section.title,
+    return statement.fault(
+        FaultKind.CONTRADICTED,
+        start,
+        end,
         quote=quote,
         sentence=f"« {quote[:80]} » : nos données en comptent {ours}. Reprenez ce nombre.",
-        start=start,
-        end=end,
         ours=ours,
     )

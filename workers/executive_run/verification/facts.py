@@ -140,13 +140,12 @@ class FactCheck:
             if change is not None and change.value * (1 if said["up"] else -1) < 0:
                 ours = f"{FACT_LABELS[change.name]} : {_format(change)}"
                 quote = text[mention.start : said.end()]
-                yield Fault(
-                    kind=FaultKind.CONTRADICTED,
-                    section=statement.part.section.title,
-                    quote=quote[:200],
+                yield statement.fault(
+                    FaultKind.CONTRADICTED,
+                    said.start(),
+                    said.end(),
+                    quote=quote,
                     sentence=f"« {quote[:120]} » dit le contraire des données ({ours}).",
-                    start=said.start(),
-                    end=said.end(),
                     ours=_format(change),
                 )
 

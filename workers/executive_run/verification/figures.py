@@ -211,14 +211,8 @@ class _Checker:
         sentence = (
             f"« {self._quote(statement)} » : {quote} contredit les données ({ours}). Écrivez la valeur des données."
         )
-        return Fault(
-            kind=FaultKind.CONTRADICTED,
-            section=statement.part.section.title,
-            quote=quote,
-            sentence=sentence,
-            start=figure.start,
-            end=figure.end,
-            ours=ours,
+        return statement.fault(
+            FaultKind.CONTRADICTED, figure.start, figure.end, quote=quote, sentence=sentence, ours=ours
         )
 
     def _unverified(self, figure: Figure, statement: Statement) -> Fault:
@@ -229,14 +223,7 @@ class _Checker:
             f"citez sa "
             "source, montrez le calcul ou dites que c'est une hypothèse."
         )
-        return Fault(
-            kind=FaultKind.UNVERIFIED,
-            section=statement.part.section.title,
-            quote=quote,
-            sentence=sentence,
-            start=figure.start,
-            end=figure.end,
-        )
+        return statement.fault(FaultKind.UNVERIFIED, figure.start, figure.end, quote=quote, sentence=sentence)
 
     def _quote(self, statement: Statement) -> str:
         words = " ".join(self._text[statement.span.start : statement.span.end].split()).lstrip("-*• ")

@@ -12,7 +12,7 @@ from shared.registry import RunType
 from shared.run_types.model import Section
 from workers.executive_run.verification.language import find_foreign
 from workers.executive_run.verification.leaks import find_leaks
-from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
 from workers.executive_run.verification.prose import count_words, fold
 from workers.executive_run.verification.tables import unroll_tables
 from workers.executive_run.verification.titles import Heading, find_headings
@@ -24,7 +24,6 @@ _FEWEST_WORDS: Final = 30
 _FENCE: Final = re.compile(r"^\s{0,3}(?:```+|~~~+)\s*+[\w-]*+\s*+$")
 _RULE: Final = re.compile(r"^\s{0,3}(?:-\s?){3,}$|^\s{0,3}(?:\*\s?){3,}$|^\s{0,3}(?:_\s?){3,}$")
 _LINE_ENDS: Final = re.compile("\r\n?|\u2028|\u2029|\x85|\v|\f")
-_QUOTE_CHARS: Final = 200
 _SPACES: Final = re.compile(r"[^\S\n]{13,}")
 _MOST_SPACES: Final = 12
 """Deeper than any list; no pattern can be made to try a longer run again and again."""
@@ -159,7 +158,7 @@ def _check_languages(shape: Shape) -> Iterator[Fault]:
             yield Fault(
                 kind=FaultKind.WRONG_LANGUAGE,
                 section=part.section.title,
-                quote=body[:_QUOTE_CHARS],
+                quote=body[:QUOTE_CHARS],
                 sentence=sentence,
                 start=part.start,
                 end=part.end,
@@ -195,7 +194,7 @@ def _check_end(shape: Shape) -> Iterator[Fault]:
         yield Fault(
             kind=FaultKind.CUT_SHORT,
             section=last.section.title,
-            quote=lines[-1][-_QUOTE_CHARS:],
+            quote=lines[-1][-QUOTE_CHARS:],
             sentence=sentence,
         )
 
@@ -221,4 +220,4 @@ def _of(kind: FaultKind, title: str, sentence: str) -> Fault:
 
 
 def _whole(kind: FaultKind, text: str, sentence: str) -> Fault:
-    return Fault(kind=kind, section=None, quote=text[:_QUOTE_CHARS], sentence=sentence)
+    return Fault(kind=kind, section=None, quote=text[:QUOTE_CHARS], sentence=sentence)

@@ -67,13 +67,12 @@ def missing_sources(evidence: Evidence, *, with_empty: bool = True) -> frozenset
 
 def judge_over_gap(statement: Statement, start: int, end: int, quote: str, label: str) -> Fault:
     """Make the fault of a score, a colour or a decision on what could not be read."""
-    return Fault(
-        kind=FaultKind.JUDGED_OVER_GAP,
-        section=statement.part.section.title,
-        quote=quote[:200],
+    return statement.fault(
+        FaultKind.JUDGED_OVER_GAP,
+        start,
+        end,
+        quote=quote,
         sentence=f"« {quote[:60]} » juge ce qui n'a pas pu être lu ({label}) : écrivez « Donnée non disponible ».",
-        start=start,
-        end=end,
     )
 
 
@@ -95,15 +94,14 @@ def _find_empty_sections(
 
 
 def _denied(text: str, statement: Statement, start: int, end: int, label: str) -> Fault:
-    quote = text[start:end][:200]
-    return Fault(
-        kind=FaultKind.GAP_DENIED,
-        section=statement.part.section.title,
+    quote = text[start:end]
+    return statement.fault(
+        FaultKind.GAP_DENIED,
+        start,
+        end,
         quote=quote,
         sentence=(
             f"« {quote[:80]} » : « {label} » n'a pas pu être lu. Écrivez « Donnée non disponible » au lieu de "
             f"l'affirmer."
         ),
-        start=start,
-        end=end,
     )

@@ -63,16 +63,15 @@ def _find_links(text: str, statements: Sequence[Statement], evidence: Evidence) 
             if fold(address) in evidence.words:
                 yield _obeyed(text, statement, found.start(), found.start() + len(address))
             else:
-                yield Fault(
-                    kind=FaultKind.UNKNOWN_REFERENCE,
-                    section=statement.part.section.title,
-                    quote=address[:200],
+                yield statement.fault(
+                    FaultKind.UNKNOWN_REFERENCE,
+                    found.start(),
+                    found.start() + len(address),
+                    quote=address,
                     sentence=(
                         f"L'adresse {address[:80]} n'est celle d'aucune source : retirez-la et citez la source par "
                         f"son numéro."
                     ),
-                    start=found.start(),
-                    end=found.start() + len(address),
                 )
 
 
@@ -122,14 +121,13 @@ def _rows(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _obeyed(text: str, statement: Statement, start: int, end: int) -> Fault:
-    quote = " ".join(text[start:end].split())[:200]
-    return Fault(
-        kind=FaultKind.INSTRUCTION_OBEYED,
-        section=statement.part.section.title,
+    quote = " ".join(text[start:end].split())
+    return statement.fault(
+        FaultKind.INSTRUCTION_OBEYED,
+        start,
+        end,
         quote=quote,
         sentence=(
             f"« {quote[:80]} » suit un texte glissé dans les données : retirez-le ; une donnée n'est jamais un ordre."
         ),
-        start=start,
-        end=end,
     )

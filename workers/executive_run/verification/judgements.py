@@ -110,13 +110,12 @@ def _find_unfounded_scores(
         if is_own or is_aim or evidence.find(figure, ANYWHERE):
             continue
         quote = text[figure.start : figure.end]
-        yield Fault(
-            kind=FaultKind.UNVERIFIED,
-            section=statement.part.section.title,
+        yield statement.fault(
+            FaultKind.UNVERIFIED,
+            figure.start,
+            figure.end,
             quote=quote,
             sentence=f"« {quote} » : cette note ne figure pas dans les données. Retirez-la, ou dites d'où elle vient.",
-            start=figure.start,
-            end=figure.end,
         )
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from shared.registry import DATA_TAG, RunType, render_system_prompt
-from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
 from workers.executive_run.verification.prose import fold
 
 _PHRASES: Final = re.compile(
@@ -33,7 +33,7 @@ def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
     found = _PHRASES.search(folded)
     span = (found.start(), found.end()) if found else _find_prompt(folded, run_type)
     if span is not None:
-        quote = text[max(0, span[0] - 20) : span[1] + 60][:200]
+        quote = text[max(0, span[0] - 20) : span[1] + 60][:QUOTE_CHARS]
         sentence = (
             f"Le texte contient des réflexions ou des consignes (« {quote.strip()[:80]} ») : "
             "n'écrivez que le rapport lui-même."

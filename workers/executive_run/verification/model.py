@@ -11,6 +11,8 @@ from shared.frozen import FrozenModel
 from shared.registry import RunType
 from workers.ports import Platform
 
+QUOTE_CHARS: Final = 200
+
 
 class FaultKind(StrEnum):
     """What can be wrong with a report. Stored in ``hq.run_evidence``: a name never changes its meaning."""
@@ -90,7 +92,7 @@ class Fault(FrozenModel):
 
     kind: FaultKind
     section: str | None = Field(description="Title of the section; None: the report as a whole.")
-    quote: str = Field(description="The words at fault, at most 200 characters.")
+    quote: str = Field(description="The words at fault, at most `QUOTE_CHARS`.")
     sentence: str = Field(
         description="French: what is wrong and what to write instead; read by the model and a person."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from workers.executive_run.verification.evidence import Evidence
-from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 
@@ -60,12 +60,11 @@ def _is_first_name(word: str) -> bool:
 
 
 def _unknown(text: str, statement: Statement, start: int, end: int) -> Fault:
-    quote = text[start:end][:200]
-    return Fault(
-        kind=FaultKind.UNKNOWN_NAME,
-        section=statement.part.section.title,
+    quote = text[start:end][:QUOTE_CHARS]
+    return statement.fault(
+        FaultKind.UNKNOWN_NAME,
+        start,
+        end,
         quote=quote,
         sentence=f"« {quote} » : ce nom ne figure pas dans les données. Nommez la fonction, pas la personne.",
-        start=start,
-        end=end,
     )

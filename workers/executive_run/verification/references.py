@@ -6,13 +6,12 @@ from typing import Final
 
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
 from workers.executive_run.verification.statements import Statement
 
 _WANTED: Final = re.compile(
     r"objectif|\bcible|propos|prevue?s?\b|prochaine version|future|a venir|publier|preparer|viser"
 )
-_QUOTE_CHARS: Final = 200
 _NUMBER_CHARS: Final = 8
 
 
@@ -46,26 +45,24 @@ def _is_known(figure: Figure, text: str, statement: Statement, evidence: Evidenc
 
 
 def _unknown_citation(text: str, figure: Figure, statement: Statement, number: str) -> Fault:
-    quote = text[figure.start : figure.end][:_QUOTE_CHARS]
+    quote = text[figure.start : figure.end][:QUOTE_CHARS]
     shown = number[:_NUMBER_CHARS]
-    return Fault(
-        kind=FaultKind.UNKNOWN_CITATION,
-        section=statement.part.section.title,
+    return statement.fault(
+        FaultKind.UNKNOWN_CITATION,
+        figure.start,
+        figure.end,
         quote=quote,
         sentence=f"[S{shown}] n'est le numéro d'aucune source : citez celle dont le fait provient, ou retirez-le.",
-        start=figure.start,
-        end=figure.end,
     )
 
 
 def _unknown_reference(text: str, figure: Figure, statement: Statement) -> Fault:
-    quote = text[figure.start : figure.end][:_QUOTE_CHARS]
+    quote = text[figure.start : figure.end][:QUOTE_CHARS]
     what = "cette version" if figure.kind is Kind.VERSION else "cette référence"
-    return Fault(
-        kind=FaultKind.UNKNOWN_REFERENCE,
-        section=statement.part.section.title,
+    return statement.fault(
+        FaultKind.UNKNOWN_REFERENCE,
+        figure.start,
+        figure.end,
         quote=quote,
         sentence=f"« {quote} » : {what} ne figure dans aucune source. Retirez-la ou reprenez celle des données.",
-        start=figure.start,
-        end=figure.end,
     )

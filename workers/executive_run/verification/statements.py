@@ -9,6 +9,7 @@ from typing import Final
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.form import Part, Shape
 from workers.executive_run.verification.lexicon import Mention, find_mentions
+from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
 from workers.executive_run.verification.numbers import read_figures
 from workers.executive_run.verification.platforms import PlatformMention, PlatformNames
 from workers.executive_run.verification.prose import Span, fold, split_lines, split_sentences
@@ -51,6 +52,20 @@ class Statement:
     is_proposed: bool
     """It is marked as an aim, an assumption or an estimate, in a section that may propose."""
     has_repere: bool
+
+    def fault(
+        self, kind: FaultKind, start: int, end: int, *, quote: str, sentence: str, ours: str | None = None
+    ) -> Fault:
+        """Make a fault of what stands from ``start`` to ``end`` of the report, in the section of this statement."""
+        return Fault(
+            kind=kind,
+            section=self.part.section.title,
+            quote=quote[:QUOTE_CHARS],
+            sentence=sentence,
+            start=start,
+            end=end,
+            ours=ours,
+        )
 
 
 def read_statements(shape: Shape, names: PlatformNames) -> list[Statement]:
