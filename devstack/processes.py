@@ -120,6 +120,11 @@ class Processes:
                 raise ServiceError(f"{name} {what}:\n{log or '(it said nothing)'}")
             time.sleep(0.01)
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of the children, by name."""
+        return {name: child.pid for name, child in self._children.items()}
+
     def is_running(self, name: str) -> bool:
         """Whether the child lives."""
         return name in self._children and self._children[name].poll() is None

@@ -162,6 +162,11 @@ class Stack:
         """The database, as the superuser that a hosted project keeps to itself."""
         return self.cluster.dsn(self.database, SUPERUSER)
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of the services, by name; PostgreSQL's is the cluster's."""
+        return self._processes.pids
+
     def stop(self) -> None:
         """Stop everything that was started; the data folder stays, if it was given."""
         self._resources.close()
