@@ -62,7 +62,7 @@ fmt: setup ## Format the code
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: docs
-docs: setup ## Write docs/database.md again from the catalogue, docs/report-data.md from the registry
+docs: setup ## Write docs/database.md again from the catalogue, docs/report-data.md from the registry, the pictures
 	$(BIN)/python -m devstack.describe
 
 .PHONY: bench

@@ -1,6 +1,6 @@
 """Write `docs/database.md` from the catalogue of a migrated database: `python -m devstack.describe`, or `make docs`.
 
-The page on what feeds the sections of reports is written with it.
+The page on what feeds the sections of reports, and the pictures of the commands, are written with it.
 
 What a function promises comes from the head of its file, because the catalogue keeps only the French comment that
 operators read. Nothing here depends on the version of PostgreSQL: no expression is printed as the server prints it.
@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 
 from devstack.baseline import apply_baseline
 from devstack.cron import install_stand_in
+from devstack.describe_screens import render_screens
 from devstack.describe_sections import SECTIONS_PAGE, render_sections
 from devstack.postgres import SUPERUSER, PostgresCluster
 from workers import schema
@@ -299,3 +300,5 @@ def _cell(text: str) -> str:
 if __name__ == "__main__":
     PAGE.write_text(build(), encoding="utf-8")
     SECTIONS_PAGE.write_text(render_sections(), encoding="utf-8")
+    for picture, text in render_screens().items():
+        picture.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
 from workers.backend.rpc import OneRow, Rows, call
-from workers.ports import Check, QueueState
+from workers.ports import Check, Overview, QueueState
 
 
 class SchemaState(FrozenModel):
@@ -22,6 +22,7 @@ class SchemaState(FrozenModel):
 _STATES = OneRow(TypeAdapter(SchemaState))
 _CHECKS = Rows(TypeAdapter(Check), key="name")
 _QUEUE_STATES = OneRow(TypeAdapter(QueueState))
+_OVERVIEW = TypeAdapter(Overview)
 
 
 class SupabaseInspection:
@@ -45,3 +46,7 @@ class SupabaseInspection:
     async def read_queue(self) -> QueueState:
         """Read how long the queue is, and how old its oldest due run. Raises: BackendError."""
         return await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES)
+
+    async def read_overview(self, *, with_health: bool) -> Overview:
+        """Read what an operator watches; its health is the costly part. Raises: BackendError."""
+        return await call(self._client, "read_hq_overview", {"p_health": with_health}, _OVERVIEW)

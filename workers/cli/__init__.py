@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from shared.errors import BackendUnavailable, CallerError, ConfigurationError, Forbidden, KeyRefused, WorkersError
-from workers.cli import doctor, evaluate, logs, notify, operate, registry, runs
+from workers.cli import costs, doctor, evaluate, logs, notify, operate, registry, runs, top
 from workers.cli.terminal import errors
 from workers.logs import redact_text
 from workers.version import read_version
@@ -32,6 +32,8 @@ app.command("runs")(runs.list_runs)
 app.command("show")(runs.show)
 app.command("cancel")(runs.cancel)
 app.command("logs")(logs.logs)
+app.command("top")(top.top)
+app.command("costs")(costs.costs)
 app.command("migrate")(operate.migrate)
 app.command("sql")(operate.print_sql)
 app.command("env")(operate.print_env)

@@ -17,6 +17,7 @@ from workers.ports.notifications import (
     SendOutcome,
     SendResult,
 )
+from workers.ports.overview import HealthLine, MonthCost, Overview, OverviewQueue, QueuedRun, WorkerLine
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
     CatalogueCounts,
@@ -101,6 +102,7 @@ __all__ = [
     "FinanceHistory",
     "FinanceSnapshot",
     "Gateway",
+    "HealthLine",
     "Heartbeat",
     "HistoryTotals",
     "HqReader",
@@ -116,7 +118,10 @@ __all__ = [
     "MatterCounts",
     "Message",
     "Meter",
+    "MonthCost",
     "OpenMatter",
+    "Overview",
+    "OverviewQueue",
     "OwnerRequest",
     "PastReport",
     "Plan",
@@ -126,6 +131,7 @@ __all__ = [
     "Purge",
     "PushTriggers",
     "QueueState",
+    "QueuedRun",
     "RecordedDecision",
     "ReportInputs",
     "Rescue",
@@ -151,4 +157,5 @@ __all__ = [
     "WakeupFault",
     "WakeupState",
     "Wakeups",
+    "WorkerLine",
 ]
