@@ -22,6 +22,7 @@ from workers.settings import (
     GithubSettings,
     HttpSettings,
     LogSettings,
+    MetricsSettings,
     NotificationSettings,
     PerplexitySettings,
     PlatformSettings,
@@ -110,6 +111,7 @@ def _settings(rig: Rig) -> Settings:
         # The first look at the sites comes later than a bench lasts.
         platforms=PlatformSettings(check_every=timedelta(days=1)),
         notifications=NotificationSettings(),
+        metrics=MetricsSettings(),
         http=HttpSettings(),
         autopilot=AutopilotSettings(),
         logs=LogSettings(),

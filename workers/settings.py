@@ -487,6 +487,17 @@ class NotificationSettings(_Block):
         return self
 
 
+class MetricsSettings(_Block):
+    """What Prometheus scrapes: GET /metrics, on a port of its own, which nobody outside should reach."""
+
+    port: int | None = Field(
+        None, ge=0, le=65535, alias="METRICS_PORT", description="Without it, nothing is counted; 0 takes a free one."
+    )
+    host: str = Field(
+        "127.0.0.1", alias="METRICS_HOST", description="Address to listen on; Fly.io scrapes 0.0.0.0, privately."
+    )
+
+
 class LogSettings(_Block):
     """What is printed on stdout."""
 
@@ -512,6 +523,7 @@ class Settings(BaseModel):
     http: HttpSettings
     autopilot: AutopilotSettings
     notifications: NotificationSettings
+    metrics: MetricsSettings
     logs: LogSettings
 
     @property

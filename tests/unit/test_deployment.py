@@ -8,6 +8,7 @@ from pathlib import Path
 import typer.main
 
 from workers.cli import app
+from workers.metrics.page import PATH
 from workers.settings import AutopilotSettings, HttpSettings, WorkerSettings
 from workers.web.app import PREFIX
 
@@ -35,6 +36,14 @@ def test_requests_come_to_the_port_that_is_listened_on() -> None:
 
     assert {service["internal_port"], check["port"]} == {int(default(HttpSettings, "port"))}
     assert check["path"] == f"{PREFIX}/healthz"
+
+
+def test_metrics_are_scraped_where_they_are_served_and_on_no_public_port() -> None:
+    """Fly.io scrapes what listens on 0.0.0.0, and publishes the ports of its services only."""
+    assert FLY["metrics"] == {"port": int(FLY["env"]["METRICS_PORT"]), "path": PATH}
+    assert FLY["env"]["METRICS_HOST"] == "0.0.0.0"
+    assert FLY["metrics"]["port"] != FLY["http_service"]["internal_port"]
+    assert "services" not in FLY
 
 
 def test_a_machine_always_runs() -> None:

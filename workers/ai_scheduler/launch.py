@@ -15,12 +15,14 @@ import structlog
 from shared.runs import RunId
 from workers.ai_scheduler.decide import CHECK_AGAIN_MINUTES, judge
 from workers.ports import (
+    UNOBSERVED,
     Clock,
     DecisionContext,
     Decisions,
     DecisionStatus,
     Gateway,
     Meter,
+    Observer,
     PlannedRun,
     RecordedDecision,
 )
@@ -57,11 +59,20 @@ class Autopilot:
     Concurrency: any number of callers, in any number of processes.
     """
 
-    def __init__(self, *, decisions: Decisions, gateway: Gateway, clock: Clock, settings: AutopilotSettings) -> None:
+    def __init__(
+        self,
+        *,
+        decisions: Decisions,
+        gateway: Gateway,
+        clock: Clock,
+        settings: AutopilotSettings,
+        observer: Observer = UNOBSERVED,
+    ) -> None:
         self._decisions = decisions
         self._gateway = gateway
         self._clock = clock
         self._settings = settings
+        self._observer = observer
 
     async def decide(self) -> Decided:
         """Decide for the panel, or return the existing decision. Raises: BackendError."""
@@ -96,6 +107,7 @@ class Autopilot:
             nonce=secrets.token_hex(8),
             within=self._settings.decision_timeout,
         )
+        self._observer.note_bills(meter.bills)
         recorded = await self._decisions.record(context.decision_id, decision, meter.bills)
         log.info(
             "autopilot.decided",

@@ -9,6 +9,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from workers.backend.http import SupabaseHttp
 from workers.backend.translate import refuse_bad_answer, translated
 from workers.outbound.http import open_post_transport
+from workers.ports import UNOBSERVED, Observer
 from workers.settings import SupabaseSettings
 
 
@@ -30,7 +31,10 @@ async def _send_no_opaque_bearer(request: httpx.Request) -> None:
 
 @asynccontextmanager
 async def open_client(
-    settings: SupabaseSettings, *, network: httpx.AsyncBaseTransport | None = None
+    settings: SupabaseSettings,
+    *,
+    network: httpx.AsyncBaseTransport | None = None,
+    observer: Observer = UNOBSERVED,
 ) -> AsyncIterator[AsyncClient]:
     """Open a client that acts with the service key, and close its connections at the end.
 
@@ -41,6 +45,7 @@ async def open_client(
     async with SupabaseHttp(
         within=settings.timeout,
         check=refuse_bad_answer,
+        observer=observer,
         # PostgREST has about ten connections of its own to the database.
         transport=network or open_post_transport(max_connections=16),
         event_hooks={"request": [_send_no_opaque_bearer]},

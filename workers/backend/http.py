@@ -12,11 +12,13 @@ import httpx
 
 from workers.outbound.bodies import is_modest, read_body
 from workers.outbound.http import CONNECT_TIMEOUT, refuse_cookies
+from workers.ports import UNOBSERVED, BackendCallEnd, Observer
 
 # Eight claims with the checkpoints of a whole collection each have six megabytes.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _MOST_MARKS: Final = 700_000
 
+_FUNCTIONS: Final = "/rpc/"
 _NO_CONTENT: Final = 204
 # Headers that no longer hold once the answer has been read.
 _CODINGS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
@@ -34,6 +36,7 @@ class SupabaseHttp(httpx.AsyncClient):
         *,
         within: timedelta,
         check: Callable[[httpx.Response], None] | None = None,
+        observer: Observer = UNOBSERVED,
         **options: Any,  # noqa: ANN401 - handed to httpx as they are
     ) -> None:
         seconds = within.total_seconds()
@@ -41,9 +44,26 @@ class SupabaseHttp(httpx.AsyncClient):
         super().__init__(cookies=refuse_cookies(), timeout=timeout, **options)
         self._within = seconds
         self._check = check
+        self._observer = observer
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401 - as in httpx
         """Send a request and read the whole answer; every other method of the client sends through this one."""
+        began = asyncio.get_running_loop().time()
+        end = BackendCallEnd.UNAVAILABLE
+        try:
+            answer = await self._send_in_time(request, options)
+            end = BackendCallEnd.ANSWERED if answer.is_success else BackendCallEnd.REFUSED
+        except asyncio.CancelledError:
+            end = BackendCallEnd.ABANDONED
+            raise
+        finally:
+            _, is_function, name = request.url.path.rpartition(_FUNCTIONS)
+            if is_function:
+                seconds = asyncio.get_running_loop().time() - began
+                self._observer.note_backend_call(name, end, seconds)
+        return answer
+
+    async def _send_in_time(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         request.headers["accept-encoding"] = "gzip"
         try:
             async with asyncio.timeout(self._within):

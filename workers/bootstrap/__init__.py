@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from workers.backend.identity import SupabaseIdentity, open_auth
-from workers.bootstrap.parts import open_parts
+from workers.bootstrap.monitoring import open_monitored_parts
 from workers.bootstrap.routes import build_routes
 from workers.bootstrap.schema_check import find_differences
 from workers.clock import SystemClock
@@ -37,7 +37,7 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
     Raises: ConfigurationError when Supabase refuses the key, or the database lacks what this version needs.
     """
-    async with open_parts(settings, clock or SystemClock()) as parts:
+    async with open_monitored_parts(settings, clock or SystemClock()) as parts:
         yield parts.worker
 
 
@@ -45,7 +45,7 @@ async def open_worker(settings: Settings, *, clock: Clock | None = None) -> Asyn
 async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Service]:
     """Open a worker and the HTTP API through which the screens reach it. Raises: as ``open_worker``."""
     async with (
-        open_parts(settings, clock or SystemClock()) as parts,
+        open_monitored_parts(settings, clock or SystemClock()) as parts,
         open_auth(settings.supabase, clock=parts.clock) as auth,
     ):
         identity = SupabaseIdentity(auth, parts.client, clock=parts.clock)

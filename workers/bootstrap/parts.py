@@ -41,7 +41,7 @@ from workers.notifications.delivery import Notifier
 from workers.notifications.webpush import PushSender, open_push_http
 from workers.platform_monitor.probe import SiteProbe
 from workers.platform_monitor.watch import SiteWatch
-from workers.ports import Clock, Collect, Source, Subject
+from workers.ports import UNOBSERVED, Clock, Collect, Observer, Source, Subject
 from workers.runtime.periodic import PeriodicTask, look_at_plan, purge_in_batches
 from workers.runtime.worker import Worker
 from workers.settings import DatabaseSourceSettings, NotificationSettings, Settings, WorkerSettings
@@ -88,31 +88,30 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, clock: Clock, observer: Observer = UNOBSERVED) -> AsyncIterator[Parts]:
     """Open everything a worker needs. Raises: ConfigurationError."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(settings.supabase))
+        client = await stack.enter_async_context(open_client(settings.supabase, observer=observer))
         refuse_older_schema(await await_schema_state(SupabaseInspection(client), clock))
         http = await stack.enter_async_context(outbound.open_http())
-        posting = await stack.enter_async_context(
-            outbound.open_http(outbound.open_post_transport(max_connections=None))
-        )
+        unlimited = outbound.open_post_transport(max_connections=None)
+        posting = await stack.enter_async_context(outbound.open_http(unlimited))
         announcer = await stack.enter_async_context(
             open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
         )
         reads = choose_reads(settings.database)
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock, reads=reads)
-        gateway = ChatGateway(posting, settings.gateway, clock=clock, journal=SupabaseJournal(client))
+        journal = SupabaseJournal(client)
+        gateway = ChatGateway(posting, settings.gateway, clock=clock, journal=journal, observer=observer)
         wakeups = RealtimeWakeups(settings.supabase, settings.realtime, worker_id=worker_id, clock=clock)
         revenue = _open_revenue(settings, client, http, clock)
         watch = _open_watch(settings, client, http, clock)
-        collect = _open_collection(settings, client, http, posting, revenue, clock)
-        autopilot = Autopilot(
-            decisions=SupabaseDecisions(client, clock=clock), gateway=gateway, clock=clock, settings=settings.autopilot
-        )
+        collect = _open_collection(settings, client, http, posting, revenue, clock, observer)
+        autopilot = _open_autopilot(settings, client, gateway, clock, observer)
         leases = SupabasePeriodicLeases(client, worker_id=worker_id)
-        notifier = await stack.enter_async_context(open_notifier(settings.notifications, client, worker_id, clock))
+        notifying = open_notifier(settings.notifications, client, worker_id, clock, observer)
+        notifier = await stack.enter_async_context(notifying)
         worker = Worker(
             store=store,
             execute=ExecutiveRun(
@@ -130,18 +129,29 @@ async def open_parts(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
             worker_id=worker_id,
             periodic_tasks=[
                 look_at_plan(SupabasePlan(client), every=settings.worker.plan_every),
-                _purge(settings.worker, client, clock),
+                _purge(settings.worker, journal, clock),
                 PeriodicTask("autopilot", settings.autopilot.every, autopilot.tick),
                 PeriodicTask("models", _MODELS_EVERY, gateway.look_up_models, at_start=True),
                 *_leased_tasks(settings, leases, revenue, watch, notifier, SupabaseMaintenance(client)),
             ],
+            observer=observer,
         )
         yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch, notifier)
 
 
-def _purge(settings: WorkerSettings, client: AsyncClient, clock: Clock) -> PeriodicTask:
-    return purge_in_batches(
-        SupabaseJournal(client).purge, every=settings.purge_every, pause=settings.sweep_every, clock=clock
+def _purge(settings: WorkerSettings, journal: SupabaseJournal, clock: Clock) -> PeriodicTask:
+    return purge_in_batches(journal.purge, every=settings.purge_every, pause=settings.sweep_every, clock=clock)
+
+
+def _open_autopilot(
+    settings: Settings, client: AsyncClient, gateway: ChatGateway, clock: Clock, observer: Observer
+) -> Autopilot:
+    return Autopilot(
+        decisions=SupabaseDecisions(client, clock=clock),
+        gateway=gateway,
+        clock=clock,
+        settings=settings.autopilot,
+        observer=observer,
     )
 
 
@@ -162,6 +172,7 @@ def _open_collection(
     posting: httpx.AsyncClient,
     revenue: RevenueService,
     clock: Clock,
+    observer: Observer,
 ) -> Collect:
     """Return the function that asks the sources named by a run type."""
     reader = SupabaseReader(client)
@@ -181,13 +192,15 @@ def _open_collection(
     )
 
     async def collect(subject: Subject) -> Collected:
-        return await collect_all(
+        collected = await collect_all(
             sources,
             subject,
             names_wanted=subject.run_type.sources,
             timeout=settings.worker.source_timeout,
             clock=clock,
         )
+        observer.note_gaps(collected.gaps)
+        return collected
 
     return collect
 
@@ -206,7 +219,11 @@ def _open_tables(settings: DatabaseSourceSettings, clock: Clock) -> tuple[Source
 
 @asynccontextmanager
 async def open_notifier(
-    settings: NotificationSettings, client: AsyncClient, worker_id: str, clock: Clock
+    settings: NotificationSettings,
+    client: AsyncClient,
+    worker_id: str,
+    clock: Clock,
+    observer: Observer = UNOBSERVED,
 ) -> AsyncIterator[Notifier]:
     """Open what sends messages beyond the screens; an address that cannot be read is logged by its position."""
     channels, unreadable = open_channels(settings.urls, page=None if settings.page is None else str(settings.page))
@@ -215,7 +232,7 @@ async def open_notifier(
     deliveries = SupabaseDeliveries(client, worker_id=worker_id, clock=clock)
     async with open_push_http() as http:
         push = None if settings.vapid_key is None else PushSender(http, settings, clock=clock)
-        yield Notifier(deliveries, channels, push, clock=clock, look_every=settings.every)
+        yield Notifier(deliveries, channels, push, clock=clock, look_every=settings.every, observer=observer)
 
 
 def _leased_tasks(

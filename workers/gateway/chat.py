@@ -54,7 +54,7 @@ from workers.gateway.candidates import Candidates, Retired
 from workers.gateway.parameters import Parameters
 from workers.outbound.usage import read_usage
 from workers.outbound.waits import read_wait
-from workers.ports import Answer, Clock, Journal, Message, Meter, Retries
+from workers.ports import UNOBSERVED, Answer, Clock, Journal, Message, Meter, ModelCallEnd, Observer, Retries
 from workers.settings import GatewaySettings
 
 _BACKOFF_BASE: Final = timedelta(seconds=1)
@@ -80,6 +80,18 @@ class _Failed(Exception):
         self.outage = outage
         self.final = final
         self.adapted = adapted  # the same model is to be asked again at once, without what it refused
+
+
+def _name_end(error: GatewayError) -> ModelCallEnd:
+    match error:
+        case GatewayRateLimited():
+            return ModelCallEnd.RATE_LIMITED
+        case GatewayUnavailable():
+            return ModelCallEnd.UNAVAILABLE
+        case GatewayAnswerUnusable():
+            return ModelCallEnd.UNUSABLE
+        case _:
+            return ModelCallEnd.REFUSED
 
 
 @dataclass
@@ -132,11 +144,13 @@ class ChatGateway:
         clock: Clock,
         journal: Journal | None = None,
         rng: random.Random | None = None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._http = http
         self._settings = settings
         self._clock = clock
         self._journal = journal
+        self._observer = observer
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._url = f"{str(settings.base_url).rstrip('/')}/chat/completions"
         self._list_url = f"{str(settings.base_url).rstrip('/')}/models"
@@ -341,21 +355,25 @@ class ChatGateway:
         """Make one call: settle its permit, record its usage; return the text and the model that wrote it."""
         began = self._clock.monotonic()
         status: int | None = None
+        end = ModelCallEnd.ABANDONED
         try:
             response = await self._send(model, question)
             status = response.status
             text, answered_by = self._receive(model, question, response)
         except _Failed as failure:
+            end = _name_end(failure.error)
             if failure.outage:
                 permit.failed()
             else:
                 permit.succeeded()
             raise
         else:
+            end = ModelCallEnd.ANSWERED
             permit.succeeded()
         finally:
-            spent_ms = round((self._clock.monotonic() - began) * 1000)
-            _log.debug("model.called", model=model, status=status, duration_ms=spent_ms)
+            seconds = self._clock.monotonic() - began
+            self._observer.note_model_call(model, end, seconds)
+            _log.debug("model.called", model=model, status=status, duration_ms=round(seconds * 1000))
         return text, answered_by
 
     async def _send(self, model: str, question: _Question) -> outbound.Response:

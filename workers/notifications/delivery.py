@@ -15,7 +15,16 @@ from shared.errors import BackendError
 from workers.notifications.channels import TRY, Channel
 from workers.notifications.messages import Notice, compose
 from workers.notifications.webpush import PushSender
-from workers.ports import Clock, Deliveries, Device, DueMessage, SendOutcome, SendResult
+from workers.ports import (
+    UNOBSERVED,
+    Clock,
+    Deliveries,
+    Device,
+    DueMessage,
+    Observer,
+    SendOutcome,
+    SendResult,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +49,14 @@ class Notifier:
         *,
         clock: Clock,
         look_every: timedelta,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._deliveries = deliveries
         self._channels = {channel.name.target: channel for channel in channels}
         self._push = push
         self._clock = clock
         self._look_every = look_every
+        self._observer = observer
 
     @property
     def is_configured(self) -> bool:
@@ -112,6 +123,7 @@ class Notifier:
             result = await self._send(message)
             if result is None:
                 return
+            self._observer.note_delivery(message.kind, result.outcome, to_device=message.device is not None)
             self._log(message, result)
             try:
                 await self._deliveries.settle(message, result)

@@ -276,6 +276,10 @@ _KINDS: Final[Mapping[str, Callable[[Sequence[Details], int], _Text]]] = {
 }
 
 
+KINDS: Final = tuple(_KINDS)
+"""Every kind of message that SQL announces."""
+
+
 def _name_report(failure: Details) -> str:
     report = clean_line(_read(failure, "report"), 100) or "un rapport"
     platform = clean_line(_read(failure, "platform"), 60)

@@ -17,6 +17,7 @@ from workers.ports.notifications import (
     SendOutcome,
     SendResult,
 )
+from workers.ports.observer import UNOBSERVED, AttemptEnd, BackendCallEnd, ModelCallEnd, Observer
 from workers.ports.overview import HealthLine, MonthCost, Overview, OverviewQueue, QueuedRun, WorkerLine
 from workers.ports.reading import (
     SOURCE_TEXT_CHARS,
@@ -74,10 +75,13 @@ from workers.ports.scheduling import (
 
 __all__ = [
     "SOURCE_TEXT_CHARS",
+    "UNOBSERVED",
     "Acceptance",
     "Announcement",
     "Announcer",
     "Answer",
+    "AttemptEnd",
+    "BackendCallEnd",
     "Bills",
     "BudgetCheck",
     "Caller",
@@ -118,7 +122,9 @@ __all__ = [
     "MatterCounts",
     "Message",
     "Meter",
+    "ModelCallEnd",
     "MonthCost",
+    "Observer",
     "OpenMatter",
     "Overview",
     "OverviewQueue",

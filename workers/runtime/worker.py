@@ -16,9 +16,12 @@ from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, RunId, RunStatus
 from workers.ports import (
+    UNOBSERVED,
     Announcer,
+    AttemptEnd,
     Clock,
     Meter,
+    Observer,
     OwnerRequest,
     RunExecutor,
     RunStore,
@@ -46,6 +49,13 @@ _MAX_PARALLEL: Final = {
     run_type.key: run_type.max_parallel for run_type in RUN_TYPES.values() if run_type.max_parallel is not None
 }
 
+_ENDS: Final = {
+    RunStatus.COMPLETED: AttemptEnd.COMPLETED,
+    RunStatus.FAILED: AttemptEnd.FAILED,
+    RunStatus.CANCELLED: AttemptEnd.CANCELLED,
+    RunStatus.PENDING: AttemptEnd.RETRY,
+}
+
 
 @dataclass
 class _Execution:
@@ -61,7 +71,7 @@ class _Execution:
 class Worker:
     """One worker: claims due runs up to its concurrency, renews their leases, and stops without losing any."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named, and one thing that a worker works with
         self,
         *,
         store: RunStore,
@@ -72,6 +82,7 @@ class Worker:
         settings: WorkerSettings,
         worker_id: str,
         periodic_tasks: Sequence[PeriodicTask] = (),
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._store = store
         self._execute = execute
@@ -81,6 +92,7 @@ class Worker:
         self._settings = settings
         self._worker_id = worker_id
         self._periodic_tasks = periodic_tasks
+        self._observer = observer
         self.waiters: Final = RunWaiters()
         self._running: dict[RunId, _Execution] = {}
         # Places reserved for requests on their way to the database, by run type: they may come back with a claim.
@@ -136,6 +148,11 @@ class Worker:
         if accepted.status is RunStatus.PENDING:
             self._look.set()
         return RunTicket.model_validate(accepted, from_attributes=True)
+
+    @property
+    def executing(self) -> int:
+        """Return how many runs are being executed here."""
+        return len(self._running)
 
     def executes(self, run_id: RunId) -> bool:
         """Return whether the run is being executed here, where its end is known first."""
@@ -258,22 +275,22 @@ class Worker:
             attempt=claim.attempt,
             worker_id=self._worker_id,
         )
-        end = "unsettled"
+        end = AttemptEnd.UNSETTLED
         try:
             settlement = await self._execute(claim, meter)
             execution.settling = True
             status = await self._store.settle(claim, settlement, meter.bills)
-            end = status.value
+            end = _ENDS.get(status, AttemptEnd.UNSETTLED)
             self.waiters.publish(claim, settlement, status, at=self._clock.now())
             self.announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
-            end = "lease_lost"
+            end = AttemptEnd.LEASE_LOST
             bound.warning("run.lease_lost", error_message=str(error))
         except BackendError as error:
             # The lease runs out and another attempt resumes after the last checkpoint.
             bound.error("run.unsettled", error_code=error.code, error_message=str(error))
         except asyncio.CancelledError:
-            end = "handed_back" if execution.dropped_as is None else execution.dropped_as.value
+            end = AttemptEnd.HANDED_BACK if execution.dropped_as is None else AttemptEnd(execution.dropped_as.value)
             if execution.dropped_as is not None and meter.total.calls:
                 await self._answer("release", self._hand_back([execution]))  # nothing is left of it but the bill
             raise
@@ -282,10 +299,12 @@ class Worker:
         finally:
             if self._running.get(claim.run_id) is execution:
                 del self._running[claim.run_id]
+            seconds = self._clock.monotonic() - started
+            self._observer.note_attempt(claim.run_type, end, seconds, meter.bills)
             bound.info(
                 "run.settled",
-                end=end,
-                duration_ms=round((self._clock.monotonic() - started) * 1000),
+                end=end.value,
+                duration_ms=round(seconds * 1000),
                 model=meter.total.model,
                 tokens_in=meter.total.tokens_in,
                 tokens_out=meter.total.tokens_out,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import structlog
@@ -113,18 +113,8 @@ async def serve(
     has ended, and otherwise the answer that the run goes on.
     Raises: ConfigurationError when the port is not available.
     """
-    listening = _listen(settings)
-    config = uvicorn.Config(
-        app,
-        http=LimitedHttpProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-    )
-    server = _Server(config)
+    listening = _listen(settings.host, settings.port, variables="HTTP_HOST, PORT")
+    server = _Server(_configure(app))
     stop_working = asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -148,18 +138,45 @@ async def serve(
     log.info("http.stopped")
 
 
-def _listen(settings: HttpSettings) -> socket.socket:
+@contextlib.asynccontextmanager
+async def serve_beside(app: ASGIApp, host: str, port: int, *, variables: str) -> AsyncIterator[int]:
+    """Serve a second application, on a port of its own, while the block lasts; return the port.
+
+    Raises: ConfigurationError, naming these variables, when the port is not available.
+    """
+    listening = _listen(host, port, variables=variables)
+    server = _Server(_configure(app))
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name=f"server {variables}")
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = server.force_exit = True
+        await asyncio.wait({serving})
+
+
+def _configure(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=LimitedHttpProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+
+
+def _listen(host: str, port: int, *, variables: str) -> socket.socket:
     # The protocol is named because otherwise asyncio does not know that the socket is TCP and leaves Nagle's delay on.
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise ConfigurationError(
-            f"HTTP_HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}."
-        ) from error
+        raise ConfigurationError(f"{variables}: cannot listen on {host}:{port}: {error.strerror}.") from error
     listening.listen(_BACKLOG)
     listening.setblocking(False)  # noqa: FBT003 - its only parameter
     return listening
