@@ -103,6 +103,18 @@ async def test_the_decision_of_the_last_minute_is_returned_and_not_executed_agai
     assert (again["executed"], again["runs_launched"], len(first["executed"])) == ([], 0, 1)
 
 
+async def test_a_failure_that_the_panel_was_answered_is_announced_to_nobody(hq: Hq, owner: str) -> None:
+    service = await hq.service()
+    configure(hq)
+    fail_something(hq)
+    await hq.vendors.script("openai", {"match": DECISION_MODEL}, {"status": 402})
+
+    made = await decide(service, owner)
+
+    assert [(entry["job"], entry["success"]) for entry in made["executed"]] == [(REVIEW, False)]
+    await hq.until("select from hq.announcements where kind = 'run_failed' and withdrawn_at < due_at", within=5)
+
+
 async def test_a_decision_in_progress_is_told_at_once(hq: Hq, owner: str) -> None:
     service = await hq.service()
     configure(hq)

@@ -54,6 +54,8 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.heard: list[Heard] = []
         self.usual: Callable[[Heard], Reply] = lambda _: answer(200, {"success": True})
+        self.pause = 0.0
+        """How long each answer takes, in seconds."""
         self._script: list[Reply] = []
 
     def script(self, *replies: Reply) -> None:
@@ -79,6 +81,7 @@ class ScriptedServer:
             heard = await _read(reader)
             self.heard.append(heard)
             reply = self._script.pop(0) if self._script else self.usual(heard)
+            await asyncio.sleep(self.pause)
             if reply is SILENCE:
                 self._silences.add(writer)
                 return

@@ -3,12 +3,14 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 import structlog
 
 from shared.errors import RateLimited, UnknownRunType
+from shared.runs import RunId
 from workers.clock import SystemClock
 from workers.web.app import BODY_BYTES, Route, build_app
 from workers.web.exchange import Request, Response, read_object
@@ -64,6 +66,25 @@ async def test_what_is_no_json_object_is_a_bad_request(api: httpx.AsyncClient, b
 
     assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_request")
     assert answer.json()["success"] is False
+
+
+@pytest.mark.parametrize(("headers", "noted"), [({}, 2), ({"x-relay-confirms": "1"}, 0)])
+async def test_an_answer_about_failures_is_noted_here_or_confirmed_by_the_relay(
+    headers: dict[str, str], noted: int
+) -> None:
+    runs = [RunId(uuid4()), RunId(uuid4())]
+    heard: list[RunId] = []
+
+    async def fail(request: Request) -> Response:
+        del request
+        return Response({"success": False}, 402, failed_runs=runs, on_answer=heard.append)
+
+    app = build_app([Route("fail", fail)], origins=frozenset("*"), clock=SystemClock())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL) as http:
+        answer = await http.post("/fail", headers=headers)
+
+    assert heard == runs[:noted]
+    assert answer.headers.get("x-unconfirmed-runs") == (None if noted else f"{runs[0]},{runs[1]}")
 
 
 async def test_no_body_is_an_empty_one(api: httpx.AsyncClient) -> None:

@@ -116,7 +116,9 @@ class AiSchedulerEndpoint(_Jobs):
         left = max(timedelta(0), self._wait - timedelta(seconds=self._clock.monotonic() - began))
         run_ids = [run_id for _, run_id in decided.launched]
         ends = await asyncio.gather(*(self._launcher.follow(run_id, within=left) for run_id in run_ids))
-        return Response(render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now()))
+        failed = [end.run_id for end in ends if end is not None and end.status is RunStatus.FAILED]
+        body = render_decision(decided, dict(zip(run_ids, ends, strict=True)), self._clock.now())
+        return Response(body, failed_runs=failed, on_answer=self._launcher.note_answer)
 
 
 class ScheduledRunsEndpoint(_Jobs):

@@ -15,7 +15,7 @@ from workers.ports import Clock
 from workers.runtime.launcher import RunLauncher
 from workers.runtime.worker import Worker
 from workers.settings import Settings
-from workers.web.app import build_app
+from workers.web.app import PREFIX, build_app
 from workers.web.openapi import describe
 
 __all__ = ["Service", "find_differences", "open_service", "open_worker"]
@@ -52,5 +52,5 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         launcher = RunLauncher(parts.worker, parts.store, clock=parts.clock, wait=settings.http.wait)
         routes = build_routes(settings, parts, identity, launcher)
         app = build_app(routes, origins=settings.http.origins, clock=parts.clock, document=describe(routes))
-        functions = tuple(dict.fromkeys(route.name for route in routes))
+        functions = tuple(dict.fromkeys(route.name for route in routes if route.prefix == PREFIX))
         yield Service(app=app, functions=functions, worker=parts.worker, launcher=launcher)

@@ -26,6 +26,7 @@ from workers.ports import Identity
 from workers.runtime.launcher import RunLauncher
 from workers.settings import Settings
 from workers.stripe_kpis.endpoint import StripeKpisEndpoint
+from workers.web import answers
 from workers.web.app import Route
 from workers.web.health import ApiStatusEndpoint, HealthEndpoint
 
@@ -48,6 +49,12 @@ def build_routes(settings: Settings, parts: Parts, identity: Identity, launcher:
         Route("send-push-notification", PushEndpoint(identity=identity, notifier=parts.notifier), takes=PushRequest),
         *_cron_routes(settings, parts, identity),
         Route("healthz", _open_health(parts), method="GET", public=True, statuses=(200, 503)),
+        Route(
+            "answers",
+            answers.AnswersEndpoint(identity=identity, launcher=launcher),
+            takes=answers.ArrivedAnswer,
+            prefix=answers.PREFIX,
+        ),
     ]
 
 

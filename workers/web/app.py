@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "/functions/v1"
 BODY_BYTES: Final = 256 * 1024
+RELAY_CONFIRMS: Final = "x-relay-confirms"
+"""By this header the relay promises to confirm that an answer about failed runs arrived."""
+UNCONFIRMED_RUNS: Final = "x-unconfirmed-runs"
+"""The failed runs of an answer that is to be confirmed."""
 _LOGGED_CHARS: Final = 200  # of a path, which may be anything
 
 # What supabase-js sends or may send, and what the relay forwards.
@@ -106,9 +110,7 @@ class _RouteApp:
         try:
             body = await _read_body(request)
             answer = await route.endpoint(Request(headers=request.headers, body=body))
-            if answer.on_answer is not None and not await request.is_disconnected():
-                answer.on_answer()
-            return _render(answer)
+            return _render(answer, await _note_answer(request, answer))
         except WorkersError as error:
             log.info("http.refused", path=request.url.path, error_code=error.code, error_message=str(error))
             return _render(render_error(error))
@@ -119,6 +121,18 @@ class _RouteApp:
         except Exception:
             log.exception("http.crashed", path=request.url.path)
             return _render(render_error(WorkersError()))
+
+
+async def _note_answer(request: requests.Request, answer: Response) -> dict[str, str]:
+    """Note that the caller gets the answer, or leave that to the relay, which sees whether its own caller does."""
+    if answer.on_answer is None or not answer.failed_runs:
+        return {}
+    if request.headers.get(RELAY_CONFIRMS):
+        return {UNCONFIRMED_RUNS: ",".join(map(str, answer.failed_runs))}
+    if not await request.is_disconnected():
+        for run_id in answer.failed_runs:
+            answer.on_answer(run_id)
+    return {}
 
 
 async def _read_body(request: requests.Request) -> bytes:

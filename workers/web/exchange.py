@@ -6,15 +6,14 @@ Endpoints raise the errors of ``shared.errors``; ``app`` renders them as a statu
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final, Protocol
 
 from pydantic import JsonValue
 
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated, WorkersError
-from shared.runs import RunStatus
+from shared.runs import RunId, RunStatus
 from workers.ports import Caller, EndedRun, Identity, Launcher, RunTicket
 
 _RECORDED: Final = (
@@ -52,8 +51,10 @@ class Response:
     body: Mapping[str, JsonValue]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    on_answer: Callable[[], None] | None = None
-    """Called when the answer is sent to a caller who is still there."""
+    failed_runs: Sequence[RunId] = ()
+    """The runs of which the caller learns from it that they failed."""
+    on_answer: Callable[[RunId], None] | None = None
+    """Called for each of them when the answer is sent to a caller who is still there."""
 
 
 class Endpoint(Protocol):
@@ -99,7 +100,7 @@ def render_failure(run: EndedRun, launcher: Launcher) -> Response:
     stored = run.appendix.get("http_status")
     status = stored if isinstance(stored, int) and stored in _ACTIONABLE else _OURS
     body |= {"error": run.summary, "error_code": run.appendix.get("error_code") or "internal_error"}
-    return Response(body, status, on_answer=partial(launcher.note_answer, run.run_id))
+    return Response(body, status, failed_runs=[run.run_id], on_answer=launcher.note_answer)
 
 
 async def identify(identity: Identity, request: Request) -> Caller:

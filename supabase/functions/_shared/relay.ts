@@ -13,6 +13,9 @@ const BODY_LIMIT_BYTES = 256 * 1024;
 // stays below that, and the workers answer before they are given up (RUN_WAIT_SECONDS, 50 s).
 const WORKERS_TIMEOUT_MS = 60_000;
 const DATABASE_TIMEOUT_MS = 10_000;
+const CONFIRM_TIMEOUT_MS = 3_000;
+/** Longer than the reply takes with which a caller that has left refuses what it is sent. */
+const BETWEEN_PIECES_MS = 200;
 
 // Not Origin: the relay answers for cross-origin rules, and the workers would answer for them a second time.
 const PASSED_HEADERS = ["authorization", "apikey", "content-type", "x-client-info", "x-cron-secret"];
@@ -154,6 +157,8 @@ interface Answer {
   status: number;
   body: ArrayBuffer | string;
   headers: Record<string, string>;
+  /** The failed runs that it is about; the workers announce them unless they hear that it arrived. */
+  unconfirmed?: string | null;
 }
 
 /** Why nothing was heard of the workers: no connection, no answer in time, or somebody else (a proxy) answered. */
@@ -169,7 +174,7 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const origin = headers.get("origin");
     const corsHeaders = describeOrigins(origin, isPublic);
     const requestId = sane(headers.get("x-request-id")) ?? crypto.randomUUID();
-    const respond = ({ status, body, headers }: Answer): Response =>
+    const respond = ({ status, headers, ...answer }: Answer, body: BodyInit = answer.body): Response =>
       new Response(body, { status, headers: { "x-request-id": requestId, ...headers, ...corsHeaders } });
     if (method === "OPTIONS") return respond({ status: 200, body: "ok", headers: REMEMBERED });
     if (!methods.includes(method)) {
@@ -181,14 +186,59 @@ export function relay(name: FunctionName): (request: Request) => Promise<Respons
     const idempotencyKey = sane(headers.get("idempotency-key")) ?? crypto.randomUUID();
     const body = await readBody(request, deadline);
     const isRead = body instanceof ArrayBuffer;
-    const answer = isRead ? await pass({ name, method, requestId, idempotencyKey, headers, body }, deadline) : body;
-    if (origin === null) return respond(answer);
+    const call: Call = { name, method, requestId, idempotencyKey, headers, body: isRead ? body : new ArrayBuffer(0) };
+    const answer = isRead ? await pass(call, deadline) : body;
+    const { unconfirmed } = answer;
+    const send = (shown: Answer): Response =>
+      respond(shown, unconfirmed ? sendInPieces(shown.body, () => confirm(call, unconfirmed)) : shown.body);
+    if (origin === null) return send(answer);
 
-    const action = isRead ? parseFields(body)["action"] : undefined;
+    const action = parseFields(call.body)["action"];
     // The page's launch button stays stuck after an answer that is quicker than its animation.
     if (name === LAUNCH) await sleep(began + readMilliseconds("RELAY_MIN_MS", 1600) - performance.now());
-    return respond(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(name, answer) : answer);
+    return send(isHeard(action) && isSwitchedOn("RELAY_ERRORS_AS_200") ? sayToScreen(name, answer) : answer);
   };
+}
+
+/**
+ * Send an answer in two pieces, the first a blank, which JSON may begin with; call back when both were taken. The second
+ * is refused if the caller has left, of which the platform gives no other sign: no signal is aborted there while a
+ * request waits, and a short answer to nobody is sent as well as any.
+ */
+function sendInPieces(body: ArrayBuffer | string, onTaken: () => Promise<void>): ReadableStream<Uint8Array> {
+  const whole = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
+  const pieces = [new TextEncoder().encode(" "), whole];
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    if (pieces.length === 1) await sleep(BETWEEN_PIECES_MS);
+    const piece = pieces.shift();
+    if (piece !== undefined) return controller.enqueue(piece);
+    controller.close();
+    const platform = globalThis as { EdgeRuntime?: { waitUntil(work: Promise<void>): void } };
+    const confirming = onTaken();
+    platform.EdgeRuntime?.waitUntil(confirming);
+  };
+  // Nothing is fetched ahead: a piece that is asked for says that the one before it was taken.
+  return new ReadableStream({ pull }, { highWaterMark: 0 });
+}
+
+/** Let the workers know that the caller was answered how these runs failed; if they do not hear it, they announce it. */
+async function confirm(call: Call, runs: string): Promise<void> {
+  const url = `${readAddress("WORKERS_URL")}/relay/v1/answers`;
+  const headers = { ...pick(call.headers, ["authorization"]), "x-request-id": call.requestId };
+  const init: RequestInit = {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify({ run_ids: runs.split(",") }),
+    redirect: "manual",
+    signal: AbortSignal.timeout(CONFIRM_TIMEOUT_MS),
+  };
+  try {
+    const response = await fetch(url, init).catch(() => fetch(url, init));
+    await response.body?.cancel();
+    if (!response.ok) log("relay.unconfirmed", call);
+  } catch {
+    log("relay.unconfirmed", call);
+  }
 }
 
 /** Read the body; the refusal, if it is too large or does not come whole and in time. */
@@ -243,7 +293,7 @@ function describeSilence(silence: Silence): Answer {
 
 async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | Silence> {
   const url = `${readAddress("WORKERS_URL")}/functions/v1/${call.name}`;
-  const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey };
+  const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey, "x-relay-confirms": "1" };
   const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
   // A redirection is not followed: it would hand the caller's token to somebody else.
   const init: RequestInit = { method: call.method, headers, redirect: "manual", signal: deadline };
@@ -261,7 +311,8 @@ async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | S
       return "foreign";
     }
     const body = await response.arrayBuffer();
-    return { status: response.status, body, headers: pick(response.headers, RETURNED_HEADERS) };
+    const unconfirmed = response.headers.get("x-unconfirmed-runs");
+    return { status: response.status, body, headers: pick(response.headers, RETURNED_HEADERS), unconfirmed };
   } catch {
     return deadline.aborted ? "late" : "unreachable";
   }
