@@ -1,4 +1,5 @@
--- Record what a purge did: its count in one log, its end in hq.maintenance, or its refusal (p_days is null).
+-- Record what a purge did: its count in one log, its end in hq.maintenance, or its refusal (p_days is null). With the
+-- end, the sums of months that are over are kept.
 -- Locks its row of hq.maintenance; where another session holds it, the next purge records its own end. A refusal is
 -- logged once a day, not every ten minutes.
 -- Raises nothing.
@@ -35,6 +36,7 @@ begin
     );
   end if;
   if p_done then
+    perform hq.keep_cost_months();
     insert into hq.maintenance as m (task, done_at) values ('purge', now())
     on conflict (task) do update set done_at = excluded.done_at;
   end if;
