@@ -129,11 +129,14 @@ class Rig:
 
 
 @contextlib.contextmanager
-def open_rig(*, tuning: Tuning | None = None) -> Iterator[Rig]:
-    """Start a stack with durable settings off, as the tests do: figures are of our code, not of the disk."""
+def open_rig(*, tuning: Tuning | None = None, data_dir: Path | None = None) -> Iterator[Rig]:
+    """Start a stack with durable settings off, as the tests do: figures are of our code, not of the disk.
+
+    Without `data_dir` nothing outlives it; with one, what an earlier rig left there is found again.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="emocare-bench-") as folder,
-        Stack.start(port=None, vendors=True, tuning=tuning) as stack,
+        Stack.start(port=None, vendors=True, tuning=tuning, data_dir=data_dir) as stack,
     ):
         schema.apply(stack.database_url)
         rig = Rig(stack, Path(folder))
