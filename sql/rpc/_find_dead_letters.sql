@@ -10,6 +10,7 @@ returns table (
 language plpgsql
 stable
 security definer
+rows 20
 set search_path = ''
 as $$
 #variable_conflict use_column

@@ -7,6 +7,7 @@ returns table (place text, key text)
 language sql
 stable
 security definer
+rows 10
 set search_path = ''
 as $$
   select o.place, o.key
@@ -21,7 +22,8 @@ as $$
     union all
     select 'hq.actions.created_at', a.id::text
     from hq.actions as a
-    where hq.clamp_instant(a.created_at) is null
+    -- In place of hq.clamp_instant, so that an index serves it: what people decide on grows with the runs.
+    where a.created_at < timestamptz '0001-01-02 00:00:00+00' or a.created_at >= timestamptz '9999-12-31 00:00:00+00'
     union all
     (
       select 'hq.runs.completed_at', r.id::text

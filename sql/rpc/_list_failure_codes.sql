@@ -8,6 +8,7 @@ returns table (code text, ce_qui_s_est_passe text, que_faire text, lettre_morte 
 language sql
 immutable
 security definer
+rows 20
 set search_path = ''
 as $$
   values

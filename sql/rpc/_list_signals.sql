@@ -23,6 +23,8 @@ as $$
           and later.platform_key is not distinct from r.platform_key
           and later.status = 'completed'
           and later.completed_at > r.completed_at
+          -- Follows from the two above: the index leads to one day, not to all years.
+          and later.completed_at > now() - interval '1 day'
       )
     order by r.completed_at desc, r.id
     limit 20
@@ -52,6 +54,7 @@ as $$
       and not exists (
         select from hq.runs as later
         where later.run_type = late.run_type and later.status = 'completed' and later.completed_at >= late.slot_at
+          and later.completed_at > now() - interval '8 days'
       )
     order by late.job_key
     limit 20

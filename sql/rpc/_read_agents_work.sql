@@ -12,26 +12,29 @@ as $$
 #variable_conflict use_column
 begin
   return (
-    with by_type as materialized (
+    with recent as (
       select
-        r.run_type,
-        count(*) filter (where r.created_at >= now() - interval '30 days') as runs,
-        count(*) filter (where r.created_at < now() - interval '30 days') as runs_before,
-        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'completed') as completed,
-        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'failed') as failed,
-        count(*) filter (where r.created_at >= now() - interval '30 days' and r.status = 'cancelled') as cancelled,
-        sum(extract(epoch from r.completed_at - r.started_at)) filter (
-          where r.status = 'completed' and r.created_at >= now() - interval '30 days'
+        r.run_type, r.status, r.created_at >= now() - interval '30 days' as is_current,
+        case
+          when r.status = 'completed' and r.created_at >= now() - interval '30 days'
             and r.started_at between now() - interval '60 days' and now()
             and r.completed_at between r.started_at and now()
-        ) as took_seconds,
-        count(*) filter (
-          where r.status = 'completed' and r.created_at >= now() - interval '30 days'
-            and r.started_at between now() - interval '60 days' and now()
-            and r.completed_at between r.started_at and now()
-        ) as timed
+            then r.completed_at - r.started_at
+        end as took
       from hq.runs as r
       where r.created_at >= now() - interval '60 days' and r.created_at <= now()
+    ),
+    by_type as materialized (
+      select
+        r.run_type,
+        count(*) filter (where r.is_current) as runs,
+        count(*) filter (where not r.is_current) as runs_before,
+        count(*) filter (where r.is_current and r.status = 'completed') as completed,
+        count(*) filter (where r.is_current and r.status = 'failed') as failed,
+        count(*) filter (where r.is_current and r.status = 'cancelled') as cancelled,
+        extract(epoch from sum(r.took)) as took_seconds,
+        count(r.took) as timed
+      from recent as r
       group by r.run_type
     ),
     billed as materialized (

@@ -141,20 +141,32 @@ begin
       'all there'
     )
   from (
-    values  -- of sql/indexes; an index of the host's that begins with the same column serves as well
+    values  -- of sql/indexes; an index of the host's that begins with the same columns serves as well
+      ('actions_created', 'hq.actions', 'created_at'),
+      ('actions_status', 'hq.actions', 'status,created_at'),
+      ('approvals_decided', 'hq.approvals', 'decided_at'),
       ('audit_logs_created', 'hq.audit_logs', 'created_at'),
       ('run_evidence_run', 'hq.run_evidence', 'run_id'),
       ('run_steps_run', 'hq.run_steps', 'run_id'),
       ('runs_created', 'hq.runs', 'created_at'),
       ('runs_dlq_run', 'hq.runs_dlq', 'original_run_id'),
+      ('runs_ended', 'hq.runs', 'run_type,completed_at'),
       ('structured_logs_created', 'hq.structured_logs', 'created_at')
-  ) as w (index, "table", "column")
+  ) as w (index, "table", "columns")
   where to_regclass(w.table) is not null
     and not exists (
       select from pg_catalog.pg_index as i
-      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-      where i.indrelid = to_regclass(w.table) and i.indisvalid and i.indpred is null and a.attname = w.column
+      cross join lateral (
+        select string_agg(a.attname, ',' order by k.place) || ',' as names
+        from unnest(i.indkey::int2[]) with ordinality as k (number, place)
+        join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number
+      ) as c
+      where i.indrelid = to_regclass(w.table)
+        and i.indisvalid
+        and (i.indpred is null or i.indexrelid = to_regclass('hq.' || w.index))
+        and starts_with(c.names, w.columns || ',')
     );
+
 
   return query select
     'log_retention',

@@ -257,6 +257,15 @@ def test_an_index_of_the_host_that_serves_as_well_is_not_built_twice(columns: st
     assert not schema.apply(bare_database.url).changed
 
 
+@pytest.mark.parametrize(("columns", "serves"), [("run_type, completed_at, id", True), ("run_type, created_at", False)])
+def test_an_index_of_several_columns_is_served_by_all_of_them(
+    *, columns: str, serves: bool, bare_database: Database
+) -> None:
+    bare_database.run(f"create index theirs on hq.runs ({columns})")
+
+    assert ("runs_ended" in schema.apply(bare_database.url).indexes) is not serves
+
+
 @pytest.mark.parametrize("index", ["(step_order, run_id)", "(run_id) where status = 'failed'"])
 def test_an_index_of_the_host_that_serves_others_is_no_reason(index: str, bare_database: Database) -> None:
     bare_database.run(f"create index theirs on hq.run_steps {index}")

@@ -35,7 +35,7 @@ _LOCK_ATTEMPTS: Final = 20
 _INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=60)
 # How long each further one waits, once a transaction was found that does not end.
 _NEXT_INDEX_LOCK_TIMEOUT: Final = timedelta(seconds=5)
-_INDEX: Final = re.compile(r"^create index concurrently if not exists \w+ on (hq\.\w+) \((\w+)", re.MULTILINE)
+_INDEX: Final = re.compile(r"^create index concurrently if not exists \w+ on (hq\.\w+) \(([^)]+)\)", re.MULTILINE)
 
 # Rather than queue behind a long transaction, with all others queueing behind us, we give up and try again. Callers
 # are refused after half a second of waiting for a lock (hq.refuse_held): what we wait for one, and then hold it, must
@@ -209,20 +209,23 @@ def _build(connection: Session, name: str, text: str) -> bool:
     """Build an index unless it exists, its table does not, or the host's own suffices; return whether it was built."""
     match = _INDEX.search(text)
     assert match is not None, f"sql/indexes/{name}.sql is not one statement that builds an index on a table of hq"
-    table, column = match.groups()
+    table, columns = match[1], [column.split()[0] for column in match[2].split(",")]
     found = connection.execute(
         "select to_regclass(%(table)s) is not null as has_table,"
         " (select i.indisvalid from pg_index as i where i.indexrelid = to_regclass(%(index)s)) as is_valid,"
         " exists ("
-        "   select from pg_index as i join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]"
-        "   where i.indrelid = to_regclass(%(table)s) and i.indisvalid and i.indpred is null and a.attname = %(column)s"
+        "   select from pg_index as i"
+        "   where i.indrelid = to_regclass(%(table)s) and i.indisvalid and i.indpred is null"
+        "     and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::int2[]) with ordinality"
+        "       as k (number, place) join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number"
+        "       where k.place <= cardinality(%(columns)s::text[])) = %(columns)s::text[]"
         " ) as is_served",
-        {"table": table, "index": f"hq.{name}", "column": column},
+        {"table": table, "index": f"hq.{name}", "columns": columns},
     ).fetchone()
     assert found is not None
     if found["is_valid"] is False:  # left behind by an interrupted build: maintained, but useless
         connection.execute(f"drop index concurrently hq.{name}".encode())
-    if found["is_served"] or not found["has_table"]:
+    if found["is_valid"] or found["is_served"] or not found["has_table"]:
         return False
     connection.execute(text.encode())
     return True
