@@ -41,6 +41,7 @@ READS: Final[dict[str, str]] = {
         "select * from public.read_hq_finance_snapshots_v2((now() - interval '13 months')::date)"
     ),
     "public.read_hq_open_matters": "select * from public.read_hq_open_matters()",
+    "public.read_hq_overview": "select public.read_hq_overview()",
     "public.read_hq_platforms": "select * from public.read_hq_platforms()",
     "public.read_hq_platforms_v2": "select * from public.read_hq_platforms_v2()",
     "public.read_hq_report_inputs": (
