@@ -180,6 +180,7 @@ async def test_the_state_is_that_of_the_moment(page: Page) -> None:
     assert sample(samples, "emocare_queue_oldest_due_seconds") == 7.5
     assert sample(samples, "emocare_month_cost_eur") == 12.5
     assert sample(samples, "emocare_month_budget_eur") == 50
+    assert sample(samples, "emocare_month_budget_warned") == 0
     assert sample(samples, "emocare_worker_runs") == 2
     assert sample(samples, "emocare_worker_concurrency") == 8
     assert sample(samples, "emocare_realtime_live") == 1

@@ -143,3 +143,8 @@ class StateCollector(Collector):
             yield GaugeMetricFamily(
                 "emocare_month_budget_eur", "The month's AI budget, in euros.", self._budget.monthly_target_eur
             )
+            yield GaugeMetricFamily(
+                "emocare_month_budget_warned",
+                "1 from the share of the budget on that hq.system_config sets for a warning (80 % unless set).",
+                self._budget.is_alert,
+            )
