@@ -13,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 
 from bench.collecting import collecting
+from bench.counting import counting
 from bench.cpu import WORKER, describe_cost, read_stack
 from bench.figures import Figure, format_ms, percentile
 from bench.growth import growth
@@ -300,4 +301,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "collecting": collecting,
     "dead_channels": dead_channels,
     "growth": growth,
+    "counting": counting,
 }
