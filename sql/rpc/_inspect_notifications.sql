@@ -26,7 +26,12 @@ begin
 
   return query
   select
-    'channel',
+    -- What stays refused until somebody mends the address, in its own words.
+    case
+      when (t.failures > 0 or t.failed_at > coalesce(t.accepted_at, '-infinity'))
+        and t.failure ~ '^http_(3[0-9][0-9]|40[12347]|410)$' then 'channel_refused'
+      else 'channel'
+    end,
     t.label,
     'channel ' || t.label,
     case when t.failures > 0 or t.failed_at > t.accepted_at then 'amber' else 'green' end,

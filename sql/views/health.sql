@@ -98,7 +98,14 @@ with sentences (code, controle, if_green, otherwise) as (
       'channel',
       'Canal',
       'Le dernier message a été accepté.',
-      'Le dernier message n''a pas été accepté ; il est renvoyé pendant un jour. Le guide explique le détail.'
+      'Le dernier message n''a pas été accepté. Le guide explique le détail (« Être prévenu »).'
+    ),
+    (
+      'channel_refused',
+      'Canal',
+      'Le dernier message a été accepté.',
+      'Le service refuse tout message : adresse, mot de passe ou jeton à corriger dans NOTIFY_URLS. '
+      'Au redémarrage des ouvriers, ce qui attend depuis moins d''un jour part aussitôt.'
     ),
     (
       'devices',

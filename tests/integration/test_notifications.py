@@ -89,7 +89,7 @@ async def test_a_webhook_takes_the_message_and_a_redirect_is_not_followed(hq: Hq
     await hq.vendors.script("hook", {"status": 302, "headers": {"location": f"{hq.vendors.base_url}/hook/elsewhere"}})
     await hq.worker(QUICK, NOTIFY_URLS=f"json://{address}/hook/{SECRET}")
     fail(hq)
-    await hq.until("select from hq.deliveries where failure = 'not_accepted'")
+    await hq.until("select from hq.deliveries where failure = 'http_302'")
     hq.rows("update hq.delivery_targets set held_until = now() returning 1")
 
     await hq.until("select from hq.deliveries where status = 'accepted'")

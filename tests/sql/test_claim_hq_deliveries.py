@@ -32,7 +32,13 @@ def keys(messages: Sequence[Row]) -> list[str]:
     return [message["message_key"] for message in messages]
 
 
-def end(session: Connection, message: Row, outcome: str = "accepted", wait: int | None = None) -> bool:
+def end(
+    session: Connection,
+    message: Row,
+    outcome: str = "accepted",
+    wait: int | None = None,
+    failure: str = "HTTP 500",
+) -> bool:
     ended: bool = value(
         session,
         "settle_hq_delivery",
@@ -40,7 +46,7 @@ def end(session: Connection, message: Row, outcome: str = "accepted", wait: int 
         target=message["target"],
         attempt=message["attempt"],
         outcome=outcome,
-        failure=None if outcome == "accepted" else "HTTP 500",
+        failure=None if outcome == "accepted" else failure,
         wait_seconds=wait,
     )
     return ended
@@ -256,6 +262,72 @@ def test_a_target_that_somebody_edits_costs_the_others_nothing(
 
     assert [m["target"] for m in claim(service, MAIL, CHAT)] == ["channel:chat"]
     assert state(database, "channel:chat")["label"] == "slack"
+
+
+def test_a_delivery_that_somebody_edits_costs_the_others_nothing(
+    database: Database, service: Connection, other: Connection
+) -> None:
+    subscribe(database)
+    announce(database, "a")
+    claim(service, MAIL, devices=True)
+    database.run("update hq.deliveries set leased_until = null")
+    database.run("update hq.push_subscriptions set is_active = false")
+
+    with other.transaction():
+        other.execute("update hq.deliveries set failure = 'edited' where target <> 'channel:mail'")
+        assert [m["target"] for m in claim(service, MAIL, devices=True)] == ["channel:mail"]
+
+    claim(service, MAIL, devices=True)
+    assert database.rows("select status from hq.deliveries where target <> 'channel:mail'") == [{"status": "gone"}]
+
+
+@pytest.mark.parametrize(
+    ("failure", "left_alone"), [("http_401", 0), ("http_404", 0), ("http_429", 1), ("http_503", 1)]
+)
+def test_a_worker_that_starts_tries_an_address_that_may_have_been_mended(
+    database: Database, service: Connection, failure: str, left_alone: int
+) -> None:
+    announce(database, "a")
+    (message,) = claim(service, MAIL)
+    assert end(service, message, "retry", wait=3600, failure=failure)
+    assert claim(service, MAIL) == []
+
+    assert len(claim(service, MAIL | {"restarted": True})) == 1 - left_alone
+
+
+def test_an_address_that_must_be_mended_is_named_as_that(database: Database, service: Connection) -> None:
+    announce(database, "a")
+    (message,) = claim(service, MAIL)
+    line = "select etat, phrase from hq.health where controle like 'Canal%mailto'"
+
+    assert end(service, message, "retry", failure="http_503")
+    assert "NOTIFY_URLS" not in database.one(line)["phrase"]
+    pass_seconds(database, 3600)
+    (message,) = claim(service, MAIL)
+    assert end(service, message, "retry", failure="http_403")
+    assert database.one(line)["etat"] == "amber"
+    assert "à corriger dans NOTIFY_URLS" in database.one(line)["phrase"]
+    pass_seconds(database, 3600)
+    assert len(drain(service, MAIL)) == 1
+    assert database.one(line)["etat"] == "green"
+
+
+def test_what_waits_for_a_channel_goes_to_the_one_that_takes_its_place(database: Database, service: Connection) -> None:
+    """Its token was changed, twice: what waits is sent once, by the new one; nothing is taken from a living worker."""
+    for number, target in enumerate(("channel:old", "channel:older")):
+        announce(database, f"f{number}")
+        claim(service, CHAT | {"target": target})
+    database.run("update hq.deliveries set leased_until = null")
+
+    claimed = claim(service, CHAT)
+    assert [m["target"] for m in claimed] == ["channel:chat"] * len(claimed)
+    assert "channel:old" in {row["target"] for row in database.rows("select target from hq.deliveries")}
+    database.run("update hq.deliveries set leased_until = null")
+    database.run("update hq.delivery_targets set seen_at = seen_at - interval '3 minutes' where target like '%old%'")
+
+    assert sorted(keys(drain(service, CHAT))) == ["f0", "f1"]
+    waiting = database.rows("select from hq.deliveries where status = 'waiting'")
+    assert waiting == []
 
 
 def test_a_target_that_asks_for_years_is_left_alone_for_a_day(database: Database, service: Connection) -> None:

@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import requests
 from apprise import OverflowMode
 from pydantic import SecretStr
+from support.scripted_server import ScriptedServer, answer
 
+from workers.notifications.answers import keep_answers
 from workers.notifications.channels import Channel, open_channels
 from workers.notifications.messages import write_trial
 from workers.ports import SendOutcome, SendResult
@@ -71,24 +74,24 @@ async def test_the_event_loop_goes_on_while_a_channel_hangs() -> None:
 @asynccontextmanager
 async def slow_server(seconds: float) -> AsyncIterator[tuple[int, list[bytes]]]:
     """Accept every message, after a while; keep the requests."""
-    requests: list[bytes] = []
+    received: list[bytes] = []
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append(await reader.readuntil(b"\r\n\r\n"))
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(b"\r\n\r\n"))
         await asyncio.sleep(seconds)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
-        yield server.sockets[0].getsockname()[1], requests
+        yield server.sockets[0].getsockname()[1], received
     finally:
         server.close()
 
 
 async def test_a_message_that_was_accepted_late_is_not_sent_again() -> None:
     within = timedelta(seconds=3)
-    async with slow_server(0.5) as (port, requests):
+    async with slow_server(0.5) as (port, received):
         channel = open_one(f"json://127.0.0.1:{port}/hook")
 
         assert await channel.send(write_trial(), within=timedelta(seconds=0.1)) == SendResult(
@@ -99,10 +102,10 @@ async def test_a_message_that_was_accepted_late_is_not_sent_again() -> None:
         again = await channel.send(write_trial(), within=within)
 
         assert again == SendResult(SendOutcome.ACCEPTED)
-        assert len(requests) == 1
+        assert len(received) == 1
         other = replace(write_trial(), message_id="another")
         assert await channel.send(other, within=within) == await channel.send(other, within=within) == again
-        assert len(requests) == 3, "what was accepted in time is recorded by who sent it"
+        assert len(received) == 3, "what was accepted in time is recorded by who sent it"
 
 
 async def test_a_server_that_holds_a_thread_for_a_minute_has_it_abandoned_three_times() -> None:
@@ -118,13 +121,83 @@ async def test_a_server_that_holds_a_thread_for_a_minute_has_it_abandoned_three_
         assert len(threads) == 4
 
 
+async def test_an_hour_later_such_a_server_may_hold_another_thread() -> None:
+    within = timedelta(seconds=0.05)
+    async with hanging_server() as (port, _):
+        channel = open_one(f"json://127.0.0.1:{port}/hook")
+        for _ in range(4):
+            await channel.send(write_trial(), within=within)
+            channel._began_at -= 61
+        silenced = channel._thread
+        await channel.send(write_trial(), within=within)
+        assert channel._thread is silenced
+
+        channel._abandoned = {thread: began_at - 3600 for thread, began_at in channel._abandoned.items()}
+        await channel.send(write_trial(), within=within)
+
+        assert channel._thread is not silenced
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (answer(429, retry_after="7200"), SendResult(SendOutcome.RETRY, "http_429", timedelta(hours=2))),
+        (answer(429, retry_after="999999999"), SendResult(SendOutcome.RETRY, "http_429", timedelta(days=1))),
+        (
+            answer(503, date="Sun, 29 Nov 2026 08:00:00 GMT", retry_after="Sun, 29 Nov 2026 08:05:00 GMT"),
+            SendResult(SendOutcome.RETRY, "http_503", timedelta(minutes=5)),
+        ),
+        (answer(429), SendResult(SendOutcome.RETRY, "http_429")),
+        (answer(500), SendResult(SendOutcome.RETRY, "http_500")),
+        *((answer(status), SendResult(SendOutcome.RETRY, f"http_{status}", HOUR)) for status in (401, 403, 404, 410)),
+        (answer(302, location="http://127.0.0.1:1/"), SendResult(SendOutcome.RETRY, "http_302", HOUR)),
+        (answer(400), SendResult(SendOutcome.REFUSED, "http_400")),
+        (answer(413), SendResult(SendOutcome.REFUSED, "http_413")),
+    ],
+)
+async def test_what_a_service_answers_says_what_becomes_of_the_message(reply: bytes, expected: SendResult) -> None:
+    async with ScriptedServer() as server:
+        server.usual = lambda _: reply
+        channel = open_one(f"{server.url.replace('http', 'json')}/hook")
+
+        assert await channel.send(write_trial(), within=timedelta(seconds=8)) == expected
+        assert len(server.heard) == (2 if expected.failure == "http_413" else 1)
+
+
+async def test_a_message_that_is_too_long_for_a_service_is_sent_shorter() -> None:
+    async with ScriptedServer() as server:
+        server.script(answer(413))
+        channel = open_one(f"{server.url.replace('http', 'json')}/hook")
+
+        result = await channel.send(write_trial(), within=timedelta(seconds=8))
+
+    whole, short = (heard.fields for heard in server.heard)
+    assert result == SendResult(SendOutcome.ACCEPTED)
+    assert (whole["title"], whole["type"]) == (short["title"], short["type"])
+    assert "trop long" in short["message"]
+
+
+async def test_answers_to_others_are_not_taken_for_a_channel_s() -> None:
+    async with ScriptedServer() as server:
+        server.script(answer(403))
+        open_one(f"{server.url.replace('http', 'json')}/hook")
+        with keep_answers() as kept:
+            loop = asyncio.get_running_loop()
+            status = (await loop.run_in_executor(None, lambda: requests.get(server.url, timeout=5))).status_code
+
+    assert (status, kept) == (403, [])
+
+
 async def test_no_address_is_logged_by_what_calls_it(caplog: pytest.LogCaptureFixture) -> None:
-    async with slow_server(0) as (port, requests):
+    async with slow_server(0) as (port, received):
         channel = open_one(f"json://127.0.0.1:{port}/{SECRET}")
         with caplog.at_level(logging.DEBUG):
             await channel.send(write_trial(), within=timedelta(seconds=3))
 
-    assert len(requests) == 1
+    assert len(received) == 1
     assert SECRET not in caplog.text
 
 
@@ -160,6 +233,25 @@ def test_a_channel_is_known_by_a_fingerprint_that_says_nothing() -> None:
     assert one.name == same.name
     assert one.name.target != other.name.target
     assert SECRET not in repr(one.name)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("json://user:{}@127.0.0.1/a", "json://user:new@127.0.0.1/a"),
+        ("mailtos://user:{}@h.fr?from=a@h.fr&to=b@h.fr", "mailtos://user:new@h.fr?from=a@h.fr&to=b@h.fr"),
+        ("json://127.0.0.1/a?+X-Token={}", "json://127.0.0.1/a?+X-Token=new"),
+    ],
+)
+def test_a_new_password_is_no_new_channel(before: str, after: str) -> None:
+    assert open_one(before.format(SECRET)).name == open_one(after).name
+
+
+def test_two_channels_that_differ_in_their_secrets_alone_are_two() -> None:
+    urls = ["json://user:one@127.0.0.1/a", "json://user:two@127.0.0.1/a"]
+    channels, _ = open_channels([SecretStr(url) for url in urls], page=None)
+
+    assert len({channel.name.target for channel in channels}) == 2
 
 
 async def test_a_mistake_of_the_library_is_a_failed_try() -> None:

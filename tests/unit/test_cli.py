@@ -1,5 +1,6 @@
 """The command line: help for everything, one clear line per error, and exit codes for scripts."""
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from uuid import uuid4
 import pytest
 import typer.main
 from support.clock import FakeClock
+from support.scripted_server import ScriptedServer, answer
 
 from shared import errors
 from workers.cli import app, exit_code, main
@@ -443,3 +445,27 @@ def test_an_error_cannot_steer_the_terminal_or_be_read_as_markup(emocare: Emocar
 
     assert "[/x]" in result.err
     assert not {"\x1b", "\u202e"} & set(result.err)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (200, "a accepté le message"),
+        (401, "refuse l'accès : mot de passe ou jeton à corriger (http_401)"),
+        (404, "ne connaît pas cette adresse : à corriger (http_404)"),
+        (429, "demande d'attendre ; un vrai message serait renvoyé plus tard (http_429)"),
+        (302, "renvoie vers une autre adresse, qui n'est pas suivie : à corriger (http_302)"),
+        (418, "refuse le message (http_418)"),
+        (502, "est en panne ; un vrai message serait renvoyé plus tard (http_502)"),
+    ],
+)
+async def test_notify_says_what_a_channel_answered_and_what_to_mend(
+    emocare: Emocare, monkeypatch: pytest.MonkeyPatch, status: int, sentence: str
+) -> None:
+    async with ScriptedServer() as server:
+        server.usual = lambda _: answer(status)
+        monkeypatch.setenv("NOTIFY_URLS", f"{server.url.replace('http', 'json')}/a-secret")
+        result = await asyncio.to_thread(emocare, "notify", "--test")
+
+    assert (result.code, "a-secret" in result.out + result.err) == (0 if status == 200 else 1, False)
+    assert f"json  {sentence}" in result.out.replace("\N{NO-BREAK SPACE}", " ")

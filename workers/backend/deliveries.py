@@ -35,12 +35,16 @@ class SupabaseDeliveries:
         self._clock = clock
 
     async def claim(
-        self, channels: Sequence[ChannelName], *, devices: bool, limit: int, lease: timedelta
+        self, channels: Sequence[ChannelName], *, devices: bool, limit: int, lease: timedelta, restarted: bool = False
     ) -> Sequence[DueMessage]:
-        """Take messages for these channels, and for devices if those can be reached. Raises: BackendError."""
+        """Take messages for these channels, and for devices if those can be reached.
+
+        ``restarted``: the addresses may have been mended; channels are no longer left alone because one was wrong.
+        Raises: BackendError.
+        """
         params = {
             "p_worker_id": self._worker_id,
-            "p_channels": [channel.model_dump() for channel in channels],
+            "p_channels": [channel.model_dump() | {"restarted": restarted} for channel in channels],
             "p_devices": devices,
             "p_limit": limit,
             "p_lease_seconds": lease.total_seconds(),

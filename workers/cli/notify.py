@@ -13,7 +13,23 @@ from workers.notifications.channels import TRY, open_channels, try_channels
 from workers.notifications.webpush import make_vapid_key
 from workers.ports import ChannelName, SendOutcome, SendResult
 
-_NOBODY: Final = "Personne n'est prévenu hors des écrans: set NOTIFY_URLS, and read it again with this command."
+_NOBODY: Final = "Personne n'est prévenu hors des écrans : écrivez des adresses dans NOTIFY_URLS, puis recommencez."
+_UNREADABLE: Final = "illisible : elle n'a pas la forme que la bibliothèque Apprise demande"
+# By what a failure begins with, the most exact first.
+_FAILURES: Final = {
+    "timed_out": f"n'a pas répondu en {TRY // timedelta(seconds=1)} s",
+    "http_401": "refuse l'accès : mot de passe ou jeton à corriger",
+    "http_402": "refuse l'accès : compte à régler chez ce service",
+    "http_403": "refuse l'accès : mot de passe, jeton ou droits à corriger",
+    "http_404": "ne connaît pas cette adresse : à corriger",
+    "http_410": "a supprimé cette adresse : à remplacer",
+    "http_413": "trouve le message trop long",
+    "http_429": "demande d'attendre ; un vrai message serait renvoyé plus tard",
+    "http_3": "renvoie vers une autre adresse, qui n'est pas suivie : à corriger",
+    "http_4": "refuse le message",
+    "http_5": "est en panne ; un vrai message serait renvoyé plus tard",
+    "": "n'a pas accepté le message : mot de passe, destinataire, ou panne chez lui",
+}
 
 
 def notify(
@@ -34,7 +50,7 @@ def notify(
     for name, result in results:
         table.add_row(Text(*MARKS["green" if _works(result) else "red"]), name.label, _describe(result))
     for position in unreadable:
-        table.add_row(Text(*MARKS["red"]), f"address {position}", "cannot be read: not in the form of Apprise")
+        table.add_row(Text(*MARKS["red"]), f"adresse {position}", _UNREADABLE)
     console.print(table)
     if unreadable or not all(_works(result) for _, result in results):
         raise typer.Exit(1)
@@ -46,11 +62,12 @@ def _works(result: SendResult | None) -> bool:
 
 def _describe(result: SendResult | None) -> str:
     if result is None:
-        return "can be read; --test sends a message by it"
+        return "adresse lisible ; --test y envoie un message"
     if result.outcome is SendOutcome.ACCEPTED:
-        return "accepted the message"
-    within = TRY // timedelta(seconds=1)
-    return f"did not answer within {within} s" if result.failure == "timed_out" else "did not accept the message"
+        return "a accepté le message"
+    failure = result.failure or ""
+    sentence = next(sentence for start, sentence in _FAILURES.items() if failure.startswith(start))
+    return f"{sentence} ({failure})" if failure.startswith("http_") else sentence
 
 
 def vapid() -> None:

@@ -1,9 +1,8 @@
 """Channels: e-mail, chats, webhooks, by the addresses of NOTIFY_URLS, sent with Apprise.
 
-Apprise calls with ``requests`` and ``smtplib``, which block, and says only whether it went well. So each message is
-sent in a thread of its own, which nobody waits for longer than a try may take, and a channel whose thread is still busy
-is given no second one before a minute is over. What the libraries log is dropped: it may name addresses, in which there
-are keys.
+Apprise calls with ``requests`` and ``smtplib``, which block. So each message is sent in a thread of its own, which
+nobody waits for longer than a try may take, and a channel whose thread is still busy is given no second one before a
+minute is over. What the libraries log is dropped: it may name addresses, in which there are keys.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ import structlog
 from apprise.plugins.email import NotifyEmail
 from pydantic import SecretStr
 
+from workers.notifications.answers import TOO_LONG, HttpAnswer, judge, keep_answers, watch_requests
 from workers.notifications.messages import Notice, Urgency, render_html, render_text, write_trial
 from workers.ports import ChannelName, SendOutcome, SendResult
 
@@ -33,10 +34,12 @@ _CONNECT_SECONDS: Final = 4.0
 _READ_SECONDS: Final = 5.0
 # Apprise waits so long between two requests to one service; its usual 5.5 s would take most of a try.
 _BETWEEN_SECONDS: Final = 1.0
-# A server that sends a byte now and then keeps a thread for ever: it is left to itself, if few were before it.
+# A server that sends a byte now and then keeps a thread for ever: it is left to itself, if few were in the last hour.
 _ABANDON_SECONDS: Final = 60.0
 _ABANDONED_AT_MOST: Final = 3
+_ABANDONED_WITHIN_SECONDS: Final = 3600.0
 _LATE_AT_MOST: Final = 100
+_SHORT: Final = "Le détail est trop long pour ce canal : vous le trouverez au QG."
 _TYPES: Final = {
     Urgency.LOW: apprise.NotifyType.INFO,
     Urgency.MEDIUM: apprise.NotifyType.INFO,
@@ -57,7 +60,8 @@ class Channel:
         self._page = page
         self._thread: threading.Thread | None = None
         self._began_at = 0.0
-        self._abandoned: list[threading.Thread] = []
+        # Threads that are left to themselves, by when they began.
+        self._abandoned: dict[threading.Thread, float] = {}
         # Messages that were accepted, in the order of their acceptance, while nobody waited for it any longer.
         self._late: dict[str, None] = {}
 
@@ -68,22 +72,22 @@ class Channel:
         loop = asyncio.get_running_loop()
         if self._is_busy(loop.time()):
             return SendResult(SendOutcome.RETRY, "timed_out")
-        done: asyncio.Future[bool] = loop.create_future()
+        done: asyncio.Future[SendResult] = loop.create_future()
 
-        def report(*, accepted: bool) -> None:
+        def report(result: SendResult) -> None:
             if self._thread is thread:
                 self._thread = None
-            if accepted:
+            if result.outcome is SendOutcome.ACCEPTED:
                 self._late[notice.message_id] = None
                 if len(self._late) > _LATE_AT_MOST:
                     del self._late[next(iter(self._late))]
             if not done.done():
-                done.set_result(accepted)
+                done.set_result(result)
 
         def work() -> None:
-            accepted = self._send(notice)
+            result = self._send(notice)
             with contextlib.suppress(RuntimeError):  # the process has stopped meanwhile
-                loop.call_soon_threadsafe(lambda: report(accepted=accepted))
+                loop.call_soon_threadsafe(report, result)
 
         # A daemon: a server that hangs must not keep the process from ending, as an executor's thread would.
         thread = threading.Thread(target=work, name=f"channel {self.name.label}", daemon=True)
@@ -91,49 +95,60 @@ class Channel:
         thread.start()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                accepted = await done
+                result = await done
         except TimeoutError:
             return SendResult(SendOutcome.RETRY, "timed_out")
         self._late.pop(notice.message_id, None)
-        return SendResult(SendOutcome.ACCEPTED) if accepted else SendResult(SendOutcome.RETRY, "not_accepted")
+        return result
 
     def _is_busy(self, now: float) -> bool:
         """Return whether the channel must wait for its thread; one that is too old is abandoned."""
         if self._thread is None or not self._thread.is_alive():
             return False
-        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        recent = now - _ABANDONED_WITHIN_SECONDS
+        self._abandoned = {
+            thread: began_at for thread, began_at in self._abandoned.items() if thread.is_alive() and began_at > recent
+        }
         if now - self._began_at < _ABANDON_SECONDS or len(self._abandoned) >= _ABANDONED_AT_MOST:
             return True
-        self._abandoned.append(self._thread)
+        self._abandoned[self._thread] = self._began_at
         return False
 
-    def _send(self, notice: Notice) -> bool:
+    def _send(self, notice: Notice) -> SendResult:
+        """Send a message from this thread; one that is too long for the service, by its title and its page alone."""
+        accepted, answers = self._notify(notice)
+        if not accepted and answers and answers[-1].status == TOO_LONG:
+            accepted, answers = self._notify(replace(notice, body=_SHORT))
+        return SendResult(SendOutcome.ACCEPTED) if accepted else judge(answers)
+
+    def _notify(self, notice: Notice) -> tuple[bool, Sequence[HttpAnswer]]:
         is_mail = isinstance(self._service, NotifyEmail)
         headers = getattr(self._service, "headers", None)
         if isinstance(headers, dict):
             # By the first a mail program puts an incident's end below its beginning; by the second it, or a webhook,
             # recognises a message that comes twice.
             headers |= {"References": f"<{notice.tag}@emocare-hq>", "X-EMOCARE-Message": notice.message_id}
-        try:
-            one = apprise.Apprise(asset=self._service.asset)
-            one.add(self._service)
-            return bool(
-                one.notify(
+        with keep_answers() as answers:
+            try:
+                one = apprise.Apprise(asset=self._service.asset)
+                one.add(self._service)
+                accepted = one.notify(
                     title=f"QG EMOCARE : {notice.title}",
                     body=(render_html if is_mail else render_text)(notice, self._page),
                     # From HTML, Apprise makes an e-mail that has the plain text too.
                     body_format=apprise.NotifyFormat.HTML if is_mail else apprise.NotifyFormat.TEXT,
                     notify_type=_TYPES[notice.urgency],
                 )
-            )
-        except Exception:  # noqa: BLE001 - of a hundred services; its text may hold a key
-            return False
+            except Exception:  # noqa: BLE001 - of a hundred services; its text may hold a key
+                return False, answers
+        return bool(accepted), answers
 
 
 def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[Channel], list[int]]:
     """Return the channels, and the positions (from 1) of the addresses that Apprise cannot read."""
     if not urls:
         return [], []
+    watch_requests()
     for library in ("apprise", "urllib3.connectionpool"):
         logging.getLogger(library).disabled = True
     # One service inline in our thread, no redirect: an address leads where the operator wrote, and nowhere else.
@@ -148,6 +163,7 @@ def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[
     channels: list[Channel] = []
     unreadable: list[int] = []
     labels: Counter[str] = Counter()
+    targets: Counter[str] = Counter()
     for position, url in enumerate(urls, start=1):
         service = _instantiate(url, asset)
         if service is None:
@@ -156,7 +172,10 @@ def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[
         schema = url.get_secret_value().partition("://")[0][:30].lower()
         labels[schema] += 1
         label = schema if labels[schema] == 1 else f"{schema} {labels[schema]}"
-        target = "channel:" + hashlib.sha256(url.get_secret_value().encode()).hexdigest()
+        target = _fingerprint(service)
+        targets[target] += 1
+        if targets[target] > 1:
+            target = f"{target}:{targets[target]}"
         channels.append(Channel(ChannelName(target=target, label=label), service, page=page))
     return channels, unreadable
 
@@ -165,6 +184,12 @@ async def try_channels(channels: Sequence[Channel]) -> list[tuple[ChannelName, S
     """Send a trial message by each channel; return how each went."""
     results = await asyncio.gather(*(channel.send(write_trial(), within=TRY) for channel in channels))
     return [(channel.name, result) for channel, result in zip(channels, results, strict=True)]
+
+
+def _fingerprint(service: Any) -> str:  # noqa: ANN401 - the library's
+    """Return what a channel is known by: its address without its secrets, so that a new password is no new channel."""
+    masked = str(service.url(privacy=True)).partition("?")[0]
+    return "channel:" + hashlib.sha256(masked.encode()).hexdigest()
 
 
 def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: ANN401 - the library's

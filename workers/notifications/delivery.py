@@ -56,6 +56,7 @@ class Notifier:
         self._push = push
         self._clock = clock
         self._look_every = look_every
+        self._is_new = True
         self._observer = observer
 
     @property
@@ -110,10 +111,13 @@ class Notifier:
     async def _claim(self) -> Sequence[DueMessage]:
         names = [channel.name for channel in self._channels.values()]
         try:
-            messages = await self._deliveries.claim(names, devices=self._push is not None, limit=_AT_ONCE, lease=_LEASE)
+            messages = await self._deliveries.claim(
+                names, devices=self._push is not None, limit=_AT_ONCE, lease=_LEASE, restarted=self._is_new
+            )
         except BackendError as error:
             log.warning("deliveries.not_claimed", error_code=error.code, error_message=str(error))
             return []
+        self._is_new = False
         return sorted(messages, key=lambda message: message.target)  # stable: each target's stay in their order
 
     async def _send_in_turn(self, messages: Sequence[DueMessage], claimed_at: float) -> None:

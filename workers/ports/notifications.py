@@ -71,9 +71,13 @@ class Deliveries(Protocol):
     """The messages that wait, and what became of them."""
 
     async def claim(
-        self, channels: Sequence[ChannelName], *, devices: bool, limit: int, lease: timedelta
+        self, channels: Sequence[ChannelName], *, devices: bool, limit: int, lease: timedelta, restarted: bool = False
     ) -> Sequence[DueMessage]:
-        """Take messages for these channels, and for devices if those can be reached. Raises: BackendError."""
+        """Take messages for these channels, and for devices if those can be reached.
+
+        ``restarted``: the addresses may have been mended; channels are no longer left alone because one was wrong.
+        Raises: BackendError.
+        """
 
     async def settle(self, message: DueMessage, result: SendResult) -> None:
         """Record how sending a message ended. Idempotent. Raises: BackendError."""
