@@ -29,6 +29,7 @@ from workers.settings import (
     RealtimeSettings,
     Settings,
     StripeSettings,
+    TracesSettings,
     WorkerSettings,
 )
 
@@ -112,6 +113,7 @@ def _settings(rig: Rig) -> Settings:
         platforms=PlatformSettings(check_every=timedelta(days=1)),
         notifications=NotificationSettings(),
         metrics=MetricsSettings(),
+        traces=TracesSettings(),
         http=HttpSettings(),
         autopilot=AutopilotSettings(),
         logs=LogSettings(),

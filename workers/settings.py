@@ -498,6 +498,39 @@ class MetricsSettings(_Block):
     )
 
 
+class TracesSettings(_Block):
+    """Where spans are sent, by OTLP over HTTP; the names are those of OpenTelemetry."""
+
+    endpoint: HttpUrl | None = Field(
+        None,
+        alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Address of a collector, without /v1/traces. Without it, nothing is traced.",
+    )
+    headers: SecretStr | None = Field(
+        None,
+        alias="OTEL_EXPORTER_OTLP_HEADERS",
+        description="What the collector asks for: name=value, with commas.",
+    )
+    service_name: str = Field("emocare-hq-workers", alias="OTEL_SERVICE_NAME", min_length=1, max_length=100)
+    send_every: Seconds = Field(
+        timedelta(seconds=2),
+        alias="TRACES_SEND_SECONDS",
+        description="Between two batches; what was not sent yet is lost with a process that is killed.",
+    )
+
+    @model_validator(mode="after")
+    def _check_headers(self) -> Self:
+        if any(not name or not value for name, value in self.read_headers().items()):
+            raise ValueError("OTEL_EXPORTER_OTLP_HEADERS: not name=value, with commas")
+        return self
+
+    def read_headers(self) -> dict[str, str]:
+        """Return the headers by their names."""
+        given = "" if self.headers is None else self.headers.get_secret_value()
+        pairs = (pair.partition("=") for pair in given.split(",") if pair.strip())
+        return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+
+
 class LogSettings(_Block):
     """What is printed on stdout."""
 
@@ -524,6 +557,7 @@ class Settings(BaseModel):
     autopilot: AutopilotSettings
     notifications: NotificationSettings
     metrics: MetricsSettings
+    traces: TracesSettings
     logs: LogSettings
 
     @property
@@ -533,7 +567,7 @@ class Settings(BaseModel):
         keys = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
         passwords = (spell_password(value.password) for value in values if isinstance(value, HttpUrl))
         channels = (spell_channel(url.get_secret_value()) for url in self.notifications.urls)
-        return frozenset(keys).union(*passwords, *channels)
+        return frozenset(keys).union(*passwords, *channels, self.traces.read_headers().values())
 
 
 def spell_channel(url: str) -> frozenset[str]:

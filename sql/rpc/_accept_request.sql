@@ -131,8 +131,10 @@ begin
     perform hq.check_request_limit(p_requester);
   end if;
 
-  insert into hq.run_requests (run_id, requester, trigger, context, idempotency_key, forced, retry_of)
-  values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force, v_retry_of);
+  insert into hq.run_requests (
+    run_id, requester, trigger, context, idempotency_key, forced, retry_of, traceparent
+  )
+  values (v_run_id, p_requester, v_trigger, v_context, v_key, v_force, v_retry_of, hq.read_traceparent());
   insert into hq.runs (id, run_type, platform_key, owner_requested, director_agent_id, executive_summary)
   values (
     v_run_id, p_run_type, v_platform, v_trigger = 'manual', hq.find_director(p_run_type), hq.progress_summary('pending')

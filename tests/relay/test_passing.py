@@ -21,6 +21,7 @@ FUNCTIONS = [
     "check-push-triggers",
 ]
 LIMIT = 256 * 1024
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -47,6 +48,34 @@ async def test_who_calls_is_passed_on_and_nothing_else(relay: Relay, upstream: S
     assert passed == {name: sent[name] for name in passed}
     assert heard.headers["content-type"] == "application/json"
     assert not {"cookie", "x-forwarded-for", "origin"} & set(heard.headers)
+
+
+async def test_the_trace_of_a_caller_is_passed_on(relay: Relay, upstream: ScriptedServer) -> None:
+    await relay.post("executive-run", json={}, headers=HEADERS | {"traceparent": TRACEPARENT, "baggage": "a=b"})
+
+    (heard,) = upstream.heard
+    assert heard.headers["traceparent"] == TRACEPARENT
+    assert not {"baggage", "tracestate"} & set(heard.headers)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "x" * 4_000,
+        TRACEPARENT.upper(),
+        f"{TRACEPARENT}-more",
+        TRACEPARENT.replace("00-4", "ff-4"),
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-4bf92f3577b34da6a3ce929d0e0e4736-{'0' * 16}-01",
+    ],
+    ids=range(6),
+)
+async def test_what_is_no_trace_is_not_passed_on(relay: Relay, upstream: ScriptedServer, hostile: str) -> None:
+    response = await relay.post("executive-run", json={}, headers=HEADERS | {"traceparent": hostile})
+
+    (heard,) = upstream.heard
+    assert response.json() == {"success": True}
+    assert "traceparent" not in heard.headers
 
 
 async def test_a_call_without_a_body_stays_one(relay: Relay, upstream: ScriptedServer) -> None:

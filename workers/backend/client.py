@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from workers import traces
 from workers.backend.http import SupabaseHttp
 from workers.backend.translate import refuse_bad_answer, translated
 from workers.outbound.http import open_post_transport
@@ -29,6 +30,12 @@ async def _send_no_opaque_bearer(request: httpx.Request) -> None:
         del request.headers["authorization"]
 
 
+async def _name_trace(request: httpx.Request) -> None:
+    # The database keeps it with the run that is requested, for whoever executes that.
+    if (traceparent := traces.current_traceparent()) is not None:
+        request.headers["traceparent"] = traceparent
+
+
 @asynccontextmanager
 async def open_client(
     settings: SupabaseSettings,
@@ -48,7 +55,7 @@ async def open_client(
         observer=observer,
         # PostgREST has about ten connections of its own to the database.
         transport=network or open_post_transport(max_connections=16),
-        event_hooks={"request": [_send_no_opaque_bearer]},
+        event_hooks={"request": [_send_no_opaque_bearer, *([_name_trace] if traces.is_on() else [])]},
     ) as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
         yield await acreate_client(str(settings.url), settings.service_key.get_secret_value(), options)

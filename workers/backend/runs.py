@@ -37,6 +37,11 @@ log = structlog.get_logger(__name__)
 _LONGEST_PAUSE: Final = timedelta(seconds=3)
 
 
+class _Traceparent(BaseModel):
+    run_id: RunId
+    traceparent: str
+
+
 class _RenewedLease(BaseModel):
     run_id: RunId
     state: LeaseState
@@ -45,6 +50,7 @@ class _RenewedLease(BaseModel):
 _ACCEPTANCES = OneRow(TypeAdapter(Acceptance))
 _CLAIMS = TypeAdapter(list[dict[str, JsonValue]])
 _RENEWED = TypeAdapter(list[_RenewedLease])
+_TRACEPARENTS = TypeAdapter(list[_Traceparent])
 _COUNT = TypeAdapter(int)
 _RESCUES = OneRow(TypeAdapter(Rescue))
 _PLATFORMS = Rows(TypeAdapter(Platform), key="key")
@@ -191,6 +197,12 @@ class SupabaseRunStore:
 
     def _name_reads(self, run_type: str) -> dict[str, JsonValue]:
         return {PLATFORMS: {}, **self._reads(run_type)}
+
+    async def read_traceparents(self, run_ids: Sequence[RunId]) -> Mapping[RunId, str]:
+        """Read where the requests of runs stood in a trace, of those that were traced. Raises: BackendError."""
+        params = {"p_run_ids": [str(run_id) for run_id in run_ids]}
+        rows = await call(self._client, "list_hq_traceparents", params, _TRACEPARENTS)
+        return {row.run_id: row.traceparent for row in rows}
 
     async def read_platforms(self, platform_key: str | None) -> tuple[Platform, ...]:
         """Read the managed platforms, or one of them: alone, so that what stands against it is raised.

@@ -32,6 +32,7 @@ from workers.backend.runs import SupabaseRunStore
 from workers.backend.site_log import SupabaseSiteLog
 from workers.backend.wakeups import RealtimeWakeups
 from workers.bootstrap.schema_check import await_schema_state, refuse_older_schema
+from workers.bootstrap.tracing import open_traces
 from workers.executive_run.execute import ExecutiveRun
 from workers.finance.revenue import RevenueService
 from workers.finance.stripe import StripeReader
@@ -91,15 +92,14 @@ class Parts:
 async def open_parts(settings: Settings, clock: Clock, observer: Observer = UNOBSERVED) -> AsyncIterator[Parts]:
     """Open everything a worker needs. Raises: ConfigurationError."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(settings.supabase, observer=observer))
+    async with open_traces(settings.traces, worker_id), AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        client = await enter(open_client(settings.supabase, observer=observer))
         refuse_older_schema(await await_schema_state(SupabaseInspection(client), clock))
-        http = await stack.enter_async_context(outbound.open_http())
-        unlimited = outbound.open_post_transport(max_connections=None)
-        posting = await stack.enter_async_context(outbound.open_http(unlimited))
-        announcer = await stack.enter_async_context(
-            open_announcer(settings.supabase, client, clock=clock, look_every=settings.worker.sweep_every)
-        )
+        http = await enter(outbound.open_http())
+        posting = await enter(outbound.open_http(outbound.open_post_transport(max_connections=None)))
+        look_every = settings.worker.sweep_every
+        announcer = await enter(open_announcer(settings.supabase, client, clock=clock, look_every=look_every))
         reads = choose_reads(settings.database)
         store = SupabaseRunStore(client, worker_id=worker_id, settings=settings.worker, clock=clock, reads=reads)
         journal = SupabaseJournal(client)
@@ -110,8 +110,7 @@ async def open_parts(settings: Settings, clock: Clock, observer: Observer = UNOB
         collect = _open_collection(settings, client, http, posting, revenue, clock, observer)
         autopilot = _open_autopilot(settings, client, gateway, clock, observer)
         leases = SupabasePeriodicLeases(client, worker_id=worker_id)
-        notifying = open_notifier(settings.notifications, client, worker_id, clock, observer)
-        notifier = await stack.enter_async_context(notifying)
+        notifier = await enter(open_notifier(settings.notifications, client, worker_id, clock, observer))
         worker = Worker(
             store=store,
             execute=ExecutiveRun(
@@ -135,6 +134,7 @@ async def open_parts(settings: Settings, clock: Clock, observer: Observer = UNOB
                 *_leased_tasks(settings, leases, revenue, watch, notifier, SupabaseMaintenance(client)),
             ],
             observer=observer,
+            read_traceparents=store.read_traceparents,
         )
         yield Parts(clock, client, store, gateway, wakeups, autopilot, worker, revenue, watch, notifier)
 

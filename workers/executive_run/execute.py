@@ -15,6 +15,7 @@ from shared.errors import BackendError, GatewayError, LeaseLost, ReportUnusable,
 from shared.findings import Collected
 from shared.registry import RunType, SourceName, Trigger, find_run_type
 from shared.runs import Claim, EvidenceRecord, Outcome, RunId, Settlement
+from workers import traces
 from workers.executive_run.answers import Asking, Deadline, Judged
 from workers.executive_run.changes import record_facts
 from workers.executive_run.compose import compose
@@ -164,6 +165,7 @@ class ExecutiveRun:
             "trigger": claim.trigger,
             "tokens_in": meter.total.tokens_in,
             "tokens_out": meter.total.tokens_out,
+            **traces.describe_trace(),
         }
 
     def _end_badly(
@@ -187,6 +189,7 @@ class ExecutiveRun:
                 "http_status": error.http_status,
                 "trigger": claim.trigger,
                 "max_attempts": claim.max_attempts,
+                **traces.describe_trace(),
             },
             steps=steps.unwritten(),
             evidence=evidence,

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.errors import BackendUnavailable
 from shared.runs import Claim, RunStatus, StepRecord
+from workers import traces
 from workers.ports import Clock, Meter, RunStore
 
 T = TypeVar("T", bound=BaseModel)
@@ -57,7 +58,8 @@ class StepRecorder:
             return done
         started = self._clock.now()
         try:
-            result = await work()
+            with traces.span("step", step=step.name.lower()):
+                result = await work()
         except (Exception, asyncio.CancelledError):  # cancelled: the run's own time limit
             self._unwritten[step] = self._record(step, RunStatus.FAILED, started)
             raise
@@ -73,7 +75,8 @@ class StepRecorder:
         if step in self._unwritten:
             await self._checkpoint(step)
         started = self._clock.now()
-        result = await work()
+        with traces.span("step", step=step.name.lower()):
+            result = await work()
         await self._keep(step, started, result)
         return result
 

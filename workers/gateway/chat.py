@@ -40,7 +40,7 @@ from shared.errors import (
 )
 from shared.language_models import THINKING, is_same_model
 from shared.registry import ModelTier
-from workers import outbound
+from workers import outbound, traces
 from workers.gateway.answers import (
     AnswerCut,
     ModelGone,
@@ -357,9 +357,10 @@ class ChatGateway:
         status: int | None = None
         end = ModelCallEnd.ABANDONED
         try:
-            response = await self._send(model, question)
-            status = response.status
-            text, answered_by = self._receive(model, question, response)
+            with traces.span("model", model=model):
+                response = await self._send(model, question)
+                status = response.status
+                text, answered_by = self._receive(model, question, response)
         except _Failed as failure:
             end = _name_end(failure.error)
             if failure.outage:

@@ -30,6 +30,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from workers import traces
 from workers.outbound.bodies import MAX_BODY_BYTES, Response, TakePlace, find_places, read_body
 from workers.outbound.faults import FAULTS, CallFailed, Fault, name_fault
 from workers.ports import Clock
@@ -118,14 +119,17 @@ async def call(
     seconds = within.total_seconds()
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
     try:
-        async with asyncio.timeout(seconds), AsyncExitStack() as held:
-            return await _send(
-                http,
-                http.build_request(method, url, timeout=timeout, **request),
-                partial(held.enter_async_context, find_places(_host(url))),
-                max_bytes=max_bytes,
-                redirects=_MOST_REDIRECTS if follow_redirects else 0,
-            )
+        with traces.span("call", method=method, host=_host(url)) as calling:
+            async with asyncio.timeout(seconds), AsyncExitStack() as held:
+                response = await _send(
+                    http,
+                    http.build_request(method, url, timeout=timeout, **request),
+                    partial(held.enter_async_context, find_places(_host(url))),
+                    max_bytes=max_bytes,
+                    redirects=_MOST_REDIRECTS if follow_redirects else 0,
+                )
+            calling.note(status=response.status)
+            return response
     except tuple(FAULTS) as error:
         fault = name_fault(error)
         raise CallFailed(f"{method} {_host(url)} {fault}", fault=fault) from error

@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -15,6 +15,7 @@ import structlog
 from shared.errors import BackendError, BackendUnavailable, LeaseLost
 from shared.registry import RUN_TYPES
 from shared.runs import Claim, LeaseState, RunId, RunStatus
+from workers import traces
 from workers.ports import (
     UNOBSERVED,
     Announcer,
@@ -36,12 +37,17 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+ReadTraceparents = Callable[[Sequence[RunId]], Coroutine[Any, Any, Mapping[RunId, str]]]
+"""Reads where the requests of runs stood in a trace."""
+
 # Workers that started together must not look together.
 _JITTER: Final = 0.15
 # A worker that stops may outlive its grace period by no more than this.
 _HAND_BACK: Final = timedelta(seconds=10)
 # A claim waits for a rescue, whose runs it may get, but not for one that is stuck.
 _RESCUE_PATIENCE: Final = timedelta(seconds=1)
+# A run that starts waits no longer to learn in which trace it was requested.
+_TRACE_PATIENCE: Final = timedelta(seconds=2)
 # Nothing depends on the goodbye: a worker that leaves without it is taken for dead.
 _LEAVE: Final = timedelta(seconds=2)
 # The run types with a limit on how many one process takes at once.
@@ -60,6 +66,8 @@ _ENDS: Final = {
 @dataclass
 class _Execution:
     claim: Claim
+    # Where its request stood in a trace, if it was requested here.
+    origin: str | None = None
     task: "asyncio.Task[None]" = field(init=False)
     meter: Meter = field(default_factory=Meter)
     # Once this is true, the settlement itself shows whether the lease was still held.
@@ -83,6 +91,7 @@ class Worker:
         worker_id: str,
         periodic_tasks: Sequence[PeriodicTask] = (),
         observer: Observer = UNOBSERVED,
+        read_traceparents: ReadTraceparents | None = None,
     ) -> None:
         self._store = store
         self._execute = execute
@@ -93,6 +102,7 @@ class Worker:
         self._worker_id = worker_id
         self._periodic_tasks = periodic_tasks
         self._observer = observer
+        self._read_traceparents = read_traceparents
         self.waiters: Final = RunWaiters()
         self._running: dict[RunId, _Execution] = {}
         # Places reserved for requests on their way to the database, by run type: they may come back with a claim.
@@ -137,14 +147,16 @@ class Worker:
         """Request a run, and execute it here if there is room. Raises: CallerError, BackendError."""
         run_type = request.run_type
         room = not self._closing and self._free > 0 and self._type_slots().get(run_type, 1) > 0
-        with self._keep_place(run_type) if room else contextlib.nullcontext():
+        with traces.span("request") as asking, self._keep_place(run_type) if room else contextlib.nullcontext():
             accepted = await self._store.accept(request, claim=room)
+            asking.note(run_id=str(accepted.run_id))
+            origin = traces.current_traceparent() if accepted.created else None
         if accepted.claim is not None:
             self._taken_at_once.append(str(accepted.run_id))
             if self._closed:
                 await self._answer("release", self._store.release([(accepted.claim, ())]))
             else:
-                self._start(accepted.claim)
+                self._start(accepted.claim, origin)
         if accepted.status is RunStatus.PENDING:
             self._look.set()
         return RunTicket.model_validate(accepted, from_attributes=True)
@@ -253,10 +265,10 @@ class Worker:
         busy = self._kept + Counter(execution.claim.run_type for execution in self._running.values())
         return {key: max(limit - busy[key], 0) for key, limit in _MAX_PARALLEL.items()}
 
-    def _start(self, claim: Claim) -> None:
+    def _start(self, claim: Claim, origin: str | None = None) -> None:
         if (former := self._running.get(claim.run_id)) is not None:
             self._drop(former, LeaseState.LOST)  # a newer claim voids the older, even when both are ours
-        execution = self._running[claim.run_id] = _Execution(claim)
+        execution = self._running[claim.run_id] = _Execution(claim, origin)
         execution.task = asyncio.create_task(self._work(execution), name=f"run {claim.run_id}")
 
     def _drop(self, execution: _Execution, state: LeaseState) -> None:
@@ -277,12 +289,8 @@ class Worker:
         )
         end = AttemptEnd.UNSETTLED
         try:
-            settlement = await self._execute(claim, meter)
-            execution.settling = True
-            status = await self._store.settle(claim, settlement, meter.bills)
+            status = await (self._attempt_in_trace(execution) if traces.is_on() else self._attempt(execution))
             end = _ENDS.get(status, AttemptEnd.UNSETTLED)
-            self.waiters.publish(claim, settlement, status, at=self._clock.now())
-            self.announcer.note_end(claim.run_type, status)
         except LeaseLost as error:
             end = AttemptEnd.LEASE_LOST
             bound.warning("run.lease_lost", error_message=str(error))
@@ -312,6 +320,42 @@ class Worker:
             )
             if self._left_some or claim.run_type in _MAX_PARALLEL:
                 self._look.set()
+
+    async def _attempt(self, execution: _Execution) -> RunStatus:
+        claim, meter = execution.claim, execution.meter
+        settlement = await self._execute(claim, meter)
+        execution.settling = True
+        with traces.span("settle") as settling:
+            status = await self._store.settle(claim, settlement, meter.bills)
+            settling.note(end=status.value)
+        self.waiters.publish(claim, settlement, status, at=self._clock.now())
+        self.announcer.note_end(claim.run_type, status)
+        return status
+
+    async def _attempt_in_trace(self, execution: _Execution) -> RunStatus:
+        """Attempt it in the trace of its request, whoever received that; else in a trace that has the run's own id."""
+        claim, total = execution.claim, execution.meter.total
+        origin = execution.origin or await self._find_origin(claim.run_id)
+        with traces.span(
+            "claim",
+            parent=origin,
+            trace_id=claim.run_id,
+            run_id=str(claim.run_id),
+            run_type=claim.run_type,
+            attempt=claim.attempt,
+            lease_token=claim.lease_token,
+            trigger=claim.trigger,
+        ) as attempt:
+            structlog.contextvars.bind_contextvars(trace_id=attempt.trace_id)  # of this task alone
+            status = await self._attempt(execution)
+            attempt.note(end=status.value, tokens_in=total.tokens_in, tokens_out=total.tokens_out)
+        return status
+
+    async def _find_origin(self, run_id: RunId) -> str | None:
+        if self._read_traceparents is None:
+            return None
+        reading = self._wait_for(self._read_traceparents([run_id]), within=_TRACE_PATIENCE)
+        return (await self._answer("trace", reading) or {}).get(run_id)
 
     # ── Leases ───────────────────────────────────────────────────────────────────────────────
 

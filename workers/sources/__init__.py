@@ -11,6 +11,7 @@ import structlog
 
 from shared.errors import BackendError, SourceError
 from shared.findings import Collected, GapReason
+from workers import traces
 from workers.ports import Clock, Source, Subject
 from workers.sources.gaps import describe_gap, describe_unreadable, label_of, only_gap
 
@@ -49,7 +50,10 @@ async def _collect_one(
     began = clock.monotonic()
     try:
         async with asyncio.timeout(within.total_seconds()) as deadline:
-            return await source.collect(subject)
+            with traces.span("source", source=source.name) as reading:
+                collected = await source.collect(subject)
+                reading.note(gaps=len(collected.gaps))
+            return collected
     except SourceError as error:
         return Collected(gaps=(describe_gap(error, source=name, label=label),))
     except BackendError:

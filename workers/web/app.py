@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -18,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BackendUnavailable, BodyTooLarge, UnknownRoute, WorkersError, WrongMethod
+from workers import traces
 from workers.ports import Clock
 from workers.web.exchange import Endpoint, Request, Response, render_error
 
@@ -84,7 +86,9 @@ def build_app(
     public = frozenset(route.path for route in routes if route.public)
     app = Starlette(routes=mounted, exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
-    return _Middleware(app, origins=origins, public=public, clock=clock)
+    # Every quarter of a minute somebody reads how we are: that is not traced.
+    traced = {route.path: route.name for route in routes if route.method == "POST"}
+    return _Middleware(app, origins=origins, public=public, traced=traced, clock=clock)
 
 
 class _RouteApp:
@@ -162,8 +166,17 @@ async def _answer_unrouted(_: requests.Request, error: Exception) -> responses.R
 class _Middleware:
     """Adds CORS headers and a request id to every answer, refusals included; and logs one line."""
 
-    def __init__(self, app: ASGIApp, *, origins: frozenset[str], public: frozenset[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        origins: frozenset[str],
+        public: frozenset[str],
+        traced: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
         self._app = app
+        self._traced = traced
         self._origins = origins
         self._public = public
         self._clock = clock
@@ -186,8 +199,12 @@ class _Middleware:
                 decorated.update({"x-request-id": request_id} | cors)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            self._open_span(scope, headers) as span,
+            structlog.contextvars.bound_contextvars(request_id=request_id, **traces.describe_trace()),
+        ):
             await self._app(scope, receive, send_decorated)
+            span.note(status=status)
             log.info(
                 "http.answered",
                 method=scope["method"],
@@ -196,6 +213,12 @@ class _Middleware:
                 duration_ms=round((self._clock.monotonic() - started) * 1000),
             )
         return None
+
+    def _open_span(self, scope: Scope, headers: Headers) -> AbstractContextManager[traces.Span]:
+        function = self._traced.get(scope["path"])
+        if function is None or scope["method"] != "POST":
+            return traces.NO_SPAN
+        return traces.span("http", parent=headers.get("traceparent"), method="POST", function=function)
 
     def _cors(self, path: str, origin: str | None) -> dict[str, str]:
         if path in self._public:

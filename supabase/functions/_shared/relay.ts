@@ -25,6 +25,8 @@ const ALLOWED_HEADERS = "authorization, x-client-info, apikey, content-type, x-s
   "idempotency-key, x-request-id, x-region, x-retry-count, traceparent, tracestate, baggage";
 /** How long a page may trust a preflight. Without it, it asks before nearly every call: pages poll by the minute. */
 const REMEMBERED = { "access-control-max-age": "3600" };
+/** Where a call stands in a trace, in version 00 of W3C Trace Context; neither id may be all zeros. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** What may go into a log line or a unique index as it came. */
 const SANE = /^[\w.:-]{1,128}$/;
 
@@ -293,8 +295,9 @@ function describeSilence(silence: Silence): Answer {
 
 async function askWorkers(call: Call, deadline: AbortSignal): Promise<Answer | Silence> {
   const url = `${readAddress("WORKERS_URL")}/functions/v1/${call.name}`;
-  const own = { "x-request-id": call.requestId, "idempotency-key": call.idempotencyKey, "x-relay-confirms": "1" };
-  const headers = { ...pick(call.headers, PASSED_HEADERS), ...own };
+  const { requestId, idempotencyKey } = call;
+  const ids = { "x-request-id": requestId, "idempotency-key": idempotencyKey, "x-relay-confirms": "1" };
+  const headers = { ...pick(call.headers, PASSED_HEADERS), ...readTrace(call.headers), ...ids };
   // A redirection is not followed: it would hand the caller's token to somebody else.
   const init: RequestInit = { method: call.method, headers, redirect: "manual", signal: deadline };
   if (call.method !== "GET") init.body = call.body;
@@ -337,6 +340,7 @@ async function askDatabase(call: Call): Promise<Answer> {
         authorization,
         apikey: chooseKey(call),
         "content-type": "application/json",
+        ...readTrace(call.headers),
       },
       body: JSON.stringify({
         p_run_type: run_type,
@@ -455,6 +459,12 @@ function describeOrigins(origin: string | null, isPublic: boolean): Record<strin
 
 function pick(headers: Headers, names: string[]): Record<string, string> {
   return Object.fromEntries([...headers].filter(([name]) => names.includes(name)));
+}
+
+/** The caller's trace, which the workers and the database continue; none, if it is not one. */
+function readTrace(headers: Headers): Record<string, string> {
+  const traceparent = headers.get("traceparent");
+  return traceparent !== null && TRACEPARENT.test(traceparent) ? { traceparent } : {};
 }
 
 function sane(value: string | null): string | null {

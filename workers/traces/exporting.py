@@ -1,0 +1,227 @@
+"""Sends spans to a collector by OTLP over HTTP, beside the work: a collector that is away costs spans, nothing else.
+
+A thread sends them in batches from a bounded queue; when that is full, the oldest are dropped.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Any, Final, Unpack
+from uuid import UUID
+
+import structlog
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+    use_span,
+)
+from opentelemetry.trace import Span as OtelSpan
+
+from shared.errors import WorkersError
+from shared.untrusted_text import clean_line
+from workers.settings import TracesSettings
+from workers.traces import Attributes, Span, SpanName, install
+from workers.version import read_version
+
+log = structlog.get_logger(__name__)
+
+_QUEUED_SPANS: Final = 2048
+_BATCH_SPANS: Final = 512
+_SEND_SECONDS: Final = 5.0
+_CLOSE: Final = timedelta(seconds=3)
+"""How long a process that stops waits for its last spans to be sent."""
+_VALUE_CHARS: Final = 120
+_MOST: Final = 2**53
+
+_KINDS: Final = {"http": SpanKind.SERVER, "call": SpanKind.CLIENT, "claim": SpanKind.CONSUMER}
+# As the semantic conventions of OpenTelemetry call them, where they do.
+_NAMES: Final[dict[str, str]] = {
+    "function": "http.route",
+    "method": "http.request.method",
+    "status": "http.response.status_code",
+    "host": "server.address",
+    "model": "gen_ai.request.model",
+    "tokens_in": "gen_ai.usage.input_tokens",
+    "tokens_out": "gen_ai.usage.output_tokens",
+    "run_id": "emocare.run.id",
+    "run_type": "emocare.run.type",
+    "attempt": "emocare.run.attempt",
+    "lease_token": "emocare.run.lease_token",
+    "trigger": "emocare.run.trigger",
+    "end": "emocare.run.end",
+    "step": "emocare.step",
+    "source": "emocare.source",
+    "gaps": "emocare.source.gaps",
+}
+_wanted_trace: contextvars.ContextVar[int | None] = contextvars.ContextVar("wanted_trace", default=None)
+
+
+@asynccontextmanager
+async def export_traces(settings: TracesSettings, worker_id: str) -> AsyncIterator[None]:
+    """Trace while the block is open; at its end, send what is left for three seconds at most."""
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # what it repeats at every batch is logged here once
+    exporter = _Reporting(
+        OTLPSpanExporter(
+            endpoint=f"{str(settings.endpoint).rstrip('/')}/v1/traces",
+            headers=settings.read_headers(),
+            timeout=_SEND_SECONDS,
+        )
+    )
+    provider = TracerProvider(
+        resource=Resource(
+            {
+                "service.name": settings.service_name,
+                "service.version": read_version(),
+                "service.instance.id": worker_id,
+            }
+        ),
+        shutdown_on_exit=False,  # it would wait for a collector that hangs
+        id_generator=_TraceIds(),
+    )
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            exporter,
+            max_queue_size=_QUEUED_SPANS,
+            max_export_batch_size=_BATCH_SPANS,
+            schedule_delay_millis=settings.send_every / timedelta(milliseconds=1),
+        )
+    )
+    install(OtelTracer(provider))
+    try:
+        yield
+    finally:
+        install(None)
+        if not await _close(provider):
+            exporter.is_abandoned = True
+            log.warning("traces.left_unsent")
+
+
+async def _close(provider: TracerProvider) -> bool:
+    """Send what is left, in a thread that nobody waits for longer than its time; return whether that was enough."""
+    loop = asyncio.get_running_loop()
+    closed = asyncio.Event()
+
+    def close() -> None:
+        provider.shutdown()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=close, name="traces", daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE.total_seconds()):
+            await closed.wait()
+    return closed.is_set()
+
+
+class OtelTracer:
+    """Opens the spans of one provider."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._tracer = provider.get_tracer("emocare")
+
+    @contextmanager
+    def open(
+        self, name: SpanName, *, parent: str | None, trace_id: UUID | None, attributes: Attributes
+    ) -> Iterator[Span]:
+        """Open a span; an exception that leaves the block marks it with its code or class, and passes."""
+        root = trace_id if parent is None else None
+        wanted = _wanted_trace.set(None if root is None else root.int)
+        try:
+            context = Context() if root is not None else None if parent is None else _read_context(parent)
+            opened = self._tracer.start_span(name, context, _KINDS.get(name, SpanKind.INTERNAL))
+        finally:
+            _wanted_trace.reset(wanted)
+        handle = _Span(opened)
+        handle.note(**attributes)
+        with use_span(opened, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            try:
+                yield handle
+            except BaseException as error:
+                opened.set_status(StatusCode.ERROR)
+                fault = error.code if isinstance(error, WorkersError) else type(error).__name__
+                opened.set_attribute("error.type", fault)
+                raise
+
+    def current_traceparent(self) -> str | None:
+        """Return the traceparent of the span around the caller."""
+        context = get_current_span().get_span_context()
+        if not context.is_valid:
+            return None
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 0xFF:02x}"
+
+
+class _Span:
+    def __init__(self, span: OtelSpan) -> None:
+        self._span = span
+
+    @property
+    def trace_id(self) -> str:
+        return f"{self._span.get_span_context().trace_id:032x}"
+
+    def note(self, **attributes: Unpack[Attributes]) -> None:
+        given: dict[str, Any] = dict(attributes)
+        for name, value in given.items():
+            self._span.set_attribute(_NAMES[name], _bound(value))
+
+
+def _bound(value: str | int) -> str | int:
+    return min(max(value, -_MOST), _MOST) if isinstance(value, int) else clean_line(str(value), _VALUE_CHARS)
+
+
+def _read_context(traceparent: str) -> Context:
+    _, trace_id, span_id, flags = traceparent.split("-")
+    remote = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    return set_span_in_context(NonRecordingSpan(remote), Context())
+
+
+class _TraceIds(RandomIdGenerator):
+    """Names a trace as its run is named, where that is wanted: every worker that executes it finds the same trace."""
+
+    def generate_trace_id(self) -> int:
+        wanted = _wanted_trace.get()
+        return super().generate_trace_id() if wanted is None else wanted
+
+
+class _Reporting(SpanExporter):
+    """Logs once that spans cannot be sent, and once that they can again."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self._failing = False
+        self.is_abandoned = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            result = self._exporter.export(spans)
+        except Exception:  # noqa: BLE001 - whatever is wrong with a collector, it is not a worker's end
+            result = SpanExportResult.FAILURE
+        failing = result is not SpanExportResult.SUCCESS
+        if failing != self._failing and not self.is_abandoned:
+            self._failing = failing
+            if failing:
+                log.warning("traces.not_sent", setting="OTEL_EXPORTER_OTLP_ENDPOINT")
+            else:
+                log.info("traces.sent_again")
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
