@@ -38,6 +38,35 @@ async def test_a_worker_purges_old_logs_where_pg_cron_fell_silent(hq: Hq, monkey
         stop.set()
 
 
+async def test_approvals_of_yesterday_are_announced_by_one_worker_without_anybody_looking(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every quarter of an hour; here its clock does not let a worker wait, and the lease keeps to the database's."""
+    hq.rows(
+        "insert into hq.actions (title, action_type, status, created_at)"
+        " values ('Publier', 'DEPLOY_TO_PRODUCTION', 'pending', now() - interval '25 hours') returning 1"
+    )
+    for name, value in hq.environment().items():
+        monkeypatch.setenv(name, value)
+    stop = asyncio.Event()
+
+    async with (
+        open_worker(read_settings(), clock=HurriedClock()) as one,
+        open_worker(read_settings(), clock=HurriedClock()) as other,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(one.run(stop))
+        group.create_task(other.run(stop))
+        await hq.until("select from hq.announcements where kind = 'stale_approvals'")
+        # Another look would happen by now, if a minute had passed for the database.
+        hq.rows("update hq.push_look set looked_at = now() - interval '1 hour' returning 1")
+        await asyncio.sleep(1)
+        stop.set()
+
+    assert hq.rows("select from hq.push_look where looked_at > now() - interval '30 minutes'") == []
+    assert len(hq.rows("select from hq.announcements where kind = 'stale_approvals'")) == 1
+
+
 async def test_of_two_workers_one_looks_at_the_sites_at_a_time(hq: Hq) -> None:
     watch_for_two_days(hq.database)
     for _ in range(2):

@@ -7,7 +7,8 @@ import pytest
 from support.database import Database
 from support.plan import HOUR, PARIS, look, slots_of, wind
 
-MIGRATION = Path(__file__).parents[2] / "sql" / "migrations" / "0022_move_brief_to_eight.sql"
+FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
+MIGRATIONS = [FOLDER / "0022_move_brief_to_eight.sql", FOLDER / "0027_skip_second_brief.sql"]
 JOB = "daily_brief"
 
 
@@ -24,10 +25,11 @@ def eight(database: Database) -> datetime:
 
 
 def upgrade(database: Database, at: datetime) -> None:
-    """Apply the migration as it would have been at that moment."""
-    statement = MIGRATION.read_text().replace("now()", f"timestamptz '{at.isoformat()}'")
-    with database.sql.transaction():
-        database.run(statement)
+    """Apply the migrations as they would have been at that moment."""
+    for migration in MIGRATIONS:
+        statement = migration.read_text().replace("now()", f"timestamptz '{at.isoformat()}'")
+        with database.sql.transaction():
+            database.run(statement)
 
 
 def outcomes(database: Database) -> list[tuple[datetime, str]]:
@@ -50,6 +52,24 @@ def test_who_got_the_brief_at_seven_gets_no_second_one_today(database: Database,
         (eight, "skipped"),
         (eight + timedelta(days=1), "fired"),
     ]
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=59), timedelta(minutes=40)])
+def test_an_upgrade_just_after_eight_brings_no_second_one_either(
+    database: Database, eight: datetime, late: timedelta
+) -> None:
+    """The plan was last looked at before 8, a minute ago or when its clock stopped."""
+    database.run("update hq.scheduled_jobs set default_weekdays = '{1,2,3,4,5,6,7}'")
+    wind(database, eight - 2 * HOUR)
+    look(database.sql, eight - HOUR)
+    database.run("update hq.runs set status = 'completed', completed_at = now() - interval '1 minute'")
+    database.run("delete from hq.run_queue")
+    look(database.sql, eight - timedelta(seconds=1))
+
+    upgrade(database, eight + late)
+    look(database.sql, eight + late + timedelta(seconds=30))
+
+    assert outcomes(database) == [(eight - HOUR, "fired"), (eight, "skipped")]
 
 
 def test_who_got_none_gets_it_at_eight(database: Database, eight: datetime) -> None:
