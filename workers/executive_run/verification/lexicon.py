@@ -7,9 +7,46 @@ from typing import Final
 from shared.facts import FactName as F
 from workers.executive_run.verification.fact_names import ENTRIES, Entry
 
-# Names begin where words do: looking nowhere else makes this ten times as fast.
+def _split(pattern: str) -> list[str]:
+    """Split a pattern into alternatives that begin with a letter wherever one can be had, in the order of trying."""
+    alternatives, depth, start = [], 0, 0
+    for place, char in enumerate(pattern):
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "|" and depth == 0:
+            alternatives.append(pattern[start:place])
+            start = place + 1
+    alternatives.append(pattern[start:])
+    return [each for alternative in alternatives for each in _spread(alternative)]
+
+
+def _spread(alternative: str) -> list[str]:
+    """Write out the group with which an alternative begins, optional or not."""
+    if not alternative.startswith("(?:"):
+        return [alternative]
+    depth = 0
+    end = next(
+        place for place, char in enumerate(alternative) if not (depth := depth + {"(": 1, ")": -1}.get(char, 0))
+    )
+    first, rest = alternative[3:end], alternative[end + 1 :]
+    if rest.startswith(("*", "+", "{")):
+        return [alternative]
+    is_optional = rest.startswith("?")
+    rest = rest.removeprefix("?")
+    spread = [each for one in _split(first) for each in _spread(one + rest)]
+    return [*spread, *(_spread(rest) if is_optional else [])]
+
+
+# Names begin where words do: looking nowhere else makes this ten times as fast. An alternative that begins with a
+# letter, and not with a group, is passed over at once where the text has another: hence the names of the groups at
+# the ends of what they name, which makes it four times as fast again.
 _MASTER: Final = re.compile(
-    r"(?<![a-z0-9])(?:" + "|".join(f"(?P<e{place}>{entry.pattern})" for place, entry in enumerate(ENTRIES)) + ")"
+    r"(?<![a-z0-9])(?:"
+    + "|".join(
+        f"{alternative}(?P<e{place}_{number}>)"
+        for place, entry in enumerate(ENTRIES)
+        for number, alternative in enumerate(_split(entry.pattern))
+    )
+    + ")"
 )
 
 
@@ -27,7 +64,7 @@ def find_mentions(folded: str, start: int, end: int) -> tuple[Mention, ...]:
     mentions = []
     for found in _MASTER.finditer(folded, start, end):
         assert found.lastgroup is not None
-        entry = ENTRIES[int(found.lastgroup[1:])]
+        entry = ENTRIES[int(found.lastgroup[1:].partition("_")[0])]
         if entry.head and not re.search(entry.head, folded[start : found.start()]):
             continue
         mentions.append(Mention(entry, found.start(), found.end()))
