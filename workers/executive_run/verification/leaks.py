@@ -43,12 +43,14 @@ def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
 
 def _find_prompt(folded: str, run_type: RunType) -> tuple[int, int] | None:
     known = _prompt_runs(run_type)
-    words = list(_WORD.finditer(folded))
-    for place in range(len(words) - _RUN + 1):
-        run = words[place : place + _RUN]
-        if tuple(word[0] for word in run) in known:
-            return run[0].start(), run[-1].end()
-    return None
+    words = _WORD.findall(folded)
+    # Each run of words is a tuple of the same list, begun one word later each time.
+    runs = zip(*(words[first:] for first in range(_RUN)), strict=False)
+    place = next((place for place, run in enumerate(runs) if run in known), None)
+    if place is None:
+        return None
+    found = list(_WORD.finditer(folded))[place : place + _RUN]
+    return found[0].start(), found[-1].end()
 
 
 @cache

@@ -35,9 +35,8 @@ class PlatformNames:
 
     def find(self, text: str, start: int, end: int) -> tuple[PlatformMention, ...]:
         """Return the platforms named in a stretch of a text, in order."""
-        words = text[start:end]
         return tuple(
-            PlatformMention(self._keys[found[0]], start + found.start(), start + found.end())
-            for found in self._pattern.finditer(fold(words))
-            if words[found.start() : found.end()] != COMPANY
+            PlatformMention(self._keys[found[0]], found.start(), found.end())
+            for found in self._pattern.finditer(fold(text), start, end)
+            if text[found.start() : found.end()] != COMPANY
         )

@@ -15,6 +15,9 @@ from workers.executive_run.verification.platforms import PlatformMention, Platfo
 from workers.executive_run.verification.prose import Span, fold, split_lines, split_sentences
 
 _LEAD_CHARS: Final = 160
+_MARK_CHARS: Final = 120
+"""So far into its line, what marks an aim marks all that the line says."""
+
 _INDENT: Final = re.compile(r"\s*(?:[-*+•]\s+|\d{1,2}[.)]\s+)?")
 _ALL: Final = re.compile(
     r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise|\bglobale?(?:ment)?\b|"
@@ -94,13 +97,15 @@ class _Reader:
     names: PlatformNames
 
     def read(self, part: Part) -> Iterator[Statement]:
+        title = fold(part.section.title)
+        asks_for_aims = part.section.proposes and bool(_PROPOSED.search(fold(part.section.content)))
         leads: list[_Lead] = []
         for line in split_lines(self.text, part.start, part.end):
             depth = self._depth(line)
             leads = [lead for lead in leads if lead.depth < depth]
-            header = " / ".join([fold(part.section.title), *(lead.words for lead in leads)])
+            header = " / ".join([title, *(lead.words for lead in leads)])
             inherited = next((lead.platform for lead in reversed(leads) if lead.platform), None)
-            yield from self._read_line(part, line, header, inherited)
+            yield from self._read_line(part, line, header, inherited, asks_for_aims=asks_for_aims)
             mentions = self.names.find(self.text, line.start, line.end)
             words = self.folded[line.start : min(line.end, line.start + _LEAD_CHARS)]
             leads.append(_Lead(depth, words, mentions[0].key if mentions else None))
@@ -115,12 +120,17 @@ class _Reader:
         is_item = lead is not None and bool(lead[0].strip())
         return indent + 1 if is_item else 0
 
-    def _read_line(self, part: Part, line: Span, header: str, inherited: str | None) -> Iterator[Statement]:
+    def _read_line(
+        self, part: Part, line: Span, header: str, inherited: str | None, *, asks_for_aims: bool
+    ) -> Iterator[Statement]:
+        may_propose = part.section.proposes
+        around = header + " / " + self.folded[line.start : min(line.end, line.start + _MARK_CHARS)]
+        is_marked = may_propose and bool(_PROPOSED.search(around))
+        has_repere = bool(_REFERENCE_VALUE.search(around))
         for span in split_sentences(self.text, line):
             figures = self._within(span)
             mentions = self.names.find(self.text, span.start, span.end)
             words = self.folded[span.start : span.end]
-            marks = words + " / " + header + " / " + self.folded[line.start : min(line.end, line.start + 120)]
             yield Statement(
                 part=part,
                 span=span,
@@ -131,9 +141,9 @@ class _Reader:
                 citations=frozenset(self._citations(span)),
                 figures=figures,
                 mentions=find_mentions(self.folded, span.start, span.end),
-                asks_for_aims=part.section.proposes and bool(_PROPOSED.search(fold(part.section.content))),
-                is_proposed=part.section.proposes and bool(_PROPOSED.search(marks)),
-                has_repere=bool(_REFERENCE_VALUE.search(marks)),
+                asks_for_aims=asks_for_aims,
+                is_proposed=is_marked or (may_propose and bool(_PROPOSED.search(words))),
+                has_repere=has_repere or bool(_REFERENCE_VALUE.search(words)),
             )
             # What a line has named, its next sentence is still about.
             inherited = mentions[-1].key if mentions else inherited
