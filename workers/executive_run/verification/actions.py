@@ -9,6 +9,7 @@ from typing import Final
 
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.phrases import Phrases
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 
@@ -28,18 +29,36 @@ _READING: Final = (
     r" ?(?:l'|la |le |les |un |une |des )?(?:analys|exam|lecture|lire|relire|relecture|revue|revoir|compar|verif|"
     r"calcul|etud|control|evalu|recoup|rapproch|synthes|consolid|reper)"
 )
-_FIRST_PERSON: Final = re.compile(
-    rf"\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}{_DONE}(?:e?s?\b|\w*)"
-    rf"|\b(?:j'ai|nous avons|on a|je viens de|nous venons de) {_ADVERB}proceder? (?:a|au|aux)\b(?!{_READING})"
-    rf"|\b(?:je me suis|nous nous sommes|on s'est) {_ADVERB}(?:charge|occupe)e?s? (?:de|d'|du|des)\b(?!{_READING})"
-    rf"|\bje (?:viens de|procede a|deploie|publie|envoie|lance|corrige|ferme|fusionne|applique|supprime)\b"
-    rf"|\b(?:l'agent|l'equipe ia|la direction ia|votre agent|l'autopilote|(?:ceo|cto|ciso|cmo|cfo|coo|cpo|cso|"
-    rf"cgo|cdo|dpo) agent) a {_ADVERB}{_DONE}"
-    r"|\bpar (?:mes|nos) soins\b|\bde ma propre initiative\b"
-    r"|\b(?:action|tache|operation|mission)s? (?:effectuee|executee|realisee|accomplie|terminee)s? (?:avec succes|"
-    r"par l'agent|ce jour)"
-    r"|\bc'est (?:fait|chose faite|deploye|envoye|publie)\b"
-    r"|(?:✅|☑|✔)\s*\**(?:deploye|envoye|publie|fusionne|corrige|applique|fait)"
+_AUTHORS: Final = ("j'ai ", "nous avons ", "on a ", "je viens de ", "nous venons de ")
+_AGENTS: Final = (
+    *("l'agent", "l'equipe ia", "la direction ia", "votre agent", "l'autopilote"),
+    *(f"{role} agent" for role in ("ceo", "cto", "ciso", "cmo", "cfo", "coo", "cpo", "cso", "cgo", "cdo", "dpo")),
+)
+_FIRST_PERSON: Final = Phrases.compile(
+    (
+        *((who, rf"\b{who}{_ADVERB}{_DONE}(?:e?s?\b|\w*)") for who in _AUTHORS),
+        *((who, rf"\b{who}{_ADVERB}proceder? (?:a|au|aux)\b(?!{_READING})") for who in _AUTHORS),
+        *(
+            (who, rf"\b{who} {_ADVERB}(?:charge|occupe)e?s? (?:de|d'|du|des)\b(?!{_READING})")
+            for who in ("je me suis", "nous nous sommes", "on s'est")
+        ),
+        (
+            "je ",
+            r"\bje (?:viens de|procede a|deploie|publie|envoie|lance|corrige|ferme|fusionne|applique|supprime)\b",
+        ),
+        *((f"{who} a ", rf"\b{who} a {_ADVERB}{_DONE}") for who in _AGENTS),
+        (" soins", r"\bpar (?:mes|nos) soins\b"),
+        ("propre initiative", r"\bde ma propre initiative\b"),
+        *(
+            (
+                what,
+                rf"\b{what}s? (?:effectuee|executee|realisee|accomplie|terminee)s? (?:avec succes|par l'agent|ce jour)",
+            )
+            for what in ("action", "tache", "operation", "mission")
+        ),
+        ("c'est ", r"\bc'est (?:fait|chose faite|deploye|envoye|publie)\b"),
+        *((sign, rf"{sign}\s*\**(?:deploye|envoye|publie|fusionne|corrige|applique|fait)") for sign in "✅☑✔"),
+    )
 )
 # What a type only studies or plans: a report of that type that says it was done, says that it did it.
 _WAS: Final = r"(?: \S+){0,3} (?:a ete |ont ete |est |sont )"
@@ -62,10 +81,11 @@ _NEGATED: Final = re.compile(
 def find_claimed_actions(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find sentences that say that the report's author acted."""
     folded = fold(text)
+    first_person = _FIRST_PERSON.within(folded)
     of_type = _OF_TYPE.get(evidence.grounds.run_type.key)
     for statement in statements:
         start, end = statement.span.start, statement.span.end
-        found = _FIRST_PERSON.search(folded, start, end)
+        found = first_person.search(folded, start, end)
         if found is None and of_type is not None and not statement.citations:
             found = re.compile(of_type).search(folded, start, end)
         if found is None or _NEGATED.search(folded, start, found.start()):

@@ -43,7 +43,7 @@ def find_foreign(text: str) -> str | None:
     What is quoted keeps its own language.
     """
     words = _WORD.findall(fold(_QUOTED.sub(" ", text)))
-    french = sum(word in _FRENCH_WORDS for word in words)
-    counts = {language: sum(word in those for word in words) for language, those in _OTHERS.items()}
+    french = sum(map(_FRENCH_WORDS.__contains__, words))
+    counts = {language: sum(map(those.__contains__, words)) for language, those in _OTHERS.items()}
     language, most = max(counts.items(), key=lambda item: item[1])
     return language if most >= _FEWEST and most > 2 * french else None

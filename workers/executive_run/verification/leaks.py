@@ -7,21 +7,32 @@ from typing import Final
 
 from shared.registry import DATA_TAG, RunType, render_system_prompt
 from workers.executive_run.verification.model import QUOTE_CHARS, Fault, FaultKind
+from workers.executive_run.verification.phrases import Phrases
 from workers.executive_run.verification.prose import fold
 
-_PHRASES: Final = re.compile(
-    r"</?(?:think|thinking|thought|reasoning|scratchpad)>"
-    rf"|</?{DATA_TAG}"
-    r"|\b(?:let me (?:think|start|check|analy|write|see)|i need to|i should|i will now|i'll (?:now|write|start)|"
-    r"okay, so"
-    r"|the user (?:wants|asks|is asking)|as an ai)\b"
-    r"|\ben tant qu(?:e modele de lang|'(?:ia|assistant|intelligence artificielle))"
-    r"|\bl'utilisateur (?:me )?(?:demande|veut|souhaite)\b"
-    r"|\bje (?:dois|vais) (?:maintenant |d'abord )?(?:rediger|ecrire|structurer|verifier|commencer|suivre|respecter)\b"
-    r"|\b(?:mes|les) (?:instructions|consignes) (?:me |qui m)"
-    r"|\b(?:system prompt|prompt systeme|invite systeme|message systeme)\b"
-    r"|\bvoyons (?:voir|les donnees|ce que)\b"
+_WRITING: Final = r"(?:maintenant |d'abord )?(?:rediger|ecrire|structurer|verifier|commencer|suivre|respecter)\b"
+_TAGS: Final = ("think>", "thinking>", "thought>", "reasoning>", "scratchpad>")
+_ENGLISH: Final = (
+    *((words, rf"\b{words}\b") for words in ("i need to", "i should", "i will now", "okay, so", "as an ai")),
+    ("let me ", r"\blet me (?:think|start|check|analy|write|see)\b"),
+    ("i'll ", r"\bi'll (?:now|write|start)\b"),
+    ("the user ", r"\bthe user (?:wants|asks|is asking)\b"),
 )
+_PHRASES: Final = Phrases.compile(
+    (
+        *((tag, f"</?{tag}") for tag in _TAGS),
+        (DATA_TAG, f"</?{DATA_TAG}"),
+        *_ENGLISH,
+        ("en tant qu", r"\ben tant qu(?:e modele de lang|'(?:ia|assistant|intelligence artificielle))"),
+        ("l'utilisateur ", r"\bl'utilisateur (?:me )?(?:demande|veut|souhaite)\b"),
+        *((words, rf"\b{words}{_WRITING}") for words in ("je dois ", "je vais ")),
+        *((words, rf"\b(?:mes|les) {words} (?:me |qui m)") for words in ("instructions", "consignes")),
+        *((words, rf"\b{words}\b") for words in (
+            "system prompt", "prompt systeme", "invite systeme", "message systeme",
+        )),
+        ("voyons ", r"\bvoyons (?:voir|les donnees|ce que)\b"),
+    )
+)  # fmt: skip
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _RUN: Final = 9
 """So many words of the prompt in a row are no coincidence."""
@@ -30,7 +41,7 @@ _RUN: Final = 9
 def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
     """Find thoughts, tags and whole phrases of the prompt."""
     folded = fold(text)
-    found = _PHRASES.search(folded)
+    found = _PHRASES.within(folded).search(folded)
     span = (found.start(), found.end()) if found else _find_prompt(folded, run_type)
     if span is not None:
         quote = text[max(0, span[0] - 20) : span[1] + 60][:QUOTE_CHARS]

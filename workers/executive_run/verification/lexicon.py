@@ -7,6 +7,7 @@ from typing import Final
 from shared.facts import FactName as F
 from workers.executive_run.verification.fact_names import ENTRIES, Entry
 
+
 def _split(pattern: str) -> list[str]:
     """Split a pattern into alternatives that begin with a letter wherever one can be had, in the order of trying."""
     alternatives, depth, start = [], 0, 0
@@ -24,9 +25,7 @@ def _spread(alternative: str) -> list[str]:
     if not alternative.startswith("(?:"):
         return [alternative]
     depth = 0
-    end = next(
-        place for place, char in enumerate(alternative) if not (depth := depth + {"(": 1, ")": -1}.get(char, 0))
-    )
+    end = next(place for place, char in enumerate(alternative) if not (depth := depth + {"(": 1, ")": -1}.get(char, 0)))
     first, rest = alternative[3:end], alternative[end + 1 :]
     if rest.startswith(("*", "+", "{")):
         return [alternative]

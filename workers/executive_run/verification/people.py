@@ -44,15 +44,20 @@ _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 def find_unknown_names(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find names of people, and e-mail addresses, that stand in no source."""
-    known = frozenset(re.findall(r"[\w'@.+-]*\w", evidence.words)) | frozenset(re.findall(r"\w+", evidence.words))
+    known: frozenset[str] | None = None  # few reports name anybody
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         found = [match for match in _PAIR.finditer(text, start, end) if _is_first_name(match[1])]
         found += [*_TITLED.finditer(text, start, end), *_EMAIL.finditer(text, start, end)]
         for match in found:
             last = fold(match[match.lastindex or 0]).split()[-1]
+            known = _known_words(evidence.words) if known is None else known
             if last not in known:
                 yield _unknown(text, statement, match.start(), match.end())
+
+
+def _known_words(words: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[\w'@.+-]*\w", words)) | frozenset(re.findall(r"\w+", words))
 
 
 def _is_first_name(word: str) -> bool:

@@ -94,4 +94,4 @@ def _bound(text: str, start: int, end: int) -> Iterator[Span]:
 
 def count_words(text: str) -> int:
     """Count the words as a reader would: groups of characters with a letter or digit in them."""
-    return sum(any(char.isalnum() for char in word) for word in text.split())
+    return sum(word.isalnum() or any(map(str.isalnum, word)) for word in text.split())

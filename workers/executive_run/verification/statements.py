@@ -29,7 +29,6 @@ _PROPOSED: Final = re.compile(
     r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous (?:\d|deux|trois|cinq|dix)|\bramener|"
     r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
 )
-_REFERENCE_VALUE: Final = re.compile(r"\brepere")
 _MOST_DIGITS: Final = 4
 """No source has a longer number, and Python refuses to read one of thousands of digits."""
 
@@ -79,6 +78,10 @@ def read_statements(shape: Shape, names: PlatformNames) -> list[Statement]:
     return [statement for part in shape.parts for statement in reader.read(part)]
 
 
+def _has_repere(words: str) -> bool:
+    return "repere" in words and bool(re.search(r"\brepere", words))
+
+
 @dataclass(frozen=True, slots=True)
 class _Lead:
     """A heading or item that what is below it belongs to."""
@@ -126,7 +129,7 @@ class _Reader:
         may_propose = part.section.proposes
         around = header + " / " + self.folded[line.start : min(line.end, line.start + _MARK_CHARS)]
         is_marked = may_propose and bool(_PROPOSED.search(around))
-        has_repere = bool(_REFERENCE_VALUE.search(around))
+        has_repere = _has_repere(around)
         for span in split_sentences(self.text, line):
             figures = self._within(span)
             mentions = self.names.find(self.text, span.start, span.end)
@@ -137,13 +140,13 @@ class _Reader:
                 line=line,
                 header=header,
                 platforms=mentions,
-                inherited=None if _ALL.search(words) else inherited,
+                inherited=None if inherited is None or _ALL.search(words) else inherited,
                 citations=frozenset(self._citations(span)),
                 figures=figures,
                 mentions=find_mentions(self.folded, span.start, span.end),
                 asks_for_aims=asks_for_aims,
                 is_proposed=is_marked or (may_propose and bool(_PROPOSED.search(words))),
-                has_repere=has_repere or bool(_REFERENCE_VALUE.search(words)),
+                has_repere=has_repere or _has_repere(words),
             )
             # What a line has named, its next sentence is still about.
             inherited = mentions[-1].key if mentions else inherited
