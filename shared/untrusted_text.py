@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from shared.prompts.system import DATA_TAG
@@ -97,7 +98,21 @@ def fence(title: str, text: str, nonce: str) -> str:
     return f"<{tag}>\n{inside}\n</{tag}>"
 
 
+@lru_cache(maxsize=4096)
+def _is_plain(char: str) -> bool:
+    """Return whether a character is left as it is wherever it stands."""
+    return char in "\n\t" or not (
+        unicodedata.category(char).startswith("C")
+        or unicodedata.combining(char)
+        or _INVISIBLE.match(char)
+        or _LINE_ENDS.match(char)
+    )
+
+
 def _drop_invisible(text: str) -> str:
+    # Most texts hold nothing to be dropped, and eighty different characters.
+    if all(map(_is_plain, set(text))):
+        return unicodedata.normalize("NFC", text)
     text = _STRAY_JOINER.sub("", _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text)))
     # Each distinct character once: a report of thousands of characters has about eighty.
     characters = set(text)
