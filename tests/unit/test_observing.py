@@ -11,19 +11,35 @@ import pytest
 from pydantic import HttpUrl, SecretStr, TypeAdapter
 from support.clock import FakeClock
 from support.monitoring import Notes
-from support.runs import BILL, FakeAnnouncer, FakeStore, make_claim
+from support.runs import ANSWER, BILL, FakeAnnouncer, FakeGateway, FakeStore, make_claim
 
 from devstack.vendors import VendorsClient
 from shared.errors import BackendUnavailable, GatewayError, LeaseLost
 from shared.registry import ModelTier
 from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
+from workers.ai_scheduler.launch import Autopilot
 from workers.backend.client import open_client
 from workers.backend.rpc import call
 from workers.clock import SystemClock
 from workers.gateway.chat import ChatGateway
-from workers.ports import AttemptEnd, BackendCallEnd, Look, Message, Meter, ModelCallEnd, WakeupState
+from workers.ports import (
+    AttemptEnd,
+    BackendCallEnd,
+    Bills,
+    Candidate,
+    Decision,
+    DecisionContext,
+    DecisionStatus,
+    Look,
+    Message,
+    Meter,
+    ModelCallEnd,
+    RecordedDecision,
+    Signal,
+    WakeupState,
+)
 from workers.runtime.worker import Worker
-from workers.settings import GatewaySettings, SupabaseSettings, WorkerSettings
+from workers.settings import AutopilotSettings, GatewaySettings, SupabaseSettings, WorkerSettings
 
 REPORT = Settlement(outcome=Outcome.COMPLETED, summary="## Rapport", appendix={})
 SETTINGS = WorkerSettings.model_validate(
@@ -229,3 +245,46 @@ async def test_a_question_that_nobody_waits_for_is_noted(vendors: VendorsClient,
             await gateway.ask(ModelTier.REASONING, [Message(role="user", content="?")], meter=Meter())
 
     assert notes.model_calls == [(MODEL, ModelCallEnd.ABANDONED)]
+
+
+class OneDecision:
+    """Has a decision to take, and keeps what was billed for it."""
+
+    def __init__(self) -> None:
+        self.bills: Bills = ()
+
+    async def begin(self, asked_by: str, **_: object) -> DecisionContext:
+        candidates = (Candidate(run_type="CODE_REVIEW", label="Code"),)
+        signals = (Signal(kind="failure", subject=asked_by),)
+        return DecisionContext(
+            decision_id=1,
+            status=DecisionStatus.DECIDE,
+            may_ask=True,
+            candidates=candidates,
+            signals=signals,
+            done=(),
+        )
+
+    async def record(self, decision_id: int, decision: Decision, bills: Bills) -> RecordedDecision:
+        del decision_id, decision
+        self.bills = bills
+        return RecordedDecision(
+            recorded=True, jobs_to_run=(), run_ids=(), skipped=(), reasoning=None, next_check_in_minutes=None
+        )
+
+
+async def test_what_a_decision_of_the_autopilot_billed_is_noted() -> None:
+    notes, decisions = Notes(), OneDecision()
+    choice = '{"jobs_to_run": [], "reasoning": "Rien.", "next_check_in_minutes": 30}'
+    autopilot = Autopilot(
+        decisions=decisions,
+        gateway=FakeGateway(ANSWER.model_copy(update={"text": choice})),
+        clock=SystemClock(),
+        settings=AutopilotSettings(),
+        observer=notes,
+    )
+
+    await autopilot.tick()
+
+    assert notes.bills == [decisions.bills]
+    assert decisions.bills
