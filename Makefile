@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+MAIN_JOB := tests/integration/test_main_job.py
 SOURCES := shared workers devstack bench evals tests setup.py
 
 .PHONY: help
@@ -41,6 +42,13 @@ dev: setup ## Keep the stack up: URL, keys and an owner's login are printed; Ctr
 .PHONY: test
 test: setup ## Pass the tests (under 15 minutes)
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+
+# The programs may be the system's, npm's or the wheel's; tests/conftest.py asks the server itself for its major.
+.PHONY: test-sql
+test-sql: setup ## Pass the SQL tests and the main job on one major of PostgreSQL: make test-sql PG=17
+	@[[ "$(PG)" =~ ^[0-9]+$$ ]] || { echo "Name a major: make test-sql PG=15 (or 17, 18)" >&2; exit 2; }
+	devstack/install.sh major $(PG) $(BIN)/pip
+	DEVSTACK_POSTGRES=$(PG) $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal tests/sql $(MAIN_JOB)
 
 .PHONY: test-slow
 test-slow: setup ## Pass the slow proofs: outages, kills, real pg_cron, long property runs (under 40 minutes)

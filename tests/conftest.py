@@ -21,6 +21,7 @@ from support.database import Database, migrate
 from devstack import warm
 from devstack.baseline import apply_baseline
 from devstack.postgres import PostgresCluster
+from devstack.programs import Account, Install
 
 if TYPE_CHECKING:
     from devstack.baseline import Variant
@@ -44,6 +45,12 @@ def _logs_as_they_were() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def pytest_report_header() -> str:
+    """Say which PostgreSQL the tests will use."""
+    install = Install.find(Account.for_server())
+    return f"PostgreSQL {install.version} ({install.flavour}: {install.bin_dir})"
+
+
 CloneFactory = Callable[[str], Database]
 
 _numbers = count(1)
@@ -57,11 +64,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluste
     """Start PostgreSQL and build the templates: ``seed`` and ``head`` as the host made them, ``*_hq`` with our part."""
     folder = _memory_folder() or Path(tmp_path_factory.mktemp("postgres"))
     with PostgresCluster.start(folder, ephemeral=True) as running:
+        _check_major(running)
         for variant in ("seed", "head"):
             _build_templates(running, variant)
         # The launcher of pg_cron stays connected to its database: a template must not be that one.
         running.set_cron_database("postgres")
         yield running
+
+
+def _check_major(cluster: PostgresCluster) -> None:
+    """Ask the server itself, where a major was asked for: tests on another one would prove nothing."""
+    if (wanted := os.environ.get("DEVSTACK_POSTGRES", "")).isdecimal():
+        with psycopg.connect(cluster.dsn("template1", "supabase_admin")) as admin:
+            number = admin.info.server_version
+        assert number // 10000 == int(wanted), f"PostgreSQL {wanted} was asked for, {number // 10000} answers"
 
 
 def _memory_folder() -> Path | None:
