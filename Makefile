@@ -46,7 +46,7 @@ test: setup ## Pass the tests (under 15 minutes)
 # The programs may be the system's, npm's or the wheel's; tests/conftest.py asks the server itself for its major.
 .PHONY: test-sql
 test-sql: setup ## Pass the SQL tests and the main job on one major of PostgreSQL: make test-sql PG=17
-	@[[ "$(PG)" =~ ^[0-9]+$$ ]] || { echo "Name a major: make test-sql PG=15 (or 17, 18)" >&2; exit 2; }
+	@[[ "$(PG)" =~ ^[0-9]+$$ ]] || { echo "Name a major: make test-sql PG=17 (or 15, 18)" >&2; exit 2; }
 	devstack/install.sh major $(PG) $(BIN)/pip
 	DEVSTACK_POSTGRES=$(PG) $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal tests/sql $(MAIN_JOB)
 
@@ -95,8 +95,9 @@ lock: ## Update the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group pyproject.toml:embedded -o requirements-embedded.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --group pyproject.toml:build -c requirements-dev.lock -o requirements-build.lock
 	npm install --package-lock-only
+	for major in devstack/majors/*; do npm install --prefix "$$major" --package-lock-only --omit-lockfile-registry-resolved; done
 
 .PHONY: clean
 clean: ## Remove everything that was installed or generated here
 	[ ! -x $(BIN)/python ] || $(BIN)/python -m devstack.clean
-	rm -rf .venv node_modules build dist .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv node_modules devstack/majors/*/node_modules build dist .devstack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

