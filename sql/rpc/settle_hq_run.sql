@@ -1,4 +1,5 @@
--- End an attempt: p_outcome is completed, failed (for good), retry (another attempt, if any is left).
+-- End an attempt: p_outcome is completed, failed (for good), retry (another attempt, if any is left). A run whose type
+-- an older worker does not know goes back to the queue.
 -- Fenced by the lease token; report, steps, evidence, cost and log are kept together or not at all. Repeating
 -- a settlement whose answer was lost changes nothing and answers the same.
 -- Raises 55P03 when another session holds the run: call again. Returns the run's status now (pending: it will
@@ -43,6 +44,9 @@ begin
     join hq.runs as r on r.id = q.run_id
     where q.run_id = p_run_id and q.settled_token = p_lease_token;
     return coalesce(v_settled::text, 'lost');
+  end if;
+  if p_outcome = 'failed' and hq.hand_back_unknown(p_run_id, p_lease_token, p_appendix ->> 'error_code') then
+    return 'pending';
   end if;
 
   select q.attempt, q.max_attempts, q.worker_id, r.started_at into v_run

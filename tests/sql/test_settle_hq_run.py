@@ -127,6 +127,37 @@ def test_retries_end_in_failure_when_the_attempts_are_used_up(database: Database
     ]
 
 
+UNKNOWN: Row = {"error_code": "unknown_run_type", "error_message": "Unknown run type.", "http_status": 400}
+
+
+def test_a_run_whose_type_an_older_worker_does_not_know_goes_back_to_the_queue(database: Database) -> None:
+    claimed = start(database)
+
+    assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "pending"
+    assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "pending"
+
+    waiting = database.one("select attempt, worker_id, run_at - now() < interval '16 s' as soon from hq.run_queue")
+    assert waiting == {"attempt": 0, "worker_id": None, "soon": True}
+    run = run_of(database, claimed["run_id"])
+    assert (run["status"], "inconnu" in run["executive_summary"]) == ("pending", False)
+    assert [log["message"] for log in logs_of(database, claimed["run_id"])] == ["run.started", "run.released"]
+    assert _again(database)["attempt"] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("update hq.run_requests set created_at = now() - interval '61 minutes'", id="for too long"),
+        pytest.param("delete from hq.run_types where key = 'SEO_AUDIT'", id="nobody knows it"),
+    ],
+)
+def test_a_type_that_no_worker_comes_to_know_ends_in_failure(change: str, database: Database) -> None:
+    claimed = start(database)
+    database.run(change)
+
+    assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "failed"
+
+
 @pytest.mark.parametrize("outcome", ["cancelled", "running", "COMPLETED", "", None])
 def test_an_unknown_outcome_is_the_callers_fault_and_changes_nothing(outcome: str | None, database: Database) -> None:
     claimed = start(database)
