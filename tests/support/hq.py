@@ -128,11 +128,17 @@ class Hq:
         return Service(worker, f"http://127.0.0.1:{port}/functions/v1")
 
     async def worker(
-        self, shared: Mapping[str, object] | None = None, /, *, live: bool = False, **settings: object
+        self,
+        shared: Mapping[str, object] | None = None,
+        /,
+        *,
+        live: bool = False,
+        within: float = 15,
+        **settings: object,
     ) -> Worker:
         """Start a worker and wait until it takes work; ``live``: until Realtime wakes it."""
         worker = self._start(self.environment(**{**(shared or {}), **settings}))
-        await worker.logged("worker.started")
+        await worker.logged("worker.started", within=within)
         if live:
             await worker.logged("realtime.subscribed")
         return worker

@@ -18,6 +18,7 @@ import psycopg
 
 from shared.errors import ConfigurationError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
+from workers.schema.bridges import BRIDGES
 from workers.schema.files import SqlFile, read_files, read_indexes, read_views
 from workers.schema.registry_sync import render_registry
 from workers.schema.sessions import (
@@ -156,8 +157,11 @@ def _apply(connection: Session, files: Iterable[SqlFile], report: Report, index_
     known = _read_ledger(connection)
     for file in files:
         _refuse_edited(file, known)
+    in_use = any(kind == "function" for kind, _ in known)
     for file in files:
         if file.kind == "migration" and (file.kind, file.name) not in known:
+            if in_use and (bridge := BRIDGES.get(file.name)) is not None:
+                _run(connection, [_LOCK_TIMEOUT, bridge])
             _run(connection, [_OWN_LOCK_TIMEOUT.sub(_LOCK_TIMEOUT, file.text), _ledger_entry(file)])
             report.migrations.append(file.name)
     functions = [f for f in files if f.kind == "function"]
