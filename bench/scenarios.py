@@ -22,6 +22,7 @@ from bench.noop import Silence, no_op, settle_noops
 from bench.notifying import dead_channels
 from bench.retention import retention
 from bench.rig import memory_mb, open_rig, open_worker
+from bench.tracing import tracing
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
 from shared.runs import Claim, Settlement
@@ -302,4 +303,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "dead_channels": dead_channels,
     "growth": growth,
     "counting": counting,
+    "tracing": tracing,
 }
