@@ -16,7 +16,7 @@ from bench.rig import Rig, open_rig
 from devstack.processes import choose_port
 from workers.metrics.counters import Counters
 from workers.metrics.labels import LabelSets
-from workers.notifications.messages import KINDS
+from workers.notifications.sentences import KINDS
 from workers.ports import AttemptEnd, BackendCallEnd, ModelCallEnd, Usage
 
 _RUNS: Final = 400

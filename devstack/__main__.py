@@ -98,7 +98,7 @@ def print_addresses(console: Console, stack: Stack, served: Served | None, mailb
         + ("the relay" if served else f"what listens at http://{HOST}:{stack.functions_port}"),
         "worker": f"{served.url}/healthz" if served else None,
         "vendors": stack.vendors_url,
-        "mailbox": f"{mailbox.folder}: the president's; a run that fails is a message there" if mailbox else None,
+        "mailbox": f"{mailbox.folder}: the president's; each message as a .txt and a .eml" if mailbox else None,
         "logs": stack.data_dir / "logs",
     }
     for name, value in addresses.items():
@@ -120,6 +120,15 @@ def print_next_steps(console: Console, stack: Stack, served: Served, mailbox: Ma
         ".venv/bin/emocare run DAILY_EXECUTIVE_BRIEF --wait",
         ".venv/bin/emocare notify --test",
         ".venv/bin/emocare doctor",
+    ):
+        console.print(f"  [bold]{escape(command)}[/]", soft_wrap=True, highlight=False)
+    console.print("A run that fails for good, and its message some fifteen seconds later:")
+    fault = '{"vendor": "openai", "steps": [{"status": 402}]}'
+    letters = mailbox.folder.relative_to(Path.cwd()) if mailbox.folder.is_relative_to(Path.cwd()) else mailbox.folder
+    for command in (
+        f"curl {stack.vendors_url}/_script -d '{fault}'",
+        ".venv/bin/emocare run SEO_AUDIT --platform nearvity --wait",
+        f"tail -n +1 {letters}/*.txt",
     ):
         console.print(f"  [bold]{escape(command)}[/]", soft_wrap=True, highlight=False)
 

@@ -1,6 +1,7 @@
 """``python -m devstack.mailbox``: an SMTP server that keeps each message as a file, until a signal ends it.
 
-Nothing leaves this machine: whoever a message is for, it ends in the folder.
+Nothing leaves this machine: whoever a message is for, it ends in the folder, as it came (``.eml``) and as it is read
+it (``.txt``).
 """
 
 from __future__ import annotations
@@ -38,11 +39,19 @@ class _Keeper:
         """Keep a message."""
         del server, session
         name = self._folder / f"{next(self._numbers):04}.eml"
+        name.with_suffix(".txt").write_text(_show(message_from_bytes(envelope.content, policy=default)))
         # Written beside and moved: who looks at the folder sees whole messages only.
         beside = name.with_suffix(".part")
         beside.write_bytes(envelope.content)
         beside.rename(name)
         return "250 Kept"
+
+
+def _show(message: EmailMessage) -> str:
+    """Write a message as a mail program shows it."""
+    body = message.get_body(("plain",))
+    text = "" if body is None else str(body.get_content()).replace("\r\n", "\n")
+    return f"De : {message['from']}\nÀ : {message['to']}\nObjet : {message['subject']}\n\n{text}\n"
 
 
 def read_mailbox(folder: Path) -> list[EmailMessage]:

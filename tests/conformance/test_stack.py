@@ -104,6 +104,7 @@ async def test_the_program_says_where_everything_is_and_stops_cleanly(folder: Pa
     await stop_program(process)
 
     assert f"In another terminal, in {Path(__file__).parents[2]}:" in printed
+    assert address(printed, "mailbox") == f"{folder}/mailbox:"
     for word in ("SUPABASE_URL", "sb_secret_", "sb_publishable_", "postgresql://", "presidente@emocare.test"):
         assert word in printed
     assert len(alive) >= 3

@@ -63,6 +63,9 @@ async def test_a_failed_run_is_a_mail_that_says_which_report_why_and_what_to_do(
         assert "Crédits IA insuffisants. Rechargez le compte du service d" in text
         assert "https://qg.emotionscare.com/hq/historique" in text
     assert mail["x-emocare-message"]
+    shown = next(mailbox.folder.glob("*.txt")).read_text()
+    assert shown.startswith(f"De : qg@emocare.test\nÀ : presidente@emocare.test\nObjet : {mail['subject']}\n\n")
+    assert shown.splitlines()[4:] == text_of(mail, "plain").splitlines()
     await hq.until("select from hq.deliveries having every(status = 'accepted')")
 
 

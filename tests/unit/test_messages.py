@@ -41,7 +41,7 @@ def test_a_failure_names_report_platform_reason_and_what_to_do() -> None:
 
     assert notice.title == "Échec : Audit SEO (Nearvity)"
     assert notice.body == (
-        "Ce rapport n'a pas pu être produit.\n\n"
+        "Le rapport « Audit SEO (Nearvity) » n'a pas pu être produit.\n\n"
         "Crédits IA insuffisants. Rechargez le compte du service d'IA puis relancez.\n\n"
         "Le détail et le bouton de relance sont sur la page Historique du QG."
     )

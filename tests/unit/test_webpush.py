@@ -21,7 +21,8 @@ from devstack.vendors import push
 from devstack.vendors.stage import Request, Step
 from workers.clock import SystemClock
 from workers.notifications.delivery import Notifier
-from workers.notifications.messages import Notice, Urgency, write_trial
+from workers.notifications.messages import Notice, write_trial
+from workers.notifications.sentences import Urgency
 from workers.notifications.webpush import PushSender, make_vapid_key
 from workers.outbound import open_http
 from workers.ports import Deliveries, Device, DueMessage, SendOutcome, SendResult

@@ -9,7 +9,7 @@ from workers.bootstrap.parts import Parts, open_parts
 from workers.metrics.labels import LabelSets
 from workers.metrics.page import Monitoring
 from workers.metrics.state import Readings
-from workers.notifications.messages import KINDS
+from workers.notifications.sentences import KINDS
 from workers.ports import Clock, WakeupState
 from workers.schema import read_files
 from workers.settings import Settings

@@ -22,7 +22,8 @@ from apprise.plugins.email import NotifyEmail
 from pydantic import SecretStr
 
 from workers.notifications.answers import TOO_LONG, HttpAnswer, judge, keep_answers, watch_requests
-from workers.notifications.messages import Notice, Urgency, render_html, render_text, write_trial
+from workers.notifications.messages import Notice, render_html, render_text, write_trial
+from workers.notifications.sentences import Urgency
 from workers.ports import ChannelName, SendOutcome, SendResult
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.errors import InvalidRequest
 from shared.untrusted_text import clean_line, clean_text
-from workers.notifications.messages import Notice, Urgency, make_tag
+from workers.notifications.messages import Notice, make_tag
+from workers.notifications.sentences import Urgency
 from workers.ports import SendOutcome, SendResult
 
 _NOBODY: Final = "Aucun appareil n'est abonné aux notifications. Activez-les sur le vôtre, puis essayez de nouveau."

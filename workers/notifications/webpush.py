@@ -20,7 +20,8 @@ from py_vapid import Vapid02
 from pywebpush import WebPusher, WebPushException
 
 from workers import outbound
-from workers.notifications.messages import Notice, Urgency, render_push
+from workers.notifications.messages import Notice, render_push
+from workers.notifications.sentences import Urgency
 from workers.ports import Clock, Device, SendOutcome, SendResult
 from workers.settings import NotificationSettings
 
