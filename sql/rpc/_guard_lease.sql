@@ -11,7 +11,10 @@ as $$
 #variable_conflict use_column
 begin
   perform from hq.run_queue as q
-  where q.run_id = p_run_id and q.lease_token = p_lease_token and q.worker_id is not null
+  where q.run_id = p_run_id and q.lease_token = p_lease_token
+    -- So written that the index of what is leased does not offer itself: while an old transaction is open it leads to
+    -- all that was ever leased.
+    and (q.worker_id is null) is false
   for update;
   if not found then
     return false;

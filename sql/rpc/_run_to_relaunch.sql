@@ -8,15 +8,22 @@ stable
 security definer
 set search_path = ''
 as $$
-  select latest.id
-  from (
-    select r.id, r.status, coalesce(r.completed_at, r.created_at) as ended_at
-    from hq.runs as r
-    where r.run_type = p_run_type and r.platform_key is not distinct from p_platform_key
-    order by r.created_at desc
-    limit 1
-  ) as latest
-  where latest.status = 'failed' and latest.ended_at > now() - interval '24 hours'
+  -- From the failures of a day to what came after them: a type that never ran on this platform may have years of runs
+  -- on others.
+  select failed.id
+  from hq.runs as failed
+  where failed.run_type = p_run_type and failed.platform_key is not distinct from p_platform_key
+    and failed.status::text = 'failed'
+    and (
+      failed.completed_at > now() - interval '24 hours'
+      or failed.completed_at is null and failed.created_at > now() - interval '24 hours'
+    )
+    and not exists (
+      select from hq.runs as later
+      where later.run_type = p_run_type and later.platform_key is not distinct from p_platform_key
+        and later.created_at > failed.created_at
+    )
+  limit 1
 $$;
 revoke execute on function hq.run_to_relaunch from public, anon, authenticated;
 comment on function hq.run_to_relaunch is 'Dernière exécution échouée (24 h), '

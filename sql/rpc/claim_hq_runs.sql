@@ -24,6 +24,8 @@ security definer
 set search_path = ''
 -- Of a queue that grew since it was last analysed, a bitmap would read and sort all to hand out a few.
 set enable_bitmapscan = off
+-- Of one that was short when the plan was made, the whole; while an old transaction is open no dead row of it goes.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
