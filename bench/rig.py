@@ -96,7 +96,8 @@ class Rig:
     def make_owners(self, count: int) -> list[str]:
         """Make so many owners; return a token of each."""
         rows = self.rows(
-            "with made as (insert into auth.users (id, email) select gen_random_uuid(), 'owner-' || n || '@bench.test'"
+            "with made as ("
+            "insert into auth.users (id, email) select gen_random_uuid(), gen_random_uuid() || '@bench.test'"
             " from generate_series(1, %s) as n returning id)"
             " insert into public.user_roles (user_id, role) select id, 'owner' from made returning user_id",
             count,
@@ -173,6 +174,16 @@ async def open_worker(
         finally:
             stop.set()
             await working
+
+
+@contextlib.contextmanager
+def hold_snapshot(rig: Rig) -> Iterator[None]:
+    """Hold an old snapshot, as a forgotten transaction does: until the block ends, no dead row of any table goes."""
+    with psycopg.connect(rig.stack.database_url) as forgotten:
+        forgotten.execute("set transaction isolation level repeatable read")
+        forgotten.execute("select count(*) from hq.run_queue")
+        yield
+        forgotten.rollback()
 
 
 def memory_mb(pid: int) -> float:

@@ -16,7 +16,7 @@ from bench.collecting import collecting
 from bench.counting import counting
 from bench.cpu import WORKER, describe_cost, read_stack
 from bench.figures import Figure, format_ms, percentile
-from bench.growth import growth
+from bench.growth import growth, old_snapshot
 from bench.kills import kill_storm
 from bench.noop import Silence, no_op, settle_noops
 from bench.notifying import dead_channels
@@ -304,4 +304,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "growth": growth,
     "counting": counting,
     "tracing": tracing,
+    "old_snapshot": old_snapshot,
 }
