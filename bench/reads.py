@@ -33,6 +33,9 @@ READS: Final[dict[str, str]] = {
     ),
     "public.list_hq_logs": "select * from public.list_hq_logs(500)",
     "public.list_hq_runs": "select * from public.list_hq_runs(500)",
+    "public.list_hq_traceparents": (
+        "select * from public.list_hq_traceparents(array(select id from hq.runs order by created_at desc limit 100))"
+    ),
     "public.read_hq_catalogue": "select * from public.read_hq_catalogue()",
     "public.read_hq_finance_snapshots": (
         "select * from public.read_hq_finance_snapshots((now() - interval '13 months')::date)"
@@ -96,6 +99,7 @@ READS: Final[dict[str, str]] = {
     "hq.read_log_retention": "select hq.read_log_retention()",
     "hq.read_past_report": "select hq.read_past_report(%(type)s, null)",
     "hq.read_personal_data": "select hq.read_personal_data()",
+    "hq.read_traceparent": "select hq.read_traceparent()",
     "hq.refuse_addition": "select * from hq.refuse_addition(%(type)s)",
     "hq.run_cost": "select hq.run_cost(%(run)s)",
     "hq.run_to_relaunch": "select hq.run_to_relaunch(%(type)s, null)",
