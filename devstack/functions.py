@@ -44,9 +44,11 @@ def start_functions(
     """Serve every function at `http://127.0.0.1:PORT/functions/v1/NAME`, in front of the workers, and wait for it.
 
     `settings` are further secrets, as `supabase secrets set` would give them: ALLOWED_ORIGIN, RELAY_MIN_MS…
+    FUNCTIONS_FOLDER among them names another version's functions.
     With `wall_clock_seconds` each function has an isolate that is killed when it is so old (150 s on the free plan).
     Raises: ServiceError.
     """
+    secrets = {"FUNCTIONS_FOLDER": str(FUNCTIONS), **(settings or {})}
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -62,8 +64,8 @@ def start_functions(
         environment["FUNCTIONS_WALL_CLOCK_MS"] = str(round(wall_clock_seconds * 1000))
     isolate = Path(__file__).with_name("isolate.ts")
     offline = ["--no-remote", "--no-npm", "--no-lock", "--no-prompt", "--quiet"]
-    allowed = ["--allow-net", "--allow-env", f"--allow-read={FUNCTIONS},{isolate}"]
+    allowed = ["--allow-net", "--allow-env", f"--allow-read={secrets['FUNCTIONS_FOLDER']},{isolate}"]
     script = Path(__file__).with_name("functions.ts")
     command: list[str | Path] = [find_deno(), "run", *offline, *allowed, script]
-    processes.start("functions", command, {**environment, **(settings or {})})
+    processes.start("functions", command, {**environment, **secrets})
     processes.wait_until("functions", answers(port, "/_health"))

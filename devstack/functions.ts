@@ -1,5 +1,5 @@
 /**
- * Serves supabase/functions as the platform does, each under /functions/v1/NAME; FUNCTIONS_PORT says where.
+ * Serves FUNCTIONS_FOLDER as the platform does, each under /functions/v1/NAME; FUNCTIONS_PORT says where.
  * There every function has a process of its own and calls `Deno.serve`; here one process catches the handlers.
  * With FUNCTIONS_WALL_CLOCK_MS each has an isolate, as there: retired at half of that time, and at its end killed with
  * whatever it holds.
@@ -9,7 +9,7 @@ import type { Message } from "./isolate.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-const folder = new URL("../supabase/functions/", import.meta.url);
+const folder = new URL(`file://${Deno.env.get("FUNCTIONS_FOLDER")}/`);
 const handlers = new Map<string, Handler>();
 const serve = Deno.serve;
 const wallClockMs = Number(Deno.env.get("FUNCTIONS_WALL_CLOCK_MS") ?? 0);

@@ -63,8 +63,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """A plain HTTP client."""
-    async with httpx.AsyncClient() as client:
+    """A plain HTTP client; a busy machine may take its time, also to free a connection."""
+    async with httpx.AsyncClient(timeout=30) as client:
         yield client
 
 

@@ -15,10 +15,12 @@ from uuid import UUID
 import pytest
 from support.calls import USAGE, settle, start
 from support.database import Database
-from support.hq import Hq, open_hq
+from support.hq import Hq, Service, open_hq
 from support.release import Release
-from support.worker import Worker
+from support.worker import PROJECT, Worker
 
+from devstack.functions import start_functions
+from devstack.processes import Processes, choose_port
 from shared.registry import RUN_TYPES
 from workers import schema
 
@@ -146,6 +148,42 @@ async def test_both_versions_work_off_one_queue(
     assert min(shares) > 0
     assert rescued > 0
     assert_no_complaint(*crew)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("older", ["relay", "worker"])
+async def test_the_page_is_answered_whichever_of_relay_and_worker_is_the_older(
+    older: str, hq: Hq, release: Release, tmp_path: Path
+) -> None:
+    worker_of, relay_of = (release.folder, PROJECT) if older == "worker" else (PROJECT, release.folder)
+    service = await hq.service(PYTHONPATH=worker_of)
+    processes, port = Processes(tmp_path), choose_port()
+    start_functions(
+        processes,
+        port=port,
+        workers_url=service.url.removesuffix("/functions/v1"),
+        supabase_url=hq.stack.url,
+        anon_key=hq.stack.anon_key,
+        settings={"RELAY_MIN_MS": "0", "FUNCTIONS_FOLDER": str(relay_of / "supabase" / "functions")},
+    )
+    relay = Service(service.worker, f"http://127.0.0.1:{port}/functions/v1")
+    owner = hq.stack.sign_in()
+    page = {"apikey": hq.stack.anon_key, "origin": "https://page.example", "idempotency-key": "click-1"}
+    try:
+        first = await relay.post("executive-run", {"run_type": "SEO_AUDIT"}, token=owner, headers=page)
+        again = await relay.post("executive-run", {"run_type": "SEO_AUDIT"}, token=owner, headers=page)
+        refused = await relay.post("executive-run", {"run_type": "SEO_AUDIT"}, headers=page)
+        plan = await relay.post("ai-scheduler", {"action": "status"}, token=owner, headers=page)
+        figures = await relay.post("stripe-kpis", {}, token=owner, headers=page)
+    finally:
+        processes.close()
+
+    assert (first.status_code, first.json()["success"]) == (200, True)
+    assert again.json()["run_id"] == first.json()["run_id"]
+    assert refused.json()["error"]
+    assert (plan.status_code, figures.status_code) == (200, 200)
+    await assert_all_done(hq, [UUID(first.json()["run_id"])])
+    assert_no_complaint(service.worker)
 
 
 # While migrations are applied. --------------------------------------------------------------------------------
