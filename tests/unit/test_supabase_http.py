@@ -14,7 +14,7 @@ from workers.backend import http as supabase_http
 from workers.backend.http import SupabaseHttp
 from workers.outbound.http import open_post_transport
 
-WITHIN = timedelta(seconds=0.4)
+WITHIN = timedelta(seconds=0.8)
 # What a busy machine may add.
 SLACK = 2.0
 

@@ -4,14 +4,14 @@ The HTTP libraries limit each read only, so a server that sends one byte now and
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 import httpx
 
-from workers.outbound.bodies import is_modest, read_body
-from workers.outbound.http import CONNECT_TIMEOUT, refuse_cookies
+from workers.outbound.bodies import cancel_once, close, is_modest, read_body
+from workers.outbound.http import limit_connecting, refuse_cookies
 from workers.ports import UNOBSERVED, BackendCallEnd, Observer
 
 # Eight claims with the checkpoints of a whole collection each have six megabytes.
@@ -39,10 +39,8 @@ class SupabaseHttp(httpx.AsyncClient):
         observer: Observer = UNOBSERVED,
         **options: Any,  # noqa: ANN401 - handed to httpx as they are
     ) -> None:
-        seconds = within.total_seconds()
-        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
-        super().__init__(cookies=refuse_cookies(), timeout=timeout, **options)
-        self._within = seconds
+        super().__init__(cookies=refuse_cookies(), timeout=limit_connecting(within), **options)
+        self._within = within.total_seconds()
         self._check = check
         self._observer = observer
 
@@ -67,16 +65,19 @@ class SupabaseHttp(httpx.AsyncClient):
         request.headers["accept-encoding"] = "gzip"
         try:
             async with asyncio.timeout(self._within):
-                response = await super().send(request, **options | {"stream": True, "follow_redirects": False})
-                try:
-                    answer = await read_whole(response, MAX_BODY_BYTES)
-                finally:
-                    await response.aclose()
+                answer = await cancel_once(self._exchange(request, options))
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no whole answer within {self._within:g} s", request=request) from error
         if self._check is not None:
             self._check(answer)
         return answer
+
+    async def _exchange(self, request: httpx.Request, options: Mapping[str, Any]) -> httpx.Response:
+        response = await super().send(request, **{**options, "stream": True, "follow_redirects": False})
+        try:
+            return await read_whole(response, MAX_BODY_BYTES)
+        finally:
+            await close(response)
 
 
 async def read_whole(response: httpx.Response, max_bytes: int) -> httpx.Response:

@@ -1,8 +1,8 @@
 """What an answer may cost in memory, whoever sends it: the bytes while they arrive, and what they are parsed into.
 
 Three bounds together keep the process small, whatever all third parties answer at once (decision 325):
-- a body is counted after decompression, chunk by chunk; one that is no success is read for its first 64 kB only;
-- beyond 64 kB it needs one of its host's few places, and waits for it within the call's deadline;
+- a body is counted after decompression, chunk by chunk; one that is no success is read for its first 32 kB only;
+- beyond 32 kB it needs one of its host's few places, and waits for it within the call's deadline;
 - JSON is parsed only if it has few enough marks, for the parsed values take memory in proportion to them.
 Parsing follows reading without an await in between, so that one parsed answer exists at a time; readers turn it into a
 few bounded values at once (``shapes``), and no error holds it.
@@ -13,23 +13,25 @@ import gc
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from workers.outbound.faults import CallFailed, Fault
+from workers.outbound.memory import return_soon
 from workers.outbound.shapes import take_first
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 MOST_MARKS: Final = 150_000
 """The longest genuine answers have two thirds of that: a hundred dependency alerts, the list of a reseller's models."""
 
-_SMALL_BYTES: Final = 64 * 1024
+_SMALL_BYTES: Final = 32 * 1024
+_PIECE_BYTES: Final = 16 * 1024  # of what is decompressed
 _PLACES: Final = 2
 # A list of empty lists, or of one-letter objects, takes twenty times its bytes, but at most 100 bytes per mark.
 _MARKS: Final = b",:[{"
@@ -134,19 +136,49 @@ async def read_body(response: httpx.Response, max_bytes: int, take_place: TakePl
             async for chunk in chunks:
                 received += len(chunk)
                 if received > max_bytes + _SMALL_BYTES:  # empty blocks of gzip expand to nothing, for ever
+                    await close(response)
                     return Response(response.status_code, response.headers, bytes(body), cut=True)
                 for piece in decode(chunk):
                     body += piece
                     if len(body) > max_bytes:
-                        # Leaving the stream early closes the connection: the rest is never read.
                         del body[max_bytes:]
+                        await close(response)  # the rest is never read
                         return Response(response.status_code, response.headers, bytes(body), cut=True)
                     if take_place is not None and len(body) > _SMALL_BYTES:
                         await take_place()
                         take_place = None
         return Response(response.status_code, response.headers, bytes(body), cut=False)
     finally:
+        if len(body) >= _SMALL_BYTES:
+            return_soon()
         body.clear()  # an error that leaves this frame would hold what is in it
+
+
+async def close(response: httpx.Response) -> None:
+    """Close a response's connection, and let go of it.
+
+    The library's response and its stream refer to each other, so that the connection, with what it received and nobody
+    read, would stay in memory until the garbage collector comes by, which counts objects and not bytes.
+    """
+    try:
+        await asyncio.shield(response.aclose())
+    finally:
+        response.stream = httpx.ByteStream(b"")
+
+
+async def cancel_once(exchange: Coroutine[Any, Any, T]) -> T:
+    """Await an exchange in a task of its own, which is cancelled once, however often whoever waits for it is.
+
+    Deadlines lie inside each other: of a call, of a source, of a run. Where two of them end together, the second
+    cancellation would meet the HTTP library as it closes the connection, and leave it open for ever.
+    """
+    task = asyncio.ensure_future(exchange)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
 
 
 def _open_decoder(coding: str) -> Callable[[bytes], Iterator[bytes]]:
@@ -165,7 +197,7 @@ def _open_decoder(coding: str) -> Callable[[bytes], Iterator[bytes]]:
             while chunk:
                 if gzip.eof:  # what follows would be copied again with each chunk
                     raise httpx.DecodingError("bytes after the end of the gzip stream")
-                yield gzip.decompress(chunk, _SMALL_BYTES)
+                yield gzip.decompress(chunk, _PIECE_BYTES)
                 chunk = gzip.unconsumed_tail or gzip.unused_data
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error

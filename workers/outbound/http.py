@@ -31,7 +31,7 @@ from tenacity import (
 )
 
 from workers import traces
-from workers.outbound.bodies import MAX_BODY_BYTES, Response, TakePlace, find_places, read_body
+from workers.outbound.bodies import MAX_BODY_BYTES, Response, TakePlace, cancel_once, close, find_places, read_body
 from workers.outbound.faults import FAULTS, CallFailed, Fault, name_fault
 from workers.ports import Clock
 
@@ -117,22 +117,32 @@ async def call(
     Raises: CallFailed when no status arrived, or not all of the body, by the deadline.
     """
     seconds = within.total_seconds()
-    timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT.total_seconds()))
+    timeout = limit_connecting(within)
     try:
         with traces.span("call", method=method, host=_host(url)) as calling:
             async with asyncio.timeout(seconds), AsyncExitStack() as held:
-                response = await _send(
-                    http,
-                    http.build_request(method, url, timeout=timeout, **request),
-                    partial(held.enter_async_context, find_places(_host(url))),
-                    max_bytes=max_bytes,
-                    redirects=_MOST_REDIRECTS if follow_redirects else 0,
+                response = await cancel_once(
+                    _send(
+                        http,
+                        http.build_request(method, url, timeout=timeout, **request),
+                        partial(held.enter_async_context, find_places(_host(url))),
+                        max_bytes=max_bytes,
+                        redirects=_MOST_REDIRECTS if follow_redirects else 0,
+                    )
                 )
             calling.note(status=response.status)
             return response
     except tuple(FAULTS) as error:
         fault = name_fault(error)
         raise CallFailed(f"{method} {_host(url)} {fault}", fault=fault) from error
+
+
+def limit_connecting(within: timedelta) -> httpx.Timeout:
+    """Return the library's own time limits for a call that has a deadline: to connect, where that is shorter.
+
+    A limit that ended together with the deadline would cancel the call twice (``cancel_once``).
+    """
+    return httpx.Timeout(None, connect=CONNECT_TIMEOUT.total_seconds() if within > CONNECT_TIMEOUT else None)
 
 
 async def get(
@@ -209,7 +219,7 @@ async def _send(
         if following is None:
             return await read_body(response, max_bytes, take_place)
     finally:
-        await response.aclose()
+        await close(response)
     return await _send(http, following, take_place, max_bytes=max_bytes, redirects=redirects - 1)
 
 
