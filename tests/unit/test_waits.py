@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ LIMIT = "Rate limit reached for m in organization o on tokens per min (TPM): Lim
         pytest.param({"error": {"message": "Retry in 1m30s"}}, 90, id="a bare retry"),
         pytest.param({"error": {"message": "Please retry after 26 seconds."}}, 26, id="Azure"),
         pytest.param({"error": {"message": "Try again in 1 minute and 30 seconds"}}, 90, id="words throughout"),
+        pytest.param({"message": "Retry in 850 milliseconds"}, 0.85, id="milliseconds in words"),
         pytest.param({"message": "wait for about 2 minutes,\n please"}, 120, id="broken lines"),
         pytest.param({"detail": [{"msg": "Try again later in 3 hours"}]}, 10_800, id="FastAPI"),
         pytest.param({"error": "Rate limit exceeded, please retry after 37s, resets at Thu"}, 37, id="Firecrawl"),
@@ -84,7 +86,9 @@ def test_the_wait_is_read_wherever_it_stands(body: Any, seconds: float) -> None:
         {"retry_after": -3},
         {"retry_after": [9] * 3},
         {"retry_after": float("nan")},
-        {"error": {"message": " " * 5_000 + "x" * 5_000 + "try again in 20s"}},
+        pytest.param({"error": {"message": "x " * 5_000 + "try again in 20s"}}, id="beyond what is searched of a text"),
+        pytest.param([{}] * 40 + [{"retry_after": 5}], id="beyond what is searched of a list"),
+        pytest.param(reduce(lambda inner, _: [inner], range(10), {"retry_after": 5}), id="too deep"),
     ],
     ids=repr,
 )

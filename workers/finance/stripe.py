@@ -35,6 +35,12 @@ _PAGE_BYTES: Final = 2 * 1024 * 1024
 # six hundred objects and nine thousand marks, and as many more for each further item.
 _PAGE_OBJECTS: Final = 8_000
 _PAGE_MARKS: Final = 60_000
+_SERVICES: Final = frozenset(
+    {"subscriptions", "subscription_items", "customers", "balance_transactions", "coupons", "prices", "invoices"}
+)
+_KINDS: Final = frozenset(
+    {"subscription", "subscription_item", "price", "plan", "coupon", "discount", "customer", "balance_transaction"}
+)
 _NAME_CHARS: Final = 64
 _NAMED: Final = 20
 _MAX_SUBSCRIPTIONS: Final = 20_000
@@ -250,12 +256,18 @@ class _Outbound(stripe.HTTPClient):
 def _open_client(
     http: httpx.AsyncClient, settings: StripeSettings, key: SecretStr, clock: Clock
 ) -> stripe.StripeClient:
-    return stripe.StripeClient(
+    client = stripe.StripeClient(
         key.get_secret_value(),
         base_addresses={"api": str(settings.base_url).rstrip("/")},
         http_client=_Outbound(http, clock),
         max_network_retries=0,  # `outbound` retries, within its deadline
     )
+    # The library imports a hundred modules at the first use of each: in the middle of a reading they would hold up
+    # everybody, and stay in memory between the objects of a page.
+    for service in _SERVICES:
+        getattr(client.v1, service)
+    stripe.ListObject.construct_from({"object": "list", "data": [{"object": kind} for kind in _KINDS]}, None)
+    return client
 
 
 @dataclass

@@ -75,7 +75,7 @@ def _members(value: JsonValue, depth: int) -> list[tuple[str, JsonValue]]:
 
 
 def _read_field(value: JsonValue, unit: str) -> Iterator[timedelta]:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | str):
         return
     found = _ALONE.fullmatch(str(value)[:_TEXT_CHARS].strip().lower())
     if found:
