@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from functools import reduce
 from typing import Any
 
 import pytest
@@ -88,7 +87,7 @@ def test_the_wait_is_read_wherever_it_stands(body: Any, seconds: float) -> None:
         {"retry_after": float("nan")},
         pytest.param({"error": {"message": "x " * 5_000 + "try again in 20s"}}, id="beyond what is searched of a text"),
         pytest.param([{}] * 40 + [{"retry_after": 5}], id="beyond what is searched of a list"),
-        pytest.param(reduce(lambda inner, _: [inner], range(10), {"retry_after": 5}), id="too deep"),
+        pytest.param([[[[[[[[[[{"retry_after": 5}]]]]]]]]]], id="too deep"),
     ],
     ids=repr,
 )
