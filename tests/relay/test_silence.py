@@ -53,6 +53,19 @@ async def test_the_database_is_asked_as_the_caller_with_the_key_the_workers_were
     assert reported == {"success": True, "status": "pending", "run_id": RUN_ID, "run_type": "CODE_REVIEW"}
 
 
+async def test_the_database_is_given_the_callers_trace_if_it_is_one(
+    relay: Relay, upstream: ScriptedServer, supabase: ScriptedServer
+) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    upstream.script(CUT, CUT, CUT, CUT)
+    supabase.script(_accepted(), _accepted())
+
+    for given in (traceparent, f"{traceparent}-more"):
+        await relay.post("executive-run", json=LAUNCH, headers={"authorization": "Bearer hers", "traceparent": given})
+
+    assert [heard.headers.get("traceparent") for heard in supabase.heard] == [traceparent, None]
+
+
 @pytest.mark.parametrize(
     ("settings", "key"),
     [

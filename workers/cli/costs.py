@@ -31,6 +31,7 @@ CLOCK: Clock = SystemClock()
 
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _LEAST_BAR: Final = 6
+_AMOUNTS: Final = 34
 _MOST_BAR: Final = 40
 _BESIDE_THE_BAR: Final = 62
 """The columns that a name, an amount, a share and a count take, at most."""
@@ -143,10 +144,11 @@ def render_costs(view: View[MonthReport], *, width: int, height: int | None = No
     room = [len(costs) for _, costs in sections]
     if height is not None:
         room = share_rows(room, height - len(head) - 2 * len(sections))
+    names = max(len(_name(cost)) for _, costs in sections for cost in costs)
     drawn = [
         part
         for (title, costs), rows in zip(sections, room, strict=True)
-        for part in (Text(), Text(title, "bold cyan"), *_draw_bars(costs, rows, report.total.billed_eur, width))
+        for part in (Text(), Text(title, "bold cyan"), *_draw_bars(costs, rows, report.total.billed_eur, width, names))
     ]
     return Group(*head, *drawn)
 
@@ -173,19 +175,20 @@ def _draw_head(view: View[MonthReport]) -> Iterator[RenderableType]:
     )
 
 
-def _draw_bars(costs: Sequence[Cost], rows: int, total: Decimal, width: int) -> Iterator[RenderableType]:
+def _draw_bars(costs: Sequence[Cost], rows: int, total: Decimal, width: int, names: int) -> Iterator[RenderableType]:
     shown = costs if rows >= len(costs) else costs[: max(rows - 1, 0)]
     dearest = float(max(cost.billed_eur for cost in costs))
     bar = max(_LEAST_BAR, min(_MOST_BAR, width - _BESIDE_THE_BAR))
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()  # the one that gives way where there is no room
+    # The names give way where there is no room; where there is, all bars begin in one column.
+    table.add_column(min_width=names if width >= names + bar + _AMOUNTS else None)
     table.add_column(no_wrap=True, min_width=bar)
     for _ in range(3):
         table.add_column(justify="right", no_wrap=True)
     for cost in shown:
         share = format_percent(100 * cost.billed_eur / total) if total else "-"
         table.add_row(
-            _line(clean_line({"global": "(toutes)", "": "(inconnu)"}.get(cost.key, cost.key), 36), ""),
+            _line(_name(cost), ""),
             Bar(dearest or 1, 0, float(cost.billed_eur), width=bar, color="cyan", bgcolor="grey23"),
             _money(cost.billed_eur),
             share,
@@ -197,6 +200,10 @@ def _draw_bars(costs: Sequence[Cost], rows: int, total: Decimal, width: int) -> 
         rest = costs[len(shown) :]
         amount = _money(sum((cost.billed_eur for cost in rest), Decimal(0)))
         yield _line(f"… et {format_count(len(rest), 'autre', 'autres')} : {amount}", "dim")
+
+
+def _name(cost: Cost) -> str:
+    return clean_line({"global": "(toutes)", "": "(inconnu)"}.get(cost.key, cost.key), 36)
 
 
 def _money(amount: Decimal) -> str:

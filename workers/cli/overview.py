@@ -50,7 +50,7 @@ class _Section:
         for place, cell in enumerate(shown[0] if shown else ()):
             header = Text(self.headers[place], no_wrap=True, overflow="ellipsis") if self.headers else ""
             # Columns that may not wrap are the last to be made narrower: a cell of the others is cut, not wrapped.
-            table.add_column(header, no_wrap=not cell.no_wrap, overflow="ellipsis")
+            table.add_column(header, justify=cell.justify or "left", no_wrap=not cell.no_wrap, overflow="ellipsis")
         for row in shown:
             table.add_row(*row)
         left = self.total - len(shown)
