@@ -76,10 +76,10 @@ class Rig:
             while not self.number(query, *params):
                 await asyncio.sleep(0.02)
 
-    def start_worker(self, **settings: str) -> "Popen[bytes]":
+    def start_worker(self, *, command: str = "work", module: str = "workers", **settings: str) -> "Popen[bytes]":
         """Start a worker as it runs in production."""
         log = self.log_of(len(self._processes) + 1)
-        self._processes.append(start_worker(self.stack, log, settings))
+        self._processes.append(start_worker(self.stack, log, settings, command=command, module=module))
         return self._processes[-1]
 
     async def start_service(self, **settings: str) -> "tuple[Popen[bytes], str]":

@@ -22,6 +22,7 @@ from bench.noop import Silence, no_op, settle_noops
 from bench.notifying import dead_channels
 from bench.retention import retention
 from bench.rig import memory_mb, open_rig, open_worker
+from bench.soak import soak
 from bench.tracing import tracing
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES, SourceName
@@ -306,3 +307,5 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "tracing": tracing,
     "old_snapshot": old_snapshot,
 }
+# What takes too long to be measured unless somebody asks for it by name.
+LONG: Final[dict[str, Scenario]] = {"soak": soak}

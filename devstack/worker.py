@@ -72,12 +72,12 @@ def emocare(stack: Stack, *arguments: str) -> str:
 
 
 def start_worker(
-    stack: Stack, log: Path, settings: Mapping[str, str], *, command: str = "work"
+    stack: Stack, log: Path, settings: Mapping[str, str], *, command: str = "work", module: str = "workers"
 ) -> subprocess.Popen[bytes]:
     """Start `emocare work`, or `serve`, against the stack, its log in a file."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "workers", command],
+            [sys.executable, "-m", module, command],
             env=build_environment(stack, settings),
             cwd=_PROJECT,
             stdin=subprocess.DEVNULL,

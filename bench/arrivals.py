@@ -1,0 +1,132 @@
+"""Requests that come at a fixed rate whatever happens, and what became of them."""
+
+import contextlib
+import itertools
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import psycopg
+
+from bench.rig import Rig
+
+_SLICE: Final = timedelta(seconds=5)
+_PAUSE_SECONDS: Final = 0.2
+_HELD: Final = "HQ008"  # another session holds what is asked for
+# The key makes a request whose answer was lost the same request: asked for again, it is answered with its run.
+_REQUEST: Final = """
+select run_id from public.request_hq_run_v2(
+  p_run_type => %s, p_platform_key => %s, p_context => jsonb_build_object('n', %s::bigint),
+  p_idempotency_key => %s, p_force => true
+)
+"""
+
+
+class Fate(NamedTuple):
+    """What became of the accepted requests."""
+
+    accepted: int
+    lost: int  # without an end
+    failed: int
+    doubled: int  # ended more than once
+    wasted: int  # attempts beyond the first
+
+
+class Arrivals:
+    """Asks for runs at a fixed rate, from a thread of its own, until the block ends."""
+
+    def __init__(self, rig: Rig, rate: float, kinds: Sequence[tuple[str, str | None]], *, name: str) -> None:
+        self.rate = rate
+        self._rig = rig
+        self._kinds = itertools.cycle(kinds)
+        self._name = name
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="arrivals")
+        self._failure: psycopg.Error | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._ask_on()
+        except psycopg.Error as error:
+            self._failure = error
+
+    def _ask_on(self) -> None:
+        session: psycopg.Connection | None = None
+        began = time.monotonic()
+        for number in itertools.count():
+            # Late ones are made up for: arrivals do not wait for who answers them.
+            if self._stop.wait(max(0.0, began + number / self.rate - time.monotonic())):
+                break
+            wanted = (*next(self._kinds), number, f"{self._name}-{number}")
+            while not self._stop.is_set():
+                try:
+                    if session is None or session.closed:
+                        session = psycopg.connect(self._rig.stack.database_url, autocommit=True, connect_timeout=5)
+                    session.execute(_REQUEST.encode(), wanted)
+                    break
+                except (
+                    psycopg.Error
+                ) as error:  # the server is away, or somebody holds a lock: ask again, as a page does
+                    if not (isinstance(error, psycopg.OperationalError) or error.sqlstate == _HELD):
+                        raise
+                    self._stop.wait(_PAUSE_SECONDS)
+        if session is not None:
+            session.close()
+
+
+def rate_between(rig: Rig, start: datetime, end: datetime) -> float:
+    """Return the median rate at which runs were completed, in runs per second, over the slices of a window."""
+    counts = []
+    for number in range(int((end - start) / _SLICE)):
+        first = start + number * _SLICE
+        counts.append(
+            rig.number(
+                "select count(*) from hq.runs where status = 'completed' and completed_at >= %s and completed_at < %s",
+                first,
+                first + _SLICE,
+            )
+        )
+    return statistics.median(counts) / _SLICE.total_seconds()
+
+
+def read_fate(rig: Rig) -> Fate:
+    """Count what was lost, failed, doubled and wasted among all runs."""
+    (counted,) = rig.rows(
+        "select count(*) as accepted, count(*) filter (where r.status not in ('completed', 'failed')) as lost,"
+        " count(*) filter (where r.status = 'failed') as failed,"
+        " count(*) filter (where e.ends > 1) as doubled,"
+        " coalesce(sum((r.detailed_appendix ->> 'attempt')::integer - 1), 0) as wasted"
+        " from hq.runs as r cross join lateral (select count(*) as ends from hq.structured_logs as l"
+        " where l.run_id = r.id and l.message in ('run.completed', 'run.failed')) as e"
+    )
+    return Fate(**{name: int(value) for name, value in counted.items()})
+
+
+@contextlib.contextmanager
+def old_snapshot(rig: Rig) -> Iterator[None]:
+    """Hold a snapshot, as a forgotten session or a long report does: what dies meanwhile cannot be vacuumed."""
+    with psycopg.connect(rig.stack.database_url) as session:
+        session.execute("set transaction isolation level repeatable read")
+        session.execute("select count(*) from hq.runs")
+        yield
+
+
+def now() -> datetime:
+    """Return the time, as the database's rows have it: both are on this machine."""
+    return datetime.now(UTC)
