@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.figures import Figure
-from bench.rig import Rig, open_rig
+from bench.rig import NO_VENDOR, Rig, open_rig
 
 _RUNS: Final = 150
 _TURNS: Final = 3
 _CHANNELS: Final = 4
-_NO_VENDOR: Final = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 
 
 async def dead_channels() -> list[Figure]:
@@ -42,7 +41,7 @@ async def _measure(rig: Rig, settings: dict[str, str]) -> float:
     rig.empty()
     rig.sql.execute("truncate hq.deliveries, hq.announcements")
     rig.rows("update hq.delivery_targets set held_until = null returning 1")
-    worker = rig.start_worker(**_NO_VENDOR, **settings)
+    worker = rig.start_worker(**NO_VENDOR, **settings)
     await rig.until(
         "select count(*) from hq.worker_heartbeats where realtime = 'live' and seen_at > now() - '2 s'::interval"
     )

@@ -29,6 +29,8 @@ from workers.runtime.worker import Worker
 from workers.settings import RealtimeSettings, SupabaseSettings, WorkerSettings
 
 PATIENCE = timedelta(minutes=5)
+# Without its key, a vendor is not called.
+NO_VENDOR = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 
 
 class Rig:
@@ -38,8 +40,12 @@ class Rig:
         self.stack = stack
         self._folder = folder
         self._processes: list[Popen[bytes]] = []
-        self.sql = psycopg.connect(stack.database_url, autocommit=True, row_factory=dict_row)
+        self.reconnect()
         self.vendors = VendorsClient(stack.vendors_url or "")
+
+    def reconnect(self) -> None:
+        """Open the session, or another one where the server was away."""
+        self.sql = psycopg.connect(self.stack.database_url, autocommit=True, row_factory=dict_row)
 
     @property
     def supabase(self) -> SupabaseSettings:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from bench.chaos import chaos
 from bench.collecting import collecting
 from bench.counting import counting
 from bench.cpu import WORKER, describe_cost, read_stack
@@ -21,7 +22,7 @@ from bench.kills import kill_storm
 from bench.noop import Silence, no_op, settle_noops
 from bench.notifying import dead_channels
 from bench.retention import retention
-from bench.rig import memory_mb, open_rig, open_worker
+from bench.rig import NO_VENDOR, memory_mb, open_rig, open_worker
 from bench.soak import soak
 from bench.tracing import tracing
 from devstack.stack import Tuning
@@ -45,7 +46,6 @@ _HTTP_TYPES: Final = [
     for run_type in RUN_TYPES.values()
     if run_type.max_parallel is None and not {SourceName.GITHUB, SourceName.DATABASE_CATALOGUE} & set(run_type.sources)
 ]
-_NO_VENDOR: Final = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 
 
 async def noop_throughput() -> list[Figure]:
@@ -73,7 +73,7 @@ async def whole_run() -> list[Figure]:
     """A whole run with a model of 0 ms, asked one after the other, at moments of which Realtime knows nothing."""
     moments = random.Random(0)
     with open_rig(tuning=Tuning()) as rig:
-        rig.start_worker(**_NO_VENDOR)
+        rig.start_worker(**NO_VENDOR)
         await rig.until("select count(*) from hq.worker_heartbeats where realtime = 'live'")
         for _ in range(_WHOLE_RUNS):
             # Right after a change the feed is read at once: a run that is asked for then would flatter.
@@ -142,7 +142,7 @@ async def pickup_degraded() -> list[Figure]:
 async def memory_waiting() -> list[Figure]:
     """Memory of one worker whose 200 runs all wait on the model, and what the waiting costs the others."""
     with open_rig() as rig:
-        worker = rig.start_worker(WORKER_CONCURRENCY=str(_WAITING_RUNS), **_NO_VENDOR)
+        worker = rig.start_worker(WORKER_CONCURRENCY=str(_WAITING_RUNS), **NO_VENDOR)
         await rig.until("select count(*) from hq.worker_heartbeats where realtime = 'live'")
         idle = memory_mb(worker.pid)
         await rig.vendors.script("openai", default_delay_ms=20_000)
@@ -238,7 +238,7 @@ async def http() -> list[Figure]:
     with open_rig() as rig:
         rig.lift_limits(platforms=12)
         keys = [(key, row["key"]) for key in _HTTP_TYPES for row in rig.rows("select key from hq.platforms")]
-        process, url = await rig.start_service(WORKER_CONCURRENCY="100", **_NO_VENDOR)
+        process, url = await rig.start_service(WORKER_CONCURRENCY="100", **NO_VENDOR)
         owners = rig.make_owners(100)
         for callers, target in ((1, "p50 ≤ 12 ms"), (10, "≥ 150/s (stretch 250/s)"), (100, _AT_100)):
             rig.empty()
@@ -306,6 +306,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "counting": counting,
     "tracing": tracing,
     "old_snapshot": old_snapshot,
+    "chaos": chaos,
 }
 # What takes too long to be measured unless somebody asks for it by name.
 LONG: Final[dict[str, Scenario]] = {"soak": soak}

@@ -175,7 +175,7 @@ def _look(rig: Rig, crew: Crew, folder: str) -> dict[str, float]:
 
 
 def _count(pid: int, what: str) -> int:
-    return len(os.listdir(f"/proc/{pid}/{what}"))
+    return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
 
 
 def _write(sample: Sample) -> None:

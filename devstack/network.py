@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65_536
 _TICK_SECONDS: Final = 0.05
+_CLOSE_SECONDS: Final = 5
 # Closing sends a reset at once: whoever is at the other end learns it in the middle of whatever he does.
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -78,10 +79,9 @@ class Network:
 
     async def _close(self) -> None:
         self._server.close()
-        self._cut()
-        for task in self._passing:
-            task.cancel()
-        await asyncio.gather(*self._passing, return_exceptions=True)
+        await self._become(Weather(is_cut=True))
+        if self._passing:
+            await asyncio.wait(self._passing, timeout=_CLOSE_SECONDS)
 
     async def _become(self, weather: Weather) -> None:
         self._weather = weather

@@ -171,9 +171,10 @@ class PostgresCluster:
         if self._ephemeral:
             shutil.rmtree(self.data_dir, ignore_errors=True)
 
-    def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Stop the server, unless it is down already, and start it on the same port."""
+    def restart(self, mode: Literal["fast", "immediate"] = "fast", *, away_seconds: float = 0) -> None:
+        """Stop the server, unless it is down already, and start it on the same port, after a while."""
         self._halt(mode)
+        time.sleep(away_seconds)
         self._boot()
 
     def kill(self) -> None:

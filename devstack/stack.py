@@ -70,6 +70,7 @@ class Stack:
         self.data_dir = data_dir
         self.dist = dist
         self.url = f"http://{HOST}:{ports.gateway}"
+        self.gateway_port = ports.gateway
         self.functions_port = ports.functions
         self.realtime = RealtimeControl(ports.realtime)
         self.gateway = GatewayControl(self.url)

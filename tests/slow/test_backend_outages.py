@@ -56,8 +56,10 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
         returned = time.monotonic()
         await hq.until(ENDED, settled + 10, within=45)
         record_figure("ten more runs after", f"{time.monotonic() - returned:.1f} s")
+    await hq.until("select where not exists (select from hq.run_queue)", within=returned + 60 - time.monotonic())
+    record_figure("backlog gone after", f"{time.monotonic() - returned:.1f} s")
     for run_id in asked:
-        run = await hq.settled(run_id, within=90)
+        run = hq.run(run_id)
         assert run["status"] == "completed", f"{run}\n{hq.explain()}"
 
     assert all(worker.is_alive for worker in workers)
@@ -66,7 +68,6 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
         "select run_id from hq.structured_logs where message = 'run.completed' group by run_id having count(*) > 1"
     )
     assert not ends
-    assert not hq.rows("select from hq.run_queue")
     record_figure("rescued", hq.one("select count(*) from hq.structured_logs where message = 'run.rescued'")["count"])
 
 

@@ -1,0 +1,96 @@
+"""What happens to a project in its worse hours, for benchmarks and tests: each lasts so long, and then it is over.
+
+Each blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+from psycopg import sql
+
+from devstack.network import CLEAR, Network, Weather
+
+if TYPE_CHECKING:
+    from devstack.stack import Stack
+
+_TIMES: Final = 3
+_WEATHERS: Final = (
+    Weather(is_cut=True),
+    Weather(delay_seconds=0.3),
+    Weather(bytes_per_second=4_000),
+    Weather(is_silent=True),
+)
+# What a claim, a checkpoint and a settlement write, one after the other; modes that stop writers, then everybody.
+_TABLES: Final = ("runs", "run_queue", "run_steps", "run_evidence", "run_costs", "structured_logs", "worker_heartbeats")
+_MODES: Final = ("share row exclusive", "access exclusive")
+_LONG: Final = "select count(*) from generate_series(1, 3000000) as n where md5(n::text) < 'a'"
+
+
+def restart_postgres(stack: Stack, seconds: float) -> None:
+    """Stop PostgreSQL at once, in the middle of everything, and start it again; three times, away for half of it."""
+    pause = seconds / (2 * _TIMES)
+    for place in range(_TIMES):
+        time.sleep(pause if place else 0)
+        stack.cluster.restart("immediate", away_seconds=pause)
+
+
+def restart_postgrest(stack: Stack, seconds: float) -> None:
+    """Stop PostgREST and start it again; three times, away for half of it."""
+    pause = seconds / (2 * _TIMES)
+    for place in range(_TIMES):
+        time.sleep(pause if place else 0)
+        stack.stop_postgrest()
+        time.sleep(pause)
+        stack.start_postgrest()
+
+
+def harm_network(network: Network, seconds: float) -> None:
+    """Cut the network, slow it, let it trickle, let it hang; a quarter of the time each."""
+    for weather in _WEATHERS:
+        network.become(weather)
+        time.sleep(seconds / len(_WEATHERS))
+    network.become(CLEAR)
+
+
+def stress_postgres(stack: Stack, seconds: float) -> None:
+    """Hold an old snapshot, lock one table after the other and the queue's rows, and let long statements run."""
+    stop = threading.Event()
+    long = threading.Thread(target=_run_long_statements, args=(stack, stop), name="long statements")
+    with psycopg.connect(stack.database_url) as old, psycopg.connect(stack.database_url) as holder:
+        old.execute("set transaction isolation level repeatable read")
+        old.execute("select count(*) from hq.runs")
+        long.start()
+        try:
+            _hold_locks(holder, seconds)
+        finally:
+            stop.set()
+            long.join()
+
+
+def _hold_locks(session: psycopg.Connection, seconds: float) -> None:
+    turns: list[sql.SQL | sql.Composed] = [sql.SQL("select from hq.run_queue for update")]
+    turns += [
+        sql.SQL("lock table {} in {} mode").format(sql.Identifier("hq", table), sql.SQL(mode))
+        for mode in _MODES
+        for table in _TABLES
+    ]
+    ends = time.monotonic()
+    for turn in turns:
+        ends += seconds / len(turns)
+        # Who waits for one of ours while we wait for one of his is not what is asked: he would be the one to give in.
+        with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            session.execute("set local lock_timeout = '2s'")
+            session.execute(turn)
+        time.sleep(max(0.0, ends - time.monotonic()))
+        session.rollback()
+
+
+def _run_long_statements(stack: Stack, stop: threading.Event) -> None:
+    with psycopg.connect(stack.database_url, autocommit=True) as session:
+        while not stop.is_set():
+            session.execute(_LONG)
