@@ -23,6 +23,7 @@ from workers.backend.client import key_headers
 from workers.backend.http import SupabaseHttp
 from workers.backend.rpc import Rows, call
 from workers.backend.translate import quote_answer, translated
+from workers.outbound import open_get_transport
 from workers.ports import Announcement, Clock
 from workers.settings import SupabaseSettings
 
@@ -32,6 +33,7 @@ TOPIC: Final = "hq-notifications"
 
 _PAUSE: Final = timedelta(seconds=1)
 _TIMEOUT: Final = timedelta(seconds=5)
+_CONNECTIONS: Final = httpx.Limits(max_connections=4)
 # Longer than it takes to send them; what is not sent by then is taken again, here or by another worker.
 _TAKEN_FOR: Final = timedelta(seconds=30)
 _AT_ONCE: Final = 200
@@ -51,6 +53,7 @@ async def open_announcer(
         within=_TIMEOUT,
         base_url=f"{str(supabase.url).rstrip('/')}/realtime/v1/",
         headers=key_headers(key),
+        transport=open_get_transport(_CONNECTIONS),
     ) as http:
         yield RealtimeAnnouncer(client, http, clock=clock, look_every=look_every)
 

@@ -64,7 +64,7 @@ def open_push_http() -> httpx.AsyncClient:
     No connection is kept: it would be found by its address, and a name that has the same one did not prove itself.
     """
     return outbound.open_http(
-        httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
+        outbound.CancellableTransport(limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
     )
 
 

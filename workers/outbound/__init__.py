@@ -1,6 +1,7 @@
 """Calls to third parties over HTTP: the one way to make them, and what they cost."""
 
 from workers.outbound.bodies import MAX_BODY_BYTES, Response
+from workers.outbound.cancelling import CancellableTransport
 from workers.outbound.faults import FAULTS, CallFailed, Fault
 from workers.outbound.http import (
     CONNECT_TIMEOUT,
@@ -22,6 +23,7 @@ __all__ = [
     "RETRY_AFTER_CAP",
     "USER_AGENT",
     "CallFailed",
+    "CancellableTransport",
     "Fault",
     "Response",
     "call",

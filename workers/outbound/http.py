@@ -32,6 +32,7 @@ from tenacity import (
 
 from workers import traces
 from workers.outbound.bodies import MAX_BODY_BYTES, Response, TakePlace, cancel_once, close, find_places, read_body
+from workers.outbound.cancelling import CancellableTransport
 from workers.outbound.faults import FAULTS, CallFailed, Fault, name_fault
 from workers.ports import Clock
 
@@ -79,7 +80,7 @@ def open_get_transport(limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
     """
     if getproxies():
         return None
-    return httpx.AsyncHTTPTransport(limits=limits, socket_options=[(SOL_SOCKET, SO_RCVBUF, _RECEIVED_BYTES)])
+    return CancellableTransport(limits=limits, socket_options=[(SOL_SOCKET, SO_RCVBUF, _RECEIVED_BYTES)])
 
 
 def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransport | None:
