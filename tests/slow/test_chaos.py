@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from support.hq import Hq
@@ -35,7 +35,10 @@ async def test_runs_that_keep_coming_through_the_damage_end_once_and_soon_after_
 ) -> None:
     await hq.vendors.script("openai", {"delay_ms": 200}, {"delay_ms": 500}, repeat=True)
     with Network(hq.stack.gateway_port) as network:
-        workers = [await hq.worker(PACE, SUPABASE_URL=network.url) for _ in range(2)]
+        pace: dict[str, Any] = PACE | {"SUPABASE_URL": network.url}
+        workers = [hq.start_worker(**pace) for _ in range(2)]
+        for worker in workers:
+            await worker.logged("worker.started", within=120)
         asked = [hq.ask(idempotency_key=f"before-{number}") for number in range(10)]
         await hq.until("select from hq.runs where status = 'completed'")
 

@@ -187,7 +187,7 @@ class Hq:
     # ── The database, also across its restarts ───────────────────────────────────────────────
 
     def rows(self, query: str, *params: object) -> list[Row]:
-        """Run a query as role postgres; while the server restarts, again."""
+        """Run a query as role postgres; while the server restarts, or somebody holds a lock, again."""
         deadline = time.monotonic() + _DATABASE_SECONDS
         while True:
             try:
@@ -195,7 +195,8 @@ class Hq:
                     self._session = self.database.connect()
                 return rows(self._session, query, *params)
             except psycopg.OperationalError:
-                self._session = None
+                if self._session is not None:
+                    self._session.close()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
