@@ -43,6 +43,10 @@ select
   (select count(*) from hq.run_queue) as waiting,
   (select count(*) from hq.runs where status = 'completed') as settled
 """
+_REASONS: Final = """
+select coalesce(metadata ->> 'error_code', 'without a code') as code, count(*) from hq.structured_logs
+where message = 'run.failed' group by code order by count(*) desc
+"""
 
 
 class Bound(NamedTuple):
@@ -96,6 +100,7 @@ async def soak() -> list[Figure]:
         ended = now()
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
         fate = read_fate(rig)
+        reasons = ", ".join(f"{row['code']} {row['count']}" for row in rig.rows(_REASONS)) or "none"
         rate = rate_between(rig, started + timedelta(seconds=seconds / 6), ended)
     how = f"{_MINUTES:.0f} min, {arrivals.rate:g} runs/s, {_WORKERS} workers; load {statistics.median(loads):.0f}"
     return [
@@ -104,8 +109,7 @@ async def soak() -> list[Figure]:
             "lost / doubled / attempts wasted",
             f"{fate.lost} / {fate.doubled} / {fate.wasted} of {fate.accepted} runs",
             "0 / 0",
-            f"completed {rate:.1f}/s (median), {fate.failed} failed: the stand-in's report is unfit for one type and"
-            f" platform; {crew.restarts} workers ended and were restarted",
+            f"completed {rate:.1f}/s (median); failed: {reasons}; {crew.restarts} workers ended and were restarted",
         ),
     ]
 
