@@ -237,7 +237,7 @@ async def http() -> list[Figure]:
     figures = []
     with open_rig() as rig:
         rig.lift_limits(platforms=12)
-        keys = [(key, row["key"]) for key in _HTTP_TYPES for row in rig.rows("select key from hq.platforms")]
+        keys = [(key, row["key"]) for row in rig.rows("select key from hq.platforms") for key in _HTTP_TYPES]
         process, url = await rig.start_service(WORKER_CONCURRENCY="100", **NO_VENDOR)
         owners = rig.make_owners(100)
         for callers, target in ((1, "p50 ≤ 12 ms"), (10, "≥ 150/s (stretch 250/s)"), (100, _AT_100)):
