@@ -19,7 +19,8 @@ begin
   if not found then
     return false;
   end if;
-  perform from hq.runs as r where r.id = p_run_id and r.status = 'running' for no key update;
+  -- Nor the index of the status: every run was running once.
+  perform from hq.runs as r where r.id = p_run_id and (r.status = 'running') is true for no key update;
   return found;
 end
 $$;

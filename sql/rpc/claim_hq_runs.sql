@@ -40,7 +40,9 @@ begin
     join hq.runs as r on r.id = q.run_id
     where q.worker_id is null
       and q.run_at <= now()
-      and r.status = 'pending'
+      -- So written that the index of the status does not offer itself: every run was pending once, and while an old
+      -- transaction is open that index leads to all of them.
+      and (r.status = 'pending') is true
       and coalesce((p_type_slots ->> q.run_type)::integer, 1) > 0
     order by q.priority desc, q.run_at
     limit p_limit

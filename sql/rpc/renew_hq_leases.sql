@@ -57,7 +57,8 @@ begin
     from given
     join hq.run_queue as q using (run_id, lease_token)
     join hq.runs as r on r.id = q.run_id
-    where q.worker_id = p_worker_id and r.status = 'running'
+    -- Not by the index of the status, which leads to all that ever ran while an old transaction is open.
+    where q.worker_id = p_worker_id and (r.status = 'running') is true
     for update of q skip locked
   ),
   renewed as (
