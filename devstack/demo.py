@@ -258,7 +258,8 @@ async def _show_autopilot(owner: AsyncClient, vendors: VendorsClient) -> None:
 async def _show_mail(mailbox: Mailbox) -> None:
     await _until("a message about the failure", lambda: bool(mailbox.read()))
     subject = mailbox.read()[0]["subject"]
-    console.print(f"Nobody was answered, so the failure (3) also went by e-mail: « {subject} »\n", highlight=False)
+    said = f"Nobody was answered, so the failure (3) also went by e-mail: « {subject} »\n"
+    console.print(said, highlight=False, soft_wrap=True)
 
 
 async def _first_decision(owner: AsyncClient) -> dict[str, Any]:
