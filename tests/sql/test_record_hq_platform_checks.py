@@ -141,6 +141,8 @@ def test_before_a_day_of_checks_no_uptime_is_written(database: Database, service
     assert (platform(database)["status"], platform(database)["uptime_percent"]) == ("green", Decimal("99.90"))
 
     age(database, 1)
+    # Within five minutes that the clock counts as one, at whatever moment the test is run.
+    database.run("update hq.platform_checks set checked_at = now() where status = 'green'")
     record(service, check())
     assert platform(database)["uptime_percent"] == 50
 
