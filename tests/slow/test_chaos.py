@@ -46,7 +46,7 @@ async def test_runs_that_keep_coming_through_the_damage_end_once_and_soon_after_
         while not damage.done():
             # In a thread: who asks waits for locks, too, and must not hold up whoever releases them.
             asked.append(await asyncio.to_thread(hq.ask, idempotency_key=f"meanwhile-{len(asked)}"))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
         await damage
         repaired = time.monotonic()
         await hq.until("select where not exists (select from hq.run_queue)", within=60)
