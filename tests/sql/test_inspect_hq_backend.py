@@ -116,6 +116,10 @@ def test_the_older_schema_is_known_by_its_logs(seed_database: Database) -> None:
     ("check", "damage"),
     [
         *(("indexes of the large tables", f"drop index hq.{index}") for index in schema.read_indexes()),
+        (
+            "indexes of the large tables",
+            "drop index hq.runs_created; create index some_runs on hq.runs (created_at) where status = 'pending'",
+        ),
         ("realtime publication", "alter publication supabase_realtime drop table hq.runs"),
         ("realtime grant authenticated", "revoke usage on schema hq from authenticated"),
         ("realtime grant service_role", "revoke select (status) on hq.runs from service_role"),
