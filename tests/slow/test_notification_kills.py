@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from support.hq import Hq
 from support.notifications import device_settings, subscribe
 
@@ -9,6 +10,7 @@ LINES = 90  # a delivery to a webhook and to a device passes fewer
 SAMPLES = 10
 
 
+@pytest.mark.timeout(240)  # twenty-two workers start, one after the other
 async def test_a_worker_killed_at_any_line_of_a_delivery_costs_one_duplicate_at_most(hq: Hq) -> None:
     await subscribe(hq)
     address = hq.vendors.base_url.removeprefix("http://")
