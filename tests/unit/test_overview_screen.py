@@ -92,6 +92,9 @@ def test_everything_stands_in_a_window_of_80_by_24() -> None:
         assert words in text
     for words in ("DAILY_EXECUTIVE_BRIEF", "nearvity", "2 min 31 s", "worker-3", "muet", "Realtime  Un ouvrier"):
         assert words in text
+    (silent,) = [line for line in text.splitlines() if "worker-3" in line]
+    assert "muet" in silent
+    assert "en direct" not in silent
     assert "… et 5 autres" in text
 
 

@@ -60,7 +60,7 @@ class MonthReport(FrozenModel):
 
 def _parse_month(given: str | None) -> str | None:
     if given is not None and (not _MONTH.fullmatch(given) or given.startswith("0000")):
-        raise typer.BadParameter("un mois s'écrit AAAA-MM, par exemple 2026-11")
+        raise typer.BadParameter("write a month as YYYY-MM, for example 2026-11")
     return given
 
 
@@ -69,20 +69,20 @@ def costs(
         str | None,
         typer.Option(
             "--month",
-            metavar="AAAA-MM",
+            metavar="YYYY-MM",
             callback=_parse_month,
-            help="Le mois, à l'heure de Paris.",
-            show_default="le mois en cours",
+            help="The month, in Paris time.",
+            show_default="the current month",
         ),
     ] = None,
     every: Annotated[
-        float, typer.Option("--every", min=2, max=3600, metavar="SECONDES", help="Secondes entre deux lectures.")
+        float, typer.Option("--every", min=2, max=3600, metavar="SECONDS", help="Seconds between two reads.")
     ] = 30,
     once: Once = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Montre ce que les rapports d'un mois ont coûté, par plateforme, par type et par modèle ; q pour quitter."""
+    """Show what the reports of a month cost, by platform, type and model; q quits."""
 
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:

@@ -25,9 +25,7 @@ from workers.ports import Clock
 
 T = TypeVar("T")
 
-Once = Annotated[
-    bool, typer.Option("--once", help="Affiche une seule fois puis s'arrête ; d'office hors d'un terminal.")
-]
+Once = Annotated[bool, typer.Option("--once", help="Print once and end, as is done anyway outside a terminal.")]
 
 _TICK: Final = timedelta(seconds=1)
 # q, its capital, and Ctrl-D; Ctrl-C comes as a signal.

@@ -188,11 +188,17 @@ def _run_row(run: QueuedRun, *, wide: bool) -> list[Text]:
     return row
 
 
+def _hearing(worker: WorkerLine) -> Text:
+    if not worker.is_alive:
+        return Text("-", "dim")  # what it said last is not what it does
+    return Text("en direct", "green") if worker.hears_realtime else Text("dégradé", "yellow")
+
+
 def _worker_row(worker: WorkerLine) -> list[Text]:
     return [
         _cut(Text(clean_line(worker.worker_id, 24))),
         Text("vivant", "green") if worker.is_alive else Text("muet", "red"),
-        Text("en direct", "green") if worker.hears_realtime else Text("dégradé", "yellow"),
+        _hearing(worker),
         Text(f"{worker.running}/{worker.concurrency}", justify="right"),
         Text(_age(worker.seen_seconds), justify="right"),
         _cut(Text(clean_line(worker.version or "-", 32), "dim")),

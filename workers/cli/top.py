@@ -24,13 +24,13 @@ _HEALTH_EVERY: Final = timedelta(seconds=15)
 
 def top(
     every: Annotated[
-        float, typer.Option("--every", min=0.5, max=3600, metavar="SECONDES", help="Secondes entre deux lectures.")
+        float, typer.Option("--every", min=0.5, max=3600, metavar="SECONDS", help="Seconds between two reads.")
     ] = 2,
     once: Once = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Montre en direct la file, les exécutions, les ouvriers, le coût du mois et la santé ; q pour quitter."""
+    """Show the queue, the runs, the workers, this month's cost and the health, live; q quits."""
 
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
