@@ -9,7 +9,9 @@ select
   round(c.cost_eur / greatest(c.runs, 1), 4) as moyenne_eur
 from (
   select k.month, k.platform_key, k.runs, k.attempts, k.cost_eur, k.estimated_eur
-  from hq.cost_months as k
+  from hq.list_cost_months() as m
+  join hq.cost_months as k on k.month = m.month
+  where m.is_kept
   union all
   select m.month, s.platform_key, s.runs, s.attempts, s.cost_eur, s.estimated_eur
   from hq.list_cost_months() as m

@@ -72,6 +72,8 @@ def test_the_month_that_is_not_over_is_not_kept(billed: Database) -> None:
     [
         "update hq.run_costs set cost_eur = cost_eur + 1 where created_at < now() - interval '100 days'",
         "update hq.run_costs set created_at = created_at - interval '40 days' where created_at < now() - interval '9d'",
+        "update hq.run_costs set created_at = created_at - interval '120d' where created_at > now() - interval '1h'",
+        "update hq.run_costs set created_at = now() where created_at < now() - interval '100 days'",
         "delete from hq.run_costs where created_at < now() - interval '100 days'",
         "delete from hq.runs where created_at < now() - interval '100 days'",  # their bills stay
         (
@@ -92,28 +94,77 @@ def test_a_late_change_is_seen_at_once(change: str, billed: Database) -> None:
     assert _view(billed) == billed.rows(EVERY_BILL)
 
 
-def test_a_bill_of_today_forgets_nothing(billed: Database) -> None:
-    billed.run("select hq.keep_cost_months()")
-    kept = _kept(billed)
+def test_a_bill_of_today_is_noted_nowhere(billed: Database) -> None:
+    noted = billed.rows("select * from hq.cost_month_changes")
 
     billed.run(
         "insert into hq.run_costs (lease_token, run_type, model, calls, cost_eur, estimated)"
         " values (99, 'SEO_AUDIT', 'm', 1, 5, false)"
     )
 
-    assert _kept(billed) == kept > 0
+    assert billed.rows("select * from hq.cost_month_changes") == noted
     assert _view(billed) == billed.rows(EVERY_BILL)
 
 
-def test_a_change_that_is_not_committed_yet_is_not_kept_without_it(billed: Database) -> None:
-    """Whoever keeps sums meanwhile gives way, and the next one sees the change."""
+LATE = "update hq.run_costs set cost_eur = cost_eur + 7 where created_at < now() - interval '100 days'"
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+def test_a_change_that_began_before_the_sums_were_kept_is_in_none(isolation: str, billed: Database) -> None:
     with billed.connect() as late:
-        late.execute("begin; update hq.run_costs set cost_eur = 7 where created_at < now() - interval '100 days'")
-        assert billed.one("select hq.keep_cost_months() as n")["n"] == 0
+        late.execute(f"begin isolation level {isolation}; select count(*) from hq.runs".encode())
+        billed.run("select hq.keep_cost_months()")
+        late.execute(LATE.encode())
         late.execute("commit")
 
-    assert billed.one("select hq.keep_cost_months() as n")["n"] > 0
     assert _view(billed) == billed.rows(EVERY_BILL)
+
+
+def test_a_change_that_is_not_committed_yet_is_seen_as_soon_as_it_is(billed: Database) -> None:
+    with billed.connect() as late:
+        late.execute(f"begin; {LATE}".encode())
+        assert billed.one("select hq.keep_cost_months() as n")["n"] > 0
+        assert _view(billed) == billed.rows(EVERY_BILL)
+        late.execute("commit")
+
+    assert _view(billed) == billed.rows(EVERY_BILL)
+    billed.run("select hq.keep_cost_months()")
+    assert _view(billed) == billed.rows(EVERY_BILL)
+
+
+def test_a_change_waits_for_nobody_who_keeps_sums_or_changes_another_bill(billed: Database) -> None:
+    with billed.connect() as keeper, billed.connect() as late:
+        keeper.execute("begin; select hq.keep_cost_months()")
+        keeper.execute("update hq.run_costs set calls = 2 where id = (select min(id) from hq.run_costs)")
+        late.execute("set lock_timeout = '1s'")
+        late.execute("update hq.run_costs set cost_eur = 9 where id = (select max(id) from hq.run_costs)")
+        late.execute(f"{LATE} and id <> (select min(id) from hq.run_costs)".encode())
+        keeper.execute("commit")
+
+    assert _view(billed) == billed.rows(EVERY_BILL)
+
+
+def test_years_without_a_bill_keep_no_month_from_being_kept(billed: Database) -> None:
+    """An odd date, and a bill that is dated ahead, cost nothing but themselves."""
+    billed.run(
+        "insert into hq.run_costs (lease_token, run_type, model, calls, cost_eur, estimated, created_at)"
+        " select 1, 'SEO_AUDIT', 'm', 1, 5, false, u from unnest(array["
+        " '0003-02-01', now() - interval '9 years', now() + interval '40 days']::timestamptz[]) as u"
+    )
+    billed.run("select hq.keep_cost_months()")
+
+    assert _kept(billed) == billed.one(OVER)["n"] > 6
+    assert _view(billed) == billed.rows(EVERY_BILL)
+
+
+def test_moments_out_of_all_years_are_left_out(billed: Database) -> None:
+    expected = billed.rows(EVERY_BILL)
+    billed.run(
+        "insert into hq.run_costs (lease_token, run_type, model, calls, cost_eur, estimated, created_at)"
+        " values (1, 'SEO_AUDIT', 'm', 1, 5, false, 'infinity'), (2, 'SEO_AUDIT', 'm', 1, 5, false, '-infinity')"
+    )
+
+    assert _view(billed) == expected
 
 
 def test_of_several_at_once_each_month_is_kept_once(billed: Database) -> None:
