@@ -27,9 +27,7 @@ begin
   end if;
 
   select count(*) into v_now.failed_runs from hq.runs as r
-  -- A run that ends is hours old at most; by its date it is found without reading all runs ever made.
-  where r.created_at > now() - interval '8 days'
-    and r.status = 'failed' and r.completed_at between now() - interval '1 hour' and now();
+  where r.status = 'failed' and r.completed_at between now() - interval '1 hour' and now();
   select count(*) into v_now.red_platforms from hq.platforms as p where p.status = 'red';
   select count(*) into v_announced from hq.announcements as a
   where a.kind = 'stale_approvals' and a.created_at > now() - interval '2 days';

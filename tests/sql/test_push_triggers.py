@@ -34,6 +34,17 @@ def test_what_people_should_know_is_counted(database: Database, service: Connect
     assert look(service) == {"failed_runs": 1, "red_platforms": 1, "stale_approvals": 1, "sent": 1}
 
 
+def test_a_run_that_waited_for_weeks_counts_in_the_hour_in_which_it_fails(
+    database: Database, service: Connection
+) -> None:
+    """A pause of some length, or an account without credit."""
+    claimed = start(database)
+    database.run("update hq.runs set created_at = now() - interval '20 days'")
+    settle(database.sql, claimed, "failed")
+
+    assert look(service)["failed_runs"] == 1
+
+
 def test_a_look_happens_once_a_minute_and_others_get_what_it_counted(database: Database, service: Connection) -> None:
     assert look(service)["failed_runs"] == 0
     settle(database.sql, start(database), "failed")
