@@ -19,7 +19,8 @@ begin
   return substring(
     v_headers::json ->> 'traceparent' from '^(00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})$'
   );
-exception when invalid_text_representation then
+-- All of class 22, a NUL or half a character among them; and JSON too deep to be read.
+exception when data_exception or statement_too_complex then
   return null;
 end
 $$;

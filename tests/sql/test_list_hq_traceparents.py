@@ -51,8 +51,11 @@ def test_a_run_keeps_the_trace_of_its_request(service: Connection) -> None:
         json.dumps({"traceparent": f"00-4bf92f3577b34da6a3ce929d0e0e4736-{'0' * 16}-01"}),
         json.dumps({"traceparent": "x" * 100_000}),
         json.dumps({"x": f'"traceparent":"{TRACEPARENT}"'}),
+        json.dumps({"x": "\0", "traceparent": TRACEPARENT}),
+        json.dumps({"x": "\ud800", "traceparent": TRACEPARENT}),
+        '["traceparent",' + "[" * 100_000,
     ],
-    ids=range(17),
+    ids=range(20),
 )
 def test_what_is_no_traceparent_is_not_kept_and_costs_no_request(service: Connection, headers: str | None) -> None:
     run_id = ask(service, headers)
