@@ -21,8 +21,8 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  -- Of a column's name between slashes, each of its underscores a slash too. Not regular expressions, of which a
-  -- session keeps few compiled.
+  -- Of a column's name between slashes, each of its underscores a slash too, and a slash of its own a space. Not
+  -- regular expressions, of which a session keeps few compiled.
   with patterns (kind, likes) as (
     values
       ('email', '{%/email/%,%/emails/%,%/mail/%,%/mails/%,%/courriel%}'::text[]),
@@ -69,7 +69,7 @@ begin
   named as materialized (
     select n.attname, p.kind
     from (select distinct c.attname from columns as c) as n
-    join patterns as p on replace('_' || n.attname || '_', '_', '/') like any (p.likes)
+    join patterns as p on translate('_' || n.attname || '_', '_/', '/ ') like any (p.likes)
   ),
   found as (
     select c.*, n.kind from columns as c join named as n on n.attname = c.attname

@@ -425,6 +425,14 @@ def test_personal_data_is_a_catalogue_of_names_with_what_protects_each_table(dat
     assert read["kinds"]["email"] >= 3
 
 
+def test_a_slash_in_a_columns_name_is_a_character_of_its_word(database: Database) -> None:
+    database.run('create table public.routes (id int, "user/name" text, "on/street/side" int)')
+
+    read = _one(database.sql, "personal_data")
+
+    assert "public.routes" not in {entry["table"] for entry in read["list"]}
+
+
 def test_agents_are_counted_with_what_they_cost(database: Database) -> None:
     _report(database)
     _report(database, run_type="CEO_STANDUP_MEETING")
