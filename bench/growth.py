@@ -52,9 +52,8 @@ _BESIDE: Final = {
 
 
 class _Cost(NamedTuple):
-    """What a call cost: seconds, which a busy machine blurs, CPU seconds, which it blurs less, and pages."""
+    """What a call cost: seconds of CPU, which a busy machine blurs less than its clock does, and pages."""
 
-    seconds: float
     cpu: float
     pages: int
 
@@ -136,12 +135,8 @@ def _time_calls(rig: Rig) -> dict[str, list[_Cost]]:
             rig.rows("select * from public.request_hq_run('CODE_REVIEW', 'emotionscare', p_force => true)")
             costs.setdefault("claim", []).append(_cost(session, "select * from public.claim_hq_runs('bench', 1, 30)"))
             (lease,) = rig.rows("select run_id, lease_token from hq.run_queue where worker_id = 'bench'")
-            settled = (
-                "select public.settle_hq_run(%(run)s, %(token)s, 'completed', '## Rapport', '{}', %(s)s, %(e)s, %(u)s)"
-            )
-            given = {"run": lease["run_id"], "token": lease["lease_token"]}
-            given |= dict(zip("seu", map(Jsonb, (_STEPS, _EVIDENCE, _USAGE)), strict=True))
-            costs.setdefault("settlement", []).append(_cost(session, settled, given))
+            given = _SETTLED | {"run": lease["run_id"], "token": lease["lease_token"]}
+            costs.setdefault("settlement", []).append(_cost(session, _SETTLE, given))
             if number % 4 == 0:
                 for what, query in _BESIDE.items():
                     costs.setdefault(what, []).append(_cost(session, query))
@@ -240,14 +235,14 @@ def _best(session: psycopg.Connection, query: str, given: Mapping[str, Any] | No
 
 
 def _cost(session: psycopg.Connection, query: str, given: Mapping[str, Any] | None = None) -> _Cost:
-    """Call a function, and let PostgreSQL say how long it took and how many pages it touched, however busy it is."""
+    """Call a function; return what its process computed for it, and how many pages it touched, as PostgreSQL says."""
     before = _cpu_of(session)
     answer = session.execute(f"explain (analyze, buffers, format json) {query}".encode(), given).fetchone()
     cpu = _cpu_of(session) - before
     assert answer is not None
     ((explained,),) = answer
     plan = explained["Plan"]
-    return _Cost(explained["Execution Time"] / 1000, cpu, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    return _Cost(cpu, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 def _cpu_of(session: psycopg.Connection) -> float:
