@@ -154,19 +154,7 @@ begin
       ('structured_logs_created', 'hq.structured_logs', 'created_at')
   ) as w (index, "table", "columns")
   where to_regclass(w.table) is not null
-    and not exists (
-      select from pg_catalog.pg_index as i
-      cross join lateral (
-        select string_agg(a.attname, ',' order by k.place) || ',' as names
-        from unnest(i.indkey::int2[]) with ordinality as k (number, place)
-        join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number
-      ) as c
-      where i.indrelid = to_regclass(w.table)
-        and i.indisvalid
-        and (i.indpred is null or i.indexrelid = to_regclass('hq.' || w.index))
-        and starts_with(c.names, w.columns || ',')
-    );
-
+    and not hq.has_index(w.table, string_to_array(w.columns, ','), 'hq.' || w.index);
 
   return query select
     'log_retention',

@@ -273,6 +273,30 @@ def test_an_index_of_the_host_that_serves_others_is_no_reason(index: str, bare_d
     assert "run_steps_run" in schema.apply(bare_database.url).indexes
 
 
+@pytest.mark.parametrize(
+    ("index", "theirs"),
+    [
+        ("actions_created", "hq.actions (lower(title), created_at)"),
+        ("runs_ended", "hq.runs (run_type) include (completed_at)"),
+    ],
+)
+def test_neither_an_expression_nor_an_included_column_serves_for_a_key(
+    index: str, theirs: str, bare_database: Database
+) -> None:
+    """The doctor and the migration must agree on it."""
+    bare_database.run(f"create index theirs on {theirs}")
+    built = schema.apply(bare_database.url).indexes
+    bare_database.run(f"drop index if exists hq.{index}")
+
+    check = bare_database.one(
+        "select state, detail from public.inspect_hq_backend_v2() where code = 'large_table_indexes'"
+    )
+
+    assert index in built
+    assert check["state"] == "amber"
+    assert check["detail"].startswith(f"missing: {index};")
+
+
 def test_an_index_on_a_table_that_only_some_hosts_have_waits_for_it(seed_database: Database) -> None:
     assert not schema.apply(seed_database.url).changed
     seed_database.run(

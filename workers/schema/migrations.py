@@ -217,13 +217,7 @@ def _build(connection: Session, name: str, text: str) -> bool:
     found = connection.execute(
         "select to_regclass(%(table)s) is not null as has_table,"
         " (select i.indisvalid from pg_index as i where i.indexrelid = to_regclass(%(index)s)) as is_valid,"
-        " exists ("
-        "   select from pg_index as i"
-        "   where i.indrelid = to_regclass(%(table)s) and i.indisvalid and i.indpred is null"
-        "     and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::int2[]) with ordinality"
-        "       as k (number, place) join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number"
-        "       where k.place <= cardinality(%(columns)s::text[])) = %(columns)s::text[]"
-        " ) as is_served",
+        " hq.has_index(%(table)s, %(columns)s, %(index)s) as is_served",
         {"table": table, "index": f"hq.{name}", "columns": columns},
     ).fetchone()
     assert found is not None
