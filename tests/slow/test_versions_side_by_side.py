@@ -267,6 +267,34 @@ def test_a_settlement_that_waits_for_a_migration_is_kept(clone: Callable[[str], 
     assert len(database.rows(bills)) == len(answers)
 
 
+def test_a_settlement_that_waits_for_the_pasted_text_is_kept(clone: Callable[[str], Database], tmp_path: Path) -> None:
+    """The editor sends the whole text at once, which is one transaction but for what is committed first."""
+    database = clone("head")
+    Release.unpack("0.1.0", tmp_path).migrate(database.url)
+    # However long the rest of the text takes on a busy machine: after a second a worker would ask again.
+    database.run(
+        "alter function public.settle_hq_run(uuid, bigint, text, text, jsonb, jsonb, jsonb, jsonb, numeric)"
+        " set lock_timeout = '1min'"
+    )
+    claimed = start(database)
+    with ThreadPoolExecutor() as others, database.connect() as reader, database.connect() as worker:
+        worker.execute("set application_name = 'settling'")
+        reader.execute("begin; select from hq.run_costs")
+        with database.connect() as editor:
+            editor.execute("set application_name = 'editor'")
+            pasting = others.submit(editor.execute, schema.render().encode())
+            _until(lambda: _waits(database, "editor"))
+            settling = others.submit(settle, worker, claimed, usage=USAGE)
+            _until(lambda: _waits(database, "settling") or settling.done())
+            reader.execute("commit")
+            pasting.result()
+            answer = settling.result()
+
+    assert answer == "completed"
+    assert database.one("select model, calls from hq.run_costs") == {"model": "google/gemini-2.5-pro", "calls": 1}
+    assert database.rows("select from hq.worker_migrations where name = '0017_bill_each_model'")
+
+
 @pytest.mark.timeout(300)
 async def test_the_schema_is_migrated_under_the_released_worker_and_the_new_one_follows(
     clone: Callable[[str], Database], tmp_path: Path, release: Release, record_figure: RecordFigure

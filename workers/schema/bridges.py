@@ -54,5 +54,8 @@ $$;
 revoke execute on function hq.record_cost from public, anon, authenticated;
 """
 
-# migration → what is committed just before it, where our functions are installed already
+# The last migration of 0.1.0: on what is older, the printed text has nothing to bridge.
+BRIDGED_SINCE: Final = "0012_link_retries"
+
+# migration → what is committed before it, where our functions are installed already
 BRIDGES: Final = {"0017_bill_each_model": _RECORD_COST}

@@ -18,7 +18,7 @@ import psycopg
 
 from shared.errors import ConfigurationError
 from shared.registry import REGISTRY_VERSION, RUN_TYPES
-from workers.schema.bridges import BRIDGES
+from workers.schema.bridges import BRIDGED_SINCE, BRIDGES
 from workers.schema.files import SqlFile, read_files, read_indexes, read_views
 from workers.schema.registry_sync import render_registry
 from workers.schema.sessions import (
@@ -67,6 +67,8 @@ _HEAD: Final = """\
 --   hq.structured_logs  is vacuumed more often.
 -- The rest is added.
 --
+-- What has to be in force before the rest asks for its locks comes first, in transactions of its own.
+--
 -- Who may do what afterwards, and why:
 --   anon            calls nothing of ours. Six functions of the host stay open, because its policies run them as
 --                   whoever asks, or because they answer about nobody but the caller.
@@ -106,13 +108,14 @@ class Report:
 
 def render(files: Iterable[SqlFile] | None = None) -> str:
     """Render everything as one text that can be pasted in the SQL editor, any number of times."""
+    files = tuple(read_files() if files is None else files)
     parts = [
         _HEAD,
+        *(_render_bridge(file.name) for file in files if file.kind == "migration" and file.name in BRIDGES),
         _LEDGER,
     ]
     parts += [
-        _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}"
-        for file in (read_files() if files is None else files)
+        _render_migration(file) if file.kind == "migration" else f"{file.text}\n{_ledger_entry(file)}" for file in files
     ]
     parts += [*_view_statements(), render_registry(), _AFTER, _render_indexes()]
     return "\n".join(parts)
@@ -254,6 +257,17 @@ def _refuse_edited(file: SqlFile, known: dict[tuple[str, str], str]) -> None:
             f"sql/migrations/{file.name}.sql differs from what this database applied: "
             "a merged migration is never edited; add a new one."
         )
+
+
+def _render_bridge(migration: str) -> str:
+    """Render a bridge so that it is committed even where the text is sent, and thereby executed, as one transaction."""
+    return (  # names and texts of our own
+        f"begin;\nset local lock_timeout = '5s';\ndo $ours$\nbegin\n"  # noqa: S608
+        "  if to_regclass('hq.worker_migrations') is null then\n    return;\n  end if;\n"
+        f"  if exists (select from hq.worker_migrations where kind = 'migration' and name = '{BRIDGED_SINCE}')\n"
+        f"    and not exists (select from hq.worker_migrations where kind = 'migration' and name = '{migration}')\n"
+        f"  then\n    execute $bridge$\n{BRIDGES[migration]}$bridge$;\n  end if;\nend\n$ours$;\ncommit;\n"
+    )
 
 
 def _render_migration(file: SqlFile) -> str:
