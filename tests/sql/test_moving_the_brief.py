@@ -7,8 +7,11 @@ import pytest
 from support.database import Database
 from support.plan import HOUR, PARIS, look, slots_of, wind
 
-FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
-MIGRATIONS = [FOLDER / "0022_move_brief_to_eight.sql", FOLDER / "0027_skip_second_brief.sql"]
+from workers.schema.bridges import BRIDGES
+
+NAME = "0022_move_brief_to_eight"
+MIGRATION = Path(__file__).parents[2] / "sql" / "migrations" / f"{NAME}.sql"
+STATEMENTS = [BRIDGES[NAME], MIGRATION.read_text()]
 JOB = "daily_brief"
 
 
@@ -25,11 +28,11 @@ def eight(database: Database) -> datetime:
 
 
 def upgrade(database: Database, at: datetime) -> None:
-    """Apply the migrations as they would have been at that moment."""
-    for migration in MIGRATIONS:
-        statement = migration.read_text().replace("now()", f"timestamptz '{at.isoformat()}'")
+    """Upgrade as it would have been done at that moment; somebody looks at the plan after each commit."""
+    for statement in STATEMENTS:
         with database.sql.transaction():
-            database.run(statement)
+            database.run(statement.replace("now()", f"timestamptz '{at.isoformat()}'"))
+        look(database.sql, at + timedelta(seconds=1))
 
 
 def outcomes(database: Database) -> list[tuple[datetime, str]]:

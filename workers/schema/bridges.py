@@ -54,8 +54,29 @@ $$;
 revoke execute on function hq.record_cost from public, anon, authenticated;
 """
 
+# 0022 moves the brief from 7 h to 8 h and skips today's of 8 h only where it is itself applied before 8. Skipped here,
+# while the plan still says 7, it is decided before anybody can look for it.
+_SKIP_SECOND_BRIEF: Final = """\
+select from hq.plan_clock for update;
+insert into hq.plan_slots (job_key, slot_at, outcome, reason, decided_at)
+select j.key, today.eight, 'skipped', 'already_fired', now()
+from hq.scheduled_jobs as j
+cross join (
+  select
+    (date_trunc('day', now() at time zone 'Europe/Paris') + interval '8 hours') at time zone 'Europe/Paris' as eight
+) as today
+where j.key = 'daily_brief' and j.hours is null and j.default_hours = '{7}'
+  and exists (select from hq.plan_clock as c where c.passed_until < today.eight)
+  and exists (
+    select from hq.plan_slots as s
+    where s.job_key = j.key and s.outcome = 'fired'
+      and s.slot_at >= today.eight - interval '8 hours' and s.slot_at < today.eight
+  )
+on conflict do nothing;
+"""
+
 # The last migration of 0.1.0: on what is older, the printed text has nothing to bridge.
 BRIDGED_SINCE: Final = "0012_link_retries"
 
 # migration → what is committed before it, where our functions are installed already
-BRIDGES: Final = {"0017_bill_each_model": _RECORD_COST}
+BRIDGES: Final = {"0017_bill_each_model": _RECORD_COST, "0022_move_brief_to_eight": _SKIP_SECOND_BRIEF}
