@@ -36,7 +36,8 @@ begin
       delete from hq.run_evidence where run_id = v_row.id;
       insert into hq.run_requests as q (run_id, requester, trigger, retry_of)
       values (v_row.id, 'sql', 'retry', v_row.id)
-      on conflict (run_id) do update set settled_token = null, retry_of = coalesce(q.retry_of, excluded.retry_of);
+      on conflict (run_id) do update
+      set settled_token = null, hand_backs = 0, retry_of = coalesce(q.retry_of, excluded.retry_of);
       insert into hq.run_queue (run_id, run_type, platform_key)
       values (v_row.id, v_row.run_type, v_row.platform_key)
       on conflict (run_id) do nothing;

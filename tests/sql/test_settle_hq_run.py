@@ -144,16 +144,43 @@ def test_a_run_whose_type_an_older_worker_does_not_know_goes_back_to_the_queue(d
     assert _again(database)["attempt"] == 1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param("update hq.run_requests set created_at = now() - interval '61 minutes'", id="for too long"),
-        pytest.param("delete from hq.run_types where key = 'SEO_AUDIT'", id="nobody knows it"),
-    ],
-)
-def test_a_type_that_no_worker_comes_to_know_ends_in_failure(change: str, database: Database) -> None:
+def test_a_run_that_older_workers_keep_taking_waits_longer_each_time_and_fails_after_an_hour(
+    database: Database,
+) -> None:
     claimed = start(database)
-    database.run(change)
+    waits: list[float] = []
+
+    while settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "pending":
+        assert len(waits) < 20
+        waits.append(database.one("select extract(epoch from run_at - now())::float as s from hq.run_queue")["s"])
+        claimed = _again(database)
+
+    assert [round(wait / 15) * 15 for wait in waits] == [15, 30, 60, 120, 240] + [300] * 11
+    assert sum(waits) > 3600
+    assert run_of(database, claimed["run_id"])["status"] == "failed"
+
+
+def test_a_run_that_a_pause_held_for_hours_still_waits_for_a_newer_worker(database: Database) -> None:
+    claimed = start(database)
+    database.run("update hq.run_requests set created_at = now() - interval '3 hours'")
+
+    assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "pending"
+
+
+def test_a_run_that_is_put_back_by_hand_waits_for_a_newer_worker_again(database: Database) -> None:
+    claimed = start(database)
+    database.run("update hq.run_requests set hand_backs = 16")
+    assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "failed"
+
+    database.run("update hq.runs set status = 'pending'")
+    rescue(database.sql)
+
+    assert settle(database.sql, _again(database), "failed", summary="", appendix=UNKNOWN) == "pending"
+
+
+def test_a_type_that_is_in_no_release_ends_in_failure(database: Database) -> None:
+    claimed = start(database)
+    database.run("delete from hq.run_types where key = 'SEO_AUDIT'")
 
     assert settle(database.sql, claimed, "failed", summary="Type inconnu.", appendix=UNKNOWN) == "failed"
 
