@@ -75,6 +75,7 @@ def sample_overview() -> Overview:
         ),
         workers_known=3,
         workers_alive=2,
+        workers_deaf=1,
         month=MonthCost(
             month_cost_eur=Decimal("123.4567"),
             target_eur=Decimal(200),

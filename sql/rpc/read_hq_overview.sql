@@ -38,8 +38,8 @@ begin
   select
     coalesce(jsonb_agg(
       jsonb_build_object(
-        'worker_id', w.worker_id, 'is_alive', w.is_alive, 'hears_realtime', w.realtime = 'live', 'running', w.running,
-        'concurrency', w.concurrency, 'seen_seconds', w.seen_seconds, 'version', w.version
+        'worker_id', w.worker_id, 'is_alive', w.is_alive, 'hears_realtime', w.is_alive and w.realtime = 'live',
+        'running', w.running, 'concurrency', w.concurrency, 'seen_seconds', w.seen_seconds, 'version', w.version
       )
       order by w.seen_seconds, w.worker_id
     ), '[]')
@@ -62,6 +62,8 @@ begin
     'workers_known', (select count(*) from hq.worker_heartbeats),
     'workers_alive', (select count(*) from hq.worker_heartbeats as h
       where hq.is_recent(h.seen_at, interval '1 minute')),
+    'workers_deaf', (select count(*) from hq.worker_heartbeats as h
+      where hq.is_recent(h.seen_at, interval '1 minute') and h.realtime <> 'live'),
     'month', (select to_jsonb(b) from hq.budget_state() as b),
     'health', case when p_health then (
       select jsonb_agg(

@@ -707,7 +707,10 @@ def test_the_workers_say_who_lives_and_who_listens(database: Database) -> None:
     assert ahead["etat"] == "muet"
     assert (alive["etat"], alive["realtime"], alive["charge"]) == ("vivant", "en direct", "1/10")
     assert (silent["etat"], silent["vu_il_y_a_s"]) == ("muet", 120)
-    assert silent["realtime"].startswith("dégradé")
+    assert (ahead["realtime"], silent["realtime"]) == ("-", "-")
+    database.run("update hq.worker_heartbeats set realtime = 'degraded (polling)' where worker_id = 'worker-1'")
+    degraded = database.one("select realtime from hq.workers where etat = 'vivant'")
+    assert degraded["realtime"].startswith("dégradé")
 
 
 def test_the_costs_of_a_platform_are_those_of_its_month_in_paris(database: Database) -> None:

@@ -83,6 +83,25 @@ def test_lists_are_cut_off_and_counts_are_not(database: Database, service: Conne
     assert (overview.workers_alive, overview.workers_known) == (50, 1000)
 
 
+def test_a_silent_worker_hears_nothing_and_deaf_workers_are_counted_beyond_the_list(
+    database: Database, service: Connection
+) -> None:
+    beat(database, 1, seen="2 minutes", prefix="silent")
+    beat(database, 60)
+    database.run(
+        "update hq.worker_heartbeats set realtime = 'degraded (polling)', seen_at = now() - interval '10 s'"
+        " where worker_id in ('worker-1', 'worker-2')"
+    )
+
+    overview = Overview.model_validate(read(service, health=False))
+
+    assert (overview.workers_alive, overview.workers_deaf, overview.workers_known) == (60, 2, 61)
+    assert sum(not worker.hears_realtime for worker in overview.workers) == 0
+    database.run("delete from hq.worker_heartbeats where worker_id like 'worker-%%'")
+    (silent,) = Overview.model_validate(read(service, health=False)).workers
+    assert (silent.is_alive, silent.hears_realtime) == (False, False)
+
+
 def test_a_moment_that_no_reader_can_hold_costs_itself_only(database: Database, service: Connection) -> None:
     run = request(database.sql, "SEO_AUDIT")
     beat(database, 1)

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import RenderableType
+from support.clock import FakeClock
 
 from devstack.describe_screens import render_screens, sample_costs, sample_overview
+from shared.errors import BackendUnavailable
 from workers.cli import terminal
 from workers.cli.costs import MonthReport, group_costs, render_costs
 from workers.cli.live import View
 from workers.cli.overview import render_overview, share_rows
+from workers.cli.top import OverviewReader
 from workers.ports import CostLine, Overview, QueuedRun, WorkerLine
 
 NOW = datetime(2026, 11, 29, 23, 30, 5, tzinfo=UTC)
@@ -29,6 +32,7 @@ EMPTY = Overview.model_validate(
         "workers": [],
         "workers_known": 0,
         "workers_alive": 0,
+        "workers_deaf": 0,
         "month": {
             "month_cost_eur": 0, "target_eur": 200, "threshold_pct": 80, "pct_used": 0, "is_warned": False,
             "is_exhausted": False,
@@ -127,6 +131,58 @@ def test_an_outage_keeps_the_last_data_and_says_since_when() -> None:
     assert len(lines) <= 24
 
 
+@pytest.mark.parametrize(("age", "words"), [(30, "! 2  ✓ 19"), (300, "! 2  ✓ 19 · lue il y a 5 min 00 s")])
+def test_an_old_health_is_shown_with_its_age(age: int, words: str) -> None:
+    data = sample_overview()
+
+    lines = show(data.model_copy(update={"health_at": data.at - timedelta(seconds=age)}), height=24)
+
+    (line,) = [line.replace("\u202f", " ") for line in lines if line.startswith("Santé")]
+    assert line.split(maxsplit=1)[1] == words
+
+
+def test_a_health_that_was_never_read_is_missing_in_words() -> None:
+    assert any("pas encore lue" in line for line in show(sample_overview().model_copy(update={"health": None})))
+
+
+class SlowHealth:
+    """A database in which the health takes longer than a call may, while it is slow."""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+        self.is_slow = True
+        self.at = NOW
+
+    async def read_overview(self, *, with_health: bool) -> Overview:
+        self.asked.append(with_health)
+        if with_health and self.is_slow:
+            raise BackendUnavailable("read_hq_overview: 57014 canceling statement due to statement timeout")
+        health = sample_overview().health if with_health else None
+        return EMPTY.model_copy(update={"at": self.at, "health": health})
+
+
+async def test_a_health_that_takes_too_long_costs_itself_alone_and_is_not_asked_at_every_read() -> None:
+    clock, database = FakeClock(), SlowHealth()
+    reader = OverviewReader(database, clock)
+
+    overviews = []
+    for _ in range(10):
+        overviews.append(await reader.read())
+        clock.advance(timedelta(seconds=2))
+
+    assert {each.health for each in overviews} == {None}
+    assert database.asked.count(True) == 2
+    assert len(database.asked) == 12
+
+    database.is_slow = False
+    clock.advance(timedelta(seconds=15))
+    assert (await reader.read()).health
+    database.is_slow, database.at = True, NOW + timedelta(minutes=3)
+    clock.advance(timedelta(seconds=15))
+    last = await reader.read()
+    assert (bool(last.health), last.health_at, last.at) == (True, NOW, NOW + timedelta(minutes=3))
+
+
 def test_without_any_data_yet_the_screen_says_so() -> None:
     assert show(None, offline_since=NOW, fault="away")[-1] == "Aucune donnée pour l'instant."
 
@@ -139,13 +195,15 @@ def test_a_thousand_workers_are_counted_and_not_listed() -> None:
         )
         for number in range(50)
     )  # fmt: skip
-    many = sample_overview().model_copy(update={"workers": workers, "workers_known": 1_000, "workers_alive": 1_000})
+    many = sample_overview().model_copy(
+        update={"workers": workers, "workers_known": 1_000, "workers_alive": 1_000, "workers_deaf": 700}
+    )
 
     lines = show(many, height=24)
 
     assert len(lines) <= 24
     text = "\n".join(lines).replace("\u202f", " ")
-    assert "1 000 vivants sur 1 000" in text
+    assert "1 000 vivants sur 1 000 · 700 sans Realtime" in text
     assert "autres" in lines[-1]
 
 

@@ -29,6 +29,8 @@ _STATE_COLOURS: Final = {
     "sans nouvelles": "red",
     "hors file": "magenta",
 }
+# The health is read every 15 s: one that is older than this could not be read.
+_HEALTH_AGES: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -113,8 +115,8 @@ def _draw_summary(data: Overview) -> Table:
     grid.add_row(Text("File", "bold"), _cut(_describe_queue(data)))
     grid.add_row(Text("Coût du mois", "bold"), _draw_cost(data.month))
     grid.add_row(Text("Ouvriers", "bold"), _cut(_describe_workers(data)))
-    if data.health:
-        grid.add_row(Text("Santé", "bold"), _cut(_count_states(data.health)))
+    if data.health or data.health is None:
+        grid.add_row(Text("Santé", "bold"), _cut(_describe_health(data)))
     return grid
 
 
@@ -148,9 +150,17 @@ def _draw_cost(month: MonthCost) -> RenderableType:
 def _describe_workers(data: Overview) -> Text:
     alive = f"{format_count(data.workers_alive, 'vivant', 'vivants')} sur {format_number(data.workers_known)}"
     text = Text(alive, "" if data.workers_alive else "red")
-    deaf = sum(worker.is_alive and not worker.hears_realtime for worker in data.workers)
-    if deaf:
-        text.append(f" · {format_number(deaf)} sans Realtime", "yellow")
+    if data.workers_deaf:
+        text.append(f" · {format_number(data.workers_deaf)} sans Realtime", "yellow")
+    return text
+
+
+def _describe_health(data: Overview) -> Text:
+    if data.health is None:
+        return Text("pas encore lue : la base tarde à répondre", "yellow")
+    text = _count_states(data.health)
+    if data.health_at is not None and data.at - data.health_at > _HEALTH_AGES:
+        text.append(f" · lue il y a {_age(round((data.at - data.health_at).total_seconds()))}", "yellow")
     return text
 
 

@@ -1,11 +1,12 @@
 """The command top: queue, runs, workers, this month's cost and health, live."""
 
-from datetime import timedelta
-from typing import Annotated, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.console import RenderableType
 
+from shared.errors import BackendUnavailable
 from workers.backend.client import open_client
 from workers.backend.inspection import SupabaseInspection
 from workers.cli.context import AsJson, EnvFile, print_json, run_async, settings_from
@@ -52,20 +53,39 @@ def _draw(view: View[Overview]) -> RenderableType:
     return render_overview(view, width=console.width, height=console.height)
 
 
-class OverviewReader:
-    """Reads the overview; the health, which costs most, not every time."""
+class ReadsOverview(Protocol):
+    """The part of the inspection that is read here."""
 
-    def __init__(self, inspection: SupabaseInspection, clock: Clock) -> None:
+    async def read_overview(self, *, with_health: bool) -> Overview:
+        """Read what an operator watches. Raises: BackendError."""
+
+
+class OverviewReader:
+    """Reads the overview; the health, which costs most, not every time, and without it where it takes too long."""
+
+    def __init__(self, inspection: ReadsOverview, clock: Clock) -> None:
         self._inspection = inspection
         self._clock = clock
         self._health: tuple[HealthLine, ...] | None = None
+        self._health_at: datetime | None = None
         self._due = clock.now()
 
     async def read(self) -> Overview:
-        """Return what there is to show, its health as it was 15 s ago at most. Raises: BackendError."""
-        due = self._health is None or self._clock.now() >= self._due
-        overview = await self._inspection.read_overview(with_health=due)
-        if overview.health is None:
-            return overview.model_copy(update={"health": self._health})
-        self._health, self._due = overview.health, self._clock.now() + _HEALTH_EVERY
-        return overview
+        """Return what there is to show, with the health that was read last; it is asked for every 15 s.
+
+        Raises: BackendError.
+        """
+        overview = await self._read()
+        if overview.health is not None:
+            self._health, self._health_at = overview.health, overview.at
+        return overview.model_copy(update={"health": self._health, "health_at": self._health_at})
+
+    async def _read(self) -> Overview:
+        if self._clock.now() >= self._due:
+            # Before it is asked: a database that is too slow for it is not asked again at every read.
+            self._due = self._clock.now() + _HEALTH_EVERY
+            try:
+                return await self._inspection.read_overview(with_health=True)
+            except BackendUnavailable:
+                pass  # perhaps it is the health alone that takes too long
+        return await self._inspection.read_overview(with_health=False)

@@ -39,7 +39,7 @@ class WorkerLine(FrozenModel):
 
     worker_id: str
     is_alive: bool = Field(description="Seen within the last minute.")
-    hears_realtime: bool
+    hears_realtime: bool = Field(description="Alive, and woken by Realtime.")
     running: int
     concurrency: int
     seen_seconds: int | None = Field(description="How long ago it was last seen.")
@@ -75,5 +75,7 @@ class Overview(FrozenModel):
     workers: tuple[WorkerLine, ...]
     workers_known: int
     workers_alive: int
+    workers_deaf: int = Field(description="Alive and not woken by Realtime, of all workers.")
     month: MonthCost
-    health: tuple[HealthLine, ...] | None = Field(description="None where it was not asked for.")
+    health: tuple[HealthLine, ...] | None = Field(description="None where it was not asked for, or not read yet.")
+    health_at: AwareDatetime | None = Field(None, description="When the health was read, which may be earlier.")
