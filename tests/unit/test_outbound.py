@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 import tracemalloc
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import aiohttp
 import httpx
 import pytest
 from support.clock import FakeClock
+from support.scripted_server import ScriptedServer
 from support.wire import pieces, wire
 
 from devstack.vendors import VendorsClient
@@ -281,6 +283,16 @@ class TestPost:
         with pytest.raises(CallFailed) as caught:
             await outbound.call(to_model, "POST", url, within=SECOND)
         assert caught.value.fault is fault
+
+    async def test_an_address_with_a_user_is_called_with_it_in_a_header(self, to_model: httpx.AsyncClient) -> None:
+        """The library below refuses an address and a header that both say who calls: each run failed by an error."""
+        async with ScriptedServer() as server:
+            url = f"{server.url.replace('://', '://somebody:hunter2@')}/v1"
+
+            reply = await outbound.call(to_model, "POST", url, within=SECOND, headers={"authorization": "Bearer key"})
+
+        assert reply.status == 200
+        assert server.heard[0].headers["authorization"] == f"Basic {b64encode(b'somebody:hunter2').decode()}"
 
 
 class TestGet:

@@ -99,7 +99,19 @@ def open_post_transport(*, max_connections: int | None) -> httpx.AsyncBaseTransp
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    return AiohttpTransport(client=open_session)
+    return _PostTransport(client=open_session)
+
+
+class _PostTransport(AiohttpTransport):
+    """Sends the user and the password of an address as the header that httpx has made of them.
+
+    aiohttp refuses a request that has both, with a ValueError.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.userinfo:
+            request.url = request.url.copy_with(userinfo=b"")
+        return await super().handle_async_request(request)
 
 
 async def call(
