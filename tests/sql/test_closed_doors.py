@@ -353,6 +353,32 @@ def test_a_limit_that_doubles_is_known_by_what_it_does(limit: str, database: Dat
     assert all("doubles their limit" in row["detail"] for row in database.rows(query))
 
 
+def test_two_limits_of_one_key_are_no_doubled_limit(database: Database) -> None:
+    database.run(
+        "insert into public.rate_limit_buckets (bucket_key, window_start, expires_at) "
+        "select 'k', date_trunc(w.unit, now()), date_trunc(w.unit, now()) + w.size "
+        "from (values ('hour', interval '1 hour'), ('minute', interval '1 minute')) as w (unit, size)"
+    )
+
+    assert database.rows("select * from hq.find_split_windows()") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "drop table public.rate_limit_buckets cascade",
+        "alter table public.rate_limit_buckets rename window_start to began_at",
+        "alter table public.rate_limit_buckets drop window_start, add window_start bigint",
+        "alter table hq.runs_dlq rename next_retry_at to retry_at",
+    ],
+)
+def test_a_table_of_the_host_in_another_form_costs_no_other_line(change: str, database: Database) -> None:
+    before = database.rows("select * from hq.inspect_host()")
+    database.run(change)
+
+    assert database.rows("select * from hq.inspect_host()") == before
+
+
 CURES = {
     "update_hq_system_config": """
         create or replace function public.update_hq_system_config(p_key text, p_value jsonb) returns boolean
