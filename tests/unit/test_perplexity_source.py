@@ -129,6 +129,7 @@ async def test_an_answer_that_cannot_be_used_is_paid_for_all_the_same(
     [
         {"search_results": [{"url": "https://a.fr", "title": None, "date": 2026}, {"title": "sans adresse"}, None]},
         {"search_results": "none", "citations": [None, "https://a.fr", 7]},
+        {"search_results": [{"title": "sans page", "url": "about:blank"}], "citations": ["https://a.fr"]},
         {"search_results": None, "citations": ["https://a.fr"], "usage": "free", "id": []},
     ],
 )
@@ -161,6 +162,8 @@ async def test_an_answer_that_was_cut_says_so(source: PerplexitySource, vendors:
         "<think>Je cherche.</think>Le marché progresse.",
         " \n<Thinking>a</thinking>\n<think>b</think> Le marché progresse.",
         [{"type": "reasoning", "text": "Je cherche."}, {"type": "text", "text": "Le marché progresse."}, 7],
+        [{"type": "reasoning", "text": "Je cherche."}, {"type": "output_text", "text": "Le marché progresse."}],
+        [{"text": "Le marché "}, {"type": None, "text": "progresse."}],
     ],
 )
 async def test_thoughts_are_no_part_of_the_answer(

@@ -29,6 +29,7 @@ _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
 _WHOLE: Final = frozenset({"stop", "end_turn", "eos"})  # with any other ending, the text may break off in mid-sentence
+_TEXT_PARTS: Final = frozenset({"text", "output_text"})
 _CUT_NOTE: Final = "\n[… la réponse de Perplexity s'arrête avant sa fin : elle est incomplète]"
 _SYSTEM: Final = (
     "Vous êtes documentaliste. Répondez en français par des faits vérifiables, datés, chacun avec sa source ; "
@@ -42,7 +43,7 @@ _FEES: Final = {"low": Decimal("0.006"), "medium": Decimal("0.010"), "high": Dec
 class _Part(ForeignModel):
     text_chars: ClassVar[int] = _MAX_BYTES
 
-    type: str = ""
+    type: str = "text"
     text: str = ""
 
 
@@ -55,7 +56,7 @@ class _Message(ForeignModel):
     def text(self) -> str:
         if isinstance(self.content, str):
             return drop_thoughts(self.content).strip()
-        return drop_thoughts("".join(part.text for part in self.content if part.type == "text")).strip()
+        return drop_thoughts("".join(part.text for part in self.content if part.type in _TEXT_PARTS)).strip()
 
 
 class _Choice(ForeignModel):
@@ -170,10 +171,10 @@ def _read_fee(body: JsonValue) -> Decimal:
 def _read_citations(answer: _Answer) -> dict[str, str]:
     """Return each cited address once, in order, with the line that describes it."""
     cited: dict[str, str] = {}
-    results = answer.search_results or [_Result(url=url) for url in answer.citations]
-    for result in results:
-        if not is_web_address(result.url) or len(cited) == _CITATIONS:
-            continue
+    results = [result for result in answer.search_results if is_web_address(result.url)]
+    for result in results or [_Result(url=url) for url in answer.citations if is_web_address(url)]:
+        if len(cited) == _CITATIONS:
+            break
         title = " — ".join(filter(None, (clean_line(result.title, 100), clean_line(result.date, 20))))
         cited.setdefault(result.url, f"{title} : {result.url}" if title else result.url)
     return cited
