@@ -68,6 +68,24 @@ def test_the_head_of_the_printed_text_names_what_is_changed_of_the_host(database
     assert {name for name in (changed - ours) | replaced if name not in head} == set()
 
 
+def test_the_head_of_the_printed_text_names_every_table_that_a_role_may_then_read(database: Database) -> None:
+    """It used to say of the service key "and no table", although Realtime asks for its rights to hq.runs too."""
+    granted = {
+        (row["role"], row["name"])
+        for row in database.rows(
+            "select r.rolname as role, c.oid::regclass::text as name from pg_class as c cross join pg_roles as r "
+            "where c.relnamespace = 'hq'::regnamespace and c.relkind in ('r', 'v', 'm', 'p') "
+            "and r.rolname in ('anon', 'authenticated', 'service_role') "
+            "and has_any_column_privilege(r.rolname, c.oid, 'select, insert, update, references')"
+        )
+    }
+    head = schema.render([]).partition("\n\n")[0].replace("\n--" + " " * 19, " ")
+    said = {line.split()[1]: line for line in head.splitlines() if line.startswith("--   ")}
+
+    assert granted == {("authenticated", "hq.runs"), ("service_role", "hq.runs")}
+    assert {(role, name) for role, name in granted if name not in said[role]} == set()
+
+
 def test_callers_that_migrate_at_once_wait_for_one_another(bare_database: Database) -> None:
     reports: list[schema.Report] = []
     threads = [threading.Thread(target=lambda: reports.append(schema.apply(bare_database.url))) for _ in range(5)]

@@ -60,9 +60,11 @@ comment on table hq.worker_migrations is 'Registre de nos migrations (distinct d
 _HEAD: Final = """\
 -- EMOCARE HQ workers: everything they need in this database. Paste it whole in the SQL editor and run it; running it
 -- again is harmless. No table, function or policy of the host changes meaning. Of the host's, this is changed:
---   pg_cron         its daily job purge-old-hq-logs is replaced under the same name: ours purges every ten minutes.
+--   pg_cron         its daily job purge-old-hq-logs is replaced under the same name: ours purges every ten minutes,
+--                   also what pg_cron keeps of its jobs (seven days).
 --   hq.runs         what is pending at the first installation is old: it is cancelled, with a sentence. From then on, a
---                   row that is inserted as pending is executed.
+--                   row that is inserted as pending is executed, and what older code left running for over 15 minutes
+--                   is closed as failed.
 --   hq.runs_dlq     open entries are never due: its retry worker repeats nothing, a person does (hq.retry_run).
 --   hq.structured_logs  is vacuumed more often.
 -- The rest is added.
@@ -73,9 +75,10 @@ _HEAD: Final = """\
 --   anon            calls nothing of ours. Six functions of the host stay open, because its policies run them as
 --                   whoever asks, or because they answer about nobody but the caller.
 --   authenticated   as owner only: request_hq_run_v2 and its older form request_hq_run, get_hq_run, cancel_hq_run,
---                   get_hq_ai_costs, get_hq_autopilot_journal. Reads id, type, status and date of its runs, because
---                   Realtime checks the subscriber's rights. No other table of schema hq.
---   service_role    the workers: our functions in schema public, and no table. A stolen key does what they do, no more.
+--                   get_hq_ai_costs, get_hq_autopilot_journal. Reads id, type, status and date of its runs in
+--                   hq.runs, because Realtime checks the subscriber's rights. No other table of schema hq.
+--   service_role    the workers: our functions in schema public; of the tables, id, type, status and date of hq.runs
+--                   only, again for Realtime. A stolen key does what they do, no more.
 --   postgres        operators in this editor, and pg_cron: everything.
 -- Closed, where the host left them open: what hq.closed_doors lists, line by line with its reason.
 -- Every function of ours runs as its owner with an empty search_path, and is revoked from everybody before it is
