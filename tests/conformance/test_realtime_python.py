@@ -234,6 +234,22 @@ async def test_with_the_hosted_delay_the_announcement_comes_after_one_to_three_s
         assert 0.9 < time.monotonic() - joined < 4
 
 
+async def test_an_idle_feed_is_read_at_the_hosted_pace_unless_told_otherwise(
+    open_stack: OpenStack, connect: Connect
+) -> None:
+    """It was read every 50 ms, which flattered the benchmark; which of twenty waits is long is chance."""
+    with open_stack(tuning=Tuning()) as stack:
+        ear = await Ear(await connect(stack, "service"), "paced").on_changes().listen()
+        waits = []
+        for _ in range(20):
+            insert_run(stack)
+            inserted = time.monotonic()
+            await ear.next("change")
+            waits.append(time.monotonic() - inserted)
+
+        assert 0.12 < max(waits) < 2
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1011, None])
 async def test_the_client_joins_again_after_its_socket_ends(stack: Stack, connect: Connect, code: int | None) -> None:
     ear = await Ear(await connect(stack, "service"), "again").on_changes().listen()
