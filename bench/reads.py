@@ -21,6 +21,7 @@ READS: Final[dict[str, str]] = {
     "public.follow_hq_logs": "select * from public.follow_hq_logs(now() - interval '29 days')",
     "public.get_hq_ai_costs": "select * from public.get_hq_ai_costs((now() - interval '40 days')::date)",
     "public.get_hq_autopilot_journal": "select * from public.get_hq_autopilot_journal(500)",
+    "public.get_hq_budget_state": "select * from public.get_hq_budget_state()",
     "public.get_hq_queue_state": "select * from public.get_hq_queue_state()",
     "public.get_hq_run": "select * from public.get_hq_run(%(run)s)",
     "public.get_hq_schema_state": "select * from public.get_hq_schema_state()",

@@ -65,7 +65,7 @@ async def test_what_a_worker_did_is_on_its_page(hq: Hq, mailbox: Mailbox) -> Non
     ]
     assert sum(value for name, value in billed if name == "emocare_cost_eur_total") > 0
     assert sum(value for name, value in billed if name == "emocare_model_tokens_total") > 0
-    for function in ("claim_hq_runs", "settle_hq_run", "renew_hq_leases", "get_hq_queue_state", "check_hq_ai_budget"):
+    for function in ("claim_hq_runs", "settle_hq_run", "renew_hq_leases", "get_hq_queue_state", "get_hq_budget_state"):
         assert sample(samples, "emocare_rpc_seconds_count", function=function) >= 1
     assert not [labels for (name, labels), value in samples.items() if name == "emocare_rpc_failures_total" and value]
     assert sample(samples, "emocare_realtime_live") == 1

@@ -121,6 +121,7 @@ _STATEMENTS: Final = {
     "timeline": f"select * from hq.timeline('{RUN.format(1)}')",
     "budget": "select * from hq.budget_state()",
     "signals": "select 'any' as key union all select key from hq.list_signals()",
+    "budget as metrics read it": "select * from public.get_hq_budget_state()",
     "queue state": "select * from public.get_hq_queue_state()",
     "addition": "select 'any' as key union all select code from hq.refuse_addition('RELEASE_GATE_CHECK')",
     "rescue": "select * from public.rescue_hq_runs()",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,9 +10,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.findings import Gap
 from workers.metrics.labels import LabelSets
 from workers.metrics.state import Readings
-from workers.ports import AttemptEnd, BackendCallEnd, Bills, BudgetCheck, ModelCallEnd, QueueState, SendOutcome
+from workers.ports import AttemptEnd, BackendCallEnd, Bills, ModelCallEnd, MonthCost, QueueState, SendOutcome
 
-BUDGET = BudgetCheck(monthly_cost_eur=12.5, monthly_target_eur=50, pct_used=25, is_alert=False, alert_sent=False)
+BUDGET = MonthCost(
+    month_cost_eur=Decimal("12.5"),
+    target_eur=Decimal(50),
+    threshold_pct=Decimal(80),
+    pct_used=Decimal(25),
+    is_warned=False,
+    is_exhausted=False,
+)
 SETS = LabelSets.of(
     models=["configured/model"], functions=["claim_hq_runs", "settle_hq_run"], kinds=["run_failed", "morning_brief"]
 )
@@ -68,7 +76,7 @@ class Readable:
             raise self.fault
         return self.queue
 
-    async def _read_budget(self) -> BudgetCheck:
+    async def _read_budget(self) -> MonthCost:
         self.asked["budget"] += 1
         if self.fault is not None:
             raise self.fault

@@ -7,7 +7,7 @@ from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
 from workers.backend.rpc import OneRow, Rows, call
-from workers.ports import Check, Overview, QueueState
+from workers.ports import Check, MonthCost, Overview, QueueState
 
 
 class SchemaState(FrozenModel):
@@ -22,6 +22,7 @@ class SchemaState(FrozenModel):
 _STATES = OneRow(TypeAdapter(SchemaState))
 _CHECKS = Rows(TypeAdapter(Check), key="name")
 _QUEUE_STATES = OneRow(TypeAdapter(QueueState))
+_BUDGET_STATES = OneRow(TypeAdapter(MonthCost))
 _OVERVIEW = TypeAdapter(Overview)
 
 
@@ -46,6 +47,10 @@ class SupabaseInspection:
     async def read_queue(self) -> QueueState:
         """Read how long the queue is, and how old its oldest due run. Raises: BackendError."""
         return await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES)
+
+    async def read_budget(self) -> MonthCost:
+        """Read how the month's cost stands to its budget; nobody is warned by it. Raises: BackendError."""
+        return await call(self._client, "get_hq_budget_state", {}, _BUDGET_STATES)
 
     async def read_overview(self, *, with_health: bool) -> Overview:
         """Read what an operator watches; its health is the costly part. Raises: BackendError."""

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from workers.backend.inspection import SupabaseInspection
-from workers.backend.maintenance import SupabaseMaintenance
 from workers.bootstrap.parts import Parts, open_parts
 from workers.metrics.labels import LabelSets
 from workers.metrics.page import Monitoring
@@ -41,13 +40,14 @@ def _find_sets(settings: Settings) -> LabelSets:
 
 
 def _find_readings(settings: Settings, parts: Parts) -> Readings:
+    inspection = SupabaseInspection(parts.client)
     return Readings(
         executing=lambda: parts.worker.executing,
         concurrency=settings.worker.concurrency,
         breaker_states=parts.gateway.breaker_states,
         is_live=lambda: parts.wakeups.state is WakeupState.LIVE,
         rebuilds=lambda: parts.wakeups.rebuilds,
-        queue=SupabaseInspection(parts.client).read_queue,
-        budget=SupabaseMaintenance(parts.client).check_budget,
+        queue=inspection.read_queue,
+        budget=inspection.read_budget,
         version=read_version(),
     )

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from shared.errors import BackendError
 from workers.metrics.labels import ClosedSet
-from workers.ports import BudgetCheck, Clock, QueueState
+from workers.ports import Clock, MonthCost, QueueState
 from workers.runtime.shared_read import SharedRead
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Readings:
     is_live: Callable[[], bool]
     rebuilds: Callable[[], int]
     queue: Callable[[], Awaitable[QueueState]]
-    budget: Callable[[], Awaitable[BudgetCheck]]
+    budget: Callable[[], Awaitable[MonthCost]]
     version: str
     """The version and the commit, with a plus sign between them."""
 
@@ -54,11 +54,11 @@ class StateCollector(Collector):
         self._queue_read = SharedRead[QueueState](
             _QUEUE_KEPT_FOR, clock, failure_ttl=_FAILURE_KEPT_FOR, counted_from="end"
         )
-        self._budget_read = SharedRead[BudgetCheck](
+        self._budget_read = SharedRead[MonthCost](
             _BUDGET_KEPT_FOR, clock, failure_ttl=_FAILURE_KEPT_FOR, counted_from="end"
         )
         self._queue: QueueState | None = None
-        self._budget: BudgetCheck | None = None
+        self._budget: MonthCost | None = None
 
     async def refresh(self) -> None:
         """Read from the database what is not fresh; what cannot be read is absent from the scrape."""
@@ -138,13 +138,13 @@ class StateCollector(Collector):
             )
         if self._budget is not None:
             yield GaugeMetricFamily(
-                "emocare_month_cost_eur", "What AI has cost this month, in euros.", self._budget.monthly_cost_eur
+                "emocare_month_cost_eur", "What AI has cost this month, in euros.", float(self._budget.month_cost_eur)
             )
             yield GaugeMetricFamily(
-                "emocare_month_budget_eur", "The month's AI budget, in euros.", self._budget.monthly_target_eur
+                "emocare_month_budget_eur", "The month's AI budget, in euros.", float(self._budget.target_eur)
             )
             yield GaugeMetricFamily(
                 "emocare_month_budget_warned",
                 "1 from the share of the budget on that hq.system_config sets for a warning (80 % unless set).",
-                self._budget.is_alert,
+                self._budget.is_warned,
             )
