@@ -106,6 +106,15 @@ async def test_every_label_is_of_its_closed_set(page: Page) -> None:
     }
 
 
+async def test_every_end_starts_at_zero_so_that_the_first_is_an_increase(page: Page) -> None:
+    samples = await page.scrape()
+
+    ends = {dict(labels)["end"]: value for (name, labels), value in samples.items() if "runs_ended_total" in name}
+    assert ends == dict.fromkeys(
+        ("completed", "failed", "cancelled", "retry", "lease_lost", "handed_back", "unsettled"), 0
+    )
+
+
 async def test_an_attempt_is_counted_with_its_seconds_its_tokens_and_its_euros(page: Page) -> None:
     bill = Usage(
         model=MODEL,

@@ -17,7 +17,7 @@ from workers.ports import AttemptEnd, BackendCallEnd, Bills, ModelCallEnd, SendO
 
 # As the label says them: a retry is more than its status, and a lost lease is one thing, however it was noticed.
 _ENDS: Final = {end: end.value for end in AttemptEnd} | {AttemptEnd.RETRY: "retry", AttemptEnd.LOST: "lease_lost"}
-_STARTED_AT_ZERO: Final = ("completed", "failed", "retry")
+_SETTLED: Final = ("completed", "failed", "retry")
 _TOKENS: Final = ("input", "cached_input", "output", "reasoning_output")
 _FAILURES: Final = tuple(end.value for end in BackendCallEnd if end is not BackendCallEnd.ANSWERED)
 
@@ -48,7 +48,7 @@ class Counters:
             ["run_type", "end"],
             registry=registry,
         )
-        _start_at_zero(self._ended, self._run_types.values, _STARTED_AT_ZERO)
+        _start_at_zero(self._ended, self._run_types.values, dict.fromkeys(_ENDS.values()))
         self._run_seconds = Histogram(
             "emocare_run_seconds",
             "From the claim of a run to the end of the attempt, where it ended in a report, a failure or a retry.",
@@ -124,7 +124,7 @@ class Counters:
         self._ended.labels(bounded, _ENDS[end]).inc()
         if end.lost_its_lease:
             self._leases_lost.inc()
-        if _ENDS[end] in _STARTED_AT_ZERO:
+        if _ENDS[end] in _SETTLED:
             self._run_seconds.labels(bounded).observe(seconds)
         self.note_bills(bills)
 
