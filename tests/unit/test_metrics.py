@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from support.clock import FakeClock
 from support.monitoring import SETS, Readable, Samples, read_samples, sample
 from support.runs import BILL
 
-from shared.errors import BackendUnavailable
+from shared.errors import BackendUnavailable, Forbidden
 from shared.findings import Gap, GapReason
 from shared.language_models import CANDIDATES
 from shared.registry import RUN_TYPES, SourceName
@@ -239,6 +240,20 @@ async def test_a_database_that_is_away_is_seen_and_not_asked_at_every_scrape(pag
     assert sample(await page.scrape(), "emocare_database_up") == 1
 
 
+@pytest.mark.parametrize("fault", [Forbidden("no"), ValueError("odd")])
+async def test_a_reading_that_fails_oddly_leaves_the_rest_of_the_page(page: Page, fault: Exception) -> None:
+    page.readable.fault = fault
+
+    with capture_logs() as logs:
+        for _ in range(5):
+            samples = await page.scrape()
+
+    assert sample(samples, "emocare_database_up") == 0
+    assert sample(samples, "emocare_worker_concurrency") == 8
+    # One for the queue, one for the budget: not one per scrape.
+    assert [line["event"] for line in logs] == ["metrics.reading_failed"] * 2
+
+
 @pytest.mark.parametrize(("path", "status"), [("/", 404), ("/metrics/", 404), ("/functions/v1/healthz", 404)])
 async def test_nothing_else_is_served_there(page: Page, path: str, status: int) -> None:
     assert (await page.get(path)).status_code == status
@@ -252,3 +267,11 @@ async def test_the_page_comes_in_the_format_that_is_asked_for(page: Page) -> Non
     assert openmetrics.text.endswith("# EOF\n")
     assert plain.headers["content-type"].startswith("text/plain")
     assert "_created" not in plain.text
+
+
+async def test_a_format_that_nobody_can_read_is_answered_in_plain_text(page: Page) -> None:
+    answer = await page.get(accept="application/openmetrics-text;version=abc")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert sample(read_samples(answer.text), "emocare_worker_concurrency") == 8

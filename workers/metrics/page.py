@@ -1,12 +1,13 @@
 """The page that is scraped: ``GET /metrics``, on a port of its own, so that it is not on the public address."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -54,9 +55,16 @@ class Monitoring:
 
         async def answer(request: Request) -> Response:
             await state.refresh()
-            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+            encode, content_type = _choose_format(request.headers.get("accept", ""))
             return Response(encode(self._registry), headers={"content-type": content_type})
 
         app = Starlette(routes=[Route(PATH, answer, methods=["GET"])])
         app.router.redirect_slashes = False
         return app
+
+
+def _choose_format(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number is compared with one
+        return choose_encoder("")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
 
+import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -14,6 +15,8 @@ from shared.errors import BackendError
 from workers.metrics.labels import ClosedSet
 from workers.ports import Clock, MonthCost, QueueState
 from workers.runtime.shared_read import SharedRead
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -59,22 +62,31 @@ class StateCollector(Collector):
         )
         self._queue: QueueState | None = None
         self._budget: MonthCost | None = None
+        self._failing_oddly: set[str] = set()
 
     async def refresh(self) -> None:
         """Read from the database what is not fresh; what cannot be read is absent from the scrape."""
-        reading_queue = self._read(self._queue_read, self._readings.queue)
-        reading_budget = self._read(self._budget_read, self._readings.budget)
+        reading_queue = self._read("queue", self._queue_read, self._readings.queue)
+        reading_budget = self._read("budget", self._budget_read, self._readings.budget)
         async with asyncio.TaskGroup() as group:
             queue = group.create_task(reading_queue)
             budget = group.create_task(reading_budget)
         self._queue, self._budget = queue.result(), budget.result()
 
-    async def _read(self, shared: SharedRead[T], read: Callable[[], Awaitable[T]]) -> T | None:
+    async def _read(self, part: str, shared: SharedRead[T], read: Callable[[], Awaitable[T]]) -> T | None:
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                return await shared.get(read)
+                value = await shared.get(read)
         except (BackendError, TimeoutError):
             return None
+        except Exception:
+            # The rest of the page is what such a fault is looked for with.
+            if part not in self._failing_oddly:
+                log.exception("metrics.reading_failed", part=part)
+            self._failing_oddly.add(part)
+            return None
+        self._failing_oddly.discard(part)
+        return value
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
