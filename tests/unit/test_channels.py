@@ -167,6 +167,26 @@ async def test_what_a_service_answers_says_what_becomes_of_the_message(reply: by
         assert len(server.heard) == (2 if expected.failure == "http_413" else 1)
 
 
+ODD = {"x_powered_by": "caf\u00e9"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (answer(200, **ODD), SendResult(SendOutcome.ACCEPTED)),
+        (answer(429, retry_after="60", **ODD), SendResult(SendOutcome.RETRY, "http_429", timedelta(minutes=1))),
+        (answer(429, retry_after="caf\u00e9"), SendResult(SendOutcome.RETRY, "http_429")),
+    ],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+async def test_a_header_that_is_not_ascii_changes_nothing(reply: bytes, charset: str, expected: SendResult) -> None:
+    async with ScriptedServer() as server:
+        server.usual = lambda _: reply.decode().encode(charset)
+        channel = open_one(f"{server.url.replace('http', 'json')}/hook")
+
+        assert await channel.send(write_trial(), within=timedelta(seconds=8)) == expected
+
+
 async def test_a_message_that_is_too_long_for_a_service_is_sent_shorter() -> None:
     async with ScriptedServer() as server:
         server.script(answer(413))

@@ -4,7 +4,7 @@ All services of Apprise that speak HTTP do so with ``requests``. So each request
 the thread that keeps them, leaves its status and its Retry-After; any other request of the process passes unseen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ TOO_LONG: Final = 413
 _TO_BE_MENDED: Final = frozenset({401, 402, 403, 404, 407, 410})
 _LOOK_AGAIN: Final = timedelta(hours=1)
 _LATER: Final = frozenset({408, 425, 429})
+_READ: Final = ("date", "retry-after", "retry-after-ms")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class HttpAnswer:
     """What a service answered to one request."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
+    """Those of `_READ` that it has, by their lower-case names."""
 
 
 _KEPT: Final = ContextVar[list[HttpAnswer] | None]("kept", default=None)
@@ -78,11 +80,17 @@ def _send_and_keep(self: requests.Session, request: requests.PreparedRequest, **
     response = _send(self, request, **kwargs)
     answers = _KEPT.get()
     if answers is not None:
-        answers.append(HttpAnswer(response.status_code, httpx.Headers(dict(response.headers))))
+        answers.append(HttpAnswer(response.status_code, _pick_headers(response)))
     return response
 
 
-def _read_date(headers: httpx.Headers) -> datetime:
+def _pick_headers(response: requests.Response) -> Mapping[str, str]:
+    """Return the headers that say when to try again, without one that no service writes so: it could not be read."""
+    fields = {name: response.headers.get(name) for name in _READ}
+    return {name: value for name, value in fields.items() if value is not None and value.isascii()}
+
+
+def _read_date(headers: Mapping[str, str]) -> datetime:
     """Return when a service says that it answered: the moment from which it counts a wait that it gives as a date."""
     try:
         return parsedate_to_datetime(headers["date"]).astimezone(UTC)
