@@ -151,6 +151,7 @@ HOUR = timedelta(hours=1)
             SendResult(SendOutcome.RETRY, "http_503", timedelta(minutes=5)),
         ),
         (answer(429), SendResult(SendOutcome.RETRY, "http_429")),
+        (answer(503, date="Fri, 31 Dec 9999 23:59:59 -0100"), SendResult(SendOutcome.RETRY, "http_503")),
         (answer(500), SendResult(SendOutcome.RETRY, "http_500")),
         *((answer(status), SendResult(SendOutcome.RETRY, f"http_{status}", HOUR)) for status in (401, 403, 404, 410)),
         (answer(302, location="http://127.0.0.1:1/"), SendResult(SendOutcome.RETRY, "http_302", HOUR)),
@@ -278,5 +279,20 @@ async def test_a_mistake_of_the_library_is_a_failed_try() -> None:
     channel = open_one("json://127.0.0.1:1/hook")
 
     assert await channel.send(write_trial(), within=timedelta(seconds=8)) == SendResult(
+        SendOutcome.RETRY, "not_accepted"
+    )
+
+
+class OddService:
+    @property
+    def headers(self) -> dict[str, str]:
+        raise OverflowError
+
+
+async def test_a_mistake_of_ours_in_a_channel_s_thread_is_a_failed_try_too() -> None:
+    channel = open_one("json://127.0.0.1:1/hook")
+    channel._service = OddService()
+
+    assert await channel.send(write_trial(), within=timedelta(seconds=2)) == SendResult(
         SendOutcome.RETRY, "not_accepted"
     )

@@ -94,5 +94,5 @@ def _read_date(headers: Mapping[str, str]) -> datetime:
     """Return when a service says that it answered: the moment from which it counts a wait that it gives as a date."""
     try:
         return parsedate_to_datetime(headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return datetime.max.replace(tzinfo=UTC)  # no date is later

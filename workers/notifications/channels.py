@@ -117,10 +117,13 @@ class Channel:
 
     def _send(self, notice: Notice) -> SendResult:
         """Send a message from this thread; one that is too long for the service, by its title and its page alone."""
-        accepted, answers = self._notify(notice)
-        if not accepted and answers and answers[-1].status == TOO_LONG:
-            accepted, answers = self._notify(replace(notice, body=_SHORT))
-        return SendResult(SendOutcome.ACCEPTED) if accepted else judge(answers)
+        try:
+            accepted, answers = self._notify(notice)
+            if not accepted and answers and answers[-1].status == TOO_LONG:
+                accepted, answers = self._notify(replace(notice, body=_SHORT))
+            return SendResult(SendOutcome.ACCEPTED) if accepted else judge(answers)
+        except Exception:  # noqa: BLE001 - a thread that ends without a result would look like a server that hangs
+            return SendResult(SendOutcome.RETRY, "not_accepted")
 
     def _notify(self, notice: Notice) -> tuple[bool, Sequence[HttpAnswer]]:
         is_mail = isinstance(self._service, NotifyEmail)
