@@ -1,5 +1,6 @@
 -- Note which channels the caller can use, and the owners' devices if it can reach those; end what waits for a device
--- that is no longer an owner's, and hand what waits for a channel whose token was changed to the one in its place.
+-- that is no longer an owner's, and hand what waits for a channel whose token was changed to the one in its place,
+-- which came when the other was last seen, or later.
 -- p_channels: a list of {target, label, restarted}; restarted: the caller has just started, perhaps because an address
 -- was mended, so that no channel is left alone any longer for having had a wrong one. Idempotent.
 -- Skips what is locked: one row in an open transaction must not keep messages from the other targets.
@@ -64,16 +65,21 @@ begin
     for update of w skip locked
   );
 
-  -- A worker that still has the old token would have been seen meanwhile.
+  -- A worker that still has the old token would have been seen meanwhile. A label is no more than a kind of service:
+  -- what was there long before the other went away is another address, not its successor; two releases overlap for
+  -- minutes.
   with moved as (
     select w.message_key, w.target, c.target as successor
     from hq.deliveries as w
     join hq.delivery_targets as t
       on t.target = w.target and t.kind = 'channel' and t.seen_at < now() - interval '2 minutes'
     join jsonb_to_recordset(p_channels) as c (target text, label text) on left(c.label, 100) = t.label
-    join hq.delivery_targets as s on s.target = c.target
+    -- since: ten minutes before it was first seen.
+    join hq.delivery_targets as s on s.target = c.target and s.since > t.seen_at - interval '15 minutes'
     where w.status = 'waiting' and c.target <> t.target
       and (w.leased_until is null or w.leased_until <= now())
+      -- What the successor has got by itself waits for its day: the other one may be away, not replaced.
+      and not exists (select from hq.deliveries as b where b.message_key = w.message_key and b.target = c.target)
     limit 1000
     for update of w skip locked
   ),
@@ -82,10 +88,8 @@ begin
       m.message_key,
       m.target,
       m.successor,
-      b.target is null
-        and row_number() over (partition by m.message_key, m.successor order by m.target) = 1 as is_first
+      row_number() over (partition by m.message_key, m.successor order by m.target) = 1 as is_first
     from moved as m
-    left join hq.deliveries as b on b.message_key = m.message_key and b.target = m.successor
   )
   update hq.deliveries as d
   set

@@ -330,6 +330,67 @@ def test_what_waits_for_a_channel_goes_to_the_one_that_takes_its_place(database:
     assert waiting == []
 
 
+OTHER_MAIL = {"target": "channel:other mail", "label": "mailto"}
+
+
+def go_away(database: Database, target: str = "channel:mail") -> None:
+    """Let the worker of a channel be silent for three minutes."""
+    database.run(
+        "update hq.delivery_targets set seen_at = seen_at - interval '3 minutes', held_until = null where target = %s",
+        target,
+    )
+
+
+def test_an_absent_workers_message_that_another_address_got_too_waits_for_its_return(
+    database: Database, service: Connection
+) -> None:
+    """Two addresses of one kind, each a worker's own."""
+    claim(service, MAIL)
+    claim(service, OTHER_MAIL)
+    announce(database, "a")
+    assert keys(drain(service, OTHER_MAIL)) == ["a"]
+    (message,) = claim(service, MAIL)
+    assert end(service, message, "retry", failure="http_503")
+
+    go_away(database)
+
+    assert drain(service, OTHER_MAIL) == []
+    assert keys(drain(service, MAIL)) == ["a"]
+
+
+def test_an_absent_workers_message_does_not_go_to_an_address_that_was_there_before(
+    database: Database, service: Connection
+) -> None:
+    claim(service, OTHER_MAIL)
+    database.run(
+        "update hq.delivery_targets set since = since - interval '1 hour', seen_at = now() - interval '1 hour'"
+    )
+    announce(database, "a")
+    (message,) = claim(service, MAIL)
+    assert end(service, message, "retry", failure="http_503")
+
+    go_away(database)
+
+    assert drain(service, OTHER_MAIL) == []
+    assert keys(drain(service, MAIL)) == ["a"]
+
+
+def test_what_waits_goes_to_a_successor_that_started_minutes_before_the_former_worker_ended(
+    database: Database, service: Connection
+) -> None:
+    announce(database, "a")
+    (message,) = claim(service, MAIL)
+    assert end(service, message, "retry", failure="http_401")
+    claim(service, OTHER_MAIL)
+    database.run(
+        "update hq.delivery_targets set since = since - interval '7 minutes' where target = %s", "channel:other mail"
+    )
+
+    go_away(database)
+
+    assert keys(drain(service, OTHER_MAIL)) == ["a"]
+
+
 def test_a_target_that_asks_for_years_is_left_alone_for_a_day(database: Database, service: Connection) -> None:
     announce(database, "a")
     (message,) = claim(service, MAIL)
