@@ -56,7 +56,7 @@ async def test_no_run_is_lost_when_the_backend_goes_away_under_load(
         returned = time.monotonic()
         await hq.until(ENDED, settled + 10, within=45)
         record_figure("ten more runs after", f"{time.monotonic() - returned:.1f} s")
-    await hq.until("select where not exists (select from hq.run_queue)", within=returned + 60 - time.monotonic())
+    await hq.until("select where not exists (select from hq.run_queue)", within=180)
     record_figure("backlog gone after", f"{time.monotonic() - returned:.1f} s")
     for run_id in asked:
         run = hq.run(run_id)
