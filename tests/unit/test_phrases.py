@@ -1,6 +1,10 @@
 """Patterns that are searched for only where a text holds their words."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workers.executive_run.verification.actions import _FIRST_PERSON
 from workers.executive_run.verification.leaks import _PHRASES
@@ -33,5 +37,25 @@ def test_a_text_without_a_pattern_s_word_is_not_searched_for_it() -> None:
 
 
 @pytest.mark.parametrize("phrases", [_FIRST_PERSON, _PHRASES], ids=["actions", "leaks"])
-def test_every_pattern_holds_its_word(phrases: Phrases) -> None:
-    assert [word for word, pattern in phrases.patterns if word not in pattern.pattern] == []
+def test_every_match_holds_its_word(phrases: Phrases) -> None:
+    """Of the texts that a pattern allows, a few."""
+    for word, pattern in phrases.patterns:
+        assert_matches_hold(word, pattern)
+
+
+def test_a_word_of_one_alternative_is_found_out() -> None:
+    (pattern,) = Phrases.compile((("lu", r"\bj'ai (?:lu|vu)\b"),)).patterns
+
+    with pytest.raises(AssertionError):
+        assert_matches_hold(*pattern)
+
+
+def assert_matches_hold(word: str, pattern: re.Pattern[str]) -> None:
+    @settings(max_examples=15, database=None, deadline=None, derandomize=True)
+    @given(st.from_regex(pattern))
+    def assert_held(text: str) -> None:
+        found = pattern.search(text)
+        assert found is not None
+        assert word in found[0]
+
+    assert_held()
