@@ -1,7 +1,10 @@
-"""What has to be in force before a migration asks for its locks: definitions that work before and after it.
+"""What has to be in force before a migration asks for its locks: what works before and after it.
 
 A call that waits for a migration's lock began with the function of before, whatever the migration itself writes. Where
-that function cannot work on what the migration leaves, the call would fail once the lock is free.
+that function cannot work on what the migration leaves, the call would fail once the lock is free. And whoever acts
+between the commits of two migrations acts on what the first of them left.
+
+All of them work on the schema of 0.1.0 already: the printed text commits them before anything else.
 """
 
 from typing import Final
