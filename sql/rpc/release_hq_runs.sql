@@ -9,6 +9,8 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '500ms'
+-- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
