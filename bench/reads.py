@@ -71,6 +71,7 @@ READS: Final[dict[str, str]] = {
     "hq.find_open_doors": "select * from hq.find_open_doors()",
     "hq.find_split_windows": "select * from hq.find_split_windows()",
     "hq.has_column": "select hq.has_column('hq.runs', 'id')",
+    "hq.has_index": "select hq.has_index('hq.runs', array['created_at'], 'hq.runs_created')",
     "hq.inspect_cron_jobs": "select * from hq.inspect_cron_jobs()",
     "hq.inspect_host": "select * from hq.inspect_host()",
     "hq.inspect_notifications": "select * from hq.inspect_notifications()",
