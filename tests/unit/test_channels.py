@@ -12,7 +12,7 @@ import pytest
 import requests
 from apprise import OverflowMode
 from pydantic import SecretStr
-from support.scripted_server import ScriptedServer, answer
+from support.scripted_server import Heard, ScriptedServer, answer
 
 from workers.notifications.answers import keep_answers
 from workers.notifications.channels import Channel, open_channels
@@ -199,6 +199,80 @@ async def test_a_message_that_is_too_long_for_a_service_is_sent_shorter() -> Non
     assert result == SendResult(SendOutcome.ACCEPTED)
     assert (whole["title"], whole["type"]) == (short["title"], short["type"])
     assert "trop long" in short["message"]
+
+
+class Topics:
+    """Answers as a service of several recipients: to each message by its topic, with its next status."""
+
+    def __init__(self, **statuses: list[int]) -> None:
+        self.statuses = statuses
+        self.received: dict[str, list[str]] = {topic: [] for topic in statuses}
+
+    def __call__(self, heard: Heard) -> bytes:
+        topic, message = heard.fields["topic"], heard.fields["message"]
+        self.received[topic].append(message)
+        statuses = self.statuses[topic]
+        return answer(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+
+
+def open_two(server: ScriptedServer) -> Channel:
+    channel = open_one(f"{server.url.replace('http', 'ntfy')}/a/b")
+    channel._service.request_rate_per_sec = 0
+    return channel
+
+
+@pytest.mark.parametrize(
+    ("refused", "result"),
+    [
+        (403, SendResult(SendOutcome.RETRY, "http_403", HOUR)),
+        (500, SendResult(SendOutcome.RETRY, "http_500")),
+        (400, SendResult(SendOutcome.REFUSED, "http_400")),
+    ],
+)
+@pytest.mark.parametrize("of_two", ["a", "b"])
+async def test_a_recipient_that_accepted_receives_nothing_again_for_the_other(
+    of_two: str, refused: int, result: SendResult
+) -> None:
+    topics = Topics(**{"a": [200], "b": [200], of_two: [refused, refused, 200]})
+    other = "ab".replace(of_two, "")
+    async with ScriptedServer() as server:
+        server.usual = topics
+        channel = open_two(server)
+
+        for expected in (result, result, SendResult(SendOutcome.ACCEPTED)):
+            assert await channel.send(write_trial(), within=timedelta(seconds=8)) == expected
+        assert (len(topics.received[of_two]), len(topics.received[other])) == (3, 1)
+        await channel.send(replace(write_trial(), message_id="next"), within=timedelta(seconds=8))
+
+    assert (len(topics.received[of_two]), len(topics.received[other])) == (4, 2)
+
+
+@pytest.mark.parametrize("of_two", ["a", "b"])
+async def test_a_recipient_that_finds_a_message_too_long_gets_it_shorter_and_the_other_only_whole(of_two: str) -> None:
+    topics = Topics(**{"a": [200], "b": [200], of_two: [413, 200]})
+    other = "ab".replace(of_two, "")
+    async with ScriptedServer() as server:
+        server.usual = topics
+        channel = open_two(server)
+
+        assert await channel.send(write_trial(), within=timedelta(seconds=8)) == SendResult(SendOutcome.ACCEPTED)
+
+    (only,), (whole, short) = topics.received[other], topics.received[of_two]
+    assert only == whole
+    assert "trop long" in short
+
+
+@pytest.mark.parametrize("statuses", [{"a": [400], "b": [500]}, {"a": [500], "b": [400]}])
+async def test_a_message_that_one_recipient_refuses_is_tried_again_for_the_other(
+    statuses: dict[str, list[int]],
+) -> None:
+    async with ScriptedServer() as server:
+        server.usual = Topics(**statuses)
+        channel = open_two(server)
+
+        assert await channel.send(write_trial(), within=timedelta(seconds=8)) == SendResult(
+            SendOutcome.RETRY, "http_500"
+        )
 
 
 async def test_answers_to_others_are_not_taken_for_a_channel_s() -> None:

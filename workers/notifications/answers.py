@@ -51,16 +51,24 @@ def keep_answers() -> Iterator[Sequence[HttpAnswer]]:
 
 
 def judge(answers: Sequence[HttpAnswer]) -> SendResult:
-    """Return what to do about a message that was not accepted."""
-    failed = [answer for answer in answers if not httpx.codes.is_success(answer.status)]
-    if not failed:
+    """Return what to do about a message that was not accepted: to try again, if any recipient may still accept it."""
+    results = [_judge_one(answer) for answer in list_failed(answers)]
+    if not results:
         return SendResult(SendOutcome.RETRY, "not_accepted")
-    status = failed[-1].status
-    failure = f"http_{status}"
-    if status in _LATER or httpx.codes.is_server_error(status):
-        headers = failed[-1].headers
-        return SendResult(SendOutcome.RETRY, failure, outbound.parse_retry_after(headers, _read_date(headers)))
-    if status in _TO_BE_MENDED or httpx.codes.is_redirect(status):
+    return next((result for result in reversed(results) if result.outcome is SendOutcome.RETRY), results[-1])
+
+
+def list_failed(answers: Sequence[HttpAnswer]) -> Sequence[HttpAnswer]:
+    """Return those by which a message was not accepted."""
+    return [answer for answer in answers if not httpx.codes.is_success(answer.status)]
+
+
+def _judge_one(answer: HttpAnswer) -> SendResult:
+    failure = f"http_{answer.status}"
+    if answer.status in _LATER or httpx.codes.is_server_error(answer.status):
+        waits = outbound.parse_retry_after(answer.headers, _read_date(answer.headers))
+        return SendResult(SendOutcome.RETRY, failure, waits)
+    if answer.status in _TO_BE_MENDED or httpx.codes.is_redirect(answer.status):
         return SendResult(SendOutcome.RETRY, failure, _LOOK_AGAIN)
     return SendResult(SendOutcome.REFUSED, failure)
 

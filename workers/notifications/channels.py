@@ -21,8 +21,9 @@ import structlog
 from apprise.plugins.email import NotifyEmail
 from pydantic import SecretStr
 
-from workers.notifications.answers import TOO_LONG, HttpAnswer, judge, keep_answers, watch_requests
+from workers.notifications.answers import TOO_LONG, HttpAnswer, judge, keep_answers, list_failed, watch_requests
 from workers.notifications.messages import Notice, render_html, render_text, write_trial
+from workers.notifications.recipients import skip_recipients, watch_recipients
 from workers.notifications.sentences import Urgency
 from workers.ports import ChannelName, SendOutcome, SendResult
 
@@ -39,7 +40,7 @@ _BETWEEN_SECONDS: Final = 1.0
 _ABANDON_SECONDS: Final = 60.0
 _ABANDONED_AT_MOST: Final = 3
 _ABANDONED_WITHIN_SECONDS: Final = 3600.0
-_LATE_AT_MOST: Final = 100
+_REMEMBERED_AT_MOST: Final = 100
 _SHORT: Final = "Le détail est trop long pour ce canal : vous le trouverez au QG."
 _TYPES: Final = {
     Urgency.LOW: apprise.NotifyType.INFO,
@@ -65,9 +66,11 @@ class Channel:
         self._abandoned: dict[threading.Thread, float] = {}
         # Messages that were accepted, in the order of their acceptance, while nobody waited for it any longer.
         self._late: dict[str, None] = {}
+        # Who accepted a message that another recipient of this address did not.
+        self._accepted_by: dict[str, set[str]] = {}
 
     async def send(self, notice: Notice, *, within: timedelta) -> SendResult:
-        """Send a message. One that was accepted after its time is not sent again, but accepted when it comes again."""
+        """Send a message to who has not accepted it. One that was accepted after its time is not sent again."""
         if notice.message_id in self._late:
             return SendResult(SendOutcome.ACCEPTED)
         loop = asyncio.get_running_loop()
@@ -79,14 +82,18 @@ class Channel:
             if self._thread is thread:
                 self._thread = None
             if result.outcome is SendOutcome.ACCEPTED:
+                self._accepted_by.pop(notice.message_id, None)
                 self._late[notice.message_id] = None
-                if len(self._late) > _LATE_AT_MOST:
-                    del self._late[next(iter(self._late))]
+                _forget_oldest(self._late)
             if not done.done():
                 done.set_result(result)
 
+        accepted_by = self._accepted_by.setdefault(notice.message_id, set())
+        _forget_oldest(self._accepted_by)
+
         def work() -> None:
-            result = self._send(notice)
+            with skip_recipients(accepted_by):
+                result = self._send(notice)
             with contextlib.suppress(RuntimeError):  # the process has stopped meanwhile
                 loop.call_soon_threadsafe(report, result)
 
@@ -119,7 +126,7 @@ class Channel:
         """Send a message from this thread; one that is too long for the service, by its title and its page alone."""
         try:
             accepted, answers = self._notify(notice)
-            if not accepted and answers and answers[-1].status == TOO_LONG:
+            if not accepted and any(answer.status == TOO_LONG for answer in list_failed(answers)):
                 accepted, answers = self._notify(replace(notice, body=_SHORT))
             return SendResult(SendOutcome.ACCEPTED) if accepted else judge(answers)
         except Exception:  # noqa: BLE001 - a thread that ends without a result would look like a server that hangs
@@ -190,6 +197,11 @@ async def try_channels(channels: Sequence[Channel]) -> list[tuple[ChannelName, S
     return [(channel.name, result) for channel, result in zip(channels, results, strict=True)]
 
 
+def _forget_oldest(by_message: dict[str, Any]) -> None:
+    if len(by_message) > _REMEMBERED_AT_MOST:
+        del by_message[next(iter(by_message))]
+
+
 def _fingerprint(service: Any) -> str:  # noqa: ANN401 - the library's
     """Return what a channel is known by: its address without its secrets, so that a new password is no new channel."""
     masked = str(service.url(privacy=True)).partition("?")[0]
@@ -205,6 +217,7 @@ def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: A
         return None
     if service is None or not hasattr(service, "notify"):
         return None
+    watch_recipients(service)
     service.redirects = False
     # What is too long for a service would be refused each time that it is sent.
     service.overflow_mode = apprise.OverflowMode.TRUNCATE
