@@ -138,6 +138,22 @@ async def test_an_hour_later_such_a_server_may_hold_another_thread() -> None:
         assert channel._thread is not silenced
 
 
+async def test_a_server_that_holds_its_threads_for_days_holds_ten_at_most() -> None:
+    within = timedelta(seconds=0.02)
+    async with hanging_server() as (port, _):
+        channel = open_one(f"json://127.0.0.1:{port}/hook")
+        # It ends only with the test: a server may send a byte now and then for ever.
+        channel._service.socket_read_timeout = 60
+        threads = set()
+        for _ in range(24):
+            await channel.send(write_trial(), within=within)
+            threads.add(channel._thread)
+            channel._began_at -= 61
+            channel._abandoned = {thread: began_at - 3600 for thread, began_at in channel._abandoned.items()}
+
+        assert len([thread for thread in threads if thread is not None and thread.is_alive()]) == len(threads) == 10
+
+
 HOUR = timedelta(hours=1)
 
 

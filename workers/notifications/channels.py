@@ -38,8 +38,9 @@ _READ_SECONDS: Final = 5.0
 _BETWEEN_SECONDS: Final = 1.0
 # A server that sends a byte now and then keeps a thread for ever: it is left to itself, if few were in the last hour.
 _ABANDON_SECONDS: Final = 60.0
-_ABANDONED_AT_MOST: Final = 3
+_ABANDONED_AN_HOUR: Final = 3
 _ABANDONED_WITHIN_SECONDS: Final = 3600.0
+_ABANDONED_AT_MOST: Final = 9
 _REMEMBERED_AT_MOST: Final = 100
 _SHORT: Final = "Le détail est trop long pour ce canal : vous le trouverez au QG."
 _TYPES: Final = {
@@ -113,11 +114,13 @@ class Channel:
         """Return whether the channel must wait for its thread; one that is too old is abandoned."""
         if self._thread is None or not self._thread.is_alive():
             return False
-        recent = now - _ABANDONED_WITHIN_SECONDS
-        self._abandoned = {
-            thread: began_at for thread, began_at in self._abandoned.items() if thread.is_alive() and began_at > recent
-        }
-        if now - self._began_at < _ABANDON_SECONDS or len(self._abandoned) >= _ABANDONED_AT_MOST:
+        self._abandoned = {thread: began_at for thread, began_at in self._abandoned.items() if thread.is_alive()}
+        recent = [began_at for began_at in self._abandoned.values() if began_at > now - _ABANDONED_WITHIN_SECONDS]
+        if (
+            now - self._began_at < _ABANDON_SECONDS
+            or len(recent) >= _ABANDONED_AN_HOUR
+            or len(self._abandoned) >= _ABANDONED_AT_MOST
+        ):
             return True
         self._abandoned[self._thread] = self._began_at
         return False
