@@ -1,11 +1,10 @@
 """Requests that come at a fixed rate whatever happens, and what became of them."""
 
-import contextlib
 import itertools
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -116,15 +115,6 @@ def read_fate(rig: Rig) -> Fate:
         " where l.run_id = r.id and l.message in ('run.completed', 'run.failed')) as e"
     )
     return Fate(**{name: int(value) for name, value in counted.items()})
-
-
-@contextlib.contextmanager
-def old_snapshot(rig: Rig) -> Iterator[None]:
-    """Hold a snapshot, as a forgotten session or a long report does: what dies meanwhile cannot be vacuumed."""
-    with psycopg.connect(rig.stack.database_url) as session:
-        session.execute("set transaction isolation level repeatable read")
-        session.execute("select count(*) from hq.runs")
-        yield
 
 
 def now() -> datetime:

@@ -14,7 +14,7 @@ from bench.arrivals import Arrivals, now, rate_between, read_fate
 from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import NO_VENDOR, Rig, open_rig
-from devstack.damage import harm_network, restart_postgres, restart_postgrest, stress_postgres
+from devstack.damage import LOCKS, harm_network, restart_postgres, restart_postgrest, stress_postgres
 from devstack.network import Network
 from devstack.stack import Tuning
 
@@ -48,12 +48,18 @@ def _kill_workers(site: Site) -> None:
         site.crew.kill_one(chance)
 
 
+def _stress_postgres(site: Site) -> None:
+    got = stress_postgres(site.rig.stack, _WINDOW)
+    if got < len(LOCKS) / 2:
+        raise RuntimeError(f"only {got} of {len(LOCKS)} locks were got: the database was hardly under stress")
+
+
 _DAMAGES: Final[dict[str, tuple[str, Damage]]] = {
     "workers": ("workers killed in a storm", _kill_workers),
     "postgres": ("PostgreSQL restarted", lambda site: restart_postgres(site.rig.stack, _WINDOW)),
     "postgrest": ("PostgREST restarted", lambda site: restart_postgrest(site.rig.stack, _WINDOW)),
     "network": ("network cut, slowed, silent", lambda site: harm_network(site.network, _WINDOW)),
-    "stress": ("PostgreSQL under stress", lambda site: stress_postgres(site.rig.stack, _WINDOW)),
+    "stress": ("PostgreSQL under stress", _stress_postgres),
 }
 
 

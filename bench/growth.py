@@ -18,7 +18,8 @@ from bench.figures import Figure, format_ms
 from bench.history import YEARS, fill
 from bench.noop import settle_noops
 from bench.reads import HOSTS, READS, VARIANTS
-from bench.rig import Rig, hold_snapshot, open_rig
+from bench.rig import NO_VENDOR, Rig, open_rig
+from devstack.damage import hold_snapshot
 
 _FEW: Final = 1_000
 _MANY: Final = int(os.environ.get("BENCH_SETTLED", "1000000"))
@@ -43,7 +44,6 @@ _USAGE: Final = {"model": "no-op", "calls": 1, "cost_eur": "0", "estimated": Fal
     ("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"), 1
 )
 _SETTLED: Final = {"steps": Jsonb(_STEPS), "evidence": Jsonb(_EVIDENCE), "usage": Jsonb(_USAGE)}
-_NO_VENDOR: Final = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 # What happens in the database, how often in a round, and with which call: beside a claim and a settlement.
 _BESIDE: Final = {
     "rescue sweep": "select * from public.rescue_hq_runs()",
@@ -99,7 +99,7 @@ async def old_snapshot() -> list[Figure]:
         for rig in (free, held):
             rig.stack.kill_realtime()
             await settle_noops(rig, _SNAPSHOT_RUNS)
-        with hold_snapshot(held):
+        with hold_snapshot(held.stack):
             for number in range(_SNAPSHOT_ROUNDS):
                 for name, rig in (("free", free), ("held", held))[:: 1 if number % 2 else -1]:
                     rates[name].append(await settle_noops(rig, _SNAPSHOT_RUNS))
@@ -150,7 +150,7 @@ async def _time_answers(few: Rig, many: Rig) -> Figure:
     async with contextlib.AsyncExitStack() as stack:
         sides = []
         for rig in (few, many):
-            _, url = await rig.start_service(**_NO_VENDOR)
+            _, url = await rig.start_service(**NO_VENDOR)
             (owner,) = rig.make_owners(1)
             client = aiohttp.ClientSession(headers={"authorization": f"Bearer {owner}"})
             sides.append((await stack.enter_async_context(client), url))

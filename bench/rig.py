@@ -182,16 +182,6 @@ async def open_worker(
             await working
 
 
-@contextlib.contextmanager
-def hold_snapshot(rig: Rig) -> Iterator[None]:
-    """Hold an old snapshot, as a forgotten transaction does: until the block ends, no dead row of any table goes."""
-    with psycopg.connect(rig.stack.database_url) as forgotten:
-        forgotten.execute("set transaction isolation level repeatable read")
-        forgotten.execute("select count(*) from hq.run_queue")
-        yield
-        forgotten.rollback()
-
-
 def memory_mb(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

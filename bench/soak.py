@@ -12,10 +12,11 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final, NamedTuple
 
-from bench.arrivals import Arrivals, now, old_snapshot, rate_between, read_fate
+from bench.arrivals import Arrivals, now, rate_between, read_fate
 from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import Rig, memory_mb, open_rig
+from devstack.damage import hold_snapshot
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES
 
@@ -152,7 +153,7 @@ def _start(rig: Rig, folder: str) -> "Popen[bytes]":
 def _hold_or_release(rig: Rig, snapshot: contextlib.ExitStack, passed: tuple[float, float]) -> None:
     before, share = passed
     if before < _SNAPSHOT[0] <= share:
-        snapshot.enter_context(old_snapshot(rig))
+        snapshot.enter_context(hold_snapshot(rig.stack))
     if before < _SNAPSHOT[1] <= share:
         snapshot.close()
 

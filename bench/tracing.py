@@ -13,14 +13,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bench.cpu import read_tree
 from bench.figures import Figure
-from bench.rig import Rig, open_rig
+from bench.rig import NO_VENDOR, Rig, open_rig
 from workers import traces
 
 _RUNS: Final = 150
 _BLOCKS: Final = 4
 _WARM_UP: Final = 20
 _SPANS: Final = 200_000
-_NO_VENDOR: Final = dict.fromkeys(("GITHUB_TOKEN", "PERPLEXITY_API_KEY", "FIRECRAWL_API_KEY", "STRIPE_SECRET_KEY"), "")
 
 
 async def tracing() -> list[Figure]:
@@ -53,7 +52,7 @@ async def tracing() -> list[Figure]:
 
 async def _spend(rig: Rig, settings: dict[str, str]) -> float:
     """Return the CPU seconds that a worker of its own spends on a run."""
-    worker = rig.start_worker(WORKER_CONCURRENCY="32", **settings, **_NO_VENDOR)
+    worker = rig.start_worker(WORKER_CONCURRENCY="32", **settings, **NO_VENDOR)
     try:
         await _run(rig, _WARM_UP)
         began = read_tree(worker.pid)
