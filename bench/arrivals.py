@@ -4,10 +4,11 @@ import itertools
 import statistics
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, NamedTuple, Self
+from uuid import UUID
 
 import psycopg
 
@@ -24,14 +25,30 @@ select run_id from public.request_hq_run_v2(
 )
 """
 
+# What has vanished has no row: the accepted runs are looked for by the ids that were returned.
+_OUTCOME: Final = """
+select
+  (select count(*) from unnest(%s::uuid[]) as asked (id) where not exists (
+    select from hq.runs as r where r.id = asked.id and r.status in ('completed', 'failed')))
+  + count(*) filter (where r.id not in (select unnest(%s::uuid[])) and r.status not in ('completed', 'failed')) as lost,
+  count(*) filter (where r.status = 'failed') as failed,
+  count(*) filter (where e.ends > 1) as ended_again,
+  (select count(*) - count(distinct q.idempotency_key) from hq.run_requests as q
+    where q.idempotency_key = any (%s)) as asked_again,
+  coalesce(sum((r.detailed_appendix ->> 'attempt')::integer - 1), 0) as wasted
+from hq.runs as r cross join lateral (
+  select count(*) as ends from hq.structured_logs as l
+  where l.run_id = r.id and l.message in ('run.completed', 'run.failed')) as e
+"""
 
-class Fate(NamedTuple):
-    """What became of the accepted requests."""
+
+class Outcome(NamedTuple):
+    """What became of the accepted requests, and of all other runs beside them."""
 
     accepted: int
-    lost: int  # without an end
+    lost: int  # without an end, or without a row
     failed: int
-    doubled: int  # ended more than once
+    doubled: int  # ended more than once, or two runs of one request
     wasted: int  # attempts beyond the first
 
 
@@ -40,6 +57,7 @@ class Arrivals:
 
     def __init__(self, rig: Rig, rate: float, kinds: Sequence[tuple[str, str | None]], *, name: str) -> None:
         self.rate = rate
+        self.accepted: dict[str, UUID] = {}  # the run that each idempotency key was answered with
         self._rig = rig
         self._kinds = itertools.cycle(kinds)
         self._name = name
@@ -72,12 +90,15 @@ class Arrivals:
             # Late ones are made up for: arrivals do not wait for who answers them.
             if self._stop.wait(max(0.0, began + number / self.rate - time.monotonic())):
                 break
-            wanted = (*next(self._kinds), number, f"{self._name}-{number}")
+            key = f"{self._name}-{number}"
+            wanted = (*next(self._kinds), number, key)
             while not self._stop.is_set():
                 try:
                     if session is None or session.closed:
                         session = psycopg.connect(self._rig.stack.database_url, autocommit=True, connect_timeout=5)
-                    session.execute(_REQUEST.encode(), wanted)
+                    answer = session.execute(_REQUEST.encode(), wanted).fetchone()
+                    assert answer is not None
+                    self.accepted[key] = answer[0]
                     break
                 except (
                     psycopg.Error
@@ -104,17 +125,13 @@ def rate_between(rig: Rig, start: datetime, end: datetime) -> float:
     return statistics.median(counts) / _SLICE.total_seconds()
 
 
-def read_fate(rig: Rig) -> Fate:
-    """Count what was lost, failed, doubled and wasted among all runs."""
-    (counted,) = rig.rows(
-        "select count(*) as accepted, count(*) filter (where r.status not in ('completed', 'failed')) as lost,"
-        " count(*) filter (where r.status = 'failed') as failed,"
-        " count(*) filter (where e.ends > 1) as doubled,"
-        " coalesce(sum((r.detailed_appendix ->> 'attempt')::integer - 1), 0) as wasted"
-        " from hq.runs as r cross join lateral (select count(*) as ends from hq.structured_logs as l"
-        " where l.run_id = r.id and l.message in ('run.completed', 'run.failed')) as e"
-    )
-    return Fate(**{name: int(value) for name, value in counted.items()})
+def read_outcome(rig: Rig, accepted: Mapping[str, UUID]) -> Outcome:
+    """Count what was lost, failed, doubled and wasted: of the accepted requests, and of all runs."""
+    run_ids = set(accepted.values())
+    (counted,) = rig.rows(_OUTCOME, list(run_ids), list(run_ids), list(accepted))
+    given_twice = len(accepted) - len(run_ids)
+    doubled = counted["ended_again"] + counted["asked_again"] + given_twice
+    return Outcome(len(accepted), int(counted["lost"]), int(counted["failed"]), int(doubled), int(counted["wasted"]))
 
 
 def now() -> datetime:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from bench.arrivals import Arrivals, now, rate_between, read_fate
+from bench.arrivals import Arrivals, now, rate_between, read_outcome
 from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import NO_VENDOR, Rig, open_rig
@@ -75,7 +75,7 @@ async def _measure(name: str) -> Figure:
         await rig.vendors.script("openai", default_delay_ms=_MODEL_MS)
         sustained = await _calibrate(rig)
         rig.empty()
-        with Arrivals(rig, sustained / 2, [_KIND], name=name):
+        with Arrivals(rig, sustained / 2, [_KIND], name=name) as arrivals:
             await asyncio.sleep(_WINDOW / 6)
             start = now()
             await asyncio.sleep(_WINDOW)
@@ -91,15 +91,15 @@ async def _measure(name: str) -> Figure:
             seconds = await gone
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
         before, after = rate_between(rig, start, harmed), rate_between(rig, resumed, end)
-        fate = read_fate(rig)
+        outcome = read_outcome(rig, arrivals.accepted)
         crew = site.crew
     return Figure(
         f"{what}: rate before → after",
         f"{before:.1f} → {after:.1f}/s: {after / before:.2f}; backlog gone after {seconds:.0f} s; "
-        f"lost {fate.lost}, failed {fate.failed}, doubled {fate.doubled}, attempts wasted {fate.wasted}",
+        f"lost {outcome.lost}, failed {outcome.failed}, doubled {outcome.doubled}, attempts wasted {outcome.wasted}",
         f"≥ 0.95, ≤ {_REPAIR_SECONDS:.0f} s; 0, 0, 0",
-        f"{fate.accepted} runs, half of the {sustained:.0f}/s sustained; {(repaired - harmed).total_seconds():.0f} s of"
-        f" damage; {crew.kills} kills, {crew.restarts} restarts; load {os.getloadavg()[0]:.0f}",
+        f"{outcome.accepted} runs, half of the {sustained:.0f}/s sustained;"
+        f" {(repaired - harmed).total_seconds():.0f} s of damage; {crew.kills} kills, {crew.restarts} restarts; load {os.getloadavg()[0]:.0f}",
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final, NamedTuple
 
-from bench.arrivals import Arrivals, now, rate_between, read_fate
+from bench.arrivals import Arrivals, now, rate_between, read_outcome
 from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import Rig, memory_mb, open_rig
@@ -100,7 +100,7 @@ async def soak() -> list[Figure]:
                 _write(samples[-1])
         ended = now()
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
-        fate = read_fate(rig)
+        outcome = read_outcome(rig, arrivals.accepted)
         reasons = ", ".join(f"{row['code']} {row['count']}" for row in rig.rows(_REASONS)) or "none"
         rate = rate_between(rig, started + timedelta(seconds=seconds / 6), ended)
     how = f"{_MINUTES:.0f} min, {arrivals.rate:g} runs/s, {_WORKERS} workers; load {statistics.median(loads):.0f}"
@@ -108,7 +108,7 @@ async def soak() -> list[Figure]:
         *(_compare(name, bound, samples, how) for name, bound in _BOUNDS.items()),
         Figure(
             "lost / doubled / attempts wasted",
-            f"{fate.lost} / {fate.doubled} / {fate.wasted} of {fate.accepted} runs",
+            f"{outcome.lost} / {outcome.doubled} / {outcome.wasted} of {outcome.accepted} runs",
             "0 / 0",
             f"completed {rate:.1f}/s (median); failed: {reasons}; {crew.restarts} workers ended and were restarted",
         ),
