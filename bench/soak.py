@@ -167,8 +167,7 @@ async def _forget_calls(rig: Rig, due: int) -> None:
 
 def _look(rig: Rig, crew: Crew, folder: str) -> dict[str, float]:
     (sizes,) = rig.rows(_SIZES)
-    files = [Path(folder, f"{pid}.jsonl") for pid in crew.pids]
-    inside = [json.loads(file.read_text().splitlines()[-1]) for file in files if file.exists()]
+    inside = [_last_line(Path(folder, f"{pid}.jsonl")) for pid in crew.pids]
     return {
         **{name: float(value) for name, value in sizes.items()},
         "rss_mb": sum(map(memory_mb, crew.pids)),
@@ -177,6 +176,12 @@ def _look(rig: Rig, crew: Crew, folder: str) -> dict[str, float]:
         "tasks": sum(each["tasks"] for each in inside),
         "objects": sum(each["objects"] for each in inside),
     }
+
+
+def _last_line(file: Path) -> dict[str, float]:
+    """Return what a worker counted last; zeros where it has not written yet, or not to the end of the line."""
+    whole, _, _ = file.read_text().rpartition("\n") if file.exists() else ("", "", "")
+    return json.loads(whole.splitlines()[-1]) if whole else {"tasks": 0, "objects": 0}
 
 
 def _count(pid: int, what: str) -> int:

@@ -32,8 +32,9 @@ def _count(file: Path) -> None:
         objects = gc.get_objects()
         # Not isinstance: some objects are proxies, and answer for what they stand for.
         tasks = sum(1 for each in objects if issubclass(type(each), asyncio.Task) and not each.done())
+        line = json.dumps({"tasks": tasks, "objects": len(objects)}) + "\n"
         with file.open("a") as lines:
-            lines.write(json.dumps({"tasks": tasks, "objects": len(objects)}) + "\n")
+            lines.write(line)
         del objects
 
 
