@@ -83,23 +83,22 @@ async def _measure(name: str) -> Figure:
             await asyncio.to_thread(damage, site)
             repaired = now()
             rig.reconnect()
-            gone = asyncio.create_task(_await_backlog(rig, repaired))
-            await asyncio.wait([gone], timeout=_REPAIR_SECONDS)
+            seconds = await _await_backlog(rig, repaired)
             resumed = now()
             await asyncio.sleep(_WINDOW)
             end = now()
-            seconds = await gone
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
         before, after = rate_between(rig, start, harmed), rate_between(rig, resumed, end)
         outcome = read_outcome(rig, arrivals.accepted)
         crew = site.crew
     return Figure(
         f"{what}: rate before → after",
-        f"{before:.1f} → {after:.1f}/s: {after / before:.2f}; backlog gone after {seconds:.0f} s; "
+        f"{before:.1f} → {after:.1f}/s: {after / before:.2f}; backlog gone {_format_end(seconds)}; "
         f"lost {outcome.lost}, failed {outcome.failed}, doubled {outcome.doubled}, attempts wasted {outcome.wasted}",
         f"≥ 0.95, ≤ {_REPAIR_SECONDS:.0f} s; 0, 0, 0",
         f"{outcome.accepted} runs, half of the {sustained:.0f}/s sustained;"
-        f" {(repaired - harmed).total_seconds():.0f} s of damage; {crew.kills} kills, {crew.restarts} restarts; load {os.getloadavg()[0]:.0f}",
+        f" {(repaired - harmed).total_seconds():.0f} s of damage;"
+        f" {crew.kills} kills, {crew.restarts} restarts; load {os.getloadavg()[0]:.0f}",
     )
 
 
@@ -122,14 +121,18 @@ async def _calibrate(rig: Rig) -> float:
     return _CALIBRATION_RUNS / (time.monotonic() - started)
 
 
-async def _await_backlog(rig: Rig, repaired: datetime) -> float:
-    """Return how many seconds after the repair the last run ended that was asked for until then."""
+async def _await_backlog(rig: Rig, repaired: datetime) -> float | None:
+    """Return how many seconds after the repair the last run ended that was asked for until then; None: it did not."""
     for _ in range(int(_PATIENCE_SECONDS / 0.5)):
         left = rig.number(
             "select count(*) from hq.run_queue as q join hq.runs as r on r.id = q.run_id where r.created_at <= %s",
             repaired,
         )
         if not left:
-            break
+            return (now() - repaired) / timedelta(seconds=1)
         await asyncio.sleep(0.5)
-    return (now() - repaired) / timedelta(seconds=1)
+    return None
+
+
+def _format_end(seconds: float | None) -> str:
+    return f"not reached within {_PATIENCE_SECONDS:.0f} s" if seconds is None else f"after {seconds:.0f} s"
