@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.hq import Hq
-from support.otlp import Collector, SentSpan, open_collector
+from support.otlp import Collector, SentSpan, name_trace, open_collector
 
 from devstack.functions import start_functions
 from devstack.processes import Processes
@@ -121,13 +121,13 @@ async def test_who_rescues_a_run_continues_its_trace(hq: Hq, collector: Collecto
     assert {span.resource["service.instance.id"] for span in early} != {claim.resource["service.instance.id"]}
 
 
-async def test_a_run_that_nobody_traced_has_a_trace_of_its_own_id(
+async def test_a_run_that_nobody_traced_has_a_trace_that_is_named_after_it(
     hq: Hq, collector: Collector, tracing: dict[str, object]
 ) -> None:
     await hq.worker(tracing)
     run_id = hq.ask("PLATFORM_STATUS_REVIEW", platform_key="nearvity")
 
-    spans = await collector.await_spans(run_id.hex, "claim", "settle")
+    spans = await collector.await_spans(name_trace(run_id), "claim", "settle")
 
     assert [span.parent_id for span in spans if span.name == "claim"] == [""]
 

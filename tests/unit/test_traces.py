@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from uuid import UUID
 import pytest
 import structlog
 from structlog.testing import capture_logs
-from support.otlp import Collector, open_collector
+from support.otlp import Collector, name_trace, open_collector
 
 from shared.errors import GatewayUnavailable
 from workers import traces
@@ -97,21 +98,37 @@ async def test_spans_are_nested_and_sent_with_their_attributes(traced: Collector
     assert http.resource["service.instance.id"] == "worker-1"
 
 
-async def test_without_a_parent_two_workers_find_the_trace_that_has_the_runs_id(traced: Collector) -> None:
+async def test_without_a_parent_two_workers_find_the_trace_that_is_named_after_the_run(traced: Collector) -> None:
     for attempt in (1, 2):
-        with traces.span("http"), traces.span("claim", parent=None, trace_id=RUN, attempt=attempt) as claim:
-            assert claim.trace_id == RUN.hex
+        with traces.span("http"), traces.span("claim", parent=None, run=RUN, attempt=attempt) as claim:
+            assert claim.trace_id == name_trace(RUN)
             with traces.span("step", step="ask"):
                 pass
 
-    spans = await traced.await_spans(RUN.hex, "claim", "step", count=4)
+    spans = await traced.await_spans(name_trace(RUN), "claim", "step", count=4)
     assert [(span.name, bool(span.parent_id)) for span in spans] == [("claim", False), ("step", True)] * 2
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.75])
+async def test_a_sampler_takes_its_share_of_the_runs_that_nobody_traced(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", str(ratio))
+    runs = [UUID(int=random.Random(number).getrandbits(128), version=4) for number in range(1_000)]
+
+    async with open_traces(settings(collector.url), "worker-1"):
+        for run in runs:
+            with traces.span("claim", run=run):
+                pass
+
+    assert abs(len(collector.spans()) / len(runs) - ratio) < 0.05
 
 
 async def test_a_span_continues_where_the_request_was_stored(traced: Collector) -> None:
     with traces.span("http", parent=TRACEPARENT), traces.span("request"):
         stored = traces.current_traceparent()
-    with traces.span("claim", parent=stored, trace_id=RUN):
+    with traces.span("claim", parent=stored, run=RUN):
         pass
 
     spans = {span.name: span for span in await traced.await_spans(TRACE, "request", "claim")}

@@ -333,13 +333,13 @@ class Worker:
         return status
 
     async def _attempt_in_trace(self, execution: _Execution) -> RunStatus:
-        """Attempt it in the trace of its request, whoever received that; else in a trace that has the run's own id."""
+        """Attempt it in the trace of its request, whoever received that; else in the one that is named after the run."""
         claim, total = execution.claim, execution.meter.total
         origin = execution.origin or await self._find_origin(claim.run_id)
         with traces.span(
             "claim",
             parent=origin,
-            trace_id=claim.run_id,
+            run=claim.run_id,
             run_id=str(claim.run_id),
             run_type=claim.run_type,
             attempt=claim.attempt,

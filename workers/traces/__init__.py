@@ -50,9 +50,9 @@ class Tracer(Protocol):
     """Opens spans."""
 
     def open(
-        self, name: SpanName, *, parent: str | None, trace_id: UUID | None, attributes: Attributes
+        self, name: SpanName, *, parent: str | None, run: UUID | None, attributes: Attributes
     ) -> AbstractContextManager[Span]:
-        """Open a span under its parent: the one that is given, else the one around it unless a trace is named."""
+        """Open a span under its parent: the one that is given, else the one around it unless a run is named."""
 
     def current_traceparent(self) -> str | None:
         """Return the span around the caller, as W3C Trace Context writes it."""
@@ -82,15 +82,15 @@ def is_on() -> bool:
 
 
 def span(
-    name: SpanName, *, parent: str | None = None, trace_id: UUID | None = None, **attributes: Unpack[Attributes]
+    name: SpanName, *, parent: str | None = None, run: UUID | None = None, **attributes: Unpack[Attributes]
 ) -> AbstractContextManager[Span]:
-    """Open a span until the end of the ``with``: below ``parent``, else as the root of ``trace_id``, else here.
+    """Open a span until the end of the ``with``: below ``parent``, else as the root of the trace of ``run``, else here.
 
     ``parent`` is a traceparent, which may come from anybody: one that is not valid is ignored.
     """
     if _tracer is None:
         return NO_SPAN
-    return _tracer.open(name, parent=read_traceparent(parent), trace_id=trace_id, attributes=attributes)
+    return _tracer.open(name, parent=read_traceparent(parent), run=run, attributes=attributes)
 
 
 def current_traceparent() -> str | None:

@@ -6,6 +6,7 @@ A thread sends them in batches from a bounded queue; when that is full, the olde
 import asyncio
 import contextlib
 import contextvars
+import hashlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -136,12 +137,10 @@ class OtelTracer:
         self._tracer = provider.get_tracer("emocare")
 
     @contextmanager
-    def open(
-        self, name: SpanName, *, parent: str | None, trace_id: UUID | None, attributes: Attributes
-    ) -> Iterator[Span]:
+    def open(self, name: SpanName, *, parent: str | None, run: UUID | None, attributes: Attributes) -> Iterator[Span]:
         """Open a span; an exception that leaves the block marks it with its code or class, and passes."""
-        root = trace_id if parent is None else None
-        wanted = _wanted_trace.set(None if root is None else root.int)
+        root = run if parent is None else None
+        wanted = _wanted_trace.set(None if root is None else _hash(root))
         try:
             context = Context() if root is not None else None if parent is None else _read_context(parent)
             opened = self._tracer.start_span(name, context, _KINDS.get(name, SpanKind.INTERNAL))
@@ -180,6 +179,11 @@ class _Span:
             self._span.set_attribute(_NAMES[name], _bound(value))
 
 
+def _hash(run_id: UUID) -> int:
+    """Name the trace of a run, evenly: samplers compare the low bits of the id, of which UUIDs fix some."""
+    return int.from_bytes(hashlib.sha256(str(run_id).encode()).digest()[:16], "big")
+
+
 def _bound(value: str | int) -> str | int:
     return min(max(value, -_MOST), _MOST) if isinstance(value, int) else clean_line(str(value), _VALUE_CHARS)
 
@@ -191,7 +195,7 @@ def _read_context(traceparent: str) -> Context:
 
 
 class _TraceIds(RandomIdGenerator):
-    """Names a trace as its run is named, where that is wanted: every worker that executes it finds the same trace."""
+    """Names a trace after its run, where that is wanted: every worker that executes it finds the same trace."""
 
     def generate_trace_id(self) -> int:
         wanted = _wanted_trace.get()
