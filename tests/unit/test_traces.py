@@ -1,6 +1,7 @@
 """Traces: off they are nothing; on, they say little, nobody can write into them, and no collector holds up a worker."""
 
 import asyncio
+import contextlib
 import json
 import random
 import subprocess
@@ -157,16 +158,50 @@ async def test_a_caller_may_say_that_its_trace_is_not_recorded(traced: Collector
 
 async def test_an_error_leaves_its_code_and_never_its_text(traced: Collector) -> None:
     secret = "sk-secret jane@example.test SELECT"
-    for error in (GatewayUnavailable(secret), ValueError(secret), asyncio.CancelledError(secret)):
+    for error in (GatewayUnavailable(secret), ValueError(secret), KeyboardInterrupt(secret)):
         with pytest.raises(type(error)), traces.span("model", parent=TRACEPARENT, model="m"):
             raise error
 
     spans = await traced.await_spans(TRACE, "model", count=3)
     assert [span.attributes["error.type"] for span in spans] == [
-        "gateway_unavailable", "ValueError", "CancelledError",
+        "gateway_unavailable", "ValueError", "KeyboardInterrupt",
     ]  # fmt: skip
     assert all(span.failed for span in spans)
     assert not any("secret" in span.raw or "jane" in span.raw for span in spans)
+
+
+async def test_being_cancelled_is_no_failure(traced: Collector) -> None:
+    with pytest.raises(asyncio.CancelledError), traces.span("step", parent=TRACEPARENT, step="ask"):
+        raise asyncio.CancelledError
+
+    (sent,) = await traced.await_spans(TRACE, "step")
+    assert (sent.failed, "error.type" in sent.attributes) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "fails"),
+    [
+        ("call", 200, False), ("call", 304, False), ("call", 402, True), ("call", 429, True), ("call", 503, True),
+        ("http", 403, False), ("http", 503, True),
+    ],
+)  # fmt: skip
+async def test_a_status_that_is_an_error_is_one_of_the_span(
+    traced: Collector, name: traces.SpanName, status: int, *, fails: bool
+) -> None:
+    with traces.span(name, parent=TRACEPARENT) as span:
+        span.note(status=status)
+
+    (sent,) = await traced.await_spans(TRACE, name)
+    assert (sent.failed, sent.attributes.get("error.type")) == (fails, str(status) if fails else None)
+
+
+async def test_the_first_fault_of_a_span_stays(traced: Collector) -> None:
+    with contextlib.suppress(ValueError), traces.span("claim", parent=TRACEPARENT) as span:
+        span.fail("lost")
+        raise ValueError
+
+    (sent,) = await traced.await_spans(TRACE, "claim")
+    assert (sent.failed, sent.attributes["error.type"]) == (True, "lost")
 
 
 async def test_values_are_bounded_and_made_one_line(traced: Collector) -> None:

@@ -18,7 +18,8 @@ An answer is priced by the model that it names. Prompts, answers and keys are ne
 """
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -92,6 +93,16 @@ def _name_end(error: GatewayError) -> ModelCallEnd:
             return ModelCallEnd.UNUSABLE
         case _:
             return ModelCallEnd.REFUSED
+
+
+@contextmanager
+def _name_fault(asking: traces.Span) -> Iterator[None]:
+    """Have a span say why its call failed: that is in what is raised, not its class."""
+    try:
+        yield
+    except _Failed as failure:
+        asking.fail(failure.error.code)
+        raise
 
 
 @dataclass
@@ -357,7 +368,7 @@ class ChatGateway:
         status: int | None = None
         end = ModelCallEnd.ABANDONED
         try:
-            with traces.span("model", model=model):
+            with traces.span("model", model=model) as asking, _name_fault(asking):
                 response = await self._send(model, question)
                 status = response.status
                 text, answered_by = self._receive(model, question, response)

@@ -43,7 +43,10 @@ class Span(Protocol):
         """Return the id of its trace, in hexadecimal; empty where there is none."""
 
     def note(self, **attributes: Unpack[Attributes]) -> None:
-        """Add what is known by now."""
+        """Add what is known by now; a status that is an error marks the span as failed."""
+
+    def fail(self, fault: str) -> None:
+        """Mark it as failed, by a code; the first one stays."""
 
 
 class Tracer(Protocol):
@@ -62,6 +65,8 @@ class _NoSpan:
     trace_id = ""
 
     def note(self, **attributes: Unpack[Attributes]) -> None: ...
+
+    def fail(self, fault: str) -> None: ...
 
 
 NO_SPAN: Final[AbstractContextManager[Span]] = nullcontext(_NoSpan())

@@ -51,6 +51,9 @@ _VALUE_CHARS: Final = 120
 _MOST: Final = 2**53
 
 _KINDS: Final = {"http": SpanKind.SERVER, "call": SpanKind.CLIENT, "claim": SpanKind.CONSUMER}
+# From which status on a call has failed: the semantic conventions say so of clients and of servers.
+_FAILED_FROM: Final = {"http": 500, "call": 400}
+_NEVER: Final = 1_000
 # As the semantic conventions of OpenTelemetry call them, where they do.
 _NAMES: Final[dict[str, str]] = {
     "function": "http.route",
@@ -138,7 +141,10 @@ class OtelTracer:
 
     @contextmanager
     def open(self, name: SpanName, *, parent: str | None, run: UUID | None, attributes: Attributes) -> Iterator[Span]:
-        """Open a span; an exception that leaves the block marks it with its code or class, and passes."""
+        """Open a span; an exception that leaves the block marks it with its code or class, and passes.
+
+        Being cancelled is no failure of what was cancelled.
+        """
         root = run if parent is None else None
         wanted = _wanted_trace.set(None if root is None else _hash(root))
         try:
@@ -146,15 +152,15 @@ class OtelTracer:
             opened = self._tracer.start_span(name, context, _KINDS.get(name, SpanKind.INTERNAL))
         finally:
             _wanted_trace.reset(wanted)
-        handle = _Span(opened)
+        handle = _Span(opened, _FAILED_FROM.get(name, _NEVER))
         handle.note(**attributes)
         with use_span(opened, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:
                 yield handle
+            except asyncio.CancelledError:
+                raise
             except BaseException as error:
-                opened.set_status(StatusCode.ERROR)
-                fault = error.code if isinstance(error, WorkersError) else type(error).__name__
-                opened.set_attribute("error.type", fault)
+                handle.fail(error.code if isinstance(error, WorkersError) else type(error).__name__)
                 raise
 
     def current_traceparent(self) -> str | None:
@@ -166,8 +172,10 @@ class OtelTracer:
 
 
 class _Span:
-    def __init__(self, span: OtelSpan) -> None:
+    def __init__(self, span: OtelSpan, failed_from: int) -> None:
         self._span = span
+        self._failed_from = failed_from
+        self._is_failed = False
 
     @property
     def trace_id(self) -> str:
@@ -177,6 +185,14 @@ class _Span:
         given: dict[str, Any] = dict(attributes)
         for name, value in given.items():
             self._span.set_attribute(_NAMES[name], _bound(value))
+        if (status := attributes.get("status", 0)) >= self._failed_from:
+            self.fail(str(status))
+
+    def fail(self, fault: str) -> None:
+        if not self._is_failed:
+            self._is_failed = True
+            self._span.set_status(StatusCode.ERROR)
+            self._span.set_attribute("error.type", _bound(fault))
 
 
 def _hash(run_id: UUID) -> int:
