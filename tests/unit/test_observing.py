@@ -1,7 +1,7 @@
 """Whoever counts is notified of everything that is counted, once, with how it ended."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from pydantic import HttpUrl, SecretStr, TypeAdapter
 from support.clock import FakeClock
 from support.monitoring import Notes
+from support.otlp import Collector, open_collector
 from support.runs import ANSWER, BILL, FakeAnnouncer, FakeGateway, FakeStore, make_claim
 
 from devstack.vendors import VendorsClient
@@ -20,6 +21,7 @@ from shared.runs import Claim, LeaseState, Outcome, RunStatus, Settlement
 from workers.ai_scheduler.launch import Autopilot
 from workers.backend.client import open_client
 from workers.backend.rpc import call
+from workers.bootstrap.tracing import open_traces
 from workers.clock import SystemClock
 from workers.gateway.chat import ChatGateway
 from workers.ports import (
@@ -39,7 +41,7 @@ from workers.ports import (
     WakeupState,
 )
 from workers.runtime.worker import Worker
-from workers.settings import AutopilotSettings, GatewaySettings, SupabaseSettings, WorkerSettings
+from workers.settings import AutopilotSettings, GatewaySettings, SupabaseSettings, TracesSettings, WorkerSettings
 
 REPORT = Settlement(outcome=Outcome.COMPLETED, summary="## Rapport", appendix={})
 SETTINGS = WorkerSettings.model_validate(
@@ -60,6 +62,16 @@ class SilentWakeups:
 
 async def fail(error: Exception) -> None:
     raise error
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with open_collector() as opened:
+        yield opened
+
+
+def traced_by(collector: Collector) -> TracesSettings:
+    return TracesSettings.model_validate({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TRACES_SEND_SECONDS": 0.05})
 
 
 async def note_end_of(claim: Claim, store: FakeStore, *, hangs: bool = False) -> Notes:
@@ -146,6 +158,52 @@ async def test_an_attempt_that_is_stopped_is_noted(state: LeaseState | None, end
         store.states = {claim.run_id: state}
 
     assert (await note_end_of(claim, store, hangs=True)).attempts == [(claim.run_type, end, (BILL,))]
+
+
+@pytest.mark.parametrize(
+    ("state", "fault", "end", "failed"),
+    [
+        (None, None, AttemptEnd.COMPLETED, False),
+        (None, LeaseLost("gone"), AttemptEnd.LEASE_LOST, True),
+        (None, BackendUnavailable("away"), AttemptEnd.UNSETTLED, True),
+        (LeaseState.LOST, None, AttemptEnd.LOST, True),
+        (LeaseState.CANCELLED, None, AttemptEnd.CANCELLED, False),
+        ("stop", None, AttemptEnd.HANDED_BACK, False),
+    ],
+)
+async def test_the_span_of_an_attempt_says_how_it_ended_and_what_it_consumed(
+    collector: Collector, state: LeaseState | str | None, fault: Exception | None, end: AttemptEnd, *, failed: bool
+) -> None:
+    claim, store = make_claim(), FakeStore()
+    if fault is not None:
+        store.faults["settle"] = lambda: fail(fault)
+    if isinstance(state, LeaseState):
+        store.states = {claim.run_id: state}
+
+    async with open_traces(traced_by(collector), "worker-1"):
+        await note_end_of(claim, store, hangs=state is not None)
+
+    (span,) = [span for span in collector.spans() if span.name == "claim"]
+    assert (span.attributes["emocare.run.end"], span.failed) == (end.value, failed)
+    assert span.attributes.get("error.type") == (end.value if failed else None)
+    assert span.attributes["gen_ai.usage.input_tokens"] == BILL.tokens_in
+
+
+async def test_the_span_of_a_model_says_why_its_call_failed(
+    collector: Collector, vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClock
+) -> None:
+    await vendors.script("openai", {"status": 402})
+    settings = GatewaySettings.model_validate(
+        {"base_url": f"{vendors.base_url}/openai/v1", "api_key": "k", "models_reasoning": MODEL}
+    )
+
+    async with open_traces(traced_by(collector), "worker-1"):
+        gateway = ChatGateway(http, settings, clock=clock)
+        with pytest.raises(GatewayError) as failure:
+            await gateway.ask(ModelTier.REASONING, (Message(role="user", content="?"),), meter=Meter())
+
+    (span,) = [span for span in collector.spans() if span.name == "model"]
+    assert (span.failed, span.attributes["error.type"]) == (True, failure.value.code)
 
 
 async def _answer(status: int, body: object) -> httpx.Response:

@@ -22,6 +22,11 @@ class AttemptEnd(StrEnum):
     UNSETTLED = "unsettled"
 
     @property
+    def is_intended(self) -> bool:
+        """Return whether the attempt did its work, or somebody wanted it to end."""
+        return self in {AttemptEnd.COMPLETED, AttemptEnd.CANCELLED, AttemptEnd.HANDED_BACK}
+
+    @property
     def lost_its_lease(self) -> bool:
         """Return whether another worker may own the run now: noticed by a write, or by a renewal."""
         return self in {AttemptEnd.LEASE_LOST, AttemptEnd.LOST}

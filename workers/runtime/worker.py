@@ -75,6 +75,16 @@ class _Execution:
     # Set before the task is cancelled, so that its end is logged with the right cause.
     dropped_as: LeaseState | None = None
 
+    def name_end(self, error: BaseException) -> AttemptEnd:
+        """Return how an attempt ended that was not settled."""
+        match error:
+            case LeaseLost():
+                return AttemptEnd.LEASE_LOST
+            case asyncio.CancelledError():
+                return AttemptEnd.HANDED_BACK if self.dropped_as is None else AttemptEnd(self.dropped_as.value)
+            case _:
+                return AttemptEnd.UNSETTLED
+
 
 class Worker:
     """One worker: claims due runs up to its concurrency, renews their leases, and stops without losing any."""
@@ -292,13 +302,13 @@ class Worker:
             status = await (self._attempt_in_trace(execution) if traces.is_on() else self._attempt(execution))
             end = _ENDS.get(status, AttemptEnd.UNSETTLED)
         except LeaseLost as error:
-            end = AttemptEnd.LEASE_LOST
+            end = execution.name_end(error)
             bound.warning("run.lease_lost", error_message=str(error))
         except BackendError as error:
             # The lease runs out and another attempt resumes after the last checkpoint.
             bound.error("run.unsettled", error_code=error.code, error_message=str(error))
-        except asyncio.CancelledError:
-            end = AttemptEnd.HANDED_BACK if execution.dropped_as is None else AttemptEnd(execution.dropped_as.value)
+        except asyncio.CancelledError as error:
+            end = execution.name_end(error)
             if execution.dropped_as is not None and meter.total.calls:
                 await self._answer("release", self._hand_back([execution]))  # nothing is left of it but the bill
             raise
@@ -333,8 +343,8 @@ class Worker:
         return status
 
     async def _attempt_in_trace(self, execution: _Execution) -> RunStatus:
-        """Attempt it in the trace of its request, whoever received that; else in the one that is named after the run."""
-        claim, total = execution.claim, execution.meter.total
+        """Attempt it in the trace of its request, whoever received that; else in one named after the run."""
+        claim = execution.claim
         origin = execution.origin or await self._find_origin(claim.run_id)
         with traces.span(
             "claim",
@@ -347,8 +357,18 @@ class Worker:
             trigger=claim.trigger,
         ) as attempt:
             structlog.contextvars.bind_contextvars(trace_id=attempt.trace_id)  # of this task alone
-            status = await self._attempt(execution)
-            attempt.note(end=status.value, tokens_in=total.tokens_in, tokens_out=total.tokens_out)
+            end = AttemptEnd.UNSETTLED
+            try:
+                status = await self._attempt(execution)
+                end = _ENDS.get(status, AttemptEnd.UNSETTLED)
+            except BaseException as error:
+                end = execution.name_end(error)
+                raise
+            finally:
+                total = execution.meter.total
+                attempt.note(end=end.value, tokens_in=total.tokens_in, tokens_out=total.tokens_out)
+                if not end.is_intended:
+                    attempt.fail(end.value)
         return status
 
     async def _find_origin(self, run_id: RunId) -> str | None:
