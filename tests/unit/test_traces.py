@@ -156,6 +156,33 @@ async def test_a_caller_may_say_that_its_trace_is_not_recorded(traced: Collector
     assert traced.spans(TRACE) == []
 
 
+@pytest.mark.parametrize("sampler", ["always_off", "parentbased_always_off"])
+async def test_no_caller_has_its_trace_recorded_against_the_sampler(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+
+    async with open_traces(settings(collector.url), "worker-1"):
+        with traces.span("http", parent=TRACEPARENT), traces.span("request"):
+            stored = traces.current_traceparent()
+        with traces.span("claim", parent=stored):
+            pass
+
+    assert stored is not None
+    assert (stored[3:35], stored[-2:]) == (TRACE, "00")
+    assert collector.spans() == []
+
+
+async def test_a_call_of_its_own_has_no_span(traced: Collector) -> None:
+    with traces.span("call", method="GET", host="site.test") as alone:
+        alone.note(status=503)
+    with traces.span("http", parent=TRACEPARENT), traces.span("call", method="GET", host="site.test"):
+        pass
+
+    await traced.await_spans(TRACE, "http", "call")
+    assert [span.name for span in traced.spans()] == ["http", "call"]
+
+
 async def test_an_error_leaves_its_code_and_never_its_text(traced: Collector) -> None:
     secret = "sk-secret jane@example.test SELECT"
     for error in (GatewayUnavailable(secret), ValueError(secret), KeyboardInterrupt(secret)):

@@ -69,7 +69,8 @@ class _NoSpan:
     def fail(self, fault: str) -> None: ...
 
 
-NO_SPAN: Final[AbstractContextManager[Span]] = nullcontext(_NoSpan())
+NOTHING: Final[Span] = _NoSpan()
+NO_SPAN: Final[AbstractContextManager[Span]] = nullcontext(NOTHING)
 """The span of what is not traced."""
 
 _tracer: Tracer | None = None

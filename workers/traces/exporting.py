@@ -22,22 +22,26 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 from opentelemetry.trace import (
+    Link,
     NonRecordingSpan,
     SpanContext,
     SpanKind,
     StatusCode,
     TraceFlags,
+    TraceState,
     get_current_span,
     set_span_in_context,
     use_span,
 )
 from opentelemetry.trace import Span as OtelSpan
+from opentelemetry.util.types import Attributes as AnyAttributes
 
 from shared.errors import WorkersError
 from shared.untrusted_text import clean_line
 from workers.settings import TracesSettings
-from workers.traces import Attributes, Span, SpanName, install
+from workers.traces import NOTHING, Attributes, Span, SpanName, install
 from workers.version import read_version
 
 log = structlog.get_logger(__name__)
@@ -106,6 +110,7 @@ async def export_traces(settings: TracesSettings, worker_id: str) -> AsyncIterat
             schedule_delay_millis=settings.send_every / timedelta(milliseconds=1),
         )
     )
+    provider.sampler = _OwnSampler(provider.sampler)
     install(OtelTracer(provider))
     try:
         yield
@@ -145,10 +150,13 @@ class OtelTracer:
 
         Being cancelled is no failure of what was cancelled.
         """
+        if name == "call" and parent is None and not get_current_span().get_span_context().is_valid:
+            yield NOTHING  # of a periodic task: by itself, it says nothing that the log does not
+            return
         root = run if parent is None else None
         wanted = _wanted_trace.set(None if root is None else _hash(root))
         try:
-            context = Context() if root is not None else None if parent is None else _read_context(parent)
+            context = Context() if root is not None else None if parent is None else _read_context(parent, name)
             opened = self._tracer.start_span(name, context, _KINDS.get(name, SpanKind.INTERNAL))
         finally:
             _wanted_trace.reset(wanted)
@@ -204,10 +212,40 @@ def _bound(value: str | int) -> str | int:
     return min(max(value, -_MOST), _MOST) if isinstance(value, int) else clean_line(str(value), _VALUE_CHARS)
 
 
-def _read_context(traceparent: str) -> Context:
+def _read_context(traceparent: str, name: SpanName) -> Context:
     _, trace_id, span_id, flags = traceparent.split("-")
-    remote = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
-    return set_span_in_context(NonRecordingSpan(remote), Context())
+    given = SpanContext(
+        int(trace_id, 16),
+        int(span_id, 16),
+        is_remote=name == "http",  # anybody's; what is read from the database was decided by one of our samplers
+        trace_flags=TraceFlags(int(flags, 16)),
+    )
+    return set_span_in_context(NonRecordingSpan(given), Context())
+
+
+class _OwnSampler(Sampler):
+    """Decides as the sampler of the settings does; a caller may have its trace left out, and not have it recorded."""
+
+    def __init__(self, chosen: Sampler) -> None:
+        self._chosen = chosen
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: AnyAttributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        parent = get_current_span(parent_context).get_span_context()
+        if parent.is_remote and parent.trace_flags.sampled:
+            parent_context = Context()
+        return self._chosen.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        return f"own({self._chosen.get_description()})"
 
 
 class _TraceIds(RandomIdGenerator):
