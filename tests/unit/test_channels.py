@@ -352,6 +352,7 @@ def test_a_channel_is_known_by_a_fingerprint_that_says_nothing() -> None:
         ("json://user:{}@127.0.0.1/a", "json://user:new@127.0.0.1/a"),
         ("mailtos://user:{}@h.fr?from=a@h.fr&to=b@h.fr", "mailtos://user:new@h.fr?from=a@h.fr&to=b@h.fr"),
         ("json://127.0.0.1/a?+X-Token={}", "json://127.0.0.1/a?+X-Token=new"),
+        ("json://127.0.0.1/a?+Authorization={}&:id=1&rto=3", "json://127.0.0.1/a?:id=1&+Authorization=new&rto=4"),
     ],
 )
 def test_a_new_password_is_no_new_channel(before: str, after: str) -> None:
@@ -363,6 +364,40 @@ def test_two_channels_that_differ_in_their_secrets_alone_are_two() -> None:
     channels, _ = open_channels([SecretStr(url) for url in urls], page=None)
 
     assert len({channel.name.target for channel in channels}) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("json://127.0.0.1/a?+X-Team=direction", "json://127.0.0.1/a?+X-Team=technique"),
+        ("mailtos://u:p@h.fr?from=a@h.fr&to=b@h.fr&cc=c@h.fr", "mailtos://u:p@h.fr?from=a@h.fr&to=b@h.fr&cc=d@h.fr"),
+        ("json://user:one@127.0.0.1/a", "json://user:two@127.0.0.1/a"),
+        ("json://127.0.0.1/a?+X-Token=one", "json://127.0.0.1/a?+X-Token=two"),
+    ],
+)
+def test_neither_of_two_channels_takes_what_waits_for_the_other(one: str, other: str) -> None:
+    first, second = targets_of(one, other)
+
+    assert targets_of(other, one) == [second, first]
+    assert len({first, second}) == 2
+    assert second not in targets_of(one)
+    assert first not in targets_of(other)
+
+
+def test_two_channels_that_their_query_tells_apart_stay_themselves_without_the_other() -> None:
+    urls = ["json://127.0.0.1/a?+X-Team=direction", "json://127.0.0.1/a?+X-Team=technique"]
+
+    assert targets_of(*urls) == targets_of(urls[0]) + targets_of(urls[1])
+
+
+def test_the_same_address_twice_is_two_channels() -> None:
+    assert len(set(targets_of(*["json://127.0.0.1/a"] * 3))) == 3
+
+
+def targets_of(*urls: str) -> list[str]:
+    channels, unreadable = open_channels([SecretStr(url) for url in urls], page=None)
+    assert unreadable == []
+    return [channel.name.target for channel in channels]
 
 
 async def test_a_mistake_of_the_library_is_a_failed_try() -> None:

@@ -7,7 +7,6 @@ minute is over. What the libraries log is dropped: it may name addresses, in whi
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import threading
 from collections import Counter
@@ -25,6 +24,7 @@ from workers.notifications.answers import TOO_LONG, HttpAnswer, judge, keep_answ
 from workers.notifications.messages import Notice, render_html, render_text, write_trial
 from workers.notifications.recipients import skip_recipients, watch_recipients
 from workers.notifications.sentences import Urgency
+from workers.notifications.targets import name_targets
 from workers.ports import ChannelName, SendOutcome, SendResult
 
 log = structlog.get_logger(__name__)
@@ -174,22 +174,20 @@ def open_channels(urls: Sequence[SecretStr], *, page: str | None) -> tuple[list[
         service_timeout=0,
         storage_mode=apprise.PersistentStoreMode.MEMORY,
     )
-    channels: list[Channel] = []
+    readable: list[tuple[SecretStr, Any]] = []
     unreadable: list[int] = []
-    labels: Counter[str] = Counter()
-    targets: Counter[str] = Counter()
     for position, url in enumerate(urls, start=1):
         service = _instantiate(url, asset)
         if service is None:
             unreadable.append(position)
             continue
+        readable.append((url, service))
+    channels: list[Channel] = []
+    labels: Counter[str] = Counter()
+    for target, (url, service) in zip(name_targets(readable), readable, strict=True):
         schema = url.get_secret_value().partition("://")[0][:30].lower()
         labels[schema] += 1
         label = schema if labels[schema] == 1 else f"{schema} {labels[schema]}"
-        target = _fingerprint(service)
-        targets[target] += 1
-        if targets[target] > 1:
-            target = f"{target}:{targets[target]}"
         channels.append(Channel(ChannelName(target=target, label=label), service, page=page))
     return channels, unreadable
 
@@ -203,12 +201,6 @@ async def try_channels(channels: Sequence[Channel]) -> list[tuple[ChannelName, S
 def _forget_oldest(by_message: dict[str, Any]) -> None:
     if len(by_message) > _REMEMBERED_AT_MOST:
         del by_message[next(iter(by_message))]
-
-
-def _fingerprint(service: Any) -> str:  # noqa: ANN401 - the library's
-    """Return what a channel is known by: its address without its secrets, so that a new password is no new channel."""
-    masked = str(service.url(privacy=True)).partition("?")[0]
-    return "channel:" + hashlib.sha256(masked.encode()).hexdigest()
 
 
 def _instantiate(url: SecretStr, asset: apprise.AppriseAsset) -> Any:  # noqa: ANN401 - the library's
