@@ -68,6 +68,16 @@ async def test_a_call_that_is_cancelled_at_any_step_keeps_no_connection(server: 
     assert {type(end) for end in ends} == {asyncio.CancelledError, bytes}, "some were cancelled, some had ended"
 
 
+async def test_a_mistake_of_ours_while_a_request_is_sent_is_no_lost_connection(server: Server) -> None:
+    async def write() -> AsyncIterator[bytes]:
+        raise AttributeError("a body's own")
+        yield b""
+
+    async with outbound.open_http() as http:
+        with pytest.raises(AttributeError, match="a body's own"):
+            await http.post(server.url, content=write())
+
+
 async def test_a_client_of_few_connections_outlives_many_deadlines(server: Server) -> None:
     """As the one that verifies tokens: each connection that is kept for ever would be one less for good."""
     limits = httpx.Limits(max_connections=2)

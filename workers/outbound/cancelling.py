@@ -34,7 +34,9 @@ class CancellableTransport(httpx.AsyncHTTPTransport):
             await _to_the_end(call.abandon(sending))
             raise
         except AttributeError as error:
-            # anyio's, where it looks at a socket that was reset as soon as it was open.
+            if call.is_under_way:
+                raise
+            # anyio's, where it looks at a socket that was reset as soon as it was open, or while it was idle.
             raise httpx.ConnectError("the connection was lost as soon as it was open", request=request) from error
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Answer(response.stream)
@@ -45,11 +47,13 @@ class _Call:
     """Where a call is."""
 
     def __init__(self) -> None:
+        self.is_under_way = False  # it has its connection, and the request is being sent
         self._is_held = False
 
     async def note(self, event: str, info: Mapping[str, Any]) -> None:
         """Note what the library reports."""
         del info
+        self.is_under_way = self.is_under_way or event.startswith("http11.")
         if event in _HELD:
             self._is_held = True
         elif event in _FREE:
