@@ -213,15 +213,20 @@ def _reachable(bin_dir: Path, root: Path, parts: tuple[str, ...], account: Accou
     """
     if account.can_enter(bin_dir):
         return bin_dir
-    target = temporary_stand_in(bin_dir)
+    folder = temporary_stand_in(bin_dir)
+    folder.mkdir(exist_ok=True)
+    if folder.lstat().st_uid != os.geteuid():
+        raise PostgresError(f"{folder} is not ours; remove it")
+    folder.chmod(0o755)
+    # By what it holds: another version is installed at the same place, and npm gives every file the same time.
+    with (bin_dir / "postgres").open("rb") as program:
+        target = folder / hashlib.file_digest(program, "sha256").hexdigest()[:12]
     if not target.exists():
         copy = Path(tempfile.mkdtemp(prefix="devstack-programs-"))
         for name in parts:
             shutil.copytree(root / name, copy / name, symlinks=True)
         copy.chmod(0o755)
         copy.rename(target)
-    if target.stat().st_uid != os.geteuid():
-        raise PostgresError(f"{target} is not ours; remove it")
     return target / bin_dir.relative_to(root)
 
 
