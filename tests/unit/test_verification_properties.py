@@ -16,6 +16,7 @@ from workers.executive_run.verification.figure import Kind
 from workers.executive_run.verification.form import repair
 from workers.executive_run.verification.model import FaultKind, Grounds, NumberedSource
 from workers.executive_run.verification.numbers import read_figures
+from workers.executive_run.verification.platforms import PlatformNames
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.verify import mark, verify
 from workers.ports import Platform
@@ -365,3 +366,12 @@ def test_no_line_makes_a_pattern_try_again_and_again(lines: str) -> None:
     verify(text, grounds)
 
     assert time.process_time() - begun < 0.5
+
+
+@given(before=st.sampled_from("az9-/."), space=st.sampled_from(["", " ", "(", "\n"]))
+def test_a_platform_s_name_begins_where_a_word_does_wherever_the_sentence_was_cut(before: str, space: str) -> None:
+    text = f"{before * 600}{space}NEARVITY est rouge"
+
+    found = PlatformNames(PLATFORMS).find(text, 600, len(text))
+
+    assert [mention.key for mention in found] == (["nearvity"] if space else [])

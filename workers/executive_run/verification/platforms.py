@@ -34,7 +34,10 @@ class PlatformNames:
         self._pattern = re.compile(rf"(?<![\w/.-])(?:{spellings})(?![\w-]|\.\w)" if spellings else r"(?!)")
 
     def find(self, text: str, start: int, end: int) -> tuple[PlatformMention, ...]:
-        """Return the platforms named in a stretch of a text, in order."""
+        """Return the platforms named in a stretch of a text, in order.
+
+        What stands before the stretch counts: a word that a cut splits does not begin there.
+        """
         return tuple(
             PlatformMention(self._keys[found[0]], found.start(), found.end())
             for found in self._pattern.finditer(fold(text), start, end)
