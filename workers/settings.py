@@ -519,6 +519,12 @@ class TracesSettings(_Block):
     )
 
     @model_validator(mode="after")
+    def _check_endpoint(self) -> Self:
+        if self.endpoint is not None and (self.endpoint.path or "").rstrip("/").endswith("/v1/traces"):
+            raise ValueError("OTEL_EXPORTER_OTLP_ENDPOINT: leave out /v1/traces, which is added to it")
+        return self
+
+    @model_validator(mode="after")
     def _check_headers(self) -> Self:
         if any(not name or not value for name, value in self.read_headers().items()):
             raise ValueError("OTEL_EXPORTER_OTLP_HEADERS: not name=value, with commas")

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import pytest
 import structlog
+from pydantic import ValidationError
 from structlog.testing import capture_logs
 from support.otlp import Collector, name_trace, open_collector
 
-from shared.errors import GatewayUnavailable
+from shared.errors import ConfigurationError, GatewayUnavailable
 from workers import traces
 from workers.bootstrap.tracing import open_traces
 from workers.settings import TracesSettings
@@ -181,6 +183,31 @@ async def test_a_call_of_its_own_has_no_span(traced: Collector) -> None:
 
     await traced.await_spans(TRACE, "http", "call")
     assert [span.name for span in traced.spans()] == ["http", "call"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_TRACES_SAMPLER", "always_of"), ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc")]
+)
+async def test_a_setting_that_cannot_be_used_is_refused_by_its_name(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError, match=variable):
+        await AsyncExitStack().enter_async_context(open_traces(settings(collector.url), "worker-1"))
+
+
+def test_the_path_that_is_added_to_an_endpoint_is_refused_in_it() -> None:
+    with pytest.raises(ValidationError, match="leave out /v1/traces"):
+        settings("http://collector.test/v1/traces/")
+
+
+async def test_a_disabled_sdk_is_no_collector(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+
+    async with open_traces(settings(collector.url), "worker-1"):
+        with traces.span("http", parent=TRACEPARENT):
+            assert (traces.is_on(), traces.describe_trace()) == (False, {})
 
 
 async def test_an_error_leaves_its_code_and_never_its_text(traced: Collector) -> None:

@@ -1,20 +1,28 @@
 """Traces, where somebody collects them."""
 
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from typing import Final
 
 from shared.errors import ConfigurationError
 from workers.settings import TracesSettings
+
+# Those that the SDK knows. It takes any other for its default, which sends everything.
+_SAMPLERS: Final = frozenset({
+    "always_on", "always_off", "traceidratio",
+    "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio",
+})  # fmt: skip
 
 
 @asynccontextmanager
 async def open_traces(settings: TracesSettings, worker_id: str) -> AsyncIterator[None]:
     """Trace while the block is open, if there is a collector; nothing is imported where there is none.
 
-    Raises: ConfigurationError when the packages of the extra ``traces`` are not installed.
+    Raises: ConfigurationError when the packages of the extra ``traces`` are not installed, or refuse a setting.
     """
-    if settings.endpoint is None:
+    if settings.endpoint is None or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield
         return
     try:
@@ -24,5 +32,12 @@ async def open_traces(settings: TracesSettings, worker_id: str) -> AsyncIterator
             "OTEL_EXPORTER_OTLP_ENDPOINT: the packages that send traces are missing. "
             "Install emocare-hq-workers[traces], or unset it."
         ) from error
-    async with exporting.export_traces(settings, worker_id):
+    sampler = os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on").lower()
+    if sampler not in _SAMPLERS:
+        raise ConfigurationError(f"OTEL_TRACES_SAMPLER: must be one of {', '.join(sorted(_SAMPLERS))}.")
+    async with AsyncExitStack() as opened:
+        try:
+            await opened.enter_async_context(exporting.export_traces(settings, worker_id))
+        except ValueError as error:
+            raise ConfigurationError(f"OTEL_…: OpenTelemetry refuses a setting: {error}") from error
         yield
