@@ -273,6 +273,24 @@ def test_costs_that_have_no_room_are_summed_in_one_line() -> None:
     ]
 
 
+def test_the_screen_of_the_costs_says_how_to_leave_it_and_when_it_was_read() -> None:
+    first, second, *_ = show_costs(sample_costs(), height=24)
+
+    assert first.endswith(" · q : quitter")
+    assert second.endswith(" · lu à 00:30:05")
+    assert show_costs([], height=24)[0].endswith(" · lu à 00:30:05 · q : quitter")
+
+
+@pytest.mark.parametrize(
+    ("height", "hidden"), [(24, None), (13, "… sans place : Ouvriers"), (12, "… sans place : Exécutions, Ouvriers")]
+)
+def test_a_list_for_which_a_low_window_has_no_room_is_named(height: int, hidden: str | None) -> None:
+    lines = show(sample_overview(), height=height)
+
+    assert len(lines) <= height
+    assert [line for line in lines if line.startswith("… sans place")] == ([hidden] if hidden else [])
+
+
 def test_a_month_without_a_run_says_so() -> None:
     assert show_costs([cost("total", "", "0")]) == ["Coût de l'IA, novembre 2026 : aucune exécution."]
 

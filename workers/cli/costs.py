@@ -128,7 +128,7 @@ def group_costs(month: str, lines: Iterable[CostLine]) -> MonthReport:
 
 def render_costs(view: View[MonthReport], *, width: int, height: int | None = None) -> RenderableType:
     """Draw the bars, as many as the height allows; None: a page without an end. Pure."""
-    head = [*_draw_head(view)]
+    head = [*_draw_head(view, is_screen=height is not None)]
     report = view.data
     if report is None or not (report.platforms or report.types or report.models):
         return Group(*head)
@@ -153,25 +153,28 @@ def render_costs(view: View[MonthReport], *, width: int, height: int | None = No
     return Group(*head, *drawn)
 
 
-def _draw_head(view: View[MonthReport]) -> Iterator[RenderableType]:
+def _draw_head(view: View[MonthReport], *, is_screen: bool) -> Iterator[RenderableType]:
+    leave = " · q : quitter" if is_screen else ""
+    read = f" · lu à {view.read_at.astimezone(TIME_ZONE):%H:%M:%S}" if is_screen and view.read_at else ""
     if view.offline_since is not None:
         since = view.offline_since.astimezone(TIME_ZONE)
         yield _line(f"hors ligne depuis {since:%H:%M:%S} · {clean_line(view.fault)}", "bold red")
     report = view.data
     if report is None:
-        yield Text("Aucune donnée pour l'instant.", "dim")
+        yield _line(f"Aucune donnée pour l'instant.{leave}", "dim")
         return
     name = format_date(date.fromisoformat(f"{report.month}-01")).partition(" ")[2]
     total = report.total
     if not (report.platforms or report.types or report.models):
-        yield _line(f"Coût de l'IA, {name} : aucune exécution.", "bold")
+        yield _line(f"Coût de l'IA, {name} : aucune exécution.{read}{leave}", "bold")
         return
     yield _line(
-        f"Coût de l'IA, {name} : {_money(total.billed_eur)} pour {format_count(total.runs, 'exécution', 'exécutions')}",
+        f"Coût de l'IA, {name} : {_money(total.billed_eur)} pour {format_count(total.runs, 'exécution', 'exécutions')}"
+        f"{leave}",
         "bold",
     )
     yield _line(
-        f"dont {_money(total.estimated_eur)} estimés · au tarif du registre : {_money(total.listed_eur)}", "dim"
+        f"dont {_money(total.estimated_eur)} estimés · au tarif du registre : {_money(total.listed_eur)}{read}", "dim"
     )
 
 

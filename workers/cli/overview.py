@@ -80,11 +80,25 @@ def render_overview(view: View[Overview], *, width: int, height: int | None = No
     summary = _draw_summary(view.data)
     sections = [section for section in _list_sections(view.data, wide=width >= _WIDE) if section.wanted]
     room: Sequence[int | None] = [None] * len(sections)
+    hidden: list[RenderableType] = []
     if height is not None:
-        fixed = len(head) + summary.row_count + sum(section.overhead for section in sections)
-        room = share_rows([section.wanted for section in sections], height - fixed)
+        left = height - len(head) - summary.row_count
+        sections, unseen = _keep_what_fits(sections, left)
+        if unseen:
+            left -= 1
+            hidden = [_cut(Text(f"… sans place : {', '.join(section.title for section in unseen)}", "dim"))]
+        left -= sum(section.overhead for section in sections)
+        room = share_rows([section.wanted for section in sections], left)
     drawn = [part for section, rows in zip(sections, room, strict=True) for part in (Text(), section.draw(rows))]
-    return Group(*head, summary, *drawn)
+    return Group(*head, summary, *drawn, *hidden)
+
+
+def _keep_what_fits(sections: list[_Section], lines: int) -> tuple[list[_Section], list[_Section]]:
+    """Return the first sections that have room for a row each, and those that are left out, which take a line."""
+    kept = len(sections)
+    while kept and sum(section.overhead + 1 for section in sections[:kept]) + (kept < len(sections)) > lines:
+        kept -= 1
+    return sections[:kept], sections[kept:]
 
 
 def share_rows(wanted: Sequence[int], room: int) -> list[int]:
