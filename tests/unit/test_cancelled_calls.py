@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import httpcore
 import httpx
 import pytest
 
@@ -90,3 +91,18 @@ async def test_a_client_of_few_connections_outlives_many_deadlines(server: Serve
             await asyncio.wait([call])
 
         assert await read_one(http, server.url) == b"{}"
+
+
+class ResetAtOnce(httpcore.AsyncNetworkBackend):
+    """A network whose sockets are gone when anyio looks at them, as uvloop's are after a reset."""
+
+    async def connect_tcp(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
+        return None.setsockopt  # type: ignore[attr-defined,no-any-return]
+
+
+async def test_a_socket_that_was_reset_as_soon_as_it_was_open_is_a_failed_connection() -> None:
+    transport = outbound.CancellableTransport()
+    transport._pool._network_backend = ResetAtOnce()
+    async with httpx.AsyncClient(transport=transport) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get("http://127.0.0.1/")
