@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from bench.arrivals import Arrivals, now, rate_between, read_outcome
-from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import NO_VENDOR, Rig, open_rig
+from bench.supervisor import Supervisor
 from devstack.damage import LOCKS, harm_network, restart_postgres, restart_postgrest, stress_postgres
 from devstack.network import Network
 from devstack.stack import Tuning
@@ -29,36 +29,36 @@ _KIND: Final = ("REVENUE_FORECAST", "emotionscare")
 _BETWEEN_KILLS: Final = (3.0, 6.0)
 
 
-class Site(NamedTuple):
+class Target(NamedTuple):
     """Where damage is done."""
 
     rig: Rig
-    crew: Crew
+    supervisor: Supervisor
     network: Network
 
 
-Damage = Callable[[Site], None]
+Damage = Callable[[Target], None]
 
 
-def _kill_workers(site: Site) -> None:
+def _kill_workers(target: Target) -> None:
     chance = random.Random(0)
     ends = time.monotonic() + _WINDOW
     while time.monotonic() < ends:
         time.sleep(chance.uniform(*_BETWEEN_KILLS))
-        site.crew.kill_one(chance)
+        target.supervisor.kill_one(chance)
 
 
-def _stress_postgres(site: Site) -> None:
-    got = stress_postgres(site.rig.stack, _WINDOW)
+def _stress_postgres(target: Target) -> None:
+    got = stress_postgres(target.rig.stack, _WINDOW)
     if got < len(LOCKS) / 2:
         raise RuntimeError(f"only {got} of {len(LOCKS)} locks were got: the database was hardly under stress")
 
 
 _DAMAGES: Final[dict[str, tuple[str, Damage]]] = {
     "workers": ("workers killed in a storm", _kill_workers),
-    "postgres": ("PostgreSQL restarted", lambda site: restart_postgres(site.rig.stack, _WINDOW)),
-    "postgrest": ("PostgREST restarted", lambda site: restart_postgrest(site.rig.stack, _WINDOW)),
-    "network": ("network cut, slowed, silent", lambda site: harm_network(site.network, _WINDOW)),
+    "postgres": ("PostgreSQL restarted", lambda target: restart_postgres(target.rig.stack, _WINDOW)),
+    "postgrest": ("PostgREST restarted", lambda target: restart_postgrest(target.rig.stack, _WINDOW)),
+    "network": ("network cut, slowed, silent", lambda target: harm_network(target.network, _WINDOW)),
     "stress": ("PostgreSQL under stress", _stress_postgres),
 }
 
@@ -70,8 +70,8 @@ async def chaos() -> list[Figure]:
 
 async def _measure(name: str) -> Figure:
     what, damage = _DAMAGES[name]
-    with _open_site() as site:
-        rig = site.rig
+    with _open_target() as target:
+        rig = target.rig
         await rig.vendors.script("openai", default_delay_ms=_MODEL_MS)
         sustained = await _calibrate(rig)
         rig.empty()
@@ -80,7 +80,7 @@ async def _measure(name: str) -> Figure:
             start = now()
             await asyncio.sleep(_WINDOW)
             harmed = now()
-            await asyncio.to_thread(damage, site)
+            await asyncio.to_thread(damage, target)
             repaired = now()
             rig.reconnect()
             seconds = await _await_backlog(rig, repaired)
@@ -90,7 +90,7 @@ async def _measure(name: str) -> Figure:
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
         before, after = rate_between(rig, start, harmed), rate_between(rig, resumed, end)
         outcome = read_outcome(rig, arrivals.accepted)
-        crew = site.crew
+        supervisor = target.supervisor
     return Figure(
         f"{what}: rate before → after",
         f"{before:.1f} → {after:.1f}/s: {after / before:.2f}; backlog gone {_format_end(seconds)}; "
@@ -98,16 +98,16 @@ async def _measure(name: str) -> Figure:
         f"≥ 0.95, ≤ {_REPAIR_SECONDS:.0f} s; 0, 0, 0",
         f"{outcome.accepted} runs, half of the {sustained:.0f}/s sustained;"
         f" {(repaired - harmed).total_seconds():.0f} s of damage;"
-        f" {crew.kills} kills, {crew.restarts} restarts; load {os.getloadavg()[0]:.0f}",
+        f" {supervisor.kills} kills, {supervisor.restarts} restarts; load {os.getloadavg()[0]:.0f}",
     )
 
 
 @contextlib.contextmanager
-def _open_site() -> Iterator[Site]:
+def _open_target() -> Iterator[Target]:
     with open_rig(tuning=Tuning()) as rig, Network(rig.stack.gateway_port) as network:
         start = functools.partial(rig.start_worker, SUPABASE_URL=network.url, **NO_VENDOR)
-        with Crew(start, _WORKERS) as crew:
-            yield Site(rig, crew, network)
+        with Supervisor(start, _WORKERS) as supervisor:
+            yield Target(rig, supervisor, network)
 
 
 async def _calibrate(rig: Rig) -> float:

@@ -13,9 +13,9 @@ from subprocess import Popen
 from typing import Final, NamedTuple
 
 from bench.arrivals import Arrivals, now, rate_between, read_outcome
-from bench.crew import Crew
 from bench.figures import Figure
 from bench.rig import Rig, memory_mb, open_rig
+from bench.supervisor import Supervisor
 from devstack.damage import hold_snapshot
 from devstack.stack import Tuning
 from shared.registry import RUN_TYPES
@@ -85,17 +85,17 @@ async def soak() -> list[Figure]:
     seconds = _MINUTES * 60
     with open_rig(tuning=Tuning()) as rig, tempfile.TemporaryDirectory(prefix="soak-") as folder:
         kinds = _kinds(rig)
-        crew = Crew(lambda: _start(rig, folder), _WORKERS)
+        supervisor = Supervisor(lambda: _start(rig, folder), _WORKERS)
         began, started = time.monotonic(), now()
         loads: list[float] = []
-        with crew, Arrivals(rig, _RATE, kinds, name="soak") as arrivals, contextlib.ExitStack() as snapshot:
+        with supervisor, Arrivals(rig, _RATE, kinds, name="soak") as arrivals, contextlib.ExitStack() as snapshot:
             samples: list[Sample] = []
             for due in range(_SAMPLE_SECONDS, int(seconds) + 1, _SAMPLE_SECONDS):
                 await asyncio.sleep(max(0.0, began + due - time.monotonic()))
                 share = due / seconds
                 _hold_or_release(rig, snapshot, (share - _SAMPLE_SECONDS / seconds, share))
                 await _forget_calls(rig, due)
-                samples.append(Sample(share, _look(rig, crew, folder)))
+                samples.append(Sample(share, _look(rig, supervisor, folder)))
                 loads.append(os.getloadavg()[0])
                 _write(samples[-1])
         ended = now()
@@ -110,7 +110,7 @@ async def soak() -> list[Figure]:
             "lost / doubled / attempts wasted",
             f"{outcome.lost} / {outcome.doubled} / {outcome.wasted} of {outcome.accepted} runs",
             "0 / 0",
-            f"completed {rate:.1f}/s (median); failed: {reasons}; {crew.restarts} workers ended and were restarted",
+            f"completed {rate:.1f}/s (median); failed: {reasons}; workers restarted: {supervisor.restarts}",
         ),
     ]
 
@@ -165,14 +165,14 @@ async def _forget_calls(rig: Rig, due: int) -> None:
         await rig.vendors.script("openai", default_delay_ms=_MODEL_MS)
 
 
-def _look(rig: Rig, crew: Crew, folder: str) -> dict[str, float]:
+def _look(rig: Rig, supervisor: Supervisor, folder: str) -> dict[str, float]:
     (sizes,) = rig.rows(_SIZES)
-    inside = [_last_line(Path(folder, f"{pid}.jsonl")) for pid in crew.pids]
+    inside = [_last_line(Path(folder, f"{pid}.jsonl")) for pid in supervisor.pids]
     return {
         **{name: float(value) for name, value in sizes.items()},
-        "rss_mb": sum(map(memory_mb, crew.pids)),
-        "threads": sum(_count(pid, "task") for pid in crew.pids),
-        "descriptors": sum(_count(pid, "fd") for pid in crew.pids),
+        "rss_mb": sum(map(memory_mb, supervisor.pids)),
+        "threads": sum(_count(pid, "task") for pid in supervisor.pids),
+        "descriptors": sum(_count(pid, "fd") for pid in supervisor.pids),
         "tasks": sum(each["tasks"] for each in inside),
         "objects": sum(each["objects"] for each in inside),
     }

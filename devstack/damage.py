@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 from psycopg import sql
 
-from devstack.network import CLEAR, Network, Weather
+from devstack.network import CLEAR, Network, NetworkConditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from devstack.stack import Stack
 
 _TIMES: Final = 3
-_WEATHERS: Final = (
-    Weather(is_cut=True),
-    Weather(delay_seconds=0.3),
-    Weather(bytes_per_second=4_000),
-    Weather(is_silent=True),
+_CONDITIONS: Final = (
+    NetworkConditions(is_cut=True),
+    NetworkConditions(delay_seconds=0.3),
+    NetworkConditions(bytes_per_second=4_000),
+    NetworkConditions(is_silent=True),
 )
 # What a claim, a checkpoint and a settlement write, one after the other; modes that stop writers, then everybody.
 _TABLES: Final = ("runs", "run_queue", "run_steps", "run_evidence", "run_costs", "structured_logs", "worker_heartbeats")
@@ -61,10 +61,10 @@ def restart_postgrest(stack: Stack, seconds: float) -> None:
 
 def harm_network(network: Network, seconds: float) -> None:
     """Cut the network, slow it, let it trickle, let it hang; a quarter of the time each."""
-    for weather in _WEATHERS:
-        network.become(weather)
-        time.sleep(seconds / len(_WEATHERS))
-    network.become(CLEAR)
+    for conditions in _CONDITIONS:
+        network.apply(conditions)
+        time.sleep(seconds / len(_CONDITIONS))
+    network.apply(CLEAR)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class NetworkConditions:
     """How the network is just now."""
 
     is_cut: bool = False  # connections are reset, new ones refused
@@ -35,7 +35,7 @@ class Weather:
     bytes_per_second: float = 0.0  # of every connection and direction; 0 is no limit
 
 
-CLEAR: Final = Weather()
+CLEAR: Final = NetworkConditions()
 
 
 class Network:
@@ -44,10 +44,10 @@ class Network:
     def __init__(self, port: int) -> None:
         self._target = port
         self._port = choose_port()
-        self._weather = CLEAR
+        self._conditions = CLEAR
         self._loop = asyncio.new_event_loop()
-        self._audible = asyncio.Event()
-        self._audible.set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
@@ -57,9 +57,9 @@ class Network:
         """The address through the network."""
         return f"http://{HOST}:{self._port}"
 
-    def become(self, weather: Weather) -> None:
+    def apply(self, conditions: NetworkConditions) -> None:
         """Change the network for what is open, and for what will be."""
-        asyncio.run_coroutine_threadsafe(self._become(weather), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._apply(conditions), self._loop).result(timeout=10)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -79,18 +79,18 @@ class Network:
 
     async def _close(self) -> None:
         self._server.close()
-        await self._become(Weather(is_cut=True))
+        await self._apply(NetworkConditions(is_cut=True))
         if self._passing:
             await asyncio.wait(self._passing, timeout=_CLOSE_SECONDS)
 
-    async def _become(self, weather: Weather) -> None:
-        self._weather = weather
-        if weather.is_cut:
+    async def _apply(self, conditions: NetworkConditions) -> None:
+        self._conditions = conditions
+        if conditions.is_cut:
             self._cut()
-        if weather.is_silent:
-            self._audible.clear()
+        if conditions.is_silent:
+            self._flowing.clear()
         else:
-            self._audible.set()
+            self._flowing.set()
 
     def _cut(self) -> None:
         for writer in self._open:
@@ -101,7 +101,7 @@ class Network:
         assert task is not None
         self._passing.add(task)
         task.add_done_callback(self._passing.discard)
-        if self._weather.is_cut:
+        if self._conditions.is_cut:
             _reset(writer)
             return
         with contextlib.suppress(OSError):
@@ -120,11 +120,11 @@ class Network:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
-            await asyncio.sleep(self._weather.delay_seconds)
+            await asyncio.sleep(self._conditions.delay_seconds)
             while data:
-                await self._audible.wait()
-                # Asked again for every piece, so that what is on its way hurries when the network is well again.
-                rate = self._weather.bytes_per_second
+                await self._flowing.wait()
+                # Asked again for every piece, so that a limit that is lifted is lifted for what is on its way, too.
+                rate = self._conditions.bytes_per_second
                 size = max(1, int(rate * _TICK_SECONDS)) if rate else len(data)
                 writer.write(data[:size])
                 await writer.drain()

@@ -12,7 +12,7 @@ _LOOK_SECONDS: Final = 0.1
 _RESTART_SECONDS: Final = 1.0
 
 
-class Crew:
+class Supervisor:
     """So many workers, each replaced a second after it ended."""
 
     def __init__(self, start: Callable[[], "Popen[bytes]"], count: int) -> None:
