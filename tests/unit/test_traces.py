@@ -323,6 +323,18 @@ async def test_a_collector_that_comes_back_is_sent_to_again_and_both_are_logged_
             await collector.await_spans(TRACE, "http")
 
     assert [line["event"] for line in logged] == ["traces.not_sent", "traces.sent_again"]
+    assert logged[0]["answer"] == "500"
+
+
+async def test_a_collector_that_is_not_there_is_said_to_be_so() -> None:
+    with capture_logs() as logged:
+        async with open_traces(settings("http://127.0.0.1:9"), "worker-1"):
+            with traces.span("http"):
+                pass
+            while not logged:  # noqa: ASYNC110 - a thread of the exporter writes it, when it has tried for 5 s
+                await asyncio.sleep(0.02)
+
+    assert [line["answer"] for line in logged if line["event"] == "traces.not_sent"] == ["ConnectionError"]
 
 
 def test_a_log_inside_a_trace_can_be_found_by_its_id(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any, Final, Unpack
 from uuid import UUID
 
+import requests
 import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -84,12 +85,15 @@ _wanted_trace: contextvars.ContextVar[int | None] = contextvars.ContextVar("want
 async def export_traces(settings: TracesSettings, worker_id: str) -> AsyncIterator[None]:
     """Trace while the block is open; at its end, send what is left for three seconds at most."""
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # what it repeats at every batch is logged here once
+    session = _Session()
     exporter = _Reporting(
         OTLPSpanExporter(
+            session=session,
             endpoint=f"{str(settings.endpoint).rstrip('/')}/v1/traces",
             headers=settings.read_headers(),
             timeout=_SEND_SECONDS,
-        )
+        ),
+        session,
     )
     provider = TracerProvider(
         resource=Resource(
@@ -256,11 +260,27 @@ class _TraceIds(RandomIdGenerator):
         return super().generate_trace_id() if wanted is None else wanted
 
 
+class _Session(requests.Session):
+    """Keeps what became of the last try to send: a status, or the class of what went wrong."""
+
+    outcome = ""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401 - handed on
+        try:
+            response = super().send(request, **options)
+        except Exception as error:
+            self.outcome = type(error).__name__
+            raise
+        self.outcome = str(response.status_code)
+        return response
+
+
 class _Reporting(SpanExporter):
     """Logs once that spans cannot be sent, and once that they can again."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, session: _Session) -> None:
         self._exporter = exporter
+        self._session = session
         self._failing = False
         self.is_abandoned = False
 
@@ -273,7 +293,7 @@ class _Reporting(SpanExporter):
         if failing != self._failing and not self.is_abandoned:
             self._failing = failing
             if failing:
-                log.warning("traces.not_sent", setting="OTEL_EXPORTER_OTLP_ENDPOINT")
+                log.warning("traces.not_sent", setting="OTEL_EXPORTER_OTLP_ENDPOINT", answer=self._session.outcome)
             else:
                 log.info("traces.sent_again")
         return result
