@@ -6,7 +6,6 @@ import json
 import random
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -288,25 +287,31 @@ async def test_what_is_left_is_sent_at_the_end(collector: Collector) -> None:
 
 
 @pytest.mark.parametrize("fault", ["silent", "refusing", "nobody"])
-async def test_a_collector_that_fails_costs_neither_time_nor_memory(collector: Collector, fault: Any) -> None:
+async def test_a_collector_that_fails_holds_nobody_up_and_is_logged_once(collector: Collector, fault: Any) -> None:
     url = "http://127.0.0.1:9" if fault == "nobody" else collector.url
     collector.mood = fault
-    began = time.monotonic()
     with capture_logs() as logged:
-        async with open_traces(settings(url), "worker-1"):
+        async with asyncio.timeout(30), open_traces(settings(url), "worker-1"):
             for _ in range(5_000):
                 with traces.span("step", step="ask"):
                     pass
-            worked = time.monotonic() - began
-            for _ in range(3):
-                await asyncio.sleep(0.1)
-            closing = time.monotonic()
-        closed = time.monotonic() - closing
+            await asyncio.sleep(0.3)
 
-    assert worked < 5  # five thousand spans; a tenth of it on an idle machine
-    assert closed < 4.5
-    assert {line["event"] for line in logged} <= {"traces.not_sent", "traces.left_unsent"}
-    assert len([line for line in logged if line["event"] == "traces.not_sent"]) <= 1
+    events = [line["event"] for line in logged]
+    assert set(events) <= {"traces.not_sent", "traces.left_unsent"}
+    assert events.count("traces.not_sent") == 1 or (fault == "silent" and events)
+
+
+async def test_what_waits_for_a_collector_is_bounded(collector: Collector) -> None:
+    """At most what the queue holds, and the pieces that are on their way meanwhile, come once it is back."""
+    collector.mood = "refusing"
+    async with open_traces(settings(collector.url), "worker-1"):
+        for _ in range(10_000):
+            with traces.span("step", step="ask"):
+                pass
+        collector.mood = "well"
+
+    assert 0 < len(collector.spans()) <= 2 * 2_048
 
 
 async def test_a_collector_that_comes_back_is_sent_to_again_and_both_are_logged_once(collector: Collector) -> None:
