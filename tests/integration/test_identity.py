@@ -115,6 +115,9 @@ NOBODYS: dict[str, Callable[[Hq], str]] = {
     "an unknown user's, shared secret": lambda hq: hq.stack.mint_token(
         sub="00000000-0000-4000-8000-00000000dead", legacy=True
     ),
+    "of an ended session, shared secret": lambda hq: hq.stack.mint_token(
+        sub=str(OWNER), session_id="00000000-0000-4000-8000-00000000dead", legacy=True
+    ),
 }
 
 
@@ -253,6 +256,26 @@ async def test_while_auth_is_away_nobody_is_called_unauthenticated(
     for legacy in (False, True):
         with pytest.raises(BackendUnavailable):
             await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=legacy))
+
+
+@pytest.mark.parametrize("named_by", ["code", "error_code"])
+@pytest.mark.parametrize(("status", "code"), [(403, "session_not_found"), (400, "session_expired")])
+async def test_a_session_that_auth_calls_ended_is_no_outage(
+    hq: Hq, identity: SupabaseIdentity, status: int, code: str, named_by: str
+) -> None:
+    said = {"code": status, "msg": "Ended"} | {named_by: code}
+    opened = identity._auth._http_client
+    assert isinstance(opened, SupabaseHttp)
+    identity._auth._http_client = SupabaseHttp(
+        within=timedelta(seconds=5),
+        check=opened._check,
+        transport=httpx.MockTransport(lambda request: httpx.Response(status, json=said, request=request)),
+    )
+
+    with pytest.raises(Unauthenticated) as refused:
+        await identity.identify(hq.stack.mint_token(sub=str(OWNER), legacy=True))
+
+    assert refused.value.sentence.startswith("Votre session a expiré")
 
 
 @pytest.mark.parametrize("path", ["/auth/v1/user", "/auth/v1/.well-known/jwks.json"])
