@@ -88,7 +88,10 @@ async def test_an_untrusted_listener_hears_constants_and_each_once(hq: Hq) -> No
         await listener.silence(2.5)
 
 
-async def test_a_newer_key_announces_too(hq: Hq) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_newer_key_announces_too(hq: Hq, strict: bool) -> None:  # noqa: FBT001 - a parameter
+    if strict:
+        hq.stack.gateway.refuse_bearer_keys()
     await hq.worker(SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
     async with listening(hq) as listener:
         await hq.settled(hq.ask())

@@ -15,7 +15,10 @@ async def test_an_inserted_row_is_claimed_by_realtime_long_before_the_sweep(hq: 
         assert (run["started_at"] - run["created_at"]).total_seconds() < 1, worker.tail()
 
 
-async def test_a_newer_key_wakes_as_the_older_one_does(hq: Hq) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_newer_key_wakes_as_the_older_one_does(hq: Hq, strict: bool) -> None:  # noqa: FBT001 - a parameter
+    if strict:
+        hq.stack.gateway.refuse_bearer_keys()
     await hq.worker(live=True, SWEEP_SECONDS=30, SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
 
     assert (await hq.settled(hq.ask(), within=5))["status"] == "completed"
