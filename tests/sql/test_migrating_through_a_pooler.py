@@ -137,6 +137,10 @@ def test_who_is_killed_in_the_middle_is_in_nobodys_way(through: str, clone: Clon
         assert database.rows(LOCKS) == []
 
 
+def test_who_waits_says_so_after_five_seconds() -> None:
+    assert timedelta(seconds=5) == sessions.SAYS_AFTER
+
+
 def test_who_waits_for_another_migration_says_for_whom_and_ends(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
