@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Final
@@ -19,10 +19,9 @@ from shared.registry import TIME_ZONE
 from shared.untrusted_text import clean_line
 from workers.backend.client import open_client
 from workers.backend.reader import SupabaseReader
-from workers.cli.context import AsJson, EnvFile, print_json, run_async, settings_from
-from workers.cli.live import Once, View, can_stay_open, watch
+from workers.cli.context import AsJson, EnvFile, run_async, settings_from
+from workers.cli.live import Once, View, show
 from workers.cli.overview import share_rows
-from workers.cli.terminal import console
 from workers.clock import SystemClock
 from workers.ports import Clock, CostLine
 
@@ -87,15 +86,7 @@ def costs(
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
             read = partial(_read, SupabaseReader(client), month)
-            if once or as_json or not can_stay_open():
-                report = await read()
-                if as_json:
-                    print_json(report)
-                else:
-                    now = CLOCK.now()
-                    console.print(render_costs(View(now=now, data=report, read_at=now), width=console.width))
-                return
-            await watch(read, _draw, every=timedelta(seconds=every), clock=CLOCK)
+            await show(read, render_costs, every=every, once=once, as_json=as_json, clock=CLOCK)
 
     run_async(body())
 
@@ -104,10 +95,6 @@ async def _read(reader: SupabaseReader, month: str | None) -> MonthReport:
     """Read a month; None: the current one, which may have become another since the last time."""
     wanted = month or f"{CLOCK.now().astimezone(TIME_ZONE):%Y-%m}"
     return group_costs(wanted, await reader.read_costs(date.fromisoformat(f"{wanted}-01")))
-
-
-def _draw(view: View[MonthReport]) -> RenderableType:
-    return render_costs(view, width=console.width, height=console.height)
 
 
 def group_costs(month: str, lines: Iterable[CostLine]) -> MonthReport:

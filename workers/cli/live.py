@@ -13,17 +13,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, Protocol, TypeVar
 
 import typer
+from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.live import Live
 
 from shared.errors import BackendUnavailable
+from workers.cli.context import print_json
 from workers.cli.terminal import console
 from workers.ports import Clock
 
-T = TypeVar("T")
+T = TypeVar("T", bound=BaseModel)
 
 Once = Annotated[bool, typer.Option("--once", help="Print once and end, as is done anyway outside a terminal.")]
 
@@ -43,18 +45,33 @@ class View(Generic[T]):
     fault: str = ""
 
 
-def can_stay_open() -> bool:
-    """Return whether the output is a terminal on which a screen can be drawn again."""
-    return console.is_terminal and not console.is_dumb_terminal
+class Render(Protocol[T]):
+    """Draws what there is to show; without a height, a page without an end."""
+
+    def __call__(self, view: View[T], *, width: int, height: int | None = None) -> RenderableType:
+        """Draw a view. Pure."""
 
 
-async def watch(
-    read: Callable[[], Awaitable[T]], draw: Callable[[View[T]], RenderableType], *, every: timedelta, clock: Clock
+async def show(
+    read: Callable[[], Awaitable[T]], render: Render[T], *, every: float, once: bool, as_json: bool, clock: Clock
 ) -> None:
-    """Show what is read, until q, Ctrl-C or SIGTERM; the terminal is left as it was.
+    """Print what is read, once or as JSON; on a terminal, draw it every so many seconds until its reader ends it.
 
-    Raises: what reading raises, except BackendUnavailable: an outage is shown.
+    Raises: what reading raises; while a screen is open, an outage is shown instead.
     """
+    if not (once or as_json) and console.is_terminal and not console.is_dumb_terminal:
+        await _watch(read, render, every=timedelta(seconds=every), clock=clock)
+        return
+    data = await read()
+    if as_json:
+        print_json(data)
+    else:
+        now = clock.now()
+        console.print(render(View(now=now, data=data, read_at=now), width=console.width))
+
+
+async def _watch(read: Callable[[], Awaitable[T]], render: Render[T], *, every: timedelta, clock: Clock) -> None:
+    """Show what is read, until q, Ctrl-C or SIGTERM; the terminal is left as it was."""
     stop, wake = asyncio.Event(), asyncio.Event()
     feed = _Feed(read, clock, wake)
     with (
@@ -66,7 +83,8 @@ async def watch(
         try:
             while not stop.is_set() and not reading.done():
                 wake.clear()
-                live.update(draw(replace(feed.view, now=clock.now())), refresh=True)
+                view = replace(feed.view, now=clock.now())
+                live.update(render(view, width=console.width, height=console.height), refresh=True)
                 await clock.wait(wake, within=_TICK)
         finally:
             if not reading.done():

@@ -4,15 +4,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final, Protocol
 
 import typer
-from rich.console import RenderableType
 
 from shared.errors import BackendUnavailable
 from workers.backend.client import open_client
 from workers.backend.inspection import SupabaseInspection
-from workers.cli.context import AsJson, EnvFile, print_json, run_async, settings_from
-from workers.cli.live import Once, View, can_stay_open, watch
+from workers.cli.context import AsJson, EnvFile, run_async, settings_from
+from workers.cli.live import Once, show
 from workers.cli.overview import render_overview
-from workers.cli.terminal import console
 from workers.clock import SystemClock
 from workers.ports import Clock, HealthLine, Overview
 
@@ -36,21 +34,9 @@ def top(
     async def body() -> None:
         async with open_client(settings_from(env_file).supabase) as client:
             reader = OverviewReader(SupabaseInspection(client), CLOCK)
-            if once or as_json or not can_stay_open():
-                overview = await reader.read()
-                if as_json:
-                    print_json(overview)
-                else:
-                    now = CLOCK.now()
-                    console.print(render_overview(View(now=now, data=overview, read_at=now), width=console.width))
-                return
-            await watch(reader.read, _draw, every=timedelta(seconds=every), clock=CLOCK)
+            await show(reader.read, render_overview, every=every, once=once, as_json=as_json, clock=CLOCK)
 
     run_async(body())
-
-
-def _draw(view: View[Overview]) -> RenderableType:
-    return render_overview(view, width=console.width, height=console.height)
 
 
 class ReadsOverview(Protocol):
