@@ -21,8 +21,9 @@ import httpx
 import pytest
 from support.database import OWNER
 from support.hq import RUN_TYPE, Hq
+from support.running_relay import start_relay_before
 
-from devstack.functions import FUNCTIONS, start_functions
+from devstack.functions import FUNCTIONS
 from devstack.processes import Processes
 from workers.web.app import PREFIX
 
@@ -163,16 +164,7 @@ def relay(hq: Hq, tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
         def start(workers_url: str) -> str:
             processes.stop("functions")
-            port = hq.stack.functions_port
-            start_functions(
-                processes,
-                port=port,
-                workers_url=workers_url.removesuffix(PREFIX),
-                supabase_url=hq.stack.url,
-                anon_key=hq.stack.anon_key,
-                settings={"RELAY_MIN_MS": "0"},
-            )
-            return f"http://127.0.0.1:{port}{PREFIX}"
+            return start_relay_before(hq, workers_url, processes)
 
         yield start
 
@@ -234,6 +226,8 @@ def _by_what_they_need(cases: Iterable[Case]) -> list[list[Case]]:
 WAYS = [(name, entry) for name in FUNCTIONS_WITH_CASES for entry in (Entry if name in RELAYED else (Entry.WORKERS,))]
 
 
+# Up to thirty cases, some of which wait two seconds, on one worker.
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("name", "entry"), WAYS, ids=lambda way: way.name.lower() if isinstance(way, Entry) else way)
 async def test_every_recorded_case_is_answered_as_recorded(
     hq: Hq, relay: Callable[[str], str], name: str, entry: Entry

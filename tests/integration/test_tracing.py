@@ -10,10 +10,9 @@ import httpx
 import pytest
 from support.hq import Hq
 from support.otlp import Collector, SentSpan, name_trace, open_collector
+from support.running_relay import start_relay_before
 
-from devstack.functions import start_functions
 from devstack.processes import Processes
-from workers.web.app import PREFIX
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
@@ -35,16 +34,7 @@ def tracing(collector: Collector) -> dict[str, object]:
 @contextlib.contextmanager
 def open_relay(hq: Hq, workers_url: str, folder: Path) -> Iterator[str]:
     with contextlib.closing(Processes(folder / "relay")) as processes:
-        port = hq.stack.functions_port
-        start_functions(
-            processes,
-            port=port,
-            workers_url=workers_url.removesuffix(PREFIX),
-            supabase_url=hq.stack.url,
-            anon_key=hq.stack.anon_key,
-            settings={"RELAY_MIN_MS": "0"},
-        )
-        yield f"http://127.0.0.1:{port}{PREFIX}"
+        yield start_relay_before(hq, workers_url, processes)
 
 
 def call_relay(hq: Hq, url: str) -> httpx.Response:

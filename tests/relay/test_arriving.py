@@ -1,6 +1,7 @@
 """A failure that somebody was answered is announced to nobody: the relay sees whether its caller was still there."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -13,10 +14,9 @@ import pytest
 from support.database import Database
 from support.hq import RUN_TYPE, Hq, open_hq
 from support.page import HEADERS
-from support.running_relay import Relay, StartRelay
+from support.running_relay import Relay, StartRelay, start_relay_before
 from support.scripted_server import CUT, HOST, Heard, ScriptedServer, answer
 
-from devstack.functions import start_functions
 from devstack.processes import Processes
 
 RUN = str(uuid4())
@@ -129,16 +129,9 @@ async def functions(hq: Hq, tmp_path: Path) -> AsyncIterator[str]:
     """A worker whose model has no credit left, behind the relay; its address as a page knows it."""
     service = await hq.service()
     await hq.vendors.script("openai", {"status": 402, "delay_ms": 1000}, repeat=True)
-    processes = Processes(tmp_path / "relay")
-    start_functions(
-        processes,
-        port=hq.stack.functions_port,
-        workers_url=service.url.removesuffix("/functions/v1"),
-        supabase_url=hq.stack.url,
-        anon_key=hq.stack.anon_key,
-    )
-    yield f"{hq.stack.url}/functions/v1"
-    processes.close()
+    with contextlib.closing(Processes(tmp_path / "relay")) as processes:
+        start_relay_before(hq, service.url, processes, settings={})
+        yield f"{hq.stack.url}/functions/v1"
 
 
 async def test_a_failure_that_the_page_was_answered_is_announced_to_nobody(hq: Hq, functions: str) -> None:

@@ -9,10 +9,9 @@ import httpx
 import pytest
 from support.database import Database
 from support.hq import RUN_TYPE, Hq, open_hq, signed_in
-from support.running_relay import Relay, StartRelay
+from support.running_relay import Relay, StartRelay, start_relay_before
 from support.scripted_server import SILENCE, ScriptedServer, answer
 
-from devstack.functions import start_functions
 from devstack.processes import Processes, choose_port
 
 LAUNCH = {"run_type": "CODE_REVIEW"}
@@ -58,16 +57,7 @@ async def test_a_request_that_is_cut_in_flight_is_one_run_and_found_again(hq: Hq
     service = await hq.service()
     await hq.vendors.script("openai", default_delay_ms=6000)
     processes, port = Processes(tmp_path), choose_port()
-    workers_url = service.url.removesuffix("/functions/v1")
-    start_functions(
-        processes,
-        port=port,
-        workers_url=workers_url,
-        supabase_url=hq.stack.url,
-        anon_key=hq.stack.anon_key,
-        settings={"RELAY_MIN_MS": "0"},
-        wall_clock_seconds=4,
-    )
+    start_relay_before(hq, service.url, processes, port=port, wall_clock_seconds=4)
     try:
         async with signed_in(hq) as president, Relay(port, tmp_path / "functions.log") as relay:
             session = await president.auth.get_session()

@@ -19,9 +19,9 @@ from support.calls import USAGE, settle, start
 from support.database import Database
 from support.hq import Hq, Service, open_hq
 from support.release import Release
+from support.running_relay import AT_ONCE, start_relay_before
 from support.worker import PROJECT, Worker
 
-from devstack.functions import start_functions
 from devstack.processes import Processes, choose_port
 from shared.registry import RUN_TYPES
 from workers import schema
@@ -159,16 +159,10 @@ async def test_the_page_is_answered_whichever_of_relay_and_worker_is_the_older(
 ) -> None:
     worker_of, relay_of = (release.folder, PROJECT) if older == "worker" else (PROJECT, release.folder)
     service = await hq.service(PYTHONPATH=worker_of)
-    processes, port = Processes(tmp_path), choose_port()
-    start_functions(
-        processes,
-        port=port,
-        workers_url=service.url.removesuffix("/functions/v1"),
-        supabase_url=hq.stack.url,
-        anon_key=hq.stack.anon_key,
-        settings={"RELAY_MIN_MS": "0", "FUNCTIONS_FOLDER": str(relay_of / "supabase" / "functions")},
-    )
-    relay = Service(service.worker, f"http://127.0.0.1:{port}/functions/v1")
+    processes = Processes(tmp_path)
+    settings = AT_ONCE | {"FUNCTIONS_FOLDER": str(relay_of / "supabase" / "functions")}
+    url = start_relay_before(hq, service.url, processes, port=choose_port(), settings=settings)
+    relay = Service(service.worker, url)
     owner = hq.stack.sign_in()
     page = {"apikey": hq.stack.anon_key, "origin": "https://page.example", "idempotency-key": "click-1"}
     try:
