@@ -55,8 +55,8 @@ class Channel(Subscriber):
         self._may = EVERYTHING
         if not self._is_private and not self._realtime.ways.public_access:
             raise JoinError("PrivateOnly: This project only allows private channels")
-        token = str(join.payload.get("access_token") or "sb_")
-        self._claims = self._verify(socket.token if token.startswith("sb_") else token)
+        token = join.payload.get("access_token")
+        self._claims = self._verify(socket.token if self._is_left_to_the_gateway(token) else str(token))
 
     async def authorize(self) -> None:
         """Ask the policies of a private topic. Raises: JoinError where they let nothing be read."""
@@ -116,7 +116,7 @@ class Channel(Subscriber):
             if self._may.appears:
                 self._track(frame)
         elif frame.event == "access_token":
-            self._renew(str(frame.payload.get("access_token") or "sb_"))
+            self._renew(frame.payload.get("access_token"))
 
     def _track(self, frame: Frame) -> None:
         presence = self._realtime.presences[self._room]
@@ -126,11 +126,15 @@ class Channel(Subscriber):
             presence.untrack(self)
         self._socket.reply(frame, "ok", {})
 
-    def _renew(self, token: str) -> None:
-        if token.startswith("sb_"):
-            return  # the gateway exchanged the key when the socket was opened
+    def _is_left_to_the_gateway(self, token: object) -> bool:
+        """Return whether the token is the one that the gateway put in the key's place when the socket was opened."""
+        return not token or (self._realtime.ways.keys_as_tokens and str(token).startswith("sb_"))
+
+    def _renew(self, token: object) -> None:
+        if self._is_left_to_the_gateway(token):
+            return
         try:
-            self._claims = self._verify(token)
+            self._claims = self._verify(str(token))
         except JoinError as error:
             self._shut_down(str(error).partition(": ")[2])
             return

@@ -18,6 +18,8 @@ class RealtimeWays:
     """How long the next join waits for the project's database; it may be 15 s where a project has slept."""
     public_access: bool = True
     """Whether channels may be joined that are not private."""
+    keys_as_tokens: bool = True
+    """Whether a key `sb_…` where a token belongs stands for its role's; otherwise it is a malformed token."""
     events_per_second: int = 100
     """What all clients together may send; beyond it the sender's channel is ended."""
 

@@ -91,6 +91,20 @@ async def test_a_project_without_public_access_refuses_channels_and_accepts_broa
     assert before.heard_nothing_of("broadcast")
 
 
+async def test_a_newer_key_is_no_token_where_it_does_not_stand_for_one(stack: Stack, connect: Connect) -> None:
+    client = await connect(stack, key=stack.secret_key)
+    await client.realtime.set_auth(stack.secret_key)
+    await (await Ear(client, "kind").subscribe()).next_state("SUBSCRIBED")
+    stack.realtime.tune(keys_as_tokens=False)
+
+    strict = await Ear(client, "strict").subscribe()
+    await client.realtime.set_auth(None)
+    bare = await Ear(client, "bare").subscribe()
+
+    assert "MalformedJWT" in await strict.next_state("CHANNEL_ERROR")
+    await bare.next_state("SUBSCRIBED")
+
+
 async def test_the_first_join_waits_for_the_database_and_holds_up_its_socket(stack: Stack, connect: Connect) -> None:
     stack.realtime.tune(first_join_seconds=1)
     client = await connect(stack)

@@ -19,6 +19,7 @@ async def test_an_inserted_row_is_claimed_by_realtime_long_before_the_sweep(hq: 
 async def test_a_newer_key_wakes_as_the_older_one_does(hq: Hq, strict: bool) -> None:  # noqa: FBT001 - a parameter
     if strict:
         hq.stack.gateway.refuse_bearer_keys()
+        hq.stack.realtime.tune(keys_as_tokens=False)
     await hq.worker(live=True, SWEEP_SECONDS=30, SUPABASE_SERVICE_ROLE_KEY=hq.stack.secret_key)
 
     assert (await hq.settled(hq.ask(), within=5))["status"] == "completed"
