@@ -132,8 +132,26 @@ async def test_a_collector_that_hangs_delays_no_run_and_no_stop(
     worker.signal(signal.SIGTERM)
 
     assert run["status"] == "completed"
-    assert await worker.exit_code() == 0
+    # Three seconds of them are the collector's.
+    assert await worker.exit_code(within=10) == 0
     assert worker.events("traces.left_unsent")
+
+
+async def test_a_worker_that_is_stopped_sends_what_it_holds_before_it_ends(
+    hq: Hq, collector: Collector, tracing: dict[str, object]
+) -> None:
+    await hq.vendors.script("openai", {"delay_ms": 60_000})
+    worker = await hq.worker(tracing, TRACES_SEND_SECONDS=600, SHUTDOWN_GRACE_SECONDS=0.5)
+    run_id = hq.ask()
+    await hq.vendors.wait_for("openai", calls=1)
+    assert collector.spans() == []
+
+    worker.signal(signal.SIGTERM)
+
+    assert await worker.exit_code() == 0
+    (claim,) = [span for span in collector.spans(name_trace(run_id)) if span.name == "claim"]
+    assert (claim.attributes["emocare.run.end"], claim.failed) == ("handed_back", False)
+    assert not worker.events("traces.left_unsent")
 
 
 def assert_nothing_private(hq: Hq, spans: list[SentSpan]) -> None:

@@ -23,9 +23,9 @@ class Installation:
     def emocare(self) -> Path:
         return self.folder / "bin" / "emocare"
 
-    def run(self, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, cwd: Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command as an operator would, from any folder."""
-        environment = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "LANG": "C.UTF-8", "COLUMNS": "200"}
+        environment = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "LANG": "C.UTF-8", "COLUMNS": "200", **variables}
         ended = subprocess.run(
             [self.emocare, *arguments], check=False, capture_output=True, text=True, cwd=cwd, env=environment
         )
@@ -67,12 +67,28 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     copy_working_tree(folder / "source")
     wheel = build_wheel(folder / "source", folder / "dist", commit="c0ffee1" + "0" * 33)
     shutil.rmtree(folder / "source")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    return Installation(install(wheel, folder / "venv", Path(sysconfig.get_path("purelib"))), wheel)
+
+
+@pytest.fixture
+def installation_without_traces(installation: Installation, tmp_path: Path) -> Installation:
+    """Install the same wheel where nothing of its extra `traces` is installed."""
+    dependencies = tmp_path / "dependencies"
+    dependencies.mkdir()
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if not package.name.startswith("opentelemetry"):
+            (dependencies / package.name).symlink_to(package)
+    return Installation(install(installation.wheel, tmp_path / "venv", dependencies), installation.wheel)
+
+
+def install(wheel: Path, folder: Path, dependencies: Path) -> Path:
+    """Make an environment of the wheel, and of what it depends on, found in a folder."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     # A path that comes from a .pth file is searched last, and its own .pth files, ours for the checkout among them,
     # are not read.
-    (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    python = str(folder / "venv" / "bin" / "python")
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{dependencies}\n")
+    python = str(folder / "bin" / "python")
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", "--ignore-installed", wheel], check=True)
-    return Installation(folder / "venv", wheel)
+    return folder

@@ -58,3 +58,16 @@ def test_the_wheel_holds_every_module_prompt_and_sql_file(installation: Any) -> 
         for path in (PROJECT / "sql").glob(pattern)
     }
     assert held == expected | {"workers/commit.txt"}
+
+
+def test_a_worker_that_is_told_of_a_collector_does_not_start_without_the_packages_of_traces(
+    installation_without_traces: Any, tmp_path: Path
+) -> None:
+    nowhere = {"SUPABASE_URL": "http://127.0.0.1:9", "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_" + "x" * 30}
+
+    refused = installation_without_traces.run(
+        "work", cwd=tmp_path, code=78, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **nowhere
+    )
+
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT: the packages that send traces are missing." in refused.stderr
+    assert "Install emocare-hq-workers[traces], or unset it." in refused.stderr

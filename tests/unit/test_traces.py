@@ -196,6 +196,32 @@ async def test_a_setting_that_cannot_be_used_is_refused_by_its_name(
         await AsyncExitStack().enter_async_context(open_traces(settings(collector.url), "worker-1"))
 
 
+@pytest.mark.parametrize("sampler", ["traceidratio", "ParentBased_TraceIdRatio"])
+@pytest.mark.parametrize("share", ["0,1", "10%", "10", "-0.1", "nan", "tenth", " "])
+async def test_a_share_that_would_record_everything_is_refused(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, sampler: str, share: str
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", share)
+
+    with pytest.raises(ConfigurationError, match="OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1"):
+        await AsyncExitStack().enter_async_context(open_traces(settings(collector.url), "worker-1"))
+
+
+@pytest.mark.parametrize(("sampler", "share"), [("traceidratio", "1"), ("traceidratio", ""), ("always_on", "tenth")])
+async def test_a_share_that_nobody_asks_for_is_not_examined(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, sampler: str, share: str
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", share)
+
+    async with open_traces(settings(collector.url), "worker-1"):
+        with traces.span("http"):
+            pass
+
+    assert [span.name for span in collector.spans()] == ["http"]
+
+
 def test_the_path_that_is_added_to_an_endpoint_is_refused_in_it() -> None:
     with pytest.raises(ValidationError, match="leave out /v1/traces"):
         settings("http://collector.test/v1/traces/")
