@@ -22,6 +22,7 @@ READS: Final[dict[str, str]] = {
     "public.get_hq_ai_costs": "select * from public.get_hq_ai_costs((now() - interval '40 days')::date)",
     "public.get_hq_autopilot_journal": "select * from public.get_hq_autopilot_journal(500)",
     "public.get_hq_budget_state": "select * from public.get_hq_budget_state()",
+    "public.get_hq_delivery_state": "select * from public.get_hq_delivery_state()",
     "public.get_hq_queue_state": "select * from public.get_hq_queue_state()",
     "public.get_hq_run": "select * from public.get_hq_run(%(run)s)",
     "public.get_hq_schema_state": "select * from public.get_hq_schema_state()",

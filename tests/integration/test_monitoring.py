@@ -65,12 +65,15 @@ async def test_what_a_worker_did_is_on_its_page(hq: Hq, mailbox: Mailbox) -> Non
     ]
     assert sum(value for name, value in billed if name == "emocare_cost_eur_total") > 0
     assert sum(value for name, value in billed if name == "emocare_model_tokens_total") > 0
-    for function in ("claim_hq_runs", "settle_hq_run", "renew_hq_leases", "get_hq_queue_state", "get_hq_budget_state"):
+    states = ("get_hq_queue_state", "get_hq_delivery_state", "get_hq_budget_state")
+    for function in ("claim_hq_runs", "settle_hq_run", "renew_hq_leases", *states):
         assert sample(samples, "emocare_rpc_seconds_count", function=function) >= 1
     assert not [labels for (name, labels), value in samples.items() if name == "emocare_rpc_failures_total" and value]
     assert sample(samples, "emocare_realtime_live") == 1
     assert sample(samples, "emocare_database_up") == 1
     assert sample(samples, "emocare_queue_runs", state="waiting") == 0
+    assert sample(samples, "emocare_delivery_oldest_waiting_seconds", target="channel") == 0
+    assert sample(samples, "emocare_delivery_failures_in_a_row", target="device") == 0
     assert sample(samples, "emocare_month_cost_eur") > 0
     assert sample(samples, "emocare_month_budget_eur") > 0
     assert ("emocare_rpc_seconds_count", frozenset({("function", "other")})) not in samples

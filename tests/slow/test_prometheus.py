@@ -20,6 +20,7 @@ MAY_BE_ZERO = {
     "Disjoncteurs ouverts A",
     "Exécutions en attente A",
     "File d'attente A",
+    "Message en attente depuis A",
     "Places occupées A",
     "Plus longue attente A",
     "Realtime reconstruit A",

@@ -17,6 +17,7 @@ BOUNDED_BY: Final = {
     "enqueue_due_hq_runs": "slots decided in a call; nobody counts them",
     "get_hq_ai_costs": "platforms, run types and models of a month, the total first; nobody counts them",
     "get_hq_budget_state": "one row",
+    "get_hq_delivery_state": "two rows",
     "get_hq_queue_state": "one row",
     "get_hq_run": "one row",
     "get_hq_schema_state": "one row",

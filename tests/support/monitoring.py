@@ -1,6 +1,6 @@
 """What is notified to an observer, and the readings of a worker that is monitored."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -10,7 +10,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.findings import Gap
 from workers.metrics.labels import LabelSets
 from workers.metrics.state import Readings
-from workers.ports import AttemptEnd, BackendCallEnd, Bills, ModelCallEnd, MonthCost, QueueState, SendOutcome
+from workers.ports import (
+    AttemptEnd,
+    BackendCallEnd,
+    Bills,
+    DeliveryState,
+    ModelCallEnd,
+    MonthCost,
+    QueueState,
+    SendOutcome,
+)
 
 BUDGET = MonthCost(
     month_cost_eur=Decimal("12.5"),
@@ -65,9 +74,13 @@ class Readable:
 
     def __init__(self) -> None:
         self.queue = QueueState(waiting=3, running=2, oldest_due_seconds=7.5)
+        self.deliveries = [
+            DeliveryState(kind="channel", oldest_waiting_seconds=90.5, failures_in_a_row=4),
+            DeliveryState(kind="device", oldest_waiting_seconds=0, failures_in_a_row=0),
+        ]
         self.breakers: dict[str, str] = {"configured/model": "OPEN"}
         self.is_live = True
-        self.asked = {"queue": 0, "budget": 0}
+        self.asked = {"queue": 0, "deliveries": 0, "budget": 0}
         self.fault: Exception | None = None
 
     async def _read_queue(self) -> QueueState:
@@ -75,6 +88,12 @@ class Readable:
         if self.fault is not None:
             raise self.fault
         return self.queue
+
+    async def _read_deliveries(self) -> Sequence[DeliveryState]:
+        self.asked["deliveries"] += 1
+        if self.fault is not None:
+            raise self.fault
+        return self.deliveries
 
     async def _read_budget(self) -> MonthCost:
         self.asked["budget"] += 1
@@ -94,6 +113,7 @@ class Readable:
             is_live=lambda: self.is_live,
             rebuilds=lambda: 4,
             queue=self._read_queue,
+            deliveries=self._read_deliveries,
             budget=self._read_budget,
             version="1.2.3+abc1234",
         )

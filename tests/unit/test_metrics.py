@@ -188,6 +188,9 @@ async def test_the_state_is_that_of_the_moment(page: Page) -> None:
     assert sample(samples, "emocare_queue_runs", state="waiting") == 3
     assert sample(samples, "emocare_queue_runs", state="running") == 2
     assert sample(samples, "emocare_queue_oldest_due_seconds") == 7.5
+    assert sample(samples, "emocare_delivery_oldest_waiting_seconds", target="channel") == 90.5
+    assert sample(samples, "emocare_delivery_failures_in_a_row", target="channel") == 4
+    assert sample(samples, "emocare_delivery_failures_in_a_row", target="device") == 0
     assert sample(samples, "emocare_month_cost_eur") == 12.5
     assert sample(samples, "emocare_month_budget_eur") == 50
     assert sample(samples, "emocare_month_budget_warned") == 0
@@ -213,15 +216,19 @@ async def test_the_state_is_that_of_the_moment(page: Page) -> None:
 async def test_the_database_is_asked_no_more_often_for_many_scrapes(page: Page) -> None:
     for _ in range(50):
         await page.scrape()
-    assert page.readable.asked == {"queue": 1, "budget": 1}
+    assert page.readable.asked == {"queue": 1, "deliveries": 1, "budget": 1}
 
     page.clock.advance(timedelta(seconds=11))
     await page.scrape()
-    assert page.readable.asked == {"queue": 2, "budget": 1}
+    assert page.readable.asked == {"queue": 2, "deliveries": 1, "budget": 1}
+
+    page.clock.advance(timedelta(minutes=1))
+    await page.scrape()
+    assert page.readable.asked == {"queue": 3, "deliveries": 2, "budget": 1}
 
     page.clock.advance(timedelta(minutes=5))
     await page.scrape()
-    assert page.readable.asked == {"queue": 3, "budget": 2}
+    assert page.readable.asked == {"queue": 4, "deliveries": 3, "budget": 2}
 
 
 async def test_a_database_that_is_away_is_seen_and_not_asked_at_every_scrape(page: Page) -> None:
@@ -232,8 +239,8 @@ async def test_a_database_that_is_away_is_seen_and_not_asked_at_every_scrape(pag
 
     assert sample(samples, "emocare_database_up") == 0
     assert sample(samples, "emocare_worker_concurrency") == 8
-    assert not [name for name, _ in samples if name.startswith(("emocare_queue", "emocare_month"))]
-    assert page.readable.asked == {"queue": 1, "budget": 1}
+    assert not [name for name, _ in samples if name.startswith(("emocare_queue", "emocare_delivery", "emocare_month"))]
+    assert page.readable.asked == {"queue": 1, "deliveries": 1, "budget": 1}
 
     page.readable.fault = None
     page.clock.advance(timedelta(seconds=11))
@@ -250,8 +257,8 @@ async def test_a_reading_that_fails_oddly_leaves_the_rest_of_the_page(page: Page
 
     assert sample(samples, "emocare_database_up") == 0
     assert sample(samples, "emocare_worker_concurrency") == 8
-    # One for the queue, one for the budget: not one per scrape.
-    assert [line["event"] for line in logs] == ["metrics.reading_failed"] * 2
+    # One for each: not one per scrape.
+    assert sorted(line["part"] for line in logs) == ["budget", "deliveries", "queue"]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 404), ("/metrics/", 404), ("/functions/v1/healthz", 404)])

@@ -1,5 +1,6 @@
-"""The state of the database itself: its schema, what the workers need of it, its queue."""
+"""The state of the database itself: its schema, what the workers need of it, its queue, its messages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -7,7 +8,7 @@ from supabase import AsyncClient
 
 from shared.frozen import FrozenModel
 from workers.backend.rpc import OneRow, Rows, call
-from workers.ports import Check, MonthCost, Overview, QueueState
+from workers.ports import Check, DeliveryState, MonthCost, Overview, QueueState
 
 
 class SchemaState(FrozenModel):
@@ -22,6 +23,7 @@ class SchemaState(FrozenModel):
 _STATES = OneRow(TypeAdapter(SchemaState))
 _CHECKS = Rows(TypeAdapter(Check), key="name")
 _QUEUE_STATES = OneRow(TypeAdapter(QueueState))
+_DELIVERY_STATES = Rows(TypeAdapter(DeliveryState), key="kind")
 _BUDGET_STATES = OneRow(TypeAdapter(MonthCost))
 _OVERVIEW = TypeAdapter(Overview)
 
@@ -47,6 +49,10 @@ class SupabaseInspection:
     async def read_queue(self) -> QueueState:
         """Read how long the queue is, and how old its oldest due run. Raises: BackendError."""
         return await call(self._client, "get_hq_queue_state", {}, _QUEUE_STATES)
+
+    async def read_deliveries(self) -> Sequence[DeliveryState]:
+        """Read how the messages stand, by channels and to devices. Raises: BackendError."""
+        return await call(self._client, "get_hq_delivery_state", {}, _DELIVERY_STATES)
 
     async def read_budget(self) -> MonthCost:
         """Read how the month's cost stands to its budget; nobody is warned by it. Raises: BackendError."""

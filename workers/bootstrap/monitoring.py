@@ -48,6 +48,7 @@ def _find_readings(settings: Settings, parts: Parts) -> Readings:
         is_live=lambda: parts.wakeups.state is WakeupState.LIVE,
         rebuilds=lambda: parts.wakeups.rebuilds,
         queue=inspection.read_queue,
+        deliveries=inspection.read_deliveries,
         budget=inspection.read_budget,
         version=read_version(),
     )

@@ -1,7 +1,7 @@
 """What is at the moment of a scrape: read from this process's memory and, now and then, from the database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from shared.errors import BackendError
 from workers.metrics.labels import ClosedSet
-from workers.ports import Clock, MonthCost, QueueState
+from workers.ports import Clock, DeliveryState, MonthCost, QueueState
 from workers.runtime.shared_read import SharedRead
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 # However often and by however many it is scraped: the database is asked no more often than this.
 _QUEUE_KEPT_FOR: Final = timedelta(seconds=10)
+_DELIVERIES_KEPT_FOR: Final = timedelta(minutes=1)
 _BUDGET_KEPT_FOR: Final = timedelta(minutes=5)
 _FAILURE_KEPT_FOR: Final = timedelta(seconds=10)
 # A scrape waits ten seconds by default, and what the process knows by itself should come in any case.
@@ -40,6 +41,7 @@ class Readings:
     is_live: Callable[[], bool]
     rebuilds: Callable[[], int]
     queue: Callable[[], Awaitable[QueueState]]
+    deliveries: Callable[[], Awaitable[Sequence[DeliveryState]]]
     budget: Callable[[], Awaitable[MonthCost]]
     version: str
     """The version and the commit, with a plus sign between them."""
@@ -48,7 +50,8 @@ class Readings:
 class StateCollector(Collector):
     """Renders the state; ``refresh`` comes before each scrape, because a collector cannot await.
 
-    Cost: at most one call of the database per ten seconds for the queue, one per five minutes for the budget.
+    Cost: at most one call of the database per ten seconds for the queue, one per minute for the messages, one per five
+    minutes for the budget.
     """
 
     def __init__(self, readings: Readings, models: ClosedSet, clock: Clock) -> None:
@@ -57,21 +60,27 @@ class StateCollector(Collector):
         self._queue_read = SharedRead[QueueState](
             _QUEUE_KEPT_FOR, clock, failure_ttl=_FAILURE_KEPT_FOR, counted_from="end"
         )
+        self._deliveries_read = SharedRead[Sequence[DeliveryState]](
+            _DELIVERIES_KEPT_FOR, clock, failure_ttl=_FAILURE_KEPT_FOR, counted_from="end"
+        )
         self._budget_read = SharedRead[MonthCost](
             _BUDGET_KEPT_FOR, clock, failure_ttl=_FAILURE_KEPT_FOR, counted_from="end"
         )
         self._queue: QueueState | None = None
+        self._deliveries: Sequence[DeliveryState] | None = None
         self._budget: MonthCost | None = None
         self._failing_oddly: set[str] = set()
 
     async def refresh(self) -> None:
         """Read from the database what is not fresh; what cannot be read is absent from the scrape."""
         reading_queue = self._read("queue", self._queue_read, self._readings.queue)
+        reading_deliveries = self._read("deliveries", self._deliveries_read, self._readings.deliveries)
         reading_budget = self._read("budget", self._budget_read, self._readings.budget)
         async with asyncio.TaskGroup() as group:
             queue = group.create_task(reading_queue)
+            deliveries = group.create_task(reading_deliveries)
             budget = group.create_task(reading_budget)
-        self._queue, self._budget = queue.result(), budget.result()
+        self._queue, self._deliveries, self._budget = queue.result(), deliveries.result(), budget.result()
 
     async def _read(self, part: str, shared: SharedRead[T], read: Callable[[], Awaitable[T]]) -> T | None:
         try:
@@ -148,6 +157,8 @@ class StateCollector(Collector):
                 "How long the first due run has been waiting; 0 while none is due, or everything is paused.",
                 self._queue.oldest_due_seconds,
             )
+        if self._deliveries is not None:
+            yield from _render_deliveries(self._deliveries)
         if self._budget is not None:
             yield GaugeMetricFamily(
                 "emocare_month_cost_eur", "What AI has cost this month, in euros.", float(self._budget.month_cost_eur)
@@ -160,3 +171,20 @@ class StateCollector(Collector):
                 "1 from the share of the budget on that hq.system_config sets for a warning (80 % unless set).",
                 self._budget.is_warned,
             )
+
+
+def _render_deliveries(states: Sequence[DeliveryState]) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "emocare_delivery_oldest_waiting_seconds",
+        "How long the oldest message that has not reached its channel or its device has been waiting.",
+        labels=["target"],
+    )
+    failures = GaugeMetricFamily(
+        "emocare_delivery_failures_in_a_row",
+        "Tries that failed since the last message was accepted, at the worst channel and the worst device.",
+        labels=["target"],
+    )
+    for state in states:
+        waiting.add_metric([state.kind], state.oldest_waiting_seconds)
+        failures.add_metric([state.kind], state.failures_in_a_row)
+    yield from (waiting, failures)

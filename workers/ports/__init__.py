@@ -5,7 +5,7 @@ from workers.ports.clock import Clock
 from workers.ports.company import FinanceHistory, FinanceSnapshot, SiteCheck, SiteLog
 from workers.ports.identity import Caller, Identity
 from workers.ports.inputs import EarlierFact, PastReport, ReportInputs
-from workers.ports.inspection import Check, CheckState, QueueState
+from workers.ports.inspection import Check, CheckState, DeliveryState, QueueState
 from workers.ports.journal import Journal
 from workers.ports.maintenance import BudgetCheck, Maintenance, PushTriggers
 from workers.ports.model import Answer, Bills, Gateway, Message, Meter, Retries, Usage
@@ -99,6 +99,7 @@ __all__ = [
     "DecisionStatus",
     "Decisions",
     "Deliveries",
+    "DeliveryState",
     "Device",
     "DueMessage",
     "EarlierFact",

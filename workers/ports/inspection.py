@@ -13,6 +13,14 @@ class QueueState(FrozenModel):
     oldest_due_seconds: float
 
 
+class DeliveryState(FrozenModel):
+    """How the messages stand that leave by channels, or those for devices; the worst of their targets counts."""
+
+    kind: Literal["channel", "device"]
+    oldest_waiting_seconds: float
+    failures_in_a_row: int
+
+
 CheckState = Literal["green", "amber", "red"]
 
 
