@@ -110,5 +110,41 @@ def test_the_dashboard_can_be_imported_as_it_is() -> None:
     assert max(x for x, _ in cells) == 23
 
 
+def test_the_dashboard_names_only_what_grafana_knows() -> None:
+    """Of its schema what our panels use, because no Grafana can be had here to import them."""
+    assert 8 <= len(DASHBOARD["uid"]) <= 40
+    assert isinstance(DASHBOARD["schemaVersion"], int)
+    assert not {"__inputs", "__requires"} & DASHBOARD.keys()  # the variable asks in their place
+    assert {panel["type"] for panel in DASHBOARD["panels"]} <= {"row", "stat", "timeseries", "table"}
+    defaults = {panel["title"]: panel["fieldConfig"]["defaults"] for panel in PANELS}
+    units = {title: default["unit"] for title, default in defaults.items()}
+    known = {"short", "s", "percentunit", "bytes", "currencyEUR"}
+    assert {title: unit for title, unit in units.items() if unit not in known} == {}
+    for title, default in defaults.items():
+        steps = [step["value"] for step in default.get("thresholds", {"steps": []})["steps"]]
+        assert steps[:1] in ([], [None]), title
+        assert steps[1:] == sorted(steps[1:]), title
+    for panel in PANELS:
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]), panel["title"]
+
+
+def test_every_legend_names_a_label_that_its_query_leaves() -> None:
+    targets = [target for panel in PANELS for target in panel["targets"]]
+    offenders = []
+    for target in targets:
+        grouped = re.match(r"(?:histogram_quantile\([\d.]+, |topk\(\d+, )?\w+ by \(([\w, ]+)\)", target["expr"])
+        left = (
+            set(re.split(r", ", grouped[1]))
+            if grouped
+            else {"instance"}
+            if " on (instance) " in target["expr"]
+            else set()
+        )
+        if not set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= left:
+            offenders.append((target["expr"], target["legendFormat"]))
+
+    assert offenders == []
+
+
 def _cells(place: dict[str, int]) -> list[tuple[int, int]]:
     return [(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])]

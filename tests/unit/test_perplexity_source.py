@@ -156,6 +156,18 @@ async def test_an_answer_that_was_cut_says_so(source: PerplexitySource, vendors:
     assert "Sources citées" in cut.text
 
 
+@pytest.mark.parametrize("end", [{}, {"finish_reason": None}, {"finish_reason": ""}])
+async def test_an_answer_that_does_not_say_how_it_ended_may_have_been_cut(
+    source: PerplexitySource, vendors: VendorsClient, end: dict[str, str | None]
+) -> None:
+    await vendors.script("perplexity", {"merge": {"choices": [{"message": {"content": "Le marché pro"}} | end]}})
+
+    finding = await find(source, subject())
+
+    assert finding.data["is_whole"] is False
+    assert "s'arrête avant sa fin" in finding.text
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -169,7 +181,9 @@ async def test_an_answer_that_was_cut_says_so(source: PerplexitySource, vendors:
 async def test_thoughts_are_no_part_of_the_answer(
     source: PerplexitySource, vendors: VendorsClient, content: Any
 ) -> None:
-    await vendors.script("perplexity", {"merge": {"choices": [{"message": {"content": content}}]}})
+    await vendors.script(
+        "perplexity", {"merge": {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}}
+    )
 
     finding = await find(source, subject())
 

@@ -28,7 +28,9 @@ _MAX_TOKENS: Final = 900
 _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
-_WHOLE: Final = frozenset({"stop", "end_turn", "eos"})  # with any other ending, the text may break off in mid-sentence
+_WHOLE: Final = frozenset(
+    {"stop", "end_turn", "eos"}
+)  # with any other ending, or none, the text may break off in mid-sentence
 _TEXT_PARTS: Final = frozenset({"text", "output_text"})
 _CUT_NOTE: Final = "\n[… la réponse de Perplexity s'arrête avant sa fin : elle est incomplète]"
 _SYSTEM: Final = (
@@ -129,7 +131,7 @@ class PerplexitySource:
             raise self._vendor.unreadable("Perplexity's answer is empty")
         cited = _read_citations(answer)
         listed = "\n".join(f"[{number}] {line}" for number, line in enumerate(cited.values(), start=1))
-        is_whole = (choice.finish_reason or "stop").lower() in _WHOLE
+        is_whole = (choice.finish_reason or "").lower() in _WHOLE
         tail = "" if is_whole else _CUT_NOTE
         tail += f"\nSources citées :\n{shorten(listed, _CITATIONS_CHARS)}" if cited else ""
         return Finding(
