@@ -5,7 +5,7 @@ The French forms are ``babel``'s data (CLDR); ours are the choice of a form, and
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from babel import Locale
@@ -80,8 +80,12 @@ def format_hour(moment: datetime) -> str:
     return f"{local.hour} h {local.minute:02d} (heure de Paris)"
 
 
+@lru_cache(maxsize=64)
 def format_moment(moment: datetime) -> str:
-    """Return « mardi 3 novembre 2026 à 14 h 05 (heure de Paris) »."""
+    """Return « mardi 3 novembre 2026 à 14 h 05 (heure de Paris) ».
+
+    Cost: next to none for a moment that was written just before: all sources of a report are read in one.
+    """
     weekday = _FRENCH.days["format"]["wide"][moment.astimezone(TIME_ZONE).weekday()]
     return f"{weekday} {format_day(moment)} à {format_hour(moment)}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from shared.fact_labels import FACT_LABELS, format_value
@@ -89,7 +90,7 @@ def derive(table: FactTable, platforms: Sequence[Platform], now: datetime) -> It
     yield from (line for part, whole in _PARTS for line in _divide(table, part, whole))
     yield from _derive_waiting(table)
     yield from (line for currency in currencies[1:] for line in derive_money(table, currency))
-    yield _derive_calendar(now)
+    yield _derive_calendar(now.astimezone(TIME_ZONE).date())
     yield from _derive_sheets(table, names)
 
 
@@ -185,8 +186,8 @@ def _derive_waiting(table: FactTable) -> Iterator[Line]:
             yield Line(_capitalize(words.format(_format_age(fact))))
 
 
-def _derive_calendar(now: datetime) -> Line:
-    today = now.astimezone(TIME_ZONE).date()
+@lru_cache(maxsize=4)
+def _derive_calendar(today: date) -> Line:
     month, quarter, year = (
         _first_day(today.year, today.month + 1),
         _first_day(today.year, today.month + 3 - (today.month - 1) % 3),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Final
 
 from shared.fact_labels import format_difference, format_value
 from shared.facts import FactName
@@ -17,11 +18,12 @@ from workers.executive_run.calculation_lines import (
 )
 from workers.executive_run.fact_table import FactTable
 
+_AMOUNTS: Final = tuple(name for name in FactName if name.unit is None)
+
 
 def rank_currencies(table: FactTable) -> list[str]:
     """Return the currencies, the one of which most is known first."""
-    held = {name: table.of_company(name) for name in FactName if name.unit is None}
-    known = Counter(currency for facts in held.values() for currency in facts)
+    known = Counter(currency for name in _AMOUNTS for currency in table.of_company(name))
     return sorted(known, key=lambda currency: (-known[currency], currency))
 
 

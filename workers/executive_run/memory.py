@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from itertools import filterfalse
 from typing import Final
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -107,7 +109,11 @@ def recall(run_type: RunType, past: PastReport | None, collected: Collected, *, 
     if past is None or not timedelta(0) <= now - past.completed_at <= OLDEST:
         return None
     shown_before = [_words(item) for _, item in _read_items(run_type, past.before or "")]
-    data = [_words(line) for line in _own_lines(collected)]
+
+    @cache
+    def read_data() -> list[frozenset[str]]:
+        return [_words(line) for line in _own_lines(collected)]
+
     items: list[KeptItem] = []
     for kind, raw in _read_items(run_type, past.text):
         text = None if _is_order(raw) else _clean(raw, past.doubted)
@@ -115,7 +121,7 @@ def recall(run_type: RunType, past: PastReport | None, collected: Collected, *, 
         if text is None or any(_are_alike(words, _words(item.text)) for item in items):
             continue
         repeated = past.superseded or any(_are_alike(words, before) for before in shown_before)
-        if not repeated or any(_carries(line, words) for line in data):
+        if not repeated or any(_carries(line, words) for line in read_data()):
             items.append(KeptItem(kind=kind, text=text, repeated=repeated))
     return Memory(since=past.completed_at, items=tuple(_share_out(items)))
 
@@ -157,11 +163,11 @@ def record_kept(run_type: RunType, report: str, faults: Iterable[Fault]) -> tupl
 
 def _read_items(run_type: RunType, report: str) -> Iterator[tuple[Kept, str]]:
     """Yield the items of the sections that are kept, in the report's order."""
-    kinds = {_fold(section.title): section.keeps for section in run_type.sections if section.keeps is not None}
+    kinds = {_fold_title(section.title): section.keeps for section in run_type.sections if section.keeps is not None}
     headings = list(_HEADING.finditer(report))
     ends = [heading.start() for heading in headings[1:]] + [len(report)]
     for heading, end in zip(headings, ends, strict=False):
-        kind = kinds.get(_fold(heading["title"]))
+        kind = kinds.get(_fold_title(heading["title"]))
         if kind is not None:
             yield from ((kind, item) for item in _split_items(report[heading.end() : end]))
 
@@ -225,8 +231,11 @@ def _own_lines(collected: Collected) -> Iterator[str]:
 
 def _fold(text: str) -> str:
     """Reduce a text to what identifies it: no accent, no case, no decoration."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    plain = "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", text)))
     return " ".join(_DECORATION.sub("", plain).casefold().replace("\u2019", "'").split())
+
+
+_fold_title: Final = lru_cache(maxsize=256)(_fold)
 
 
 def _words(text: str | None) -> frozenset[str]:

@@ -1,15 +1,20 @@
 """Finds the names of facts in a text, and knows what belongs to a fact: its periods, its changes, its source."""
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shared.facts import FactName as F
 from workers.executive_run.verification.fact_names import ENTRIES, Entry
 
+# What must stand before an alternative: no letter, or not a word.
+_BEFORE: Final = re.compile(r"\\b|\(\?<!(?P<not>[^()]*)\)")
+
 
 def _split(pattern: str) -> list[str]:
-    """Split a pattern into alternatives that begin with a letter wherever one can be had, in the order of trying."""
+    """Split a pattern into alternatives that begin with a letter, in the order of trying."""
     alternatives, depth, start = [], 0, 0
     for place, char in enumerate(pattern):
         depth += {"(": 1, ")": -1}.get(char, 0)
@@ -21,32 +26,39 @@ def _split(pattern: str) -> list[str]:
 
 
 def _spread(alternative: str) -> list[str]:
-    """Write out the group with which an alternative begins, optional or not."""
+    """Write out the group with which an alternative begins, optional or not; what stands before it comes after."""
+    if before := _BEFORE.match(alternative):
+        unlike = before["not"] or r"\w"
+        return [f"{each[0]}(?<!{unlike}.){each[1:]}" for each in _spread(alternative[before.end() :])]
     if not alternative.startswith("(?:"):
         return [alternative]
     depth = 0
     end = next(place for place, char in enumerate(alternative) if not (depth := depth + {"(": 1, ")": -1}.get(char, 0)))
     first, rest = alternative[3:end], alternative[end + 1 :]
-    if rest.startswith(("*", "+", "{")):
-        return [alternative]
     is_optional = rest.startswith("?")
     rest = rest.removeprefix("?")
     spread = [each for one in _split(first) for each in _spread(one + rest)]
     return [*spread, *(_spread(rest) if is_optional else [])]
 
 
-# Names begin where words do: looking nowhere else makes this ten times as fast. An alternative that begins with a
-# letter, and not with a group, is passed over at once where the text has another: hence the names of the groups at
-# the ends of what they name, which makes it four times as fast again.
-_MASTER: Final = re.compile(
-    r"(?<![a-z0-9])(?:"
-    + "|".join(
-        f"{alternative}(?P<e{place}_{number}>)"
-        for place, entry in enumerate(ENTRIES)
-        for number, alternative in enumerate(_split(entry.pattern))
-    )
-    + ")"
-)
+def _compile(entries: Sequence[Entry]) -> re.Pattern[str]:
+    """Compile the patterns of all entries into one, with a named group at the end of each alternative.
+
+    Names begin where words do: looking nowhere else makes this ten times as fast. Of the alternatives, which are two
+    hundred, those are tried that begin with the letter of the text: so their letter comes first, and those that have
+    the same one stand together, in the order of the entries.
+    """
+    by_letter: dict[str, list[str]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        for number, alternative in enumerate(_split(entry.pattern)):
+            letter, rest = alternative[0], alternative[1:]
+            assert letter.isalpha() and not rest.startswith(("?", "*", "+", "{")), alternative  # noqa: PT018 - one rule
+            by_letter[letter].append(f"{rest}(?P<e{place}_{number}>)")
+    names = "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
+    return re.compile(f"(?<![a-z0-9])(?:{names})")
+
+
+_MASTER: Final = _compile(ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)

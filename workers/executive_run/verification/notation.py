@@ -57,12 +57,14 @@ SECONDS: Final = {
 }
 
 # What every figure begins with: where a text has something else, no alternative below needs to be tried.
-_BEGINNING: Final = rf"[\d\[\#+€$£-]|[a-z]+[-.]?\d|[jhsmt]\s?[+-]|https?:|ghsa|eur\s|usd\s|{MONTH}|{WORDS}"
+_BEGINNING: Final = (
+    rf"\d|\[s\d|\#\d|[+-][\d€$£]|[€$£]|[a-z]++[-.]?\d|[jhsmt]\s?[+-]|https?:|ghsa|eur\s|usd\s|{MONTH}|{WORDS}"
+)
 
 # In this order: what comes first is what a stretch of text is.
 TOKEN: Final = re.compile(
     rf"""
-  (?:(?<![a-z0-9])|(?=[^a-z0-9]))(?={_BEGINNING})(?:
+  (?=[a-z\d\[\#+€$£-])(?:(?<![a-z0-9])|(?=[^a-z0-9]))(?={_BEGINNING})(?:
     (?P<url>https?://\S+)
   | (?P<citation>\[s\d+(?:\s*[,;]\s*s?\d+)*\])
   | (?P<reference>\bcve-\d{{4}}-\d+|\bghsa(?:-[a-z0-9]{{4}}){{3}}|\#\d+

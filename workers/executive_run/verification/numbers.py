@@ -37,6 +37,12 @@ _NO_NOUN: Final = re.compile(
 _RANGE: Final = re.compile(r"\s?(?:[-+=\u2013—]|a|et|ou|des)\s?")
 _LIST_NUMBER: Final = re.compile(r"^[ \t>]*(?:[-*+•][ \t]+)?(?:\*\*)?\d{1,2}(?:\.\d{1,2})*[.)](?=[\s*])", re.MULTILINE)
 _JOINED: Final = re.compile(r"\s?(?:et\s)?")
+_DIGITS: Final = re.compile(r"\d+")
+_A_MONTH: Final = re.compile(MONTH)
+_YEAR: Final = re.compile(r"\s(\d{4})\b")
+_BEFORE_YEAR: Final = re.compile(r"(?:\b(?:en|de|fin|debut|annee|depuis|l'an|et|pour|mi)\s|[-\u2013(/]\s?)$")
+_UNIT: Final = re.compile(r"\s(jours?|semaines?|heures?|minutes?|secondes?|mois|ans?|annees?)\b")
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 
 
 def read_figures(text: str) -> tuple[Figure, ...]:
@@ -73,12 +79,12 @@ def _read(found: re.Match[str], folded: str) -> Figure | None:
 
 
 def _clock(words: str) -> str:
-    hour, minute, *_ = (*re.findall(r"\d+", words), "0")
+    hour, minute, *_ = (*_DIGITS.findall(words), "0")
     return f"{int(hour):02d}:{int(minute):02d}"
 
 
 _KEYS: Final[dict[str | None, tuple[Kind, Callable[[str], str]]]] = {
-    "citation": (Kind.CITATION, lambda words: " ".join(re.findall(r"\d+", words))),
+    "citation": (Kind.CITATION, lambda words: " ".join(_DIGITS.findall(words))),
     "reference": (Kind.REFERENCE, str),
     "version": (Kind.VERSION, lambda words: words.removeprefix("v")),
     "clock": (Kind.TIME, _clock),
@@ -93,9 +99,9 @@ def _read_date(found: re.Match[str], folded: str) -> Figure:
     if found["slashed"]:
         day, month, year = found[0].split("/")
         return Figure(Kind.DATE, start, end, unit=f"{year}-{int(month):02d}-{int(day):02d}")
-    name = re.search(MONTH, folded[start : end + 40])
+    name = _A_MONTH.search(folded[start : end + 40])
     assert name is not None
-    year_found = re.match(r"\s(\d{4})\b", folded[start + name.end() :])
+    year_found = _YEAR.match(folded, start + name.end())
     year_text = year_found[1] if year_found else "*"
     month_number = _month_number(name[0])
     if found["month"]:
@@ -161,9 +167,7 @@ def _is_year(figure: Figure, digits: str, folded: str) -> bool:
     if len(digits) != 4 or not digits.isdigit() or not 2000 <= figure.value <= 2099:  # noqa: PLR2004 - a year
         return False
     before = folded[max(0, figure.start - 12) : figure.start]
-    return bool(
-        re.search((r"(?:\b(?:en|de|fin|debut|annee|depuis|l'an|et|pour|mi)\s|[-\u2013(/]\s?)$"), before)
-    ) or not _noun(folded, figure.end)
+    return bool(_BEFORE_YEAR.search(before)) or not _noun(folded, figure.end)
 
 
 def _scaled(figure: Figure, factor: Decimal) -> Figure:
@@ -172,7 +176,7 @@ def _scaled(figure: Figure, factor: Decimal) -> Figure:
 
 def _count(value: Decimal, start: int, end: int, folded: str, *, is_word: bool = False) -> Figure:
     figure = Figure(Kind.COUNT, start, end, (value,), noun=_noun(folded, end), is_word=is_word)
-    unit = re.match(r"\s(jours?|semaines?|heures?|minutes?|secondes?|mois|ans?|annees?)\b", folded[end : end + 12])
+    unit = _UNIT.match(folded[end : end + 12])
     if unit is None:
         return figure
     figure = replace(figure, kind=Kind.DURATION, end=end + unit.end(), noun="")
@@ -204,7 +208,7 @@ def _parse(digits: str) -> tuple[tuple[Decimal, ...], Decimal]:
         return _one(re.sub(r"[.,]", "", bare))
     written = bare.replace(",", ".")
     values, quantum = _one(written)
-    if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", bare):
+    if _THOUSANDS.fullmatch(bare):
         # « 1,234 » is a thousand and more to an English reader; to a French one, a number with three decimals.
         return (*values, Decimal(re.sub(r"[.,]", "", bare))), quantum
     return values, quantum

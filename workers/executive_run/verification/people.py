@@ -45,10 +45,12 @@ _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 def find_unknown_names(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find names of people, and e-mail addresses, that stand in no source."""
     known: frozenset[str] | None = None  # few reports name anybody
+    has_titles, has_addresses = _TITLED.search(text) is not None, "@" in text
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         found = [match for match in _PAIR.finditer(text, start, end) if _is_first_name(match[1])]
-        found += [*_TITLED.finditer(text, start, end), *_EMAIL.finditer(text, start, end)]
+        found += _TITLED.finditer(text, start, end) if has_titles else ()
+        found += _EMAIL.finditer(text, start, end) if has_addresses else ()
         for match in found:
             last = fold(match[match.lastindex or 0]).split()[-1]
             known = _known_words(evidence.words) if known is None else known

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 _SPECIAL: Final = {
@@ -12,7 +12,6 @@ _SPECIAL: Final = {
     "\u202f": " ",
     "\u2007": " ",
     "\u2009": " ",
-    "\t": " ",
     "\u2019": "'",
     "\u02bc": "'",
     "\u2018": "'",
@@ -20,12 +19,16 @@ _SPECIAL: Final = {
     "\u2010": "-",
     "\u2011": "-",
 }
-# Where a sentence ends. A point between digits, after an initial or in an abbreviation ends nothing.
+# Where a sentence ends. A point between digits, after an initial or in an abbreviation ends nothing. The characters
+# come first, so that the search passes over all others at once, and what stands before them is looked at afterwards.
 _LONGEST_SENTENCE: Final = 600
-_END: Final = re.compile(r"(?<!\b[A-Z])(?<!\bMme)(?<!\bDr)(?<!\bart)(?<!\bex)(?<!\betc)[.!?…](?=\s)|\s;\s|\n")
+_END: Final = re.compile(
+    r"[.!?…\s](?:(?<=[.!?…])(?=\s)(?<!\b[A-Z].)(?<!\bMme.)(?<!\bDr.)(?<!\bart.)(?<!\bex.)(?<!\betc.)|(?<=\s);\s|(?<=\n))"
+)
 
 
 _REMEMBERED: Final = 64
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -34,21 +37,17 @@ def fold(text: str) -> str:
 
     Cost: next to none for a text that was folded a moment ago: every check folds the whole report.
     """
-    return text.translate(_FOLDED)
+    # Few characters of a French text are beyond ASCII: folding those alone takes half the time of looking up every one.
+    return _BEYOND_ASCII.sub(_fold_found, text).replace("\t", " ").lower()
 
 
-class _Folding(dict[int, str]):
-    """What each character is folded to, found out at its first use."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        base = unicodedata.normalize("NFD", char)[0].lower()
-        folded = _SPECIAL.get(char) or (base if len(base) == 1 else char)
-        self[code] = folded
-        return folded
+def _fold_found(found: re.Match[str]) -> str:
+    return _fold_char(found[0])
 
 
-_FOLDED: Final = _Folding()
+@cache
+def _fold_char(char: str) -> str:
+    return _SPECIAL.get(char) or unicodedata.normalize("NFD", char)[0].lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from workers.executive_run.verification.figure import Figure, Kind
@@ -24,10 +25,10 @@ _ALL: Final = re.compile(
     r"toutes plateformes"
 )
 _PROPOSED: Final = re.compile(
-    r"objectif|\btailles?\b|\bpaliers?\b|\bcibles?\b|\bvise[rzs]?\b|\bvisant\b|propos|hypothe|scenario|estim|\befforts?\b|echeance|\bseuil|"
-    r"\bbudget|d'ici|\brepere|"
-    r"\bavant le\b|\bdelai|attendue?s?\b|\bprevoir\b|\bplafond|\bsous (?:\d|deux|trois|cinq|dix)|\bramener|"
-    r"\batteindre|\bobtenir|\blimiter|\bsi\b|\bpotentiel|\ba partir d"
+    r"objectif|propos|hypothe|scenario|estim|echeance|d'ici|attendue?s?\b|"
+    r"\b(?:tailles?\b|paliers?\b|cibles?\b|vise[rzs]?\b|visant\b|efforts?\b|seuil|budget|repere|avant le\b|delai|"
+    r"prevoir\b|plafond|sous (?:\d|deux|trois|cinq|dix)|ramener|atteindre|obtenir|limiter|si\b|potentiel|"
+    r"a partir d)"
 )
 _MOST_DIGITS: Final = 4
 """No source has a longer number, and Python refuses to read one of thousands of digits."""
@@ -76,6 +77,12 @@ def read_statements(shape: Shape, names: PlatformNames) -> list[Statement]:
     figures = read_figures(shape.text)
     reader = _Reader(shape.text, folded, figures, [figure.start for figure in figures], names)
     return [statement for part in shape.parts for statement in reader.read(part)]
+
+
+@lru_cache(maxsize=64)
+def _is_aim(header: str) -> bool:
+    """Return whether a header marks what stands below it as an aim. Cost: next to none for a list's next item."""
+    return _PROPOSED.search(header) is not None
 
 
 def _has_repere(words: str) -> bool:
@@ -127,9 +134,9 @@ class _Reader:
         self, part: Part, line: Span, header: str, inherited: str | None, *, asks_for_aims: bool
     ) -> Iterator[Statement]:
         may_propose = part.section.proposes
-        around = header + " / " + self.folded[line.start : min(line.end, line.start + _MARK_CHARS)]
-        is_marked = may_propose and bool(_PROPOSED.search(around))
-        has_repere = _has_repere(around)
+        marking = self.folded[line.start : min(line.end, line.start + _MARK_CHARS)]
+        is_marked = may_propose and (_is_aim(header) or bool(_PROPOSED.search(marking)))
+        has_repere = _has_repere(header) or _has_repere(marking)
         for span in split_sentences(self.text, line):
             figures = self._within(span)
             mentions = self.names.find(self.text, span.start, span.end)

@@ -62,6 +62,9 @@ _CONTENT: Final = re.compile(
 )
 _MOST_OWN: Final = 12
 _SMALL: Final = 10
+_OPERATION: Final = re.compile(r"[/\u00d7x*\u00f7]\s?\||\|\s?[/\u00d7x*\u00f7]")
+_SINCE: Final = re.compile(r"depuis (?:plus de )?$")
+_ITS_ARTICLE: Final = re.compile(r"\bart(?:icles?|\.)?\s\d")
 
 
 def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
@@ -110,7 +113,7 @@ def _is_day(figure: Figure, before: str) -> bool:
 def _is_factor(figure: Figure, folded: str) -> bool:
     """Return whether it is a number that arithmetic needs and no data hold: « 79 / 12 », « 7 x 19 »."""
     around = folded[max(0, figure.start - 3) : figure.start] + "|" + folded[figure.end : figure.end + 3]
-    return figure.value in _FACTORS and bool(re.search(r"[/\u00d7x*\u00f7]\s?\||\|\s?[/\u00d7x*\u00f7]", around))
+    return figure.value in _FACTORS and bool(_OPERATION.search(around))
 
 
 def _is_content(figure: Figure, folded: str, statement: Statement) -> bool:
@@ -137,17 +140,13 @@ def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
 
 def _is_window(figure: Figure, before: str) -> bool:
     known = _MONTH_WINDOWS if figure.unit == "months" else _WINDOWS
-    return (
-        int(figure.value) in known
-        and bool(_BEFORE_WINDOW.search(before))
-        and not re.search(r"depuis (?:plus de )?$", before)
-    )
+    return int(figure.value) in known and bool(_BEFORE_WINDOW.search(before)) and not _SINCE.search(before)
 
 
 def _is_law(folded: str, statement: Statement) -> bool:
     """Return whether a figure is that of a rule: its article, or « repère », stands beside it."""
     words = folded[statement.span.start : statement.span.end]
-    return statement.has_repere or bool(re.search(r"\bart(?:icles?|\.)?\s\d", words))
+    return statement.has_repere or ("art" in words and bool(_ITS_ARTICLE.search(words)))
 
 
 def _is_own_count(figure: Figure) -> bool:

@@ -14,6 +14,7 @@ _OF_PLATFORM: Final = re.compile(
     r"\brevienne?n?t a|\()\s?\**\s?(?:la plateforme |le depot )?\**$"
 )
 _ALL: Final = re.compile(r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise")
+_ENDS_CLAUSE: Final = re.compile(r"\bet\b|\bceux\b|\bcelui\b|\bcelles?\b|,")
 _TOGETHER: Final = re.compile(r"\**\s?(?:,|et|ou|&|/)\s?(?:de |d'|sur )?\**")
 
 
@@ -34,7 +35,7 @@ def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
     after = [named for named in statement.platforms if named.start >= figure.end]
     if after:
         between = folded[figure.end : after[0].start]
-        is_next = bool(before) and re.search(r"\bet\b|\bceux\b|\bcelui\b|\bcelles?\b|,", between)
+        is_next = bool(before) and _ENDS_CLAUSE.search(between)
         if _OF_PLATFORM.fullmatch(between) and not is_next and not _has_figure(statement, figure.end, after[0].start):
             return Subject(after[0].key, is_named=True, is_shared=_is_joined(after, folded))
     if before:

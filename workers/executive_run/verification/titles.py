@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Final
 
 from workers.executive_run.verification.prose import fold
@@ -27,6 +28,7 @@ _SUFFIX: Final = re.compile(r"\s*(?:\([^()]*\)|\s[—\u2013:-]\s.*|\s:.*)\s*$")
 _ALIKE: Final = 0.87
 _LONGEST: Final = 90
 _LONGEST_LINE: Final = 200
+_REMEMBERED: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Heading:
         return self.title is None and plain(self.words) in CLOSING
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def plain(title: str) -> str:
     """Reduce a title to its words: no number, sign, emphasis, accent or case."""
     words = fold(title).strip(" *_#`\"'«»")
