@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -70,9 +71,13 @@ def redact_text(text: str) -> str:
     return _SECRETS.sub(REDACTED, text)
 
 
+@lru_cache(maxsize=256)
+def _is_secret(key: str) -> bool:
+    return key not in _ALLOWED_KEYS and _SECRET_KEYS.search(key) is not None
+
+
 def _redact_entry(key: str, value: object) -> object:
-    secret = _SECRET_KEYS.search(key) and key not in _ALLOWED_KEYS
-    if secret and not isinstance(value, bool | int | float | None):
+    if _is_secret(key) and not isinstance(value, bool | int | float | None):
         return REDACTED
     return redact(value)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from workers.outbound.bodies import cancel_once, close, is_modest, read_body
-from workers.outbound.http import limit_connecting, refuse_cookies
+from workers.outbound.http import CookielessClient, limit_connecting
 from workers.ports import UNOBSERVED, BackendCallEnd, Observer
 
 # Eight claims with the checkpoints of a whole collection each have six megabytes.
@@ -24,7 +24,7 @@ _NO_CONTENT: Final = 204
 _CODINGS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
-class SupabaseHttp(httpx.AsyncClient):
+class SupabaseHttp(CookielessClient):
     """An HTTP client that returns whole answers, checked if a check is given, or raises; it keeps no cookies.
 
     The deadline is in real time, not the clock port's, because the wait is for a network.
@@ -39,7 +39,7 @@ class SupabaseHttp(httpx.AsyncClient):
         observer: Observer = UNOBSERVED,
         **options: Any,  # noqa: ANN401 - handed to httpx as they are
     ) -> None:
-        super().__init__(cookies=refuse_cookies(), timeout=limit_connecting(within), **options)
+        super().__init__(timeout=limit_connecting(within), **options)
         self._within = within.total_seconds()
         self._check = check
         self._observer = observer

@@ -103,9 +103,17 @@ async def call_void(client: AsyncClient, name: str, params: Mapping[str, Any]) -
     await call(client, name, params, _VOID)
 
 
+def _is_storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold a text as it is. Cost: a tenth of the pattern's; almost every text passes."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+
+
 def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        return value if _is_storable(value) else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
         return {_storable(key): _storable(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

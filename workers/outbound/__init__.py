@@ -7,13 +7,13 @@ from workers.outbound.http import (
     CONNECT_TIMEOUT,
     RETRY_AFTER_CAP,
     USER_AGENT,
+    CookielessClient,
     call,
     get,
     open_get_transport,
     open_http,
     open_post_transport,
     parse_retry_after,
-    refuse_cookies,
 )
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "USER_AGENT",
     "CallFailed",
     "CancellableTransport",
+    "CookielessClient",
     "Fault",
     "Response",
     "call",
@@ -32,5 +33,4 @@ __all__ = [
     "open_http",
     "open_post_transport",
     "parse_retry_after",
-    "refuse_cookies",
 ]
