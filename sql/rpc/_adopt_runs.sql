@@ -10,6 +10,9 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '500ms'
+-- Every run was pending once, and a large table is vacuumed after a hundred thousand runs: an index scan marks the
+-- entries that are dead, and passes over them the next time; a bitmap scan would visit all their rows in every sweep.
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -20,12 +23,10 @@ begin
   for v_row in
     select r.id, r.run_type, r.platform_key
     from hq.runs as r
-    where not exists (select from hq.run_queue as q where q.run_id = r.id)
-      and (
-        r.status = 'pending'
-        -- One of ours whose queue row somebody deleted; what older code says is running is not adopted.
-        or r.status = 'running' and exists (select from hq.run_requests as own where own.run_id = r.id)
-      )
+    where r.status in ('pending', 'running')
+      and not exists (select from hq.run_queue as q where q.run_id = r.id)
+      -- One of ours whose queue row somebody deleted; what older code says is running is not adopted.
+      and (r.status = 'pending' or exists (select from hq.run_requests as own where own.run_id = r.id))
     limit 500
     for no key update of r skip locked
   loop

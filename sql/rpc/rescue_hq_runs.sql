@@ -24,7 +24,14 @@ begin
   select q.requeued, q.failed, q.dropped into requeued, failed, dropped from hq.rescue_queue() as q;
   adopted := hq.adopt_runs();
   failed := failed + hq.close_stuck_runs();
-  perform hq.warn_of_budget();
+  -- Adds up the month, which is too much for every sweep of every worker; within a minute is soon enough.
+  begin
+    if public.take_hq_turn('budget', 'rescue', 30) then
+      perform hq.warn_of_budget();
+    end if;
+  exception when lock_not_available then
+    null;  -- somebody holds the turn in the SQL editor
+  end;
   return next;
 end
 $$;

@@ -4,8 +4,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from support.calls import call
-from support.database import Connection, Database, Row
+from support.calls import call, claim_one, expire, request
+from support.database import Connection, Database, Row, one
 
 
 def spend(database: Database, amount: float) -> None:
@@ -33,6 +33,10 @@ def announced(database: Database) -> list[Row]:
     return database.rows("select * from hq.announcements where key like 'budget_reached:%'")
 
 
+def half_a_minute_later(database: Database) -> None:
+    database.run("update hq.turns set due_at = now() where name = 'budget'")
+
+
 def test_below_the_threshold_nothing_is_told(database: Database, service: Connection) -> None:
     configure(database)
     spend(database, 79.99)
@@ -48,6 +52,7 @@ def test_the_threshold_is_told_once_a_day(database: Database, service: Connectio
     spend(database, 80)
 
     call(service, "rescue_hq_runs")
+    half_a_minute_later(database)
     call(service, "rescue_hq_runs")
 
     (log,) = reported(database)
@@ -56,8 +61,44 @@ def test_the_threshold_is_told_once_a_day(database: Database, service: Connectio
     assert log["metadata"]["pct_used"] == 80
     assert len(announced(database)) == 1
     database.run("update hq.announcements set key = 'budget_reached:2020-01-01'")
+    half_a_minute_later(database)
     call(service, "rescue_hq_runs")
     assert len(reported(database)) == 2
+
+
+def test_the_month_is_added_up_twice_a_minute_whoever_rescues(database: Database, service: Connection) -> None:
+    configure(database)
+    spend(database, 79)
+    call(service, "rescue_hq_runs")
+
+    spend(database, 2)
+    call(service, "rescue_hq_runs")
+
+    assert announced(database) == []
+    half_a_minute_later(database)
+    call(service, "rescue_hq_runs")
+    assert len(announced(database)) == 1
+
+
+def test_a_sweep_that_is_not_to_add_up_writes_nothing(service: Connection) -> None:
+    call(service, "rescue_hq_runs")
+
+    with service.transaction():
+        call(service, "rescue_hq_runs")
+        assert one(service, "select pg_current_xact_id_if_assigned() as id")["id"] is None
+
+
+def test_a_turn_that_somebody_holds_undoes_no_rescue(database: Database, service: Connection) -> None:
+    request(service)
+    claim_one(service)
+    expire(database)
+    half_a_minute_later(database)
+    with database.connect() as person:
+        person.execute("begin; insert into hq.turns values ('budget', 'by hand', now(), now())")
+        (done,) = call(service, "rescue_hq_runs")
+        person.execute("rollback")
+
+    assert done["requeued"] == 1
 
 
 def test_who_switched_alerts_off_hears_nothing(database: Database, service: Connection) -> None:

@@ -25,7 +25,7 @@ from support.calls import (
     step,
     wait_until_blocked,
 )
-from support.database import Connection, Database, Row, one
+from support.database import Connection, Database, Row, one, rows
 
 NOTHING = {"requeued": 0, "failed": 0, "adopted": 0, "dropped": 0}
 
@@ -444,3 +444,20 @@ def test_of_very_many_dead_leases_the_oldest_are_freed_first_and_all_within_a_fe
     assert rescues[0]["dropped"] == 0
     assert (sum(done["requeued"] for done in rescues), sum(done["dropped"] for done in rescues)) == (len(left), changed)
     assert rescue(service) == NOTHING
+
+
+def test_a_sweep_does_not_visit_every_run_that_waited_since_the_last_vacuum(database: Database) -> None:
+    """A table of a million runs is vacuumed once in a hundred thousand of them."""
+    for statement in (
+        "insert into hq.runs (run_type, executive_summary) select 'A', repeat('x', 1500) from generate_series(1, 600)",
+        "delete from hq.run_queue",
+        "update hq.runs set status = 'completed', completed_at = now()",
+        "analyze hq.runs, hq.run_queue",
+    ):
+        database.run(statement)
+    for _ in range(3):
+        rescue(database.sql)
+
+    (explained,) = rows(database.sql, "explain (analyze, buffers, format json) select * from public.rescue_hq_runs()")
+
+    assert explained["QUERY PLAN"][0]["Plan"]["Shared Hit Blocks"] < 100  # their rows fill 120 pages and more
