@@ -1,4 +1,7 @@
 create or replace view hq.costs_by_platform with (security_invoker = true) as
+with months as (
+  select m.month, m.is_kept from hq.list_cost_months() as m
+)
 select
   to_char(c.month, 'YYYY-MM') as mois,
   coalesce(nullif(c.platform_key, ''), '(toutes)') as plateforme,
@@ -9,12 +12,12 @@ select
   round(c.cost_eur / greatest(c.runs, 1), 4) as moyenne_eur
 from (
   select k.month, k.platform_key, k.runs, k.attempts, k.cost_eur, k.estimated_eur
-  from hq.list_cost_months() as m
+  from months as m
   join hq.cost_months as k on k.month = m.month
   where m.is_kept
   union all
   select m.month, s.platform_key, s.runs, s.attempts, s.cost_eur, s.estimated_eur
-  from hq.list_cost_months() as m
+  from months as m
   cross join lateral hq.sum_month_costs(m.month) as s
   where not m.is_kept
 ) as c
