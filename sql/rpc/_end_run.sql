@@ -21,6 +21,9 @@ declare
   v_queue hq.run_queue;
   v_key text;
   v_retry_of uuid;
+  v_run_type text;
+  v_requires_approval boolean;
+  v_fills_digest boolean;
 begin
   update hq.runs as r
   set
@@ -32,12 +35,20 @@ begin
       when p_lease_token is null then r.director_agent_id
       else coalesce(r.director_agent_id, hq.find_director(r.run_type))
     end
-  where r.id = p_run_id;
+  where r.id = p_run_id
+  returning r.run_type into v_run_type;
   delete from hq.run_queue as q where q.run_id = p_run_id returning q.* into v_queue;
   if p_status = 'completed' then
-    perform hq.propose_action(p_run_id);
-    perform hq.write_digest(p_run_id);
-    perform hq.announce_brief(p_run_id);
+    -- Looked up once: each of the three would ask the run for its type, and most types need none of them.
+    select t.requires_approval, t.fills_digest into v_requires_approval, v_fills_digest
+    from hq.run_types as t where t.key = v_run_type;
+    if v_requires_approval then
+      perform hq.propose_action(p_run_id);
+    end if;
+    if v_fills_digest then
+      perform hq.write_digest(p_run_id);
+      perform hq.announce_brief(p_run_id);
+    end if;
   elsif p_status = 'failed' then
     -- Of an older program's run there is no lease, and no other end.
     v_key := concat_ws(':', 'run_failed', p_run_id, v_queue.lease_token);
