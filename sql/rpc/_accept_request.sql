@@ -32,7 +32,7 @@ declare
   v_platform text := nullif(btrim(p_platform_key), '');
   v_context jsonb := coalesce(nullif(p_context, 'null'), '{}');
   v_key text := nullif(p_idempotency_key, '');
-  v_run_id uuid := gen_random_uuid();
+  v_run_id uuid := hq.make_id();
   v_retry_of uuid;
   v_dedupe text;
   v_is_ours boolean;

@@ -31,8 +31,9 @@ begin
     where s.run_id = p_run_id and s.step_order = given.step_order
     returning s.step_order
   )
-  insert into hq.run_steps (run_id, step_order, name, description, status, output, started_at, completed_at)
-  select p_run_id, g.step_order, g.name, g.description, g.status, g.output, g.started_at, g.completed_at
+  insert into hq.run_steps (id, run_id, step_order, name, description, status, output, started_at, completed_at)
+  select
+    hq.make_id(), p_run_id, g.step_order, g.name, g.description, g.status, g.output, g.started_at, g.completed_at
   from given as g
   where g.step_order not in (select c.step_order from changed as c);
 end

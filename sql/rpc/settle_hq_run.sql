@@ -85,8 +85,8 @@ begin
 
   perform hq.write_steps(p_run_id, p_steps);
   -- A moment each, so that evidence is read in the order in which it was given.
-  insert into hq.run_evidence (run_id, evidence_type, data, source_url, created_at)
-  select p_run_id, e.evidence_type, e.data, e.source_url, clock_timestamp()
+  insert into hq.run_evidence (id, run_id, evidence_type, data, source_url, created_at)
+  select hq.make_id(), p_run_id, e.evidence_type, e.data, e.source_url, clock_timestamp()
   from jsonb_to_recordset(p_evidence) as e (evidence_type text, data jsonb, source_url text);
   if p_evidence @> '[{"evidence_type": "facts"}]' then
     perform hq.keep_facts(p_run_id, p_evidence);
