@@ -104,6 +104,23 @@ async def test_a_lease_that_was_lost_and_a_database_that_is_away_are_seen(hq: Hq
     await until(is_seen, "a call that nobody answered")
 
 
+async def test_a_channel_that_fails_is_seen_beside_one_that_does_not(hq: Hq, mailbox: Mailbox) -> None:
+    hook = hq.vendors.base_url.removeprefix("http://")
+    await hq.vendors.script("hook", {"status": 401}, repeat=True)
+    worker = await hq.worker(METRICS_PORT=0, NOTIFY_URLS=f"{mailbox.url} json://{hook}/hook/a", NOTIFY_SECONDS=0.5)
+    hq.rows("select hq.announce_event('key', 'run_failed', '{}')")
+    hq.rows("update hq.announcements set due_at = now() returning 1")
+    await hq.until("select from hq.deliveries where status = 'accepted'")
+    await hq.until("select from hq.deliveries where failure = 'http_401'")
+
+    samples = await samples_of(worker)
+
+    assert sample(samples, "emocare_deliveries_total", kind="run_failed", target="channel", outcome="accepted") == 1
+    assert sample(samples, "emocare_delivery_failures_in_a_row", target="channel") == 1
+    assert sample(samples, "emocare_delivery_oldest_waiting_seconds", target="channel") > 0
+    assert sample(samples, "emocare_delivery_oldest_waiting_seconds", target="device") == 0
+
+
 async def test_the_public_port_knows_nothing_of_it_and_the_private_one_nothing_else(hq: Hq) -> None:
     service = await hq.service(METRICS_PORT=0)
     port = (await service.worker.logged("metrics.listening"))["port"]
