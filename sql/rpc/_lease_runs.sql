@@ -23,6 +23,8 @@ set search_path = ''
 set lock_timeout = '500ms'
 -- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
+-- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -37,8 +39,9 @@ begin
       worker_id = p_worker_id,
       leased_until = now() + make_interval(secs => p_lease_seconds::double precision),
       lease_token = nextval('hq.lease_tokens')
-    from free
-    where q.run_id = free.id
+    -- As an array, not a join: a join would read the whole index of the ids once the queue is known to be short, and
+    -- while an old transaction is open that index leads to every run that was ever in the queue.
+    where q.run_id = any (array(select free.id from free))
     returning q.*
   ),
   started as (

@@ -12,6 +12,10 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '500ms'
+-- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
+set enable_seqscan = off
+-- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -47,36 +51,46 @@ begin
   end;
 
   return query
-  with given as (
+  with given as materialized (
     select l.run_id, l.lease_token
     from jsonb_to_recordset(p_leases) as l (run_id uuid, lease_token bigint)
   ),
-  free as (
+  free as materialized (
     -- Who waited here could otherwise get "lost" for the run that it settles at this moment.
     select q.run_id
-    from given
-    join hq.run_queue as q using (run_id, lease_token)
+    from hq.run_queue as q
     join hq.runs as r on r.id = q.run_id
-    -- Not by the index of the status, which leads to all that ever ran while an old transaction is open.
-    where q.worker_id = p_worker_id and (r.status = 'running') is true
+    -- Each run by its id, not by a join, by its worker or by its status: while an old transaction is open these lead to
+    -- all that was ever leased.
+    where q.run_id = any (array(select given.run_id from given))
+      and exists (select from given where given.run_id = q.run_id and given.lease_token = q.lease_token)
+      and (q.worker_id = p_worker_id) is true
+      and (r.status = 'running') is true
     for update of q skip locked
   ),
   renewed as (
     update hq.run_queue as q
     set leased_until = now() + make_interval(secs => p_lease_seconds::double precision)
-    from free
-    where q.run_id = free.run_id
+    where q.run_id = any (array(select free.run_id from free))
+  ),
+  found as (
+    select
+      given.run_id,
+      (
+        select q.worker_id from hq.run_queue as q
+        where q.run_id = given.run_id and q.lease_token = given.lease_token
+      ) as worker_id,
+      (select r.status from hq.runs as r where r.id = given.run_id) as status
+    from given
   )
   select
-    given.run_id,
+    found.run_id,
     case
-      when q.worker_id = p_worker_id and r.status = 'running' then 'held'
-      when r.status = 'cancelled' then 'cancelled'
+      when found.worker_id = p_worker_id and found.status = 'running' then 'held'
+      when found.status = 'cancelled' then 'cancelled'
       else 'lost'
     end
-  from given
-  left join hq.run_queue as q using (run_id, lease_token)
-  left join hq.runs as r on r.id = given.run_id;
+  from found;
 end
 $$;
 revoke execute on function public.renew_hq_leases from public, anon, authenticated;

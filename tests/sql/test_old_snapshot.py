@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from typing import TypeVar
 
 import pytest
@@ -33,10 +34,16 @@ def test_no_call_of_a_runs_path_reads_what_an_old_transaction_keeps(*, is_known:
 
         found = path.take()
 
-    # A claim reads what waited before: it goes by the order in which runs wait.
+    # A claim passes over what waited before: it goes by the order in which runs wait. Nothing else does.
+    nothing = dict.fromkeys(("whole", "by_worker", "by_status", "by_id", "by_turn"), 0)
     assert found == {
-        function: {"whole": 0, "by_worker": 0, "by_status": 0}
-        for function in ("claim_hq_runs", "lease_runs", "checkpoint_hq_step", "settle_hq_run", "release_hq_runs")
+        "request_hq_run": nothing,
+        "claim_hq_runs": nothing | {"by_turn": 1},
+        "renew_hq_leases": nothing,
+        "checkpoint_hq_step": nothing,
+        "settle_hq_run": nothing,
+        "lease_runs": nothing,
+        "release_hq_runs": nothing,
     }
 
 
@@ -47,13 +54,26 @@ class RunPath:
         self._database = database
         self._sessions = sessions
         self._opened: dict[str, Connection] = {}
+        self._numbers = count()
 
     def take(self) -> dict[str, Row]:
-        """Take two runs along it; return what each function read of what only the old transaction can see."""
+        """Take two runs along it; return how often each function read what only the old transaction can see."""
         found: dict[str, Row] = {}
         others = self._database.sql
-        request(others, "CODE_REVIEW", force=True)
+        self._read(found, "request_hq_run", lambda session: request(session, "CODE_REVIEW", context=self._context()))
         claimed = self._read(found, "claim_hq_runs", claim_one)
+        self._read(
+            found,
+            "renew_hq_leases",
+            lambda session: call(
+                session,
+                "renew_hq_leases",
+                worker_id="worker-1",
+                leases=[lease(claimed)],
+                lease_seconds=30,
+                heartbeat=None,
+            ),
+        )
         self._read(
             found,
             "checkpoint_hq_step",
@@ -67,6 +87,10 @@ class RunPath:
         settle(others, _lease(others, asked), usage=USAGE)
         return found
 
+    def _context(self) -> Row:
+        """Ask for something else each time: who asks the same again is given the report that was just settled."""
+        return {"n": next(self._numbers)}
+
     def _read(self, found: dict[str, Row], function: str, do: Callable[[Connection], T]) -> T:
         if function not in self._opened:
             self._opened[function] = self._sessions.enter_context(self._database.connect())
@@ -75,7 +99,8 @@ class RunPath:
         done = do(session)
         session.execute("select pg_stat_force_next_flush()")
         after = _reads(self._database)
-        found[function] = {name: after[name] - before[name] for name in after}
+        # A look-up reads the few versions of a row, and not a part of what is kept.
+        found[function] = {name: (after[name] - before[name]) // KEPT for name in after}
         return done
 
 
@@ -97,10 +122,17 @@ def _leave_behind(database: Database) -> None:
 
 
 def _reads(database: Database) -> Row:
+    """Count the queue's reads from its beginning to its end, and the entries read of each index that keeps the dead."""
     database.rows("select pg_stat_force_next_flush()")
-    return database.one(
-        "select t.seq_scan as whole, i.idx_tup_read as by_worker, s.idx_tup_read as by_status"
-        " from pg_stat_user_tables as t join pg_stat_user_indexes as i using (relid)"
-        " join pg_stat_user_indexes as s on s.indexrelname = 'idx_runs_status_created'"
-        " where i.indexrelname = 'run_queue_leased'"
-    )
+    entries = {
+        row["indexrelname"]: row["idx_tup_read"]
+        for row in database.rows("select indexrelname, idx_tup_read from pg_stat_user_indexes where schemaname = 'hq'")
+    }
+    scans = database.one("select seq_scan from pg_stat_user_tables where relid = 'hq.run_queue'::regclass")["seq_scan"]
+    return {
+        "whole": scans * KEPT,
+        "by_worker": entries["run_queue_leased"],
+        "by_status": entries["idx_runs_status_created"],
+        "by_id": entries["run_queue_pkey"],
+        "by_turn": entries["run_queue_waiting"],
+    }
