@@ -26,6 +26,8 @@ set search_path = ''
 set enable_bitmapscan = off
 -- Of one that was short when the plan was made, the whole; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
+-- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -16,6 +16,10 @@ BREACHES = {
         "alter function public.claim_hq_runs set search_path = public",
         "alter function hq.caller security invoker",
     ],
+    "not_compiled": [
+        "alter function public.settle_hq_run reset jit",
+        "alter function hq.caller set enable_seqscan = off",
+    ],
     "plain_procedures": [
         "alter procedure hq.purge_expired set search_path = ''",
         "alter procedure hq.purge_expired security definer",
