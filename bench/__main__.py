@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import sys
+import time
 
 import structlog
 from rich.console import Console
@@ -33,9 +34,12 @@ def main() -> int:
     for column in ("what", "measured", "target", "how"):
         table.add_column(column)
     for name in names:
+        started = time.monotonic()
         with console.status(name):
             for figure in asyncio.run(known[name]()):
                 table.add_row(figure.what, figure.value, figure.target, figure.detail)
+        # Figures come at the end, minutes later where several were named.
+        console.print(f"{name}: {time.monotonic() - started:.0f} s")
     console.print(table)
     return 0
 

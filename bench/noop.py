@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench.rig import Rig, open_worker
+from bench.rig import PATIENCE, Rig, open_worker
 from shared.runs import Claim, Outcome, RunStatus, Settlement, StepRecord
 from workers.executive_run.steps import Step
 from workers.ports import Look, Meter, Usage, WakeupState
@@ -37,8 +37,21 @@ async def no_op(claim: Claim, meter: Meter) -> Settlement:
 async def settle_noops(rig: Rig, count: int) -> float:
     """Request so many runs, let one worker of this process settle them all, and return how many it did per second."""
     rig.queue_runs(count)
+    left = count
+    executed = asyncio.Event()
+
+    async def execute(claim: Claim, meter: Meter) -> Settlement:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            executed.set()
+        return await no_op(claim, meter)
+
     started = time.monotonic()
-    async with open_worker(rig, no_op, settings=WorkerSettings(concurrency=32), wakeups=Silence()):
+    async with open_worker(rig, execute, settings=WorkerSettings(concurrency=32), wakeups=Silence()):
+        # The queue is not asked before: it is read with all its dead rows, which would be measured too.
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            await executed.wait()
         await rig.until("select (count(*) = 0)::int from hq.run_queue")
     return count / (time.monotonic() - started)
 

@@ -64,7 +64,7 @@ async def noop_throughput() -> list[Figure]:
     detail = f"median of 3 times {_NOOP_RUNS} runs, one process, concurrency 32 ({each})"
     return [
         Figure("no-op runs per second, one worker, full ledger", f"{middle:.0f}/s", "≥ 300/s (stretch 1000)", detail),
-        # Requests included, which this scenario makes in SQL, and what asks every 20 ms whether all is done.
+        # Requests included, which this scenario makes in SQL.
         describe_cost("no-op", before, after, 3 * _NOOP_RUNS, "-"),
     ]
 
