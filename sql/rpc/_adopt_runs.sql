@@ -13,6 +13,10 @@ set lock_timeout = '500ms'
 -- Every run was pending once, and a large table is vacuumed after a hundred thousand runs: an index scan marks the
 -- entries that are dead, and passes over them the next time; a bitmap scan would visit all their rows in every sweep.
 set enable_bitmapscan = off
+-- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
+set enable_seqscan = off
+-- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -24,7 +28,9 @@ begin
     select r.id, r.run_type, r.platform_key
     from hq.runs as r
     where r.status in ('pending', 'running')
-      and not exists (select from hq.run_queue as q where q.run_id = r.id)
+      -- Counted, not joined: once the queue was seen empty, a join reads all its index of ids for each run that waits,
+      -- and while an old transaction is open that index leads to every run that was ever in the queue.
+      and (select count(*) from hq.run_queue as q where q.run_id = r.id) = 0
       -- One of ours whose queue row somebody deleted; what older code says is running is not adopted.
       and (r.status = 'pending' or exists (select from hq.run_requests as own where own.run_id = r.id))
     limit 500

@@ -24,6 +24,8 @@ security definer
 set search_path = ''
 -- Of a queue that grew since it was last analysed, a bitmap would read and sort all to hand out a few.
 set enable_bitmapscan = off
+-- Likewise the index of the ids, of a queue that was empty when it was analysed.
+set enable_sort = off
 -- Of one that was short when the plan was made, the whole; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
 -- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.

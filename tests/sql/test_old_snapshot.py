@@ -47,6 +47,23 @@ def test_no_call_of_a_runs_path_reads_what_an_old_transaction_keeps(*, is_known:
     }
 
 
+@pytest.mark.parametrize("statement", ["select hq.adopt_runs()", "select public.claim_hq_runs('worker-1', 2, 30)"])
+def test_what_is_kept_is_not_read_for_each_run_that_waits(statement: str, database: Database) -> None:
+    """Nor by the index of the ids at all, of a queue that was empty when it was vacuumed and analysed."""
+    with database.connect() as forgotten, database.connect() as session:
+        forgotten.execute("begin isolation level repeatable read; select from hq.run_queue")
+        _leave_behind(database)
+        database.run(f"vacuum {ANALYZE}")
+        database.run("insert into hq.runs (run_type) select 'CODE_REVIEW' from generate_series(1, 20)")
+        before = _reads(database)
+
+        for _ in range(ROUNDS_UNTIL_KEPT):
+            session.execute(statement)
+
+        session.execute("select pg_stat_force_next_flush()")
+        assert _reads(database)["by_id"] - before["by_id"] < KEPT
+
+
 class RunPath:
     """A run's path, each function in a session that calls no other: they share helpers, and these keep a plan."""
 
