@@ -110,7 +110,7 @@ async def test_a_channel_that_fails_is_seen_beside_one_that_does_not(hq: Hq, mai
     worker = await hq.worker(METRICS_PORT=0, NOTIFY_URLS=f"{mailbox.url} json://{hook}/hook/a", NOTIFY_SECONDS=0.5)
     hq.rows("select hq.announce_event('key', 'run_failed', '{}')")
     hq.rows("update hq.announcements set due_at = now() returning 1")
-    await hq.until("select from hq.deliveries where status = 'accepted'")
+    await hq.until("select from hq.deliveries where message_key = 'key' and status = 'accepted'")
     await hq.until("select from hq.deliveries where failure = 'http_401'")
 
     samples = await samples_of(worker)
