@@ -29,7 +29,6 @@ def emocare(hq: Hq) -> Any:
     return run
 
 
-@pytest.mark.timeout(180)  # eight commands, each a Python of its own
 async def test_a_run_is_asked_for_followed_shown_and_listed(hq: Hq, emocare: Any) -> None:
     await hq.worker()
 

@@ -226,8 +226,6 @@ def _by_what_they_need(cases: Iterable[Case]) -> list[list[Case]]:
 WAYS = [(name, entry) for name in FUNCTIONS_WITH_CASES for entry in (Entry if name in RELAYED else (Entry.WORKERS,))]
 
 
-# Up to thirty cases, some of which wait two seconds, on one worker.
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("name", "entry"), WAYS, ids=lambda way: way.name.lower() if isinstance(way, Entry) else way)
 async def test_every_recorded_case_is_answered_as_recorded(
     hq: Hq, relay: Callable[[str], str], name: str, entry: Entry

@@ -15,7 +15,6 @@ from workers.cli.costs import MonthReport
 from workers.ports import Overview
 
 # Each command is a Python of its own, which takes seconds on a busy machine.
-pytestmark = pytest.mark.timeout(180)
 
 HOSTILE = "[/x][bold]\x1b[2J\x1b]0;titre\x07\u202e"
 

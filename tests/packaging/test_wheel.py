@@ -6,14 +6,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from workers import schema
 
 PROJECT = Path(__file__).parents[2]
 
-# Whichever test is first waits for the wheel to be built and installed: half a minute on a busy machine.
-pytestmark = pytest.mark.timeout(180)
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 
 

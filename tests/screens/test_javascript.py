@@ -12,8 +12,6 @@ NAMES = [
     for name in re.findall(r"^test\('([^'\\]+)'", file.read_text(), re.MULTILINE)
 ]
 
-pytestmark = pytest.mark.timeout(180)  # the first of them waits for all
-
 
 @pytest.mark.parametrize("name", NAMES)
 def test_as_supabase_js_sees_it(report: dict[str, list[str]], name: str) -> None:

@@ -21,7 +21,6 @@ RECOVERY = 5
 RUNS = 4
 
 RecordFigure = Callable[[str, object], None]
-pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.mark.parametrize("place", ["renew", "checkpoint", "settle", "journal"])

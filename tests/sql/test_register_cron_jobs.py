@@ -115,7 +115,6 @@ def ticking(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_pg_cron_really_rescues_a_run_whose_worker_died(ticking: Database) -> None:
     run_id = start(ticking)["run_id"]
     expire(ticking)
@@ -132,7 +131,6 @@ def test_pg_cron_really_rescues_a_run_whose_worker_died(ticking: Database) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_pg_cron_really_purges_batch_by_batch(ticking: Database) -> None:
     """Only pg_cron itself shows that its command may commit: in a transaction of its own making it could not."""
     ticking.run(
