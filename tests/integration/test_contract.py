@@ -150,7 +150,7 @@ STATUSES = {
 
 USUAL: dict[str, object] = {
     "CRON_SECRET": "a-secret-of-cron",
-    "RUN_WAIT_SECONDS": 2,
+    "RUN_WAIT_SECONDS": 20,
     "RETRY_BASE_SECONDS": 0.05,
     "RETRY_CAP_SECONDS": 0.1,
     "STRIPE_FRESH_SECONDS": 0.001,
