@@ -39,7 +39,7 @@ begin
   returning r.run_type into v_run_type;
   delete from hq.run_queue as q where q.run_id = p_run_id returning q.* into v_queue;
   if p_status = 'completed' then
-    -- Looked up once: each of the three would ask the run for its type, and most types need none of them.
+    -- One look-up for most types, which need none of the three: each of them asks the run for its type.
     select t.requires_approval, t.fills_digest into v_requires_approval, v_fills_digest
     from hq.run_types as t where t.key = v_run_type;
     if v_requires_approval then

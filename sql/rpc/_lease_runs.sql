@@ -23,7 +23,7 @@ set search_path = ''
 set lock_timeout = '500ms'
 -- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
--- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+-- Where nothing but a disabled plan is left, its penalty is above jit_above_cost: each call would JIT-compile it.
 set jit = off
 as $$
 #variable_conflict use_column
@@ -51,9 +51,9 @@ begin
       started_at = now(),
       completed_at = null,
       executive_summary = hq.progress_summary('running')
-    from leased
-    -- As text: every run was pending once, and the index on the status still leads to all of them until a vacuum.
-    where r.id = leased.run_id and r.status::text = 'pending'
+    -- As an array for the same reason. As text: every run was pending once, and the index on the status still leads to
+    -- all of them until a vacuum.
+    where r.id = any (array(select leased.run_id from leased)) and r.status::text = 'pending'
     returning r.id, r.created_at
   ),
   logged as materialized (

@@ -15,7 +15,7 @@ declare
 begin
   -- 48 bits of milliseconds, then the version; the variant is that of any UUID.
   v_bytes := overlay(
-    v_bytes placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1
+    v_bytes placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1
   );
   return encode(set_byte(v_bytes, 6, get_byte(v_bytes, 6) & 15 | 112), 'hex')::uuid;
 end

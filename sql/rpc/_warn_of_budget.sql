@@ -1,6 +1,6 @@
 -- Warn, once a day of Paris, that the month's cost has reached the budget's threshold: in the journal and on the open
--- pages. Called by the rescue, twice a minute, and with every decision: summing a month is too slow for every sweep
--- and every settlement, and within a minute is soon enough.
+-- pages. Called by the rescue, at most twice a minute, by check_hq_ai_budget and with every decision: summing a month
+-- is too slow for every sweep and every settlement, and within a minute is soon enough.
 -- Part of the caller's transaction. Idempotent; of several at once one warns, the others do not wait for it.
 -- Raises nothing. Silent where system_config.ai_budget switches alerts off.
 create or replace function hq.warn_of_budget()

@@ -28,7 +28,7 @@ set enable_bitmapscan = off
 set enable_sort = off
 -- Of one that was short when the plan was made, the whole; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
--- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+-- Where nothing but a disabled plan is left, its penalty is above jit_above_cost: each call would JIT-compile it.
 set jit = off
 as $$
 #variable_conflict use_column

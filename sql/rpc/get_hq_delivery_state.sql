@@ -16,9 +16,9 @@ as $$
   from (values ('channel'), ('device')) as k (kind)
   left join hq.delivery_targets as t on t.kind = k.kind and hq.is_recent(t.seen_at, interval '15 minutes')
   left join lateral (
-    select d.created_at
+    select hq.clamp_instant(d.created_at) as created_at
     from hq.deliveries as d
-    where d.target = t.target and d.status = 'waiting'
+    where d.target = t.target and d.status = 'waiting' and hq.clamp_instant(d.created_at) is not null
     order by d.created_at
     limit 1
   ) as w on true

@@ -11,7 +11,7 @@ set search_path = ''
 set lock_timeout = '500ms'
 -- A plan made while the queue is short would read all of it; while an old transaction is open no dead row of it goes.
 set enable_seqscan = off
--- Where a table has no index to go by, the whole is read at a forbidding price, and for that price compiled first.
+-- Where nothing but a disabled plan is left, its penalty is above jit_above_cost: each call would JIT-compile it.
 set jit = off
 as $$
 #variable_conflict use_column

@@ -1,7 +1,8 @@
 -- Repair what died or was changed by hand: leases that ran out, pending runs without a queue row, queue
 -- rows without an unfinished run, runs that older code left running. A bounded part of each kind with every call, the
 -- leases first: whatever was changed at once, a call ends within seconds and the next one goes on.
--- One caller at a time, the others return at once; skips what is locked. Idempotent.
+-- One caller at a time, the others return at once; skips what is locked, and waits half a second for who holds the turn
+-- of the budget. Idempotent.
 -- Raises nothing. Answers how many runs were put back, failed for good, adopted, and dropped from the queue.
 create or replace function public.rescue_hq_runs()
 returns table (requeued integer, failed integer, adopted integer, dropped integer)

@@ -21,7 +21,7 @@ import httpx
 import pytest
 from support.database import OWNER
 from support.hq import RUN_TYPE, Hq
-from support.running_relay import start_relay_before
+from support.running_relay import start_relay_in_front_of
 
 from devstack.functions import FUNCTIONS
 from devstack.processes import Processes
@@ -164,7 +164,7 @@ def relay(hq: Hq, tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
         def start(workers_url: str) -> str:
             processes.stop("functions")
-            return start_relay_before(hq, workers_url, processes)
+            return start_relay_in_front_of(hq, workers_url, processes)
 
         yield start
 

@@ -14,8 +14,6 @@ from support.pseudo_terminal import PseudoTerminal
 from workers.cli.costs import MonthReport
 from workers.ports import Overview
 
-# Each command is a Python of its own, which takes seconds on a busy machine.
-
 HOSTILE = "[/x][bold]\x1b[2J\x1b]0;titre\x07\u202e"
 
 

@@ -80,6 +80,9 @@ insert into hq.platform_outages (platform_key, incident_id, began_at) select 'ne
 from hq.incidents as i limit 1;
 insert into hq.announcements (key, event, payload) values ('k1', 'alert', '{{}}'), ('k2', 'alert', '{{}}');
 insert into hq.turns (name, worker_id, taken_at, due_at) values ('checks', 'w1', now(), now());
+insert into hq.delivery_targets (target, kind, label, since)
+values ('t1', 'channel', 'mail', now()), ('t2', 'device', 'push', now());
+insert into hq.deliveries (message_key, target) values ('m1', 't1'), ('m2', 't2');
 """
 
 NUMBERS: Final[dict[str, dict[str, str]]] = {
@@ -123,6 +126,7 @@ _STATEMENTS: Final = {
     "signals": "select 'any' as key union all select key from hq.list_signals()",
     "budget as metrics read it": "select * from public.get_hq_budget_state()",
     "queue state": "select * from public.get_hq_queue_state()",
+    "delivery state": "select * from public.get_hq_delivery_state()",
     "addition": "select 'any' as key union all select code from hq.refuse_addition('RELEASE_GATE_CHECK')",
     "rescue": "select * from public.rescue_hq_runs()",
     "claim": "select 'any' as key union all select run_type from public.claim_hq_runs('w', 10, 30)",

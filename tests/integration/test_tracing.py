@@ -10,7 +10,7 @@ import httpx
 import pytest
 from support.hq import Hq
 from support.otlp import Collector, SentSpan, name_trace, open_collector
-from support.running_relay import start_relay_before
+from support.running_relay import start_relay_in_front_of
 
 from devstack.processes import Processes
 
@@ -34,7 +34,7 @@ def tracing(collector: Collector) -> dict[str, object]:
 @contextlib.contextmanager
 def open_relay(hq: Hq, workers_url: str, folder: Path) -> Iterator[str]:
     with contextlib.closing(Processes(folder / "relay")) as processes:
-        yield start_relay_before(hq, workers_url, processes)
+        yield start_relay_in_front_of(hq, workers_url, processes)
 
 
 def call_relay(hq: Hq, url: str) -> httpx.Response:

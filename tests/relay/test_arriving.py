@@ -14,7 +14,7 @@ import pytest
 from support.database import Database
 from support.hq import RUN_TYPE, Hq, open_hq
 from support.page import HEADERS
-from support.running_relay import Relay, StartRelay, start_relay_before
+from support.running_relay import Relay, StartRelay, start_relay_in_front_of
 from support.scripted_server import CUT, HOST, Heard, ScriptedServer, answer
 
 from devstack.processes import Processes
@@ -130,7 +130,7 @@ async def functions(hq: Hq, tmp_path: Path) -> AsyncIterator[str]:
     service = await hq.service()
     await hq.vendors.script("openai", {"status": 402, "delay_ms": 1000}, repeat=True)
     with contextlib.closing(Processes(tmp_path / "relay")) as processes:
-        start_relay_before(hq, service.url, processes, settings={})
+        start_relay_in_front_of(hq, service.url, processes, settings={})
         yield f"{hq.stack.url}/functions/v1"
 
 

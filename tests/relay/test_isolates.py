@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.database import Database
 from support.hq import RUN_TYPE, Hq, open_hq, signed_in
-from support.running_relay import Relay, StartRelay, start_relay_before
+from support.running_relay import Relay, StartRelay, start_relay_in_front_of
 from support.scripted_server import SILENCE, ScriptedServer, answer
 
 from devstack.processes import Processes, choose_port
@@ -57,7 +57,7 @@ async def test_a_request_that_is_cut_in_flight_is_one_run_and_found_again(hq: Hq
     service = await hq.service()
     await hq.vendors.script("openai", default_delay_ms=6000)
     processes, port = Processes(tmp_path), choose_port()
-    start_relay_before(hq, service.url, processes, port=port, wall_clock_seconds=4)
+    start_relay_in_front_of(hq, service.url, processes, port=port, wall_clock_seconds=4)
     try:
         async with signed_in(hq) as president, Relay(port, tmp_path / "functions.log") as relay:
             session = await president.auth.get_session()

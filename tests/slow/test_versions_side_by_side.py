@@ -19,7 +19,7 @@ from support.calls import USAGE, settle, start
 from support.database import Database
 from support.hq import Hq, Service, open_hq
 from support.release import Release
-from support.running_relay import AT_ONCE, start_relay_before
+from support.running_relay import AT_ONCE, start_relay_in_front_of
 from support.worker import PROJECT, Worker
 
 from devstack.processes import Processes, choose_port
@@ -161,7 +161,7 @@ async def test_the_page_is_answered_whichever_of_relay_and_worker_is_the_older(
     service = await hq.service(PYTHONPATH=worker_of)
     processes = Processes(tmp_path)
     settings = AT_ONCE | {"FUNCTIONS_FOLDER": str(relay_of / "supabase" / "functions")}
-    url = start_relay_before(hq, service.url, processes, port=choose_port(), settings=settings)
+    url = start_relay_in_front_of(hq, service.url, processes, port=choose_port(), settings=settings)
     relay = Service(service.worker, url)
     owner = hq.stack.sign_in()
     page = {"apikey": hq.stack.anon_key, "origin": "https://page.example", "idempotency-key": "click-1"}

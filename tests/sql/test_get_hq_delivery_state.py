@@ -7,6 +7,9 @@ from support.database import Connection, Database, Row
 MAIL = {"target": "channel:mail", "label": "mailto"}
 CHAT = {"target": "channel:chat", "label": "slack"}
 
+# Seconds that may pass here between a change and the reading of it.
+LATE = 30
+
 
 def read_state(service: Connection) -> dict[str, tuple[int, int]]:
     states = call(service, "get_hq_delivery_state")
@@ -49,7 +52,8 @@ def test_what_waits_at_one_channel_is_seen_until_it_has_left(database: Database,
     waiting = read_state(service)
     try_all(database, service, {"channel:mail": "accepted"})
 
-    assert waiting == {"channel": (5400, 1), "device": (0, 0)}
+    assert 0 <= waiting["channel"][0] - 5400 < LATE
+    assert waiting["channel"][1] == 1
     assert read_state(service) == {"channel": (0, 0), "device": (0, 0)}
 
 
@@ -57,11 +61,11 @@ def test_the_oldest_of_all_that_wait_counts(database: Database, service: Connect
     for number in range(2):
         announce(database, f"key-{number}")
         try_all(database, service, {"channel:mail": "retry", "channel:chat": "retry"})
-    database.run("update hq.deliveries set created_at = now() - interval '40 s'")
+    database.run("update hq.deliveries set created_at = now() - interval '1 s'")
     oldest = "target = 'channel:mail' and message_key = 'key-0'"
     database.run(f"update hq.deliveries set created_at = now() - interval '90 s' where {oldest}")
 
-    assert read_state(service)["channel"][0] == 90
+    assert 0 <= read_state(service)["channel"][0] - 90 < LATE
 
 
 def test_a_device_is_told_from_a_channel(database: Database, service: Connection) -> None:
@@ -72,7 +76,8 @@ def test_a_device_is_told_from_a_channel(database: Database, service: Connection
 
     state = read_state(service)
 
-    assert state["device"] == (60, 7)
+    assert 0 <= state["device"][0] - 60 < LATE
+    assert state["device"][1] == 7
     assert state["channel"][1] == 1
 
 

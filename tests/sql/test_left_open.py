@@ -29,7 +29,7 @@ LEFT_OPEN: Final = {
     "rescue_hq_runs": "select * from public.rescue_hq_runs()",
     "enqueue_due_hq_runs": "select * from public.enqueue_due_hq_runs()",
     "begin_hq_decision": "select * from public.begin_hq_decision('editor')",
-    "take_hq_turn": "select public.take_hq_turn('site_watch', 'editor', 60)",
+    "take_hq_turn": "select public.take_hq_turn('budget', 'editor', 60)",
     "take_hq_announcements_v2": "select * from public.take_hq_announcements_v2('{}', 10, 30)",
     "purge_hq_expired": "delete from hq.maintenance; select * from public.purge_hq_expired()",
     "settle_hq_run": "select public.settle_hq_run(%(running)s, %(token)s, 'completed', 'by hand')",

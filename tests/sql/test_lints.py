@@ -16,7 +16,7 @@ BREACHES = {
         "alter function public.claim_hq_runs set search_path = public",
         "alter function hq.caller security invoker",
     ],
-    "not_compiled": [
+    "jit_off": [
         "alter function public.settle_hq_run reset jit",
         "alter function hq.caller set enable_seqscan = off",
     ],

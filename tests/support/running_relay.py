@@ -34,7 +34,7 @@ AT_ONCE: dict[str, str] = {"RELAY_MIN_MS": "0"}
 """A launch is answered as soon as the workers have answered."""
 
 
-def start_relay_before(
+def start_relay_in_front_of(
     hq: Hq,
     workers_url: str,
     processes: Processes,

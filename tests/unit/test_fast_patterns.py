@@ -8,13 +8,22 @@ from hypothesis import strategies as st
 
 from workers.executive_run.verification.fact_names import ENTRIES
 from workers.executive_run.verification.lexicon import _MASTER
-from workers.executive_run.verification.notation import _BEGINNING, CURRENCIES, MONTHS, SCALES, SHORT_MONTHS, TOKEN
+from workers.executive_run.verification.notation import (
+    _BEGINNING,
+    _FIRST,
+    CURRENCIES,
+    MONTHS,
+    SCALES,
+    SHORT_MONTHS,
+    TOKEN,
+)
 from workers.executive_run.verification.number_words import _SMALL
 
 THOUSAND = settings(max_examples=1000, deadline=None)
 pytestmark = pytest.mark.timeout(300)
 
-SLOW_TOKEN = re.compile(TOKEN.pattern.replace(f"(?={_BEGINNING})", ""), TOKEN.flags)
+LOOKS = (f"(?={_FIRST})", f"(?={_BEGINNING})")
+SLOW_TOKEN = re.compile(TOKEN.pattern.replace(LOOKS[0], "", 1).replace(LOOKS[1], "", 1), TOKEN.flags)
 SLOW_MASTER = re.compile(
     "(?<![a-z0-9])(?:" + "|".join(f"(?P<e{place}>{entry.pattern})" for place, entry in enumerate(ENTRIES)) + ")"
 )
@@ -40,7 +49,7 @@ def _spans(pattern: re.Pattern[str], text: str) -> list[tuple[int, int, str | No
 
 
 def test_the_slow_token_lacks_what_makes_the_other_fast() -> None:
-    assert SLOW_TOKEN.pattern != TOKEN.pattern
+    assert len(SLOW_TOKEN.pattern) == len(TOKEN.pattern) - sum(map(len, LOOKS))
 
 
 @given(_soups)

@@ -208,7 +208,21 @@ async def test_a_share_that_would_record_everything_is_refused(
         await AsyncExitStack().enter_async_context(open_traces(settings(collector.url), "worker-1"))
 
 
-@pytest.mark.parametrize(("sampler", "share"), [("traceidratio", "1"), ("traceidratio", ""), ("always_on", "tenth")])
+@pytest.mark.parametrize(("share", "recorded"), [("0", []), ("1", ["http"]), (" 1.0 ", ["http"])])
+async def test_a_share_from_none_to_all_is_taken(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, share: str, recorded: list[str]
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", share)
+
+    async with open_traces(settings(collector.url), "worker-1"):
+        with traces.span("http"):
+            pass
+
+    assert [span.name for span in collector.spans()] == recorded
+
+
+@pytest.mark.parametrize(("sampler", "share"), [("traceidratio", ""), ("always_on", "tenth")])
 async def test_a_share_that_nobody_asks_for_is_not_examined(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, sampler: str, share: str
 ) -> None:

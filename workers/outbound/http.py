@@ -61,10 +61,14 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 
 
 class _NoCookies(httpx.Cookies):
-    """Takes none of the cookies that answers set: a jar that refuses them costs a tenth of a call."""
+    """Holds none, and takes none of those that answers set: a jar that refuses them costs a tenth of a call."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Take nothing."""
+
+    def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:  # noqa: ARG002 - httpx's own
+        """Refuse: all clients share this jar."""
+        raise TypeError("This client keeps no cookies.")
 
 
 _NO_COOKIES: Final = _NoCookies()

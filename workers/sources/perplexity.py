@@ -28,9 +28,8 @@ _MAX_TOKENS: Final = 900
 _CITATIONS: Final = 8
 _CITATIONS_CHARS: Final = 1_400
 _ADDRESS_CHARS: Final = 300
-_WHOLE: Final = frozenset(
-    {"stop", "end_turn", "eos"}
-)  # with any other ending, or none, the text may break off in mid-sentence
+# With any other ending, or none, the text may break off in mid-sentence.
+_WHOLE: Final = frozenset({"stop", "end_turn", "eos"})
 _TEXT_PARTS: Final = frozenset({"text", "output_text"})
 _CUT_NOTE: Final = "\n[… la réponse de Perplexity s'arrête avant sa fin : elle est incomplète]"
 _SYSTEM: Final = (

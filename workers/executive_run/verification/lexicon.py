@@ -9,8 +9,10 @@ from typing import Final
 from shared.facts import FactName as F
 from workers.executive_run.verification.fact_names import ENTRIES, Entry
 
-# What must stand before an alternative: no letter, or not a word.
+# What an alternative may begin with: that no letter stands before it, or not a certain word.
 _BEFORE: Final = re.compile(r"\\b|\(\?<!(?P<not>[^()]*)\)")
+
+_REPEATED: Final = ("?", "*", "+", "{")
 
 
 def _split(pattern: str) -> list[str]:
@@ -26,10 +28,13 @@ def _split(pattern: str) -> list[str]:
 
 
 def _spread(alternative: str) -> list[str]:
-    """Write out the group with which an alternative begins, optional or not; what stands before it comes after."""
+    r"""Write out the group with which an alternative begins, optional or not.
+
+    A border or a look behind in front of it is moved behind the first letter: `\bab` becomes `a(?<!\w.)b`.
+    """
     if before := _BEFORE.match(alternative):
         unlike = before["not"] or r"\w"
-        return [f"{each[0]}(?<!{unlike}.){each[1:]}" for each in _spread(alternative[before.end() :])]
+        return [f"{_letter(each)}(?<!{unlike}.){each[1:]}" for each in _spread(alternative[before.end() :])]
     if not alternative.startswith("(?:"):
         return [alternative]
     depth = 0
@@ -37,8 +42,17 @@ def _spread(alternative: str) -> list[str]:
     first, rest = alternative[3:end], alternative[end + 1 :]
     is_optional = rest.startswith("?")
     rest = rest.removeprefix("?")
+    assert not rest.startswith(_REPEATED), alternative
     spread = [each for one in _split(first) for each in _spread(one + rest)]
     return [*spread, *(_spread(rest) if is_optional else [])]
+
+
+def _letter(alternative: str) -> str:
+    """Return the letter with which an alternative begins, exactly once."""
+    letter, rest = alternative[0], alternative[1:]
+    assert letter.isalpha(), alternative
+    assert not rest.startswith(_REPEATED), alternative
+    return letter
 
 
 def _compile(entries: Sequence[Entry]) -> re.Pattern[str]:
@@ -51,9 +65,7 @@ def _compile(entries: Sequence[Entry]) -> re.Pattern[str]:
     by_letter: dict[str, list[str]] = defaultdict(list)
     for place, entry in enumerate(entries):
         for number, alternative in enumerate(_split(entry.pattern)):
-            letter, rest = alternative[0], alternative[1:]
-            assert letter.isalpha() and not rest.startswith(("?", "*", "+", "{")), alternative  # noqa: PT018 - one rule
-            by_letter[letter].append(f"{rest}(?P<e{place}_{number}>)")
+            by_letter[_letter(alternative)].append(f"{alternative[1:]}(?P<e{place}_{number}>)")
     names = "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
     return re.compile(f"(?<![a-z0-9])(?:{names})")
 

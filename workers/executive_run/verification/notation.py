@@ -61,10 +61,13 @@ _BEGINNING: Final = (
     rf"\d|\[s\d|\#\d|[+-][\d€$£]|[€$£]|[a-z]++[-.]?\d|[jhsmt]\s?[+-]|https?:|ghsa|eur\s|usd\s|{MONTH}|{WORDS}"
 )
 
+# The characters with which these begin: where a text has another one, nothing needs to be tried at all.
+_FIRST: Final = r"[a-z\d\[\#+€$£-]"
+
 # In this order: what comes first is what a stretch of text is.
 TOKEN: Final = re.compile(
     rf"""
-  (?=[a-z\d\[\#+€$£-])(?:(?<![a-z0-9])|(?=[^a-z0-9]))(?={_BEGINNING})(?:
+  (?={_FIRST})(?:(?<![a-z0-9])|(?=[^a-z0-9]))(?={_BEGINNING})(?:
     (?P<url>https?://\S+)
   | (?P<citation>\[s\d+(?:\s*[,;]\s*s?\d+)*\])
   | (?P<reference>\bcve-\d{{4}}-\d+|\bghsa(?:-[a-z0-9]{{4}}){{3}}|\#\d+
