@@ -2,7 +2,8 @@
 -- {run_id, completed_at, text, before, superseded, doubted}. before: the text of the completed report before it, of
 -- which it was shown a part; superseded: a later report was completed, and was shown this one; doubted: its words that
 -- could not be verified. A report without verification is not remembered.
--- Read-only. The 45 days before now, 2,000 reports of the type at most; null where there is none.
+-- Read-only. The 45 days before now, the latest 20 reports of the scope among 2,000 runs of the type; null where there
+-- is none.
 -- Raises nothing.
 create or replace function hq.read_past_report(p_run_type text, p_platform_key text)
 returns jsonb
@@ -14,18 +15,23 @@ as $$
 #variable_conflict use_column
 begin
   return (
-    with newest as materialized (
-      select r.id, r.status, r.platform_key, r.completed_at, r.created_at
-      from hq.runs as r
-      where r.run_type = p_run_type and r.created_at > now() - interval '46 days'
-      order by r.created_at desc
-      limit 2000
-    ),
-    reports as materialized (
-      select n.id, n.completed_at, row_number() over (order by n.created_at desc, n.id) as place
-      from newest as n
-      where n.status = 'completed' and n.platform_key is not distinct from p_platform_key
-        and n.completed_at between now() - interval '45 days' and now()
+    with reports as materialized (
+      select l.id, l.completed_at, row_number() over (order by l.created_at desc, l.id) as place
+      from (
+        select n.id, n.completed_at, n.created_at
+        -- No more are read than it takes to find twenty: each is a page of its own.
+        from (
+          select r.id, r.status, r.platform_key, r.completed_at, r.created_at
+          from hq.runs as r
+          where r.run_type = p_run_type and r.created_at > now() - interval '46 days'
+          order by r.created_at desc
+          limit 2000
+        ) as n
+        where n.status = 'completed' and n.platform_key is not distinct from p_platform_key
+          and n.completed_at between now() - interval '45 days' and now()
+        order by n.created_at desc
+        limit 20
+      ) as l
     ),
     remembered as (
       select p.id, p.completed_at, p.place, v.data

@@ -11,9 +11,10 @@ as $$
 declare
   v_running constant uuid[] := array(
     select q.run_id from hq.run_queue as q
-    join hq.runs as r on r.id = q.run_id
     where q.worker_id is not null
-    order by r.created_at, q.run_id
+    -- Looked up, not joined: once the queue was seen long, a join walks through all runs by their age, until it has met
+    -- twenty of them in the queue.
+    order by (select r.created_at from hq.runs as r where r.id = q.run_id), q.run_id
     limit 20
   );
   v_waiting constant uuid[] := array(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 from support.calls import USAGE, call, claim_one, lease, request, settle, step
 from support.database import Connection, Database, Row, rows
+from support.index_reads import count_entries_read
 
 T = TypeVar("T")
 
@@ -140,11 +141,7 @@ def _leave_behind(database: Database) -> None:
 
 def _reads(database: Database) -> Row:
     """Count the queue's reads from its beginning to its end, and the entries read of each index that keeps the dead."""
-    database.rows("select pg_stat_force_next_flush()")
-    entries = {
-        row["indexrelname"]: row["idx_tup_read"]
-        for row in database.rows("select indexrelname, idx_tup_read from pg_stat_user_indexes where schemaname = 'hq'")
-    }
+    entries = count_entries_read(database)
     scans = database.one("select seq_scan from pg_stat_user_tables where relid = 'hq.run_queue'::regclass")["seq_scan"]
     return {
         "whole": scans * KEPT,

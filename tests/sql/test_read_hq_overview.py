@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from support.calls import USAGE, claim, request, settle, start, value
 from support.database import Connection, Database
+from support.index_reads import count_entries_read
 
 from workers.ports import Overview
 
@@ -118,6 +119,28 @@ def test_what_others_wrote_is_handed_on_as_it_is(database: Database, service: Co
     database.run("insert into hq.runs (run_type, status) values (%s, 'pending')", HOSTILE)
 
     assert [run["run_type"] for run in read(service, health=False)["runs"]] == [HOSTILE]
+
+
+def test_a_queue_that_was_seen_long_does_not_lead_to_all_that_ever_ran(database: Database) -> None:
+    for statement in (
+        (
+            "insert into hq.runs (run_type, status, created_at, completed_at)"
+            " select 'SEO_AUDIT', 'completed', now() - n * interval '1 h', now() from generate_series(1, 20000) as n"
+        ),
+        "insert into hq.runs (run_type) select 'SEO_AUDIT' from generate_series(1, 2000)",
+        "update hq.run_queue set worker_id = 'worker-1', leased_until = now(), lease_token = 1",
+        "analyze hq.runs, hq.run_queue",
+        "delete from hq.run_queue",
+        "update hq.runs set status = 'completed', completed_at = now() where status = 'pending'",
+    ):
+        database.run(statement)
+    before = count_entries_read(database)
+
+    with database.connect() as session:
+        read(session, health=False)
+        session.execute("select pg_stat_force_next_flush()")
+
+    assert count_entries_read(database)["runs_created"] - before["runs_created"] < 100
 
 
 def test_only_the_service_may_read_it(owner: Connection, viewer: Connection) -> None:

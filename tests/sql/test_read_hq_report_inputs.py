@@ -9,6 +9,7 @@ import pytest
 from support.calls import call, claim_one, request, settle
 from support.database import Connection, Database, Row
 from support.host import CANARY, STUDIO, plant
+from support.index_reads import count_entries_read
 
 READS: Row = {
     "platforms": {},
@@ -98,6 +99,25 @@ def test_odd_options_cost_nothing(reads: object, service: Connection) -> None:
     rows = call(service, "read_hq_report_inputs", run_type=BRIEF, reads=reads)
 
     assert [row["error"] for row in rows] == [None] * len(rows)
+
+
+def test_the_past_and_the_earlier_facts_do_not_read_all_runs_of_their_type(database: Database) -> None:
+    _report(database)
+    database.run(
+        "insert into hq.runs (run_type, status, created_at, completed_at) select %s, 'completed', at, at"
+        " from generate_series(now() - interval '40 days', now() - interval '1 hour', interval '30 minutes') as at",
+        BRIEF,
+    )
+    database.run("analyze hq.runs")
+    before = count_entries_read(database)
+
+    with database.connect() as session:
+        assert _one(session, "past")["text"] == "## Synthèse"
+        _one(session, "earlier")
+        session.execute("select pg_stat_force_next_flush()")
+
+    entries = sum(count_entries_read(database).values()) - sum(before.values())
+    assert entries < 200
 
 
 @pytest.mark.parametrize(
