@@ -11,6 +11,10 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- By the index in its order, and no further than needed: a bitmap would read all 2,000 to sort them.
+set enable_bitmapscan = off
+-- Where nothing but a disabled plan is left, its penalty is above jit_above_cost: each call would JIT-compile it.
+set jit = off
 as $$
 #variable_conflict use_column
 begin
