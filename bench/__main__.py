@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …]`: measure, print a table, exit 1 when a scenario could not be measured."""
+"""`python -m bench [NAME …]`: measure, print a table for each scenario, exit 1 when one could not be measured."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure
 from bench.scenarios import LONG, SCENARIOS
 
 
@@ -30,18 +31,29 @@ def main() -> int:
 
     console = Console()
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
-    table = Table(box=None, header_style="bold")
-    for column in ("what", "measured", "target", "how"):
-        table.add_column(column)
+    failed = []
     for name in names:
         started = time.monotonic()
-        with console.status(name):
-            for figure in asyncio.run(known[name]()):
-                table.add_row(figure.what, figure.value, figure.target, figure.detail)
-        # Figures come at the end, minutes later where several were named.
-        console.print(f"{name}: {time.monotonic() - started:.0f} s")
-    console.print(table)
-    return 0
+        try:
+            with console.status(name):
+                figures = asyncio.run(known[name]())
+        except Exception:  # noqa: BLE001 - what the others measured, for half an hour, must not be lost with it
+            console.print_exception()
+            failed.append(name)
+            continue
+        console.print(_tabulate(f"{name}, {time.monotonic() - started:.0f} s", figures))
+    if failed:
+        console.print(f"[red]Failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _tabulate(title: str, figures: list[Figure]) -> Table:
+    table = Table(title=title, box=None, header_style="bold", title_justify="left")
+    for column in ("what", "measured", "target", "how"):
+        table.add_column(column)
+    for figure in figures:
+        table.add_row(figure.what, figure.value, figure.target, figure.detail)
+    return table
 
 
 if __name__ == "__main__":

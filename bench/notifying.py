@@ -54,6 +54,9 @@ async def _measure(rig: Rig, settings: dict[str, str]) -> float:
     rig.queue_runs(_RUNS, "REVENUE_FORECAST")
     await rig.until("select (count(*) = 0)::int from hq.run_queue")
     rate = _RUNS / (time.monotonic() - began)
+    if settings:  # or the runs were done before they had all been found to hang
+        held = "select (count(*) = %s)::int from hq.delivery_targets where held_until is not null"
+        await rig.until(held, _CHANNELS)
     worker.terminate()
     worker.wait()
     return rate
