@@ -20,22 +20,19 @@ as $$
 begin
   return (
     with reports as materialized (
-      select l.id, l.completed_at, row_number() over (order by l.created_at desc, l.id) as place
+      select n.id, n.completed_at, row_number() over (order by n.created_at desc, n.id) as place
+      -- No more are read than it takes to find twenty: each is a page of its own.
       from (
-        select n.id, n.completed_at, n.created_at
-        -- No more are read than it takes to find twenty: each is a page of its own.
-        from (
-          select r.id, r.status, r.platform_key, r.completed_at, r.created_at
-          from hq.runs as r
-          where r.run_type = p_run_type and r.created_at > now() - interval '46 days'
-          order by r.created_at desc
-          limit 2000
-        ) as n
-        where n.status = 'completed' and n.platform_key is not distinct from p_platform_key
-          and n.completed_at between now() - interval '45 days' and now()
-        order by n.created_at desc
-        limit 20
-      ) as l
+        select r.id, r.status, r.platform_key, r.completed_at, r.created_at
+        from hq.runs as r
+        where r.run_type = p_run_type and r.created_at > now() - interval '46 days'
+        order by r.created_at desc
+        limit 2000
+      ) as n
+      where n.status = 'completed' and n.platform_key is not distinct from p_platform_key
+        and n.completed_at between now() - interval '45 days' and now()
+      order by n.created_at desc, n.id
+      limit 20
     ),
     remembered as (
       select p.id, p.completed_at, p.place, v.data
