@@ -356,8 +356,8 @@ def test_a_limit_that_doubles_is_known_by_what_it_does(limit: str, database: Dat
 def test_two_limits_of_one_key_are_no_doubled_limit(database: Database) -> None:
     database.run(
         "insert into public.rate_limit_buckets (bucket_key, window_start, expires_at) "
-        "select 'k', date_trunc(w.unit, now()), date_trunc(w.unit, now()) + w.size "
-        "from (values ('hour', interval '1 hour'), ('minute', interval '1 minute')) as w (unit, size)"
+        "select 'k', h.at + w.since, h.at + w.since + w.size from date_trunc('hour', now()) as h (at), "
+        "(values (interval '0', interval '1 hour'), (interval '30 min', interval '1 min')) as w (since, size)"
     )
 
     assert database.rows("select * from hq.find_split_windows()") == []
