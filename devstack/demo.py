@@ -60,6 +60,7 @@ _CLOSED = {
         for number, title in ((380, "Ajouter l'export PDF"), (374, "Traduire les messages d'erreur"))
     ],
 }
+_HOLD_THE_PLAN = "update hq.plan_clock set passed_until = now() + interval '1 day'"
 _MOVE_AUDIT_HERE = """
     update hq.scheduled_jobs
     set hours = array[extract(hour from now() at time zone 'Europe/Paris')::integer], weekdays = '{1,2,3,4,5,6,7}'
@@ -97,6 +98,9 @@ def _started_stack() -> Iterator[Stack]:
     with console.status("Starting Supabase on this machine…"):
         stack = Stack.start(vendors=True)
         emocare(stack, "migrate")
+        # Whatever the hour, no slot comes before its chapter.
+        with psycopg.connect(stack.database_url, autocommit=True) as operator:
+            operator.execute(_HOLD_THE_PLAN)
     with stack:
         postgres = f"PostgreSQL {stack.cluster.version}" + (" with pg_cron" if stack.cluster.has_pg_cron else "")
         console.print(f"[dim]{postgres}, PostgREST, Auth and Realtime at {stack.url}; our migrations are applied.[/]")

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
+from support.database import Database
+from support.plan import wind_ahead
 from support.running_relay import Relay, StartRelay
 from support.scripted_server import ScriptedServer
 
@@ -61,6 +63,8 @@ def project(cluster: PostgresCluster) -> Iterator[Stack]:
     """A real project with our part installed."""
     database = f"project_{uuid.uuid4().hex[:12]}"
     cluster.clone("head_hq", database)
+    with closing(Database(cluster, database)) as hq:
+        wind_ahead(hq)
     with Stack.start(cluster=cluster, database=database, port=None) as stack:
         yield stack
     cluster.drop(database)

@@ -5,11 +5,14 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.database import Database
 from support.people import VIEWER_EMAIL, VIEWER_PASSWORD, create_viewer
+from support.plan import wind_ahead
 
 from devstack.functions import FUNCTIONS
 from devstack.postgres import PostgresCluster
@@ -26,6 +29,8 @@ def project(cluster: PostgresCluster) -> Iterator[dict[str, Any]]:
     """Serve a project, and describe it as the JavaScript tests want it."""
     database = f"screens_{uuid.uuid4().hex[:12]}"
     cluster.clone("head_hq", database)
+    with closing(Database(cluster, database)) as hq:
+        wind_ahead(hq)
     tuning = Tuning(realtime=QUICK)
     with (
         Stack.start(cluster=cluster, database=database, port=None, vendors=True, tuning=tuning) as stack,

@@ -27,6 +27,7 @@ from devstack.processes import ServiceError
 from devstack.stack import OWNER_EMAIL, OWNER_PASSWORD, Stack, Tuning
 from devstack.vendors import VendorsClient
 from support.database import Connection, Database, Row, rows
+from support.plan import wind_ahead
 from support.worker import POLL_SECONDS, PROJECT, Worker
 from workers.settings import PLATFORM_SITES
 
@@ -227,8 +228,7 @@ class Hq:
 @asynccontextmanager
 async def open_hq(database: Database, folder: Path, tuning: Tuning = QUICK) -> AsyncIterator[Hq]:
     """Start services and vendors on a database; end them, and every worker, afterwards."""
-    # Whatever the hour, no slot of the plan comes unless the test winds its clock.
-    database.run("update hq.plan_clock set passed_until = now() + interval '1 day'")
+    wind_ahead(database)
     with _start_stack(database, tuning) as stack:
         assert stack.vendors_url is not None
         async with VendorsClient(stack.vendors_url) as vendors:

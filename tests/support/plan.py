@@ -86,6 +86,11 @@ def wind(database: Database, to: datetime | str) -> None:
     database.run("update hq.plan_clock set passed_until = %s", to)
 
 
+def wind_ahead(database: Database) -> None:
+    """Let no slot come, whatever the hour, unless the test winds the clock back; further ahead would be put right."""
+    wind(database, datetime.now(UTC) + timedelta(days=1))
+
+
 def look(session: Connection, now: datetime | str) -> list[Row]:
     """Look at the plan as of a moment."""
     return rows(session, "select * from hq.enqueue_due_runs(%s)", now)
