@@ -7,10 +7,12 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.autopilot import age_decisions, configure, fail_run
 from support.hq import Hq, Service
+from support.plan import EVERY_DAY, EVERY_HOUR, PlannedHours, slots_between
 from support.worker import Worker
 
 from shared.registry import RUN_TYPES
@@ -82,18 +84,20 @@ async def have_a_report_asked_by_a_screen(service: Service, owner: str, number: 
 async def let_a_slot_of_the_plan_come(hq: Hq, number: int) -> None:
     jobs = [row["key"] for row in hq.rows("select key from hq.scheduled_jobs order by key")]
     job, hours_ago = jobs[number % len(jobs)], number // len(jobs)
+    now = datetime.now(UTC)
+    slots = slots_between([PlannedHours(job, EVERY_HOUR, EVERY_DAY)], now - timedelta(days=1), now)
+    at = sorted(at for _, at in slots)[-1 - hours_ago]
     # In one transaction: a worker looks at any moment.
-    (slot,) = hq.rows(
+    hq.rows(
         "with planned as ("
         "  update hq.scheduled_jobs set enabled = key = %s, grace_minutes = 1440, "
         "  weekdays = array[1, 2, 3, 4, 5, 6, 7], hours = array(select generate_series(0, 23)) returning 1"
-        ") update hq.plan_clock set passed_until = date_trunc('hour', now()) - %s * interval '1 hour' - interval '1 s' "
-        "where exists (select from planned) returning passed_until + interval '1 s' as at",
+        ") update hq.plan_clock set passed_until = %s where exists (select from planned) returning 1",
         job,
-        hours_ago,
+        at - timedelta(seconds=1),
     )
     (decided,) = await hq.until(
-        "select * from hq.plan_slots where job_key = %s and slot_at = %s and outcome is not null", job, slot["at"]
+        "select * from hq.plan_slots where job_key = %s and slot_at = %s and outcome is not null", job, at
     )
 
     assert decided["outcome"] == "fired"

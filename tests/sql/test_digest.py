@@ -106,8 +106,9 @@ def test_a_report_from_older_data_does_not_replace_a_newer_one_that_is_as_good(d
 def test_the_better_report_of_another_day_holds_nothing_up(database: Database) -> None:
     earlier = brief(database, "## Hier", evidence=_verified(0, 0))
     database.run(
-        "update hq.runs set created_at = created_at - interval '1 day', completed_at = completed_at - interval '1 day'"
-        " where id = %s",
+        # Longer than October's day of 25 hours.
+        "update hq.runs set created_at = created_at - interval '26 hours', "
+        "completed_at = completed_at - interval '26 hours' where id = %s",
         earlier["id"],
     )
 

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.calls import expire, run_of, start
 from support.database import Database, Row
 from support.extensions import need_extension
-from support.plan import every_hour, wind
+from support.plan import let_a_slot_come
 
 from devstack.baseline import apply_baseline
 from devstack.postgres import PostgresCluster
@@ -162,9 +161,7 @@ def _ended(database: Database, command: str) -> list[Row]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_pg_cron_really_fires_the_plan_once_though_others_look_too(ticking: Database) -> None:
-    every_hour(ticking, "daily_brief")
-    ticking.run("update hq.scheduled_jobs set grace_minutes = 60")
-    wind(ticking, datetime.now(UTC) - timedelta(hours=1))
+    let_a_slot_come(ticking, "daily_brief")
     schema.apply(ticking.url)
 
     (ended, *_) = _ended(ticking, "enqueue_due")

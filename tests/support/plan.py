@@ -91,6 +91,16 @@ def wind_ahead(database: Database) -> None:
     wind(database, datetime.now(UTC) + timedelta(days=1))
 
 
+def let_a_slot_come(database: Database, key: str) -> None:
+    """Plan this job, and no other, at the hour that it is in Paris, as if nobody had looked for two hours.
+
+    That is one slot at any moment: the next hour is not planned, and one that October repeats came an hour earlier.
+    """
+    plan(database, [PlannedHours(key, [datetime.now(PARIS).hour], EVERY_DAY)])
+    database.run("update hq.scheduled_jobs set grace_minutes = 180 where key = %s", key)
+    wind(database, datetime.now(UTC) - timedelta(minutes=130))
+
+
 def look(session: Connection, now: datetime | str) -> list[Row]:
     """Look at the plan as of a moment."""
     return rows(session, "select * from hq.enqueue_due_runs(%s)", now)
