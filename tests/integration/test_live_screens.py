@@ -11,6 +11,7 @@ from support.calls import USAGE, settle, start
 from support.hq import Hq
 from support.pseudo_terminal import PseudoTerminal
 
+from shared.registry import TIME_ZONE
 from workers.cli.costs import MonthReport
 from workers.ports import Overview
 
@@ -102,7 +103,7 @@ async def test_without_a_terminal_each_prints_once_and_json_for_scripts(hq: Hq) 
     assert [each.is_alive for each in overview.workers] == [True]
     assert overview.health
     assert str(overview.month.month_cost_eur) == USAGE["cost_eur"]
-    month = f"{overview.at:%Y-%m}"
+    month = f"{overview.at.astimezone(TIME_ZONE):%Y-%m}"
     report = MonthReport.model_validate_json(run(hq, "costs", "--json"))
     assert [cost.key for cost in report.models] == [USAGE["model"]]
     assert json.loads(run(hq, "costs", "--json", "--month", "2020-02"))["platforms"] == []

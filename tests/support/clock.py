@@ -1,4 +1,4 @@
-"""Two clocks that tests hold: one that never waits, one that waits until the test lets time pass."""
+"""Clocks that tests hold: one that never waits, set to today or not, one that waits until the test lets time pass."""
 
 import asyncio
 from contextlib import suppress
@@ -42,6 +42,14 @@ class FakeClock:
     @property
     def slept(self) -> timedelta:
         return sum(self.sleeps, timedelta())
+
+
+class TodaysClock(FakeClock):
+    """A fake clock that stands today, where the vendors' stand-ins live."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = datetime.now(UTC)
 
 
 class ManualClock:

@@ -8,14 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from support.clock import FakeClock
+from support.clock import FakeClock, TodaysClock
 from support.sources import collect_from
 
 from devstack.vendors import VendorsClient
 from shared.facts import COUNT, PERCENT, FactName
 from shared.findings import Collected, Finding, GapReason
+from shared.french import format_date, format_moment
 from shared.registry import find_run_type
-from workers.finance.figures import Figures
+from workers.finance.figures import Figures, day_of
 from workers.finance.revenue import DatedFigures, RevenueService
 from workers.finance.stripe import StripeReader
 from workers.ports import FinanceSnapshot, Subject
@@ -37,6 +38,11 @@ def open_revenue(vendors: VendorsClient, http: httpx.AsyncClient, clock: FakeClo
         {"base_url": f"{vendors.base_url}/stripe", "key": SecretStr("rk_canary0123456789")} | more
     )
     return RevenueService(StripeReader(http, settings, clock=clock), NoHistory(), settings, clock=clock)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return TodaysClock()
 
 
 @pytest.fixture
@@ -106,7 +112,9 @@ async def test_the_facts_are_the_figures_and_no_currency_is_added_to_another(rev
     assert values[(FactName.TRIALING, COUNT)] == figures.trialing
 
 
-async def test_the_text_states_the_movement_the_month_and_the_days_before(revenue: RevenueService) -> None:
+async def test_the_text_states_the_movement_the_month_and_the_days_before(
+    revenue: RevenueService, clock: FakeClock
+) -> None:
     text = (await find(revenue)).text
 
     assert "- Mouvement du MRR en 30 jours, par client, aux prix et quantités d'aujourd'hui : nouveau " in text
@@ -114,7 +122,7 @@ async def test_the_text_states_the_movement_the_month_and_the_days_before(revenu
     assert "- Remboursements du mois en cours, déjà déduits : " in text
     assert "abonnés partis" in text or "abonné parti" in text
     assert "Historique du MRR" in text
-    assert "- 15 novembre 2026 : " in text  # a week before
+    assert f"- {format_date(day_of(clock.now()) - timedelta(weeks=1))} : " in text
     assert text.count("(reconstitué)") == 8  # of the sixty days that a first reading can reconstruct
     assert not text.endswith("…")
 
@@ -172,6 +180,7 @@ async def test_silence_is_a_gap(
 async def test_old_figures_come_with_a_gap_that_says_how_old(
     revenue: RevenueService, vendors: VendorsClient, clock: FakeClock
 ) -> None:
+    began = clock.now()
     await collect(revenue)
     clock.advance(timedelta(hours=5))
     await vendors.script("stripe", {"status": 500}, repeat=True)
@@ -181,7 +190,7 @@ async def test_old_figures_come_with_a_gap_that_says_how_old(
     assert len(collected.findings) == 1
     (gap,) = collected.gaps
     assert gap.reason is GapReason.UNAVAILABLE
-    assert "Les chiffres du rapport datent du dimanche 22 novembre 2026 à 11 h 00" in gap.sentence
+    assert f"Les chiffres du rapport datent du {format_moment(began)}." in gap.sentence
 
 
 async def test_what_could_not_be_valued_is_named(revenue: RevenueService, vendors: VendorsClient) -> None:
