@@ -495,3 +495,110 @@ def test_the_rgpd_has_99_articles(sentence: str, expected: list[FaultKind]) -> N
 )
 def test_who_carried_it_out_acted_and_who_read_did_not(sentence: str, expected: list[FaultKind]) -> None:
     assert kinds(check(sentence)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "true", "false"),
+    [
+        ("Ticket #207 « Paiement refusé avec certaines cartes », ouvert depuis {}.", "neuf jours", "dix-sept jours"),
+        ("« Alarme trop discrète » (UrgenceOS) attend depuis {}.", "15 jours", "25 jours"),
+        ("NEARVITY est injoignable depuis le 26 novembre à 21 h 40, soit {}.", "9 h 18", "7 h 18"),
+        ("NEARVITY est injoignable depuis plus de {}.", "neuf heures", "seize heures"),
+        ("Sur les 812 minutes, NEARVITY en cumule près des trois quarts (600 / 812 = {}).", "73,9 %", "63,9 %"),
+        ("- **Essentiel** : 84 abonnements, soit {} du parc.", "65,6 %", "75,6 %"),
+        ("- **Pro** : 36 à 39,00 €, soit {} par mois.", "1 404,00 €", "1 504,00 €"),
+        ("Growth Copilot : 60 % de réussite des pipelines, donc {} d'échecs.", "40 %", "30 %"),
+        ("Le MRR progresse de 78,36 €. Il était donc de {}.", "2 968,10 €", "2 958,10 €"),
+        ("Revenu moyen de 23,80 € par abonnement et par mois, environ {} par an.", "286 €", "386 €"),
+        ("Remise annuelle : 9,99 \u00d7 12 = {}.", "119,88 €", "129,88 €"),
+        ("Les {} autres tables ont une politique (47 \u2212 4).", "43", "42"),
+        ("L'exercice se termine le {}.", "31 décembre", "29 décembre"),
+        ("NEARVITY totalise 600 minutes, les {} de Growth Copilot venant ensuite.", "121", "131"),
+        ("Growth Copilot et NEARVITY : disponibilité de 99,72 % et {}.", "98,61 %", "97,61 %"),
+        ("La disponibilité de Med MNG, de {}, reste supérieure à celle de NEARVITY.", "99,88 %", "98,61 %"),
+        ("13 alertes ouvertes, dont {} critiques.", "2", "4"),
+        ("{} alertes critiques sont ouvertes, sur EmotionsCare [S2] et sur Med MNG [S6].", "2", "7"),
+        ("NEARVITY : disponibilité de 98,61 % sur 30 jours et {} d'indisponibilité.", "600 minutes", "30 minutes"),
+        ("Les tables sans politique sont donc {} sur 47.", "4", "6"),
+        ("NEARVITY (article 32) : {} de disponibilité sur 30 jours [S1].", "98,61 %", "38,61 %"),
+    ],
+)
+def test_what_a_reader_can_work_out_stands_and_what_differs_is_found(sentence: str, true: str, false: str) -> None:
+    assert check(sentence.format(true)) == []
+    assert check(sentence.format(false)) != []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("L'écart avec le MRR atteint 265,54 €.", FaultKind.UNVERIFIED),
+        ("Les départs (188,14 € de MRR) ont surpris.", FaultKind.UNVERIFIED),
+    ],
+)
+def test_what_differs_from_a_fact_by_an_amount_does_not_contradict_it(sentence: str, kind: FaultKind) -> None:
+    assert kinds(check(sentence)) == [kind]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "EmotionsCare compte 30 tickets ouverts selon GitHub et 34 selon la base du QG.",
+        "Tickets ouverts. EmotionsCare en compte 34 selon la base du QG, 30 selon GitHub.",
+    ],
+)
+def test_who_gives_both_values_hides_no_conflict(sentence: str) -> None:
+    assert check(sentence, grounds_of("QUALITY_AUDIT", "conflict")) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("L'audit ne porte sur aucune table.", []),
+        ("Aucune table n'a été lue.", []),
+        ("Aucune table n'est sans RLS.", [FaultKind.GAP_DENIED]),
+        ("Aucune table sans RLS.", [FaultKind.GAP_DENIED]),
+        ("Afficher 100 sur 100 serait trompeur.", []),
+        ("La note est de 100 sur 100.", [FaultKind.JUDGED_OVER_GAP]),
+    ],
+)
+def test_what_was_not_read_may_be_said_and_not_judged(sentence: str, expected: list[FaultKind]) -> None:
+    grounds = grounds_of("SECURITY_AUDIT_RLS", "december")
+    score = next(place for place, each in enumerate(grounds.run_type.sections) if each.title.startswith("Score"))
+
+    faults = verify(report(grounds, **{f"s{score}": sentence}), grounds).faults
+
+    assert kinds(list(faults)) == expected
+
+
+@pytest.mark.parametrize(
+    ("score", "deductions", "expected"),
+    [
+        ("90 sur 100", "- 6 points : alertes.\n- 4 points : retard.", []),
+        ("90 sur 100", "Sont retirés 10 points :\n- 6 points : alertes.\n- 4 points : retard.", []),
+        ("60 sur 100", "- 20 points : alertes.\n- 12 points : retard.\n- 8 points : panne.", []),
+        ("90 sur 100", "- 6 points : alertes.\n- 6 points : retard.", [FaultKind.CONTRADICTED]),
+        ("90 sur 100", "Sont retirés 10 points :\n- 6 points : alertes.", [FaultKind.CONTRADICTED]),
+    ],
+)
+def test_a_score_is_what_its_deductions_leave(score: str, deductions: str, expected: list[FaultKind]) -> None:
+    grounds = grounds_of("SECURITY_AUDIT_RLS")
+    place = next(place for place, each in enumerate(grounds.run_type.sections) if each.title.startswith("Score"))
+
+    verification = verify(report(grounds, **{f"s{place}": f"Note : {score}.\n\n{deductions}"}), grounds)
+
+    assert kinds(verification) == expected
+
+
+def test_what_is_counted_of_one_run_type_is_not_held_against_all() -> None:
+    grounds = grounds_of("AGENT_PERFORMANCE_REVIEW")
+
+    assert check("**Audit SEO** : 8 rapports réussis sur 12.", grounds) == []
+    assert kinds(check("8 rapports réussis sur 30 jours.", grounds)) == [FaultKind.CONTRADICTED]
+
+
+def test_a_line_of_the_outline_may_be_taken_up_and_not_two() -> None:
+    grounds = grounds_of("ADS_PERFORMANCE_REVIEW")
+    first, second, *_ = (f"{section.title} : {section.content}." for section in grounds.run_type.sections)
+
+    assert kinds(check(f"{first} Donnée non disponible.", grounds)) == []
+    assert kinds(check(f"1. {first} 2. {second}", grounds)) == [FaultKind.LEAKED]

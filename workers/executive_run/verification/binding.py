@@ -7,7 +7,8 @@ from typing import Final
 
 from shared.facts import COUNT, DAYS, MILLISECONDS, MINUTES, PERCENT, POINTS, SECONDS, FactName
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.lexicon import CHANGES, EARLIER, PERIODS, Mention
+from workers.executive_run.verification.lexicon import CHANGES, EARLIER, PARTS, PERIODS, Mention
+from workers.executive_run.verification.number_words import WORDS
 from workers.executive_run.verification.statements import Statement
 
 
@@ -33,7 +34,7 @@ _LINKS: Final = (
     r"augmente|baisse|a atteint|ont atteint|a|au|aux|de|du|des|d|la|le|les|l|un|une|en|sur|pour|avec|soit|chez|ce|"
     r"cette|ces|"
     r"mois|ci|jour|jours|semaine|heures|h|derniers?|dernieres?|aujourd|hui|actuellement|desormais|toujours|encore|"
-    r"environ|pres|presque|plus|"
+    r"environ|pres|presque|plus|donc|ainsi|alors|"
     r"moins|seulement|deja|stables?|inchangee?s?|constatee?s?|actuel(?:le)?s?|courant|totale?s?|mensuel(?:le)?s?|nets?|"
     r"bruts?|enregistree?s?|mesuree?s?|observee?s?|lue?s?|entreprise|janvier|fevrier|mars|avril|mai|juin|juillet|"
     r"aout|septembre|"
@@ -60,7 +61,9 @@ _CHANGE: Final = re.compile(
     r"(?:hausse|baisse|progress\w*|recul\w*|augment\w*|diminu\w*|gagn\w*|perd\w*|perte|croi\w*|croissance|chut\w*|"
     r"mont\w*|grimp\w*|repli\w*|ecart|"
     r"difference|variation|gain|evolution|bondi\w*|cede\w*|flechi\w*|ameliore\w*|degrade\w*|decroi\w*|reduct\w*|"
-    r"reduit\w*|reduire)(?:\s\w+){0,2}?\s?(?:de|d'|:|\()\s?(?:pres de |environ |quelque )?\**$"
+    r"reduit\w*|reduire|depass\w*|exced\w*|superieur\w*|inferieur\w*)"
+    r"(?:(?:\s\w+){0,2}?\s?(?:de|d'|:|\()|(?<=ecart|rence)[^.;,]{0,30}\s(?:atteint|est de|s'eleve a|represente))"
+    r"\s?(?:pres de |environ |quelque )?\**$"
 )
 _PART: Final = re.compile(
     r"(?:\bdont|\bparmi|\bautres|\bces|\bpremiers?|\bpremieres?|\bderniers?|\bau moins|\bplus de|\bmoins de|"
@@ -68,7 +71,9 @@ _PART: Final = re.compile(
     r"\btop|\bles)\s\**(?:les\s|de\s|a\s)?\**$"
 )
 _RESULT: Final = re.compile(r"=\s?\**$|\b(?:perte|gain|perd|gagn|cout|manque|ajout)\w*\b[^.]*$")
-_OUT_OF: Final = re.compile(r"\d\**\s(?:\w+\s){0,3}sur\s\**$")
+_OUT_OF: Final = re.compile(rf"(?:\d|\b{WORDS})\**\s(?:\w+\s){{0,3}}sur\s\**$")
+_OPERATOR: Final = re.compile(r"[\d%€)]\s?[/\u00d7÷*+\u2212]\s?$|[\d)]\s-\s$")
+_OPERATOR_AFTER: Final = re.compile(r"\s?[/\u00d7÷*+\u2212]\s?[\d(]|\s-\s\d")
 _DEFINITE: Final = re.compile(r"\bles\s\**$")
 _NARROWED: Final = re.compile(
     r"\**\s(?:en (?:moins|plus)|depuis|de plus|datant|les plus|recente?s?\b|ancien(?:ne)?s?\b|prioritaires?|"
@@ -76,7 +81,9 @@ _NARROWED: Final = re.compile(
     r"a (?:traiter|relire|fusionner|"
     r"clore|corriger)|relati(?:f|ve)s?|portant|parmi|signal|qui |que |mention|etiquet|assign|attend|dorm|stagn|"
     r"concern|lie|touch|urgente?s?|"
-    r"en retard|sur (?:les )?\d|supplementaires?|de (?:plus|moins)\b|par |/|ont |ferme|resol|traite|clos|publie|"
+    r"en retard|"
+    r"sur (?:les )?(?!\d+ (?:derniers )?(?:jours|heures|depots|plateformes))\d|"
+    r"supplementaires?|de (?:plus|moins)\b|par |/|ont |ferme|resol|traite|clos|publie|"
     r"critique|majeur|mineur|annuel|mensuel|touche)"
 )
 _UNITS: Final = {
@@ -129,6 +136,8 @@ class _Binder:
 
     def bind(self, place: int) -> Binding | None:
         figure = self._figures[place]
+        if self._is_operand(figure):
+            return None
         if is_change(figure, self._folded, self._statement.span.start):
             return self._bind_change(place)
         mention = self._after.get(figure.start)
@@ -144,6 +153,11 @@ class _Binder:
         named = [m for m in (self._named_after_whole(place),) if m] or usable[-1:]
         return self._narrow(place, named[-1], is_firm=False) if named else None
 
+    def _is_operand(self, figure: Figure) -> bool:
+        """Return whether it stands in a formula: « (57,00 / 2 931,20) » names nothing."""
+        before = self._folded[max(self._statement.span.start, figure.start - 6) : figure.start]
+        return bool(_OPERATOR.search(before) or _OPERATOR_AFTER.match(self._folded, figure.end))
+
     def _named_for_platform(self, place: int) -> Mention | None:
         """Return the name that a list goes on with: « 37 commits : 17 sur EmotionsCare, 11 sur Med MNG »."""
         figure = self._figures[place]
@@ -153,11 +167,17 @@ class _Binder:
         before = next((named for named in reversed(self._statement.platforms) if named.end <= figure.start), None)
         is_led = before is not None and _IN_BRACKETS.fullmatch(self._folded, before.end, figure.start)
         is_followed = after is not None and _FOR_PLATFORM.fullmatch(self._folded, figure.end, after.start)
-        if not is_led and not is_followed:
+        if not (is_led or is_followed) or (place and self._is_one_of_two(place)):
             return None
-        earlier = [m for m in self._mentions if m.end <= figure.start and any(fits(n, figure) for n in m.entry.names)]
-        firm = [m for m in earlier if m.entry.is_firm]
-        return firm[-1] if firm else None
+        earlier = [m for m in self._mentions if m.end <= figure.start and m.entry.is_firm]
+        # « trois plateformes cumulent 341 minutes d'indisponibilité, dont 229 pour NEARVITY »: of the last one named.
+        return earlier[-1] if earlier and any(fits(name, figure) for name in earlier[-1].entry.names) else None
+
+    def _is_one_of_two(self, place: int) -> bool:
+        """Return whether bare numbers of two names are listed: « 41 tickets et 6 pull requests, contre 19 et 2 »."""
+        before = self._figures[place - 1]
+        between = self._folded[before.end : self._figures[place].start]
+        return not before.noun and before.kind is Kind.COUNT and between in {" et ", ", "}
 
     def _named_after_whole(self, place: int) -> Mention | None:
         """Return the name of « 28 des 37 commits » for its first figure."""
@@ -170,17 +190,20 @@ class _Binder:
 
     def _is_whole(self, figure: Figure, mention: Mention) -> bool:
         """Return whether all of what is named is counted, not a part of it."""
-        if _NARROWED.match(self._folded, mention.end):
+        is_part = PARTS.issuperset(mention.entry.names)
+        narrowed = _NARROWED.match(self._folded, mention.end)
+        if narrowed and not (is_part and narrowed[0].lstrip("* ").startswith("sur ")):
             return False
         lead = self._folded[max(self._statement.span.start, figure.start - 30) : figure.start]
         if _OUT_OF.search(lead):
             return False
-        if figure.kind is Kind.MONEY and (self._statement.part.section.proposes or _RESULT.search(lead)):
-            # « 120 € de MRR » is the effect of a proposal as often as what is.
-            return False
-        if _DEFINITE.search(lead):
-            return True
-        return not _PART.search(lead) or bool(mention.entry.head) or figure.kind is not Kind.COUNT
+        if figure.kind is Kind.MONEY:
+            # « 120 € de MRR » is the effect of a proposal as often as what is, « les départs (120 € de MRR) » a part.
+            is_effect = self._statement.part.section.proposes or _RESULT.search(lead)
+            is_each = self._folded[: mention.end].endswith("par depart")
+            return not is_effect and not is_each and not lead.endswith("(")
+        is_all = _DEFINITE.search(lead) or (is_part and lead.endswith("dont ")) or not _PART.search(lead)
+        return bool(is_all or mention.entry.head) or figure.kind is not Kind.COUNT
 
     def _follows(self, place: int, mention: Mention) -> bool:
         """Return whether nothing between a name and a figure lets the figure be anything else."""

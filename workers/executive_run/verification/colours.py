@@ -26,7 +26,7 @@ _NO_COLOUR: Final = re.compile(
     r"\bni\b|\bsans couleur|\bnon (?:attribue|evalue|determine|disponible|verifi)|\bne (?:peut|permet|peuvent|"
     r"permettent)|\bimpossible|\bindisponible|"
     r"\bpas (?:de couleur|evalue|verifi|pu )|\bnon disponible|\bfil rouge|\bligne rouge|\bcarte verte|\bfeu vert\b|"
-    r"\bseuil|\bpasse(?:r|ra)|\bsi\b|\brepasse|\bretour"
+    r"\bseuil|\bremet\w*|\bbranche\b|\bpasse(?:r|ra)|\bsi\b|\brepasse|\bretour"
 )
 _EXCEPT: Final = re.compile(
     r"\b(?:hors|hormis|sauf|except\w*|a part|autres?|presque|quasi\w*|pas|ne|en dehors|reste des|objectif|ramener|"

@@ -43,7 +43,10 @@ def _uses(statement: Statement, conflict: Conflict) -> bool:
 
 
 def _names(statement: Statement, conflict: Conflict, folded: str) -> bool:
-    """Return whether a statement says that the data differ, about this fact or with both of its values."""
+    """Return whether a statement gives both values beside the fact's name, or says that the data differ about it."""
+    sentence = folded[statement.span.start : statement.span.end]
+    if len(_values(statement, conflict)) > 1 and (_uses(statement, conflict) or " selon " in sentence):
+        return True
     line = folded[statement.line.start : statement.line.end]
     if not _SAID.search(line):
         return False

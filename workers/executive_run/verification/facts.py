@@ -9,11 +9,14 @@ from typing import Final
 from shared.fact_labels import FACT_LABELS, format_value
 from shared.facts import COUNT, Fact, FactName
 from shared.findings import GapReason
+from shared.registry import RUN_TYPES
 from workers.executive_run.verification.binding import Binding, is_change, name_is_change
 from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope, measure
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.lexicon import CHANGES, EARLIER, SOURCES, Mention
 from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.number_words import WORDS
+from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 from workers.executive_run.verification.subjects import Subject, find_subject
 
@@ -38,9 +41,10 @@ _SAID_OF: Final = re.compile(
     r"du groupe|\w{4,}ment)\b)*"
 )
 _OF_ANOTHER: Final = re.compile(r"\s(?:de la|de l'|du(?! fait| cote)|des|la|le|les)\b|-t-")
-_OF_WHOLE: Final = re.compile(r"\bdes\s\**$|\d\**\s(?:\w+\s){0,3}sur\s(?:les\s)?\**$")
+_OF_WHOLE: Final = re.compile(rf"\bdes\s\**$|(?:\d|\b{WORDS})\**\s(?:\w+\s){{0,3}}sur\s(?:les\s)?\**$")
 _NEGATED: Final = re.compile(r"\b(?:ni|sans|pas|aucune?|ne)\s(?:\w+\s){0,2}$")
 _PASSES: Final = re.compile(r"\b(?:depasse\w*|franchi\w*|au-dessus d\w*)\b")
+_RUN_LABELS: Final = tuple(fold(entry.label) for entry in RUN_TYPES.values())
 _MONTH_DAYS: Final = Decimal("30.44")
 _DAY: Final = 86_400
 _REACH: Final = 40
@@ -82,9 +86,11 @@ class FactCheck:
             return Outcome(stands=False, ours=_format(equal)) if is_reversed else Outcome(stands=True)
         is_own = subject.is_named and not subject.is_shared
         is_sum = not is_own and self._is_sum(binding.figure, known, statement)
+        is_sum = is_sum or self._is_of_the_list(binding)
         if is_sum or self._is_whole(binding.figure, known) or self._is_passed(binding.figure, meant, statement):
             return Outcome(stands=True)
-        is_open = not binding.is_firm or subject.is_shared or not meant
+        is_open = not binding.is_firm or subject.is_shared or self._is_of_a_type(binding, statement)
+        is_open = is_open or self._is_of_any(binding.figure, known, subject, statement)
         if is_open or self._is_partial_sum(binding.figure, known, subject):
             return None
         is_company = not subject.is_named and subject.key is not None and self._is_any(binding.figure, known, None)
@@ -116,6 +122,16 @@ class FactCheck:
                     if kind is not figure.kind and self._has_digits(figure, fact) and fact.unit != COUNT:
                         return Outcome(stands=False, ours=_format(fact))
         return None
+
+    def figures_of(self, sentences: Sequence[Statement]) -> list[Figure]:
+        """Return the facts that a line names so far and those of the sources that its last sentence cites."""
+        grounds, statement = self._evidence.grounds, sentences[-1]
+        named = dict.fromkeys(name for each in sentences for mention in each.mentions for name in mention.entry.names)
+        known = [fact for name in named for fact in self._evidence.facts.get(name, ())]
+        known += [fact for each in grounds.sources if each.number in statement.citations for fact in each.facts]
+        keys = {None, grounds.platform_key, statement.inherited, *(named.key for named in statement.platforms)}
+        measured = dict.fromkeys(measure(fact) for fact in known if fact.subject in keys)
+        return [Figure(kind, -1, -1, (abs(value),), unit=unit) for kind, unit, value in measured]
 
     def direction_of(self, figure: Figure, statement: Statement) -> int:
         """Return the direction that is written or said right before a figure: 1, -1, or 0 for none."""
@@ -203,6 +219,10 @@ class FactCheck:
         total = parts[0].model_copy(update={"value": sum((fact.value for fact in parts), Decimal(0))})
         return self._equals(figure, total)
 
+    def _is_of_the_list(self, binding: Binding) -> bool:
+        """Return whether it counts the company's platforms, of which fewer may have been read."""
+        return FactName.PLATFORMS in binding.names and binding.figure.value == len(self._evidence.grounds.platforms)
+
     def _is_whole(self, figure: Figure, known: Sequence[Fact]) -> bool:
         """Return whether it is the company's total, of which a platform's part is said: « 9 des 23 tickets »."""
         lead = self._folded[max(0, figure.start - _REACH) : figure.start]
@@ -229,6 +249,21 @@ class FactCheck:
         if not is_round or not _PASSES.search(self._folded, start, figure.start):
             return False
         return any(measure(fact)[0] is figure.kind and measure(fact)[2] >= figure.value for fact in meant)
+
+    def _is_of_any(self, figure: Figure, known: Sequence[Fact], subject: Subject, statement: Statement) -> bool:
+        """Return whether it is a platform's that its sentence does not name before it: its line does, or nothing."""
+        around = {named.key for named in statement.platforms} | statement.nearby
+        return not subject.is_named and any(
+            fact.subject is not None and (subject.key is None or fact.subject in around) and self._equals(figure, fact)
+            for fact in known
+        )
+
+    def _is_of_a_type(self, binding: Binding, statement: Statement) -> bool:
+        """Return whether runs are counted of one run type, which its line names: our facts are of all types."""
+        if not set(binding.names) <= SOURCES["run_history"]:
+            return False
+        line = self._folded[statement.line.start : binding.figure.start]
+        return any(label in line for label in _RUN_LABELS)
 
     def _is_any(self, figure: Figure, known: Sequence[Fact], subject: str | None) -> bool:
         return any(fact.subject == subject and self._equals(figure, fact) for fact in known)

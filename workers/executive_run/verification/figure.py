@@ -22,6 +22,10 @@ class Kind(StrEnum):
     STRUCTURE = "structure"
 
 
+Key = tuple[Kind, str, tuple[Decimal, ...]]
+"""What a figure says: kind, unit and values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One figure of a text."""
@@ -47,6 +51,11 @@ class Figure:
     def value(self) -> Decimal:
         """Return its first reading."""
         return self.values[0]
+
+    @property
+    def key(self) -> Key:
+        """Return what it says, wherever it stands."""
+        return self.kind, self.unit, self.values
 
     def matches(self, other: Decimal) -> bool:
         """Return whether a value is what it says, to its own precision, whatever the sign."""

@@ -2,30 +2,32 @@
 
 (a) What names a fact must equal it, to its own precision, with its unit, sign and direction.
 (b) Any other figure of a finding stands in the source that its sentence cites, in the data of the platform it names or
-in our calculations, or results from arithmetic that is shown.
+in our calculations, or follows from what the sentence shows (`derivations.py`).
 (c) In a proposal, what is marked as an aim, an assumption or an estimate may be the model's own; its dates lie ahead.
 (d), (f) Norms, windows and numbering are no figures.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from shared.run_types.model import TIME_ZONE
-from workers.executive_run.verification.arithmetic import is_age_of, results_from
+from workers.executive_run.verification.ages import ends_of_periods, is_age_of
 from workers.executive_run.verification.binding import Binding, bind
-from workers.executive_run.verification.evidence import Evidence, Scope
+from workers.executive_run.verification.derivations import Derivations, read_otherwise
+from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.facts import FactCheck, Outcome
-from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.figure import Figure, Key, Kind
 from workers.executive_run.verification.model import Fault, FaultKind, NumberedSource
-from workers.executive_run.verification.numbers import with_unit_of
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 from workers.executive_run.verification.structure import is_structure, is_window
-from workers.executive_run.verification.subjects import find_subject
+from workers.executive_run.verification.subjects import find_scope
 
 _UNCHECKED: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.SCORE})
+_COUNTED: Final = re.compile(r"(?:[\s,(*]|\[s\d+\])*(?:il y a|soit|depuis)\s\**")
 _CURRENT: Final = re.compile(r"\bactuel|aujourd'hui|a ce jour|constate")
 
 
@@ -42,36 +44,20 @@ def check_figures(text: str, statements: Sequence[Statement], evidence: Evidence
     checker = _Checker(text, fold(text), evidence)
     faults: list[Fault] = []
     figures = 0
-    grounded: list[Figure] = []
-    line = -1
     for statement in statements:
-        if statement.line.start != line:
-            grounded, line = [], statement.line.start
-        found, count = checker.check(statement, grounded)
+        found, count = checker.check(statement)
         faults += found
         figures += count
     return Checked(tuple(faults), figures)
 
 
-def _in_units_before(figure: Figure, statement: Statement) -> list[Figure]:
-    """Read a bare number in the unit of the figure before it: « 812 minutes, dont 600 pour NEARVITY »."""
-    if figure.kind is not Kind.COUNT or figure.noun:
-        return []
-    if figure.quantum < 1:
-        # In a formula, amounts go without their currency.
-        return [
-            replace(figure, kind=Kind.MONEY, unit="EUR"),
-            replace(figure, kind=Kind.PERCENT),
-            replace(figure, kind=Kind.POINTS),
-        ]
-    before = [each for each in statement.figures if each.end <= figure.start and each.values]
-    last = before[-1] if before else None
-    if last is None or last.kind not in {Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.POINTS}:
-        return []
-    return [with_unit_of(figure, last)]
-
-
 _SHORTEST_COPY: Final = 20
+_STEM: Final = 6
+
+
+def _is_akin(noun: str, other: str) -> bool:
+    """Return whether two nouns count the same: the same word, or one made of the other (« abonné », « abonnement »)."""
+    return noun == other or noun[:_STEM] == other[:_STEM]
 
 
 def _find_copies(folded: str, calculations: NumberedSource | None) -> list[tuple[int, int]]:
@@ -93,10 +79,15 @@ class _Checker:
         self._evidence = evidence
         self._facts = FactCheck(evidence, folded)
         self._copied = _find_copies(folded, evidence.grounds.calculations)
-        self._today = f"{evidence.grounds.now.astimezone(TIME_ZONE):%Y-%m-%d}"
+        today = evidence.grounds.now.astimezone(TIME_ZONE).date()
+        self._today = today.isoformat()
+        self._ends = {end.isoformat() for end in ends_of_periods(today)}
+        self._derivations = Derivations(evidence, self._facts, folded)
+        self._announced: set[Key] = set()
 
-    def check(self, statement: Statement, grounded: list[Figure]) -> tuple[list[Fault], int]:
-        """Return the faults of a statement and how many figures it has; add those that stand to ``grounded``."""
+    def check(self, statement: Statement) -> tuple[list[Fault], int]:
+        """Return the faults of a statement and how many figures it has."""
+        self._derivations.enter(statement)
         bindings = {binding.figure.start: binding for binding in bind(statement, self._folded)}
         faults = [
             fault
@@ -112,44 +103,33 @@ class _Checker:
             if is_window(figure, self._folded, statement):
                 continue
             if is_structure(figure, self._folded, statement) and not (binding and binding.is_firm):
-                grounded.append(figure)
+                self._derivations.add([figure])
                 continue
             count += 1
             if self._is_copied(figure.start):
-                grounded.append(figure)
+                self._derivations.add([figure])
                 continue
             outcome = self._judge(figure, binding, statement)
             if outcome.ours is not None:
                 faults.append(self._contradicted(figure, statement, outcome.ours))
             elif outcome.stands:
-                grounded += [figure, *_in_units_before(figure, statement)]
+                self._derivations.add([figure, *read_otherwise(figure, statement, self._folded)])
             else:
                 left.append(figure)
-        faults += [self._unverified(each, statement) for each in self._underived(left, grounded, statement)]
+        faults += [self._unverified(each, statement) for each in self._derivations.find_underived(left)]
         return faults, count
-
-    def _underived(self, left: list[Figure], grounded: list[Figure], statement: Statement) -> list[Figure]:
-        """Return the figures that no arithmetic of the sentence gives; a result may be the operand of another."""
-        sentence = self._folded[statement.span.start : statement.span.end]
-        today = self._evidence.grounds.now.astimezone(TIME_ZONE).date()
-        while True:
-            derived = [
-                each
-                for each in left
-                if results_from(each, grounded, sentence) or is_age_of(each, statement.figures, today, sentence)
-            ]
-            if not derived:
-                return left
-            grounded += derived
-            left = [each for each in left if each not in derived]
 
     def _is_copied(self, place: int) -> bool:
         return any(start <= place < end for start, end in self._copied)
 
     def _judge(self, figure: Figure, binding: Binding | None, statement: Statement) -> Outcome:
         if statement.is_proposed and not (binding and binding.is_firm and self._is_current(figure, statement)):
+            if figure.kind in {Kind.MONEY, Kind.PERCENT}:
+                self._announced.add(figure.key)
             return Outcome(stands=figure.kind is not Kind.DATE or self._is_lawful_date(figure, statement))
         if statement.asks_for_aims and binding is None and figure.kind is not Kind.DATE:
+            return Outcome(stands=True)
+        if self._is_counted_from(figure, statement):
             return Outcome(stands=True)
         if binding is not None:
             outcome = self._facts.judge(binding, statement)
@@ -158,6 +138,17 @@ class _Checker:
         elif (wrong := self._facts.find_wrong_unit(figure, statement)) is not None:
             return wrong
         return self._look_up(figure, statement)
+
+    def _is_counted_from(self, figure: Figure, statement: Statement) -> bool:
+        """Return whether a duration says again how far off the day before it is: « le 2 décembre, il y a 12 jours »."""
+        days = [each for each in statement.figures if each.kind is Kind.DATE and each.end <= figure.start]
+        if figure.kind is not Kind.DURATION or not days:
+            return False
+        between = self._folded[days[-1].end : figure.start]
+        sentence = self._folded[statement.span.start : statement.span.end]
+        return bool(_COUNTED.fullmatch(between)) and is_age_of(
+            figure, days[-1:], date.fromisoformat(self._today), sentence
+        )
 
     def _is_current(self, figure: Figure, statement: Statement) -> bool:
         """Return whether a figure of a proposal is what is, not what shall be: « de X à Y », « MRR actuel »."""
@@ -171,31 +162,29 @@ class _Checker:
         if figure.kind is Kind.DATE:
             return Outcome(stands=self._is_lawful_date(figure, statement))
         if figure.kind is Kind.TIME:
-            known = self._evidence.has_mark(Kind.TIME, figure.unit, self._scope_of(figure, statement))
+            known = self._evidence.has_mark(
+                Kind.TIME, figure.unit, find_scope(figure, statement, self._folded, self._evidence)
+            )
             return Outcome(stands=statement.part.section.proposes or known)
-        scope = self._scope_of(figure, statement)
+        scope = find_scope(figure, statement, self._folded, self._evidence)
         found = self._evidence.find(figure, scope)
         if figure.noun and figure.noun in self._evidence.nouns(scope):
-            found = [entry for entry in found if entry.noun in {"", figure.noun}]
+            found = [entry for entry in found if not entry.noun or _is_akin(entry.noun, figure.noun)]
         if not found:
-            found = [
-                each for alike in _in_units_before(figure, statement) for each in self._evidence.find(alike, scope)
-            ]
+            readings = read_otherwise(figure, statement, self._folded)
+            found = [entry for other in readings for entry in self._evidence.find(other, scope)]
         direction = self._facts.direction_of(figure, statement)
         opposite = [entry for entry in found if direction and entry.sign == -direction]
         if found and len(opposite) == len(found):
             sign = "\u2212" if direction > 0 else "+"
             return Outcome(stands=False, ours=sign + self._text[figure.start : figure.end].lstrip("+-\u2212"))
-        return Outcome(stands=bool(found))
-
-    def _scope_of(self, figure: Figure, statement: Statement) -> Scope:
-        subject = find_subject(figure, statement, self._folded)
-        named = subject.key if subject.is_named and not subject.is_shared else None
-        return Scope(statement.citations, named, also=subject.key or self._evidence.grounds.platform_key)
+        return Outcome(stands=bool(found) or figure.key in self._announced)
 
     def _is_lawful_date(self, figure: Figure, statement: Statement) -> bool:
         unit = figure.unit
-        if self._evidence.has_mark(Kind.DATE, unit, self._scope_of(figure, statement)):
+        if self._evidence.has_mark(Kind.DATE, unit, find_scope(figure, statement, self._folded, self._evidence)):
+            return True
+        if unit.replace("*", self._today[:4]) in self._ends:
             return True
         year = int(self._today[:4])
         if len(unit) == 4:  # noqa: PLR2004 - a year alone

@@ -28,6 +28,14 @@ _OPEN_END: Final = re.compile(
     r"\**(?:\s(?:ouverte?s?|en cours|detectee?s?|signalee?s?|recensee?s?|connue?s?|critiques?|a ce jour|n'est|n'a ete|"
     r"sur|chez|pour|depuis|enregistree?s?|constatee?s?|n'apparait|active?s?)|\s?[.,;:()]|$)"
 )
+# « L'audit ne porte sur aucune table », « aucune table n'a été lue »: that says what is missing.
+_REACHES: Final = re.compile(
+    r"\b(?:porte|portent|repose|reposent|fonde|fondee?s?|couvre|couvrent)\s[^.;]{0,20}$|\bsur\s\**$"
+)
+_NOT_READ: Final = re.compile(
+    r"\**\sn'(?:a|ont|est|etait)\s(?:pu\s)?(?:etre\s|ete\s)?"
+    r"(?:lu|transmis|communiqu|fourni|analys|examin|consult|control|verifi|evalu|visible|accessible|disponible|prouv|etabli|demontr|aver)"
+)
 _EMPTY_BODY: Final = re.compile(
     r"[\s*_-]*(?:aucune?s?(?: (?:alerte|incident|faille|echec|element|a signaler|critique|decision|action|"
     r"retour arriere|en cours|a ce jour|ouverte?)s?)*|neant|"
@@ -78,7 +86,10 @@ def judge_over_gap(statement: Statement, start: int, end: int, quote: str, label
 
 def _is_nothing(folded: str, start: int, at: int, end: int) -> bool:
     before = list(_NOTHING.finditer(folded, start, at))
-    return bool(before) and before[-1].end() == at and bool(_OPEN_END.match(folded, end))
+    if not before or before[-1].end() != at:
+        return False
+    is_about_reading = _REACHES.search(folded, start, before[-1].start()) or _NOT_READ.match(folded, end)
+    return not is_about_reading and bool(_OPEN_END.match(folded, end))
 
 
 def _find_empty_sections(

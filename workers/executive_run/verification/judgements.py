@@ -42,6 +42,10 @@ _DEDUCTION: Final = re.compile(
     r"(?P<minus>(?<![\w/])-\s?)(?P<points>\d{1,2}(?:[.,]\d)?)(?!\d)\s*(?:points?|pts?)?\b"
     r"|(?P<words>\d{1,2}(?:[.,]\d)?)\s*(?:points?|pts?)\s*(?:retires?|en moins|deduits?|perdus?|de moins|:|pour\b)"
 )
+_CONDITIONAL: Final = re.compile(
+    r"\**\s(?:serait|seraient|aurait|induirait|tromperait|ne (?:serait|voudrait|peut|dirait))\b"
+)
+"""A score of which only is said that it would be wrong: « afficher 100 sur 100 serait trompeur »."""
 _AIM: Final = re.compile(r"\bobjectif|\bcible|\bviser|\bvise\b|\batteindre|\bseuil")
 
 
@@ -67,6 +71,9 @@ def _check_score(
     evidence: Evidence,
     missing: frozenset[str],
 ) -> Iterator[Fault]:
+    scores = [each for each in scores if not _CONDITIONAL.match(folded, each[1].end)]
+    if not scores:
+        return
     statement, figure = scores[0]
     part = statement.part
     sources = {source.value for source in part.section.fed_by} or _own_sources(evidence)
@@ -75,14 +82,15 @@ def _check_score(
         label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
         yield judge_over_gap(statement, figure.start, figure.end, quote, label)
         return
-    deducted = sum(
-        (
-            Decimal((found["points"] or found["words"]).replace(",", "."))
-            for found in _DEDUCTION.finditer(folded, part.start, part.end)
-        ),
-        Decimal(0),
-    )
-    if part.section.title.lower().startswith("score") and deducted != _WHOLE - figure.value:
+    deductions = [
+        Decimal((found["points"] or found["words"]).replace(",", "."))
+        for found in _DEDUCTION.finditer(folded, part.start, part.end)
+    ]
+    deducted = sum(deductions, Decimal(0))
+    lost = _WHOLE - figure.value
+    if lost in deductions and deducted == 2 * lost:
+        deducted = lost  # « Sont retirés 44 points : », and then which.
+    if part.section.title.lower().startswith("score") and deducted != lost:
         ours = f"{_WHOLE - deducted} sur 100"
         yield Fault(
             kind=FaultKind.CONTRADICTED,

@@ -36,6 +36,8 @@ _PHRASES: Final = Phrases.compile(
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _RUN: Final = 9
 """So many words of the prompt in a row are no coincidence."""
+_OUTLINE_RUN: Final = 16
+"""And so many of its outline, of which a report may well take up one line: to say what of it is not available."""
 
 
 def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
@@ -53,18 +55,24 @@ def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
 
 
 def _find_prompt(folded: str, run_type: RunType) -> tuple[int, int] | None:
-    known = _prompt_runs(run_type)
     words = _WORD.findall(folded)
-    # Each run of words is a tuple of the same list, begun one word later each time.
-    runs = zip(*(words[first:] for first in range(_RUN)), strict=False)
-    place = next((place for place, run in enumerate(runs) if run in known), None)
-    if place is None:
-        return None
-    found = list(_WORD.finditer(folded))[place : place + _RUN]
-    return found[0].start(), found[-1].end()
+    for length, known in _prompt_runs(run_type).items():
+        place = next((place for place, run in enumerate(_runs(words, length)) if run in known), None)
+        if place is not None:
+            found = list(_WORD.finditer(folded))[place : place + length]
+            return found[0].start(), found[-1].end()
+    return None
 
 
 @cache
-def _prompt_runs(run_type: RunType) -> frozenset[tuple[str, ...]]:
+def _prompt_runs(run_type: RunType) -> dict[int, frozenset[tuple[str, ...]]]:
+    """Return the runs of words, by their length, that show the prompt."""
     words = _WORD.findall(fold(render_system_prompt(run_type)))
-    return frozenset(tuple(words[place : place + _RUN]) for place in range(len(words) - _RUN + 1))
+    sections = [_WORD.findall(fold(f"{each.title} {each.content}")) for each in run_type.sections]
+    of_outline = {run for section in sections for run in _runs(section, _RUN)}
+    return {_RUN: frozenset(_runs(words, _RUN)) - of_outline, _OUTLINE_RUN: frozenset(_runs(words, _OUTLINE_RUN))}
+
+
+def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
+    """Yield each run of so many words: tuples of the same list, begun one word later each time."""
+    return zip(*(words[first:] for first in range(length)), strict=False)

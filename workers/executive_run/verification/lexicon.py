@@ -96,7 +96,7 @@ def find_mentions(folded: str, start: int, end: int) -> tuple[Mention, ...]:
 
 # Which of several facts a period means; a period that none of them has means none.
 PERIODS: Final = {
-    F.REVENUE_MONTH: r"ce mois|mois en cours|du mois(?! (?:dernier|precedent|d))|depuis le 1er",
+    F.REVENUE_MONTH: r"ce mois|a ce jour|mois en cours|du mois(?! (?:dernier|precedent|d))|depuis le 1er",
     F.REVENUE_MONTH_BEFORE: r"memes jours|meme periode|a date",
     F.REVENUE_LAST_MONTH: r"mois (?:dernier|precedent|passe)|mois d'avant",
     F.AI_COST: r"30 (?:derniers )?jours|trente (?:derniers )?jours",
@@ -126,6 +126,14 @@ EARLIER: Final = {
     F.PAGE_VIEWS_WEEK: F.PAGE_VIEWS_WEEK_BEFORE,
 }
 """The facts that are what another was before."""
+
+PARTS: Final = frozenset(
+    {
+        F.TABLES_WITHOUT_RLS, F.TABLES_WITHOUT_POLICY, F.PERSONAL_TABLES_WITHOUT_RLS, F.CRITICAL_ALERTS, F.HIGH_ALERTS,
+        F.MEDIUM_ALERTS, F.LOW_ALERTS, F.NEW_CUSTOMERS_MONTH, F.WORKFLOW_RUNS_FAILED, F.WORKFLOW_RUNS_SUCCEEDED,
+    }
+)  # fmt: skip
+"""The facts whose names say that they are a part: « dont 2 critiques », « 4 sans politique sur 47 »."""
 
 SOURCES: Final = {
     "stripe": frozenset(

@@ -32,11 +32,12 @@ _NOUN: Final = re.compile(
     r"d')*([a-z][a-z-]{2,})"
 )
 _NO_NOUN: Final = re.compile(
-    "est|sont|sur|pour|dans|par|avec|contre|soit|dont|qui|que|les|des|une|aux|ont|mais|puis|selon|chez|ce|cette|ainsi"
+    "est|sont|reste|restent|sur|pour|dans|par|avec|contre|soit|dont|qui|que|les|des|une|aux|ont|mais|puis|selon|chez|ce|cette|ainsi"
 )
 _RANGE: Final = re.compile(r"\s?(?:[-+=\u2013—]|a|et|ou|des)\s?")
 _LIST_NUMBER: Final = re.compile(r"^[ \t>]*(?:[-*+•][ \t]+)?(?:\*\*)?\d{1,2}(?:\.\d{1,2})*[.)](?=[\s*])", re.MULTILINE)
 _JOINED: Final = re.compile(r"\s?(?:et\s)?")
+_MOST_OF_A_PART: Final = 60
 _DIGITS: Final = re.compile(r"\d+")
 _A_MONTH: Final = re.compile(MONTH)
 _YEAR: Final = re.compile(r"\s(\d{4})\b")
@@ -241,8 +242,12 @@ def _join(figures: list[Figure], folded: str) -> list[Figure]:
 
 
 def _continues(figure: Figure, after: Figure, between: str) -> bool:
-    both = figure.kind is after.kind is Kind.DURATION and figure.unit == after.unit
-    return both and bool(_JOINED.fullmatch(between)) and after.quantum < figure.quantum
+    if not figure.kind is after.kind is Kind.DURATION or figure.unit != after.unit:
+        return False
+    # « 2 h 05 min », not « 30 jours et 30 minutes ».
+    is_next = after.quantum < figure.quantum <= _MOST_OF_A_PART * after.quantum
+    is_rest = is_next and after.value < _MOST_OF_A_PART * after.quantum
+    return is_rest and bool(_JOINED.fullmatch(between))
 
 
 def _as_range(figure: Figure, after: Figure | None, between: str) -> Figure:
@@ -256,10 +261,10 @@ def _as_range(figure: Figure, after: Figure | None, between: str) -> Figure:
 def with_unit_of(figure: Figure, other: Figure) -> Figure:
     """Read a bare number in another figure's unit."""
     same_unit = replace(figure, kind=other.kind, unit=other.unit, noun=other.noun)
-    return _scaled(same_unit, _factor(other))
+    return _scaled(same_unit, unit_of(other))
 
 
-def _factor(figure: Figure) -> Decimal:
+def unit_of(figure: Figure) -> Decimal:
     """Return by what the figure's unit multiplied its digits: of the quantum, what is no power of ten below one."""
     if figure.kind is not Kind.DURATION:
         return max(Decimal(1), figure.quantum)

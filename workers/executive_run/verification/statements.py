@@ -46,7 +46,11 @@ class Statement:
     platforms: tuple[PlatformMention, ...]
     inherited: str | None
     """The platform of its item or header, where the sentence itself names none."""
+    nearby: frozenset[str]
+    """The platforms that its line names before it, and those of its item or header."""
     citations: frozenset[int]
+    cited: frozenset[int]
+    """Its citations, or else those of its line before it."""
     figures: tuple[Figure, ...]
     mentions: tuple[Mention, ...]
     """The names of facts in it."""
@@ -95,7 +99,7 @@ class _Lead:
 
     depth: int
     words: str
-    platform: str | None
+    platforms: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,11 @@ class _Reader:
             depth = self._depth(line)
             leads = [lead for lead in leads if lead.depth < depth]
             header = " / ".join([title, *(lead.words for lead in leads)])
-            inherited = next((lead.platform for lead in reversed(leads) if lead.platform), None)
-            yield from self._read_line(part, line, header, inherited, asks_for_aims=asks_for_aims)
+            above = next((lead.platforms for lead in reversed(leads) if lead.platforms), ())
+            yield from self._read_line(part, line, header, above, asks_for_aims=asks_for_aims)
             mentions = self.names.find(self.text, line.start, line.end)
             words = self.folded[line.start : min(line.end, line.start + _LEAD_CHARS)]
-            leads.append(_Lead(depth, words, mentions[0].key if mentions else None))
+            leads.append(_Lead(depth, words, tuple(mention.key for mention in mentions)))
 
     def _depth(self, line: Span) -> int:
         """Return how deep a line stands: headings above all, then paragraphs, then items by their indentation."""
@@ -131,8 +135,11 @@ class _Reader:
         return indent + 1 if is_item else 0
 
     def _read_line(
-        self, part: Part, line: Span, header: str, inherited: str | None, *, asks_for_aims: bool
+        self, part: Part, line: Span, header: str, above: tuple[str, ...], *, asks_for_aims: bool
     ) -> Iterator[Statement]:
+        inherited = above[0] if above else None
+        nearby = frozenset(above)
+        cited = frozenset[int]()
         may_propose = part.section.proposes
         marking = self.folded[line.start : min(line.end, line.start + _MARK_CHARS)]
         is_marked = may_propose and (_is_aim(header) or bool(_PROPOSED.search(marking)))
@@ -141,6 +148,8 @@ class _Reader:
             figures = self._within(span)
             mentions = self.names.find(self.text, span.start, span.end)
             words = self.folded[span.start : span.end]
+            citations = frozenset(self._citations(span))
+            cited = citations or cited
             yield Statement(
                 part=part,
                 span=span,
@@ -148,7 +157,9 @@ class _Reader:
                 header=header,
                 platforms=mentions,
                 inherited=None if inherited is None or _ALL.search(words) else inherited,
-                citations=frozenset(self._citations(span)),
+                nearby=nearby,
+                citations=citations,
+                cited=cited,
                 figures=figures,
                 mentions=find_mentions(self.folded, span.start, span.end),
                 asks_for_aims=asks_for_aims,
@@ -157,6 +168,7 @@ class _Reader:
             )
             # What a line has named, its next sentence is still about.
             inherited = mentions[-1].key if mentions else inherited
+            nearby |= {mention.key for mention in mentions}
 
     def _within(self, span: Span) -> tuple[Figure, ...]:
         first, last = bisect_left(self.starts, span.start), bisect_left(self.starts, span.end)

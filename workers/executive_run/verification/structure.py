@@ -52,7 +52,7 @@ signal regle test campagne segment etage palier personne direction agent domaine
 donnee famille categorie type niveau groupe preuve theme angle
 """
 _OWN_NOUNS: Final = frozenset(_OWN.split())
-_FACTORS: Final = frozenset({2, 3, 4, 5, 6, 7, 10, 12, 24, 30, 31, 52, 60, 100, 365})
+FACTORS: Final = frozenset({2, 3, 4, 5, 6, 7, 10, 12, 24, 30, 31, 52, 60, 100, 365})
 _BASES: Final = frozenset({10, 100, 1000})
 _PER: Final = re.compile(r"\bpour\s\**$")
 _LAST_DAY: Final = 31
@@ -61,9 +61,14 @@ _CONTENT: Final = re.compile(
     r"\b(?:video|extrait|film|article|format|atelier|webinaire|seance|episode|podcast|direct)s?\b"
 )
 _MOST_OWN: Final = 12
+_LISTED: Final = re.compile(
+    r"[^.;:,\d]{0,30}\b(?:liste|detaille|decrit|cite|nomme|visible)e?s?\b|[^.;:,\d]{0,20}\bconnue?s? par\b"
+)
+"""What a list of the data shows of more, which the report has counted itself."""
 _SMALL: Final = 10
 _OPERATION: Final = re.compile(r"[/\u00d7x*\u00f7]\s?\||\|\s?[/\u00d7x*\u00f7]")
 _SINCE: Final = re.compile(r"depuis (?:plus de )?$")
+_THOSE_BEFORE: Final = re.compile(r"\**\s(?:precedents|derniers)\b")
 _ITS_ARTICLE: Final = re.compile(r"\bart(?:icles?|\.)?\s\d")
 
 
@@ -90,6 +95,7 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
         return True
     return figure.kind is Kind.COUNT and (
         _is_own_count(figure)
+        or (figure.value <= _MOST_OWN and bool(_LISTED.match(folded, figure.end)))
         or _is_day(figure, before)
         or _is_http(figure, folded, statement)
         or _is_factor(figure, folded)
@@ -113,7 +119,7 @@ def _is_day(figure: Figure, before: str) -> bool:
 def _is_factor(figure: Figure, folded: str) -> bool:
     """Return whether it is a number that arithmetic needs and no data hold: « 79 / 12 », « 7 x 19 »."""
     around = folded[max(0, figure.start - 3) : figure.start] + "|" + folded[figure.end : figure.end + 3]
-    return figure.value in _FACTORS and bool(_OPERATION.search(around))
+    return figure.value in FACTORS and bool(_OPERATION.search(around))
 
 
 def _is_content(figure: Figure, folded: str, statement: Statement) -> bool:
@@ -134,7 +140,7 @@ def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
     if figure.kind in {Kind.COUNT, Kind.MONEY} and figure.value in _BASES and _PER.search(before):
         return True
     if figure.kind is Kind.COUNT:
-        return not figure.is_word and _is_day(figure, before)
+        return not figure.is_word and (_is_day(figure, before) or bool(_THOSE_BEFORE.match(folded, figure.end)))
     return figure.kind is Kind.DURATION and _is_window(figure, before) and bool(_SURE_WINDOW.search(before))
 
 
@@ -144,9 +150,10 @@ def _is_window(figure: Figure, before: str) -> bool:
 
 
 def _is_law(folded: str, statement: Statement) -> bool:
-    """Return whether a figure is that of a rule: its article, or « repère », stands beside it."""
+    """Return whether a figure is that of a rule: « repère », or its article and no source, stand beside it."""
     words = folded[statement.span.start : statement.span.end]
-    return statement.has_repere or ("art" in words and bool(_ITS_ARTICLE.search(words)))
+    has_article = "art" in words and bool(_ITS_ARTICLE.search(words))
+    return statement.has_repere or (has_article and not statement.citations)
 
 
 def _is_own_count(figure: Figure) -> bool:

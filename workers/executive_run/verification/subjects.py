@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from workers.executive_run.verification.evidence import Evidence, Scope
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.platforms import PlatformMention
 from workers.executive_run.verification.statements import Statement
@@ -15,7 +16,9 @@ _OF_PLATFORM: Final = re.compile(
 )
 _ALL: Final = re.compile(r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise")
 _ENDS_CLAUSE: Final = re.compile(r"\bet\b|\bceux\b|\bcelui\b|\bcelles?\b|,")
-_TOGETHER: Final = re.compile(r"\**\s?(?:,|et|ou|&|/)\s?(?:de |d'|sur )?\**")
+_TOTAL: Final = re.compile(r"\b(?:total|ensemble|somme)\b[^.;]{0,12}$")
+_COMPARES: Final = re.compile(r"\b(?:superieure?s?|inferieure?s?|celles?|celui|ceux|devant|derriere|contre)\b|\bque\b")
+_TOGETHER: Final = re.compile(r"\**\s?(?:\[s\d+\]\s?)*(?:,|et|ou|&|/)\s?(?:de |d'|sur )?\**")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,12 @@ def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
     """Find the platform that a figure belongs to."""
     before = [named for named in statement.platforms if named.end <= figure.start]
     after = [named for named in statement.platforms if named.start >= figure.end]
+    if not before and _TOTAL.search(folded, statement.span.start, figure.start):
+        after = []
     if after:
         between = folded[figure.end : after[0].start]
         is_next = bool(before) and _ENDS_CLAUSE.search(between)
+        is_next = is_next or _COMPARES.search(between)
         if _OF_PLATFORM.fullmatch(between) and not is_next and not _has_figure(statement, figure.end, after[0].start):
             return Subject(after[0].key, is_named=True, is_shared=_is_joined(after, folded))
     if before:
@@ -46,6 +52,13 @@ def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
             return Subject(None, is_named=False)
         return Subject(before[-1].key, is_named=True)
     return Subject(statement.inherited, is_named=False)
+
+
+def find_scope(figure: Figure, statement: Statement, folded: str, evidence: Evidence) -> Scope:
+    """Return where a figure may come from: what its sentence cites, and the data of the platform it belongs to."""
+    subject = find_subject(figure, statement, folded)
+    named = subject.key if subject.is_named and not subject.is_shared else None
+    return Scope(statement.citations, named, also=subject.key or evidence.grounds.platform_key)
 
 
 def _is_joined(named: Sequence[PlatformMention], folded: str) -> bool:
