@@ -82,7 +82,7 @@ class Derivations:
     def _wrongly_added(self) -> Iterator[Figure]:
         """Yield the operands of a sum whose result the sentence does not give: « 70 tickets (30 + 72 + 18) »."""
         statement = self._sentences[-1]
-        figures = [each for each in statement.figures if each.values]
+        figures = [] if statement.is_proposed else [each for each in statement.figures if each.values]
         for operands, result in read_formulas(figures, self.folded):
             before = self.folded[statement.span.start : operands[0].start].rstrip("* ")
             after = self.folded[operands[-1].end : operands[-1].end + 3].lstrip("* ")

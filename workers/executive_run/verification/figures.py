@@ -10,7 +10,6 @@ in our calculations, or follows from what the sentence shows (`derivations.py`).
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from shared.run_types.model import TIME_ZONE
@@ -28,6 +27,8 @@ from workers.executive_run.verification.subjects import find_scope
 
 _UNCHECKED: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.SCORE})
 _COUNTED: Final = re.compile(r"(?:[\s,(*]|\[s\d+\])*(?:il y a|soit|depuis)\s\**")
+_SHORTEST_COPY: Final = 20
+_STEM: Final = 6
 _CURRENT: Final = re.compile(r"\bactuel|aujourd'hui|a ce jour|constate")
 
 
@@ -49,10 +50,6 @@ def check_figures(text: str, statements: Sequence[Statement], evidence: Evidence
         faults += found
         figures += count
     return Checked(tuple(faults), figures)
-
-
-_SHORTEST_COPY: Final = 20
-_STEM: Final = 6
 
 
 def _is_akin(noun: str, other: str) -> bool:
@@ -79,9 +76,9 @@ class _Checker:
         self._evidence = evidence
         self._facts = FactCheck(evidence, folded)
         self._copied = _find_copies(folded, evidence.grounds.calculations)
-        today = evidence.grounds.now.astimezone(TIME_ZONE).date()
-        self._today = today.isoformat()
-        self._ends = {end.isoformat() for end in ends_of_periods(today)}
+        self._date = evidence.grounds.now.astimezone(TIME_ZONE).date()
+        self._today = self._date.isoformat()
+        self._ends = {end.isoformat() for end in ends_of_periods(self._date)}
         self._derivations = Derivations(evidence, self._facts, folded)
         self._announced: set[Key] = set()
 
@@ -146,9 +143,7 @@ class _Checker:
             return False
         between = self._folded[days[-1].end : figure.start]
         sentence = self._folded[statement.span.start : statement.span.end]
-        return bool(_COUNTED.fullmatch(between)) and is_age_of(
-            figure, days[-1:], date.fromisoformat(self._today), sentence
-        )
+        return bool(_COUNTED.fullmatch(between)) and is_age_of(figure, days[-1:], self._date, sentence)
 
     def _is_current(self, figure: Figure, statement: Statement) -> bool:
         """Return whether a figure of a proposal is what is, not what shall be: « de X à Y », « MRR actuel »."""
