@@ -123,6 +123,16 @@ def test_the_rate_of_all_pipelines_is_that_of_their_sums() -> None:
     assert "Pipelines de toutes les plateformes : 31 réussites sur 40, soit 77,5 %" in lines_of(calculations)
 
 
+def test_the_pipelines_of_what_was_read_are_added_and_state_no_rate_of_all() -> None:
+    calculations = compute(
+        *by_platform(FactName.WORKFLOW_RUNS_SUCCEEDED, 1, 10, None),
+        *by_platform(FactName.WORKFLOW_RUNS_FAILED, 9, 0, None),
+    )
+
+    assert (FactName.WORKFLOW_SUCCESS_RATE, PERCENT) not in values_of(calculations)
+    assert "Pipelines de 2 plateformes sur 3 : 11 réussites sur 20, soit 55 %" in lines_of(calculations)
+
+
 MONEY: dict[FactName, Decimal | float | None] = {
     FactName.MRR: Decimal("3046.46"),
     FactName.MRR_BEFORE: Decimal(3000),
@@ -147,7 +157,7 @@ def test_money_is_annualised_compared_and_divided() -> None:
         "MRR : +46,46 EUR (+1,5 %) en 30 jours, contre 3 000,00 EUR",
         (
             "Mouvement net du MRR en 30 jours : +120,00 EUR nouveaux, +30,00 EUR d'extensions, "
-            "-20,00 EUR de réductions, -83,54 EUR de départs = +46,46 EUR"
+            "-20,00 EUR de réductions, -83,54 EUR de départs = +46,46 EUR (gagnés : 150,00 EUR ; perdus : 103,54 EUR)"
         ),
         "Part du MRR en retard de paiement : 5,0 %",
         (

@@ -110,17 +110,21 @@ def _derive_availability(table: FactTable, names: Mapping[str, str]) -> Iterator
 
 
 def _derive_pipelines(table: FactTable, names: Mapping[str, str]) -> Iterator[Line]:
+    """Add up the pipelines; where one platform's were not read, say over how many, and state no fact."""
     succeeded = _known(table.of_platforms(FactName.WORKFLOW_RUNS_SUCCEEDED), names)
     failed = _known(table.of_platforms(FactName.WORKFLOW_RUNS_FAILED), names)
-    if succeeded.keys() != failed.keys() or len(succeeded) < max(_SEVERAL, len(names)):
+    if succeeded.keys() != failed.keys() or len(succeeded) < _SEVERAL:
         return
     if table.counts_twice(FactName.WORKFLOW_RUNS_FAILED):
         return
     won, lost = (sum((fact.value for fact in found.values()), Decimal(0)) for found in (succeeded, failed))
     if won + lost:
         rate = round_half_up(100 * won / (won + lost), 2)
-        text = f"Pipelines de toutes les plateformes : {format_number(won)} réussites sur {format_number(won + lost)}, "
-        facts = make({FactName.WORKFLOW_SUCCESS_RATE: rate}, [*succeeded.values(), *failed.values()])
+        is_whole = len(succeeded) == len(names)
+        of = "toutes les plateformes" if is_whole else f"{len(succeeded)} plateformes sur {len(names)}"
+        text = f"Pipelines de {of} : {format_number(won)} réussites sur {format_number(won + lost)}, "
+        known = [*succeeded.values(), *failed.values()]
+        facts = make({FactName.WORKFLOW_SUCCESS_RATE: rate}, known) if is_whole else ()
         yield Line(f"{text}soit {format_value(rate, PERCENT)}", facts)
 
 

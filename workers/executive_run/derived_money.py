@@ -58,6 +58,8 @@ def _derive_recurring(table: FactTable, currency: str) -> Iterator[Line]:
         terms = f"+{_money(new.value, currency)} nouveaux, +{_money(expanded.value, currency)} d'extensions, "
         terms += f"-{_money(contracted.value, currency)} de réductions, -{_money(lost.value, currency)} de départs"
         text = f"Mouvement net du MRR en 30 jours : {terms} = {format_difference(net, currency)}"
+        sums = (_money(new.value + expanded.value, currency), _money(contracted.value + lost.value, currency))
+        text += f" (gagnés : {sums[0]} ; perdus : {sums[1]})"
         yield Line(text, make({FactName.NET_MRR: net}, moved, currency))
 
     late = table.one(FactName.MRR_PAST_DUE, currency)

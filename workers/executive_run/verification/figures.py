@@ -2,7 +2,7 @@
 
 (a) What names a fact must equal it, to its own precision, with its unit, sign and direction.
 (b) Any other figure of a finding stands in the source that its sentence cites, in the data of the platform it names or
-in our calculations, or follows from what the sentence shows (`derivations.py`).
+in our calculations, or follows from what the sentence shows (`derived_figures.py`).
 (c) In a proposal, what is marked as an aim, an assumption or an estimate may be the model's own; its dates lie ahead.
 (d), (f) Norms, windows and numbering are no figures.
 """
@@ -15,7 +15,7 @@ from typing import Final
 from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.ages import ends_of_periods, is_age_of
 from workers.executive_run.verification.binding import Binding, bind
-from workers.executive_run.verification.derivations import Derivations, read_otherwise
+from workers.executive_run.verification.derived_figures import DerivedFigures, read_otherwise
 from workers.executive_run.verification.evidence import Evidence
 from workers.executive_run.verification.facts import FactCheck, Outcome
 from workers.executive_run.verification.figure import Figure, Key, Kind
@@ -79,12 +79,12 @@ class _Checker:
         self._date = evidence.grounds.now.astimezone(TIME_ZONE).date()
         self._today = self._date.isoformat()
         self._ends = {end.isoformat() for end in ends_of_periods(self._date)}
-        self._derivations = Derivations(evidence, self._facts, folded)
+        self._derived = DerivedFigures(evidence, self._facts, folded)
         self._announced: set[Key] = set()
 
     def check(self, statement: Statement) -> tuple[list[Fault], int]:
         """Return the faults of a statement and how many figures it has."""
-        self._derivations.enter(statement)
+        self._derived.enter(statement)
         bindings = {binding.figure.start: binding for binding in bind(statement, self._folded)}
         faults = [
             fault
@@ -100,20 +100,20 @@ class _Checker:
             if is_window(figure, self._folded, statement):
                 continue
             if is_structure(figure, self._folded, statement) and not (binding and binding.is_firm):
-                self._derivations.add([figure])
+                self._derived.add([figure])
                 continue
             count += 1
             if self._is_copied(figure.start):
-                self._derivations.add([figure])
+                self._derived.add([figure])
                 continue
             outcome = self._judge(figure, binding, statement)
             if outcome.ours is not None:
                 faults.append(self._contradicted(figure, statement, outcome.ours))
             elif outcome.stands:
-                self._derivations.add([figure, *read_otherwise(figure, statement, self._folded)])
+                self._derived.add([figure, *read_otherwise(figure, statement, self._folded)])
             else:
                 left.append(figure)
-        faults += [self._unverified(each, statement) for each in self._derivations.find_underived(left)]
+        faults += [self._unverified(each, statement) for each in self._derived.find_underived(left)]
         return faults, count
 
     def _is_copied(self, place: int) -> bool:

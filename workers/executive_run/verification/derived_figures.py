@@ -40,7 +40,7 @@ _REACH: Final = 6
 
 
 @dataclass(slots=True)
-class Derivations:
+class DerivedFigures:
     """The figures of a report that stand so far, and what they give."""
 
     evidence: Evidence
