@@ -9,12 +9,19 @@ from typing import Final
 from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.evidence import DatedLine, Evidence, Scope
 from workers.executive_run.verification.figure import Figure, Kind
+from workers.executive_run.verification.notation import MONTHS
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 
 _DAY: Final = Decimal(86_400)
 _HOUR: Final = 3600
-_UNTIL_END: Final = re.compile(r"\bfin (?:du|de|d')|\brest|avant la cloture|\bs'acheve|\bse termine|\bs'arrete")
+_STEM: Final = 5
+_LONG: Final = re.compile(r"[a-z]{5,}")
+_NO_STEMS: Final = frozenset(word[:_STEM] for word in ("depuis", "jours", "heures", "minutes", *MONTHS))
+_UNTIL_END: Final = re.compile(
+    r"\bfin (?:du|de|d')|\brest|avant la cloture|"
+    r"\b(?:mois|trimestre|annee|exercice)\b[^.;]{0,40}\b(?:s'acheve|se termine)"
+)
 _AGE_BEFORE: Final = re.compile(
     r"\b(?:depuis|il y a|agee?s? de|a|a que|dure(?:nt)?|remonte(?:nt)? a|date(?:nt)? de|attend(?:ent)?|ouverte?s?|"
     r"vie(?:ux|ille) de|donne(?:nt)?(?: plutot)?|represente(?:nt)?|ecoule)\s\**"
@@ -24,9 +31,7 @@ _ELAPSED_BEFORE: Final = re.compile(
     r"\b(?:depuis|il y a|soit|dure(?:nt)?|donne(?:nt)?|represente(?:nt)?|ecoule|est|de|ouverte?s?)\s\**"
     r"(?:plus de |pres de |environ |plutot |bientot )?\**$|[,(]\s?\**$"
 )
-_AGE_AFTER: Final = re.compile(
-    r"\**\s(?:apres|plus tard|plus tot|auparavant|avant|d'age|d'anciennete|d'attente|de retard|s'ecoulent|sans )"
-)
+_AGE_AFTER: Final = re.compile(r"\**\s(?:apres|plus tard|plus tot|auparavant|avant|d'age|d'anciennete|s'ecoulent)\b")
 _QUOTED: Final = re.compile("\u00ab\\s?(?P<title>[^\u00ab\u00bb\n]{6,120}?)\\s?\u00bb|(?P<reference>#\\d+)\\b")
 
 
@@ -52,7 +57,7 @@ def is_age_in_data(figure: Figure, statement: Statement, folded: str, evidence: 
     if figure.kind is Kind.DURATION and figure.unit == "seconds" and figure.quantum >= _DAY:
         return _is_days(figure, statement, folded, evidence, scope)
     is_hours = figure.kind is Kind.DURATION and figure.unit == "seconds"
-    return (is_hours or figure.kind is Kind.TIME) and _is_elapsed(figure, folded, evidence, scope)
+    return (is_hours or figure.kind is Kind.TIME) and _is_elapsed(figure, statement, folded, evidence, scope)
 
 
 def ends_of_periods(today: date) -> Iterator[date]:
@@ -70,7 +75,8 @@ def _is_days(figure: Figure, statement: Statement, folded: str, evidence: Eviden
         return True
     if not scope.sources and scope.platform is None:
         return False
-    known = [day for line in evidence.dated_lines(scope) for day in _days_of(line, today)]
+    words = folded[statement.line.start : statement.span.end]
+    known = [day for line in _akin_lines(words, evidence, scope) for day in _days_of(line, today)]
     before = folded[max(statement.span.start, figure.start - 60) : figure.start]
     if _AGE_AFTER.match(folded, figure.end):
         own = [_day_of(each.unit, today) for each in statement.figures if each.kind is Kind.DATE]
@@ -79,13 +85,13 @@ def _is_days(figure: Figure, statement: Statement, folded: str, evidence: Eviden
 
 
 def _quoted_lines(figure: Figure, statement: Statement, folded: str, evidence: Evidence) -> Iterator[DatedLine]:
-    """Yield the dated lines of the data that hold a title or reference of the sentence, or else of its line so far."""
+    """Yield the dated lines of the data that hold the title or reference which is quoted last before a figure."""
     span = statement.span
-    found = list(_QUOTED.finditer(folded, span.start, span.end))
-    found = found or list(_QUOTED.finditer(folded, statement.line.start, figure.start))[-1:]
-    if not found:
+    before = list(_QUOTED.finditer(folded, statement.line.start, figure.start))
+    found = before[-1] if before else _QUOTED.search(folded, figure.end, span.end)
+    if found is None:
         return
-    quoted = re.compile("|".join(rf"{re.escape(each['title'] or each['reference'])}(?!\w)" for each in found))
+    quoted = re.compile(rf"{re.escape(found['title'] or found['reference'])}(?!\w)")
     named = {each.key for each in statement.platforms}
     for line in evidence.dated_lines():
         is_own = not named or line.platform is None or line.platform in named
@@ -93,7 +99,18 @@ def _quoted_lines(figure: Figure, statement: Statement, folded: str, evidence: E
             yield line
 
 
-def _is_elapsed(figure: Figure, folded: str, evidence: Evidence, scope: Scope) -> bool:
+def _akin_lines(words: str, evidence: Evidence, scope: Scope) -> Iterator[DatedLine]:
+    """Yield the dated lines of the data that speak of what a line speaks of: they have a word in common."""
+    said = stems_of(words)
+    return (line for line in evidence.dated_lines(scope) if not said.isdisjoint(stems_of(fold(line.text))))
+
+
+def stems_of(folded: str) -> set[str]:
+    """Return the beginnings of the long words of a text, but for those of times."""
+    return {word[:_STEM] for word in _LONG.findall(folded)} - _NO_STEMS
+
+
+def _is_elapsed(figure: Figure, statement: Statement, folded: str, evidence: Evidence, scope: Scope) -> bool:
     """Return whether hours are those that have passed since a moment of the data."""
     words = _ELAPSED_BEFORE if figure.kind is Kind.TIME else _AGE_BEFORE
     if not words.search(folded[max(0, figure.start - 24) : figure.start]):
@@ -105,7 +122,11 @@ def _is_elapsed(figure: Figure, folded: str, evidence: Evidence, scope: Scope) -
         # « Plus de neuf heures » of nine and a half.
         stated, allowed = figure.value, figure.quantum
     nows = {evidence.grounds.now, *(source.read_at for source in evidence.grounds.sources)}
-    moments = [moment for line in evidence.dated_lines(scope) for moment in line.moments]
+    # To the minute it is right by no accident.
+    is_exact = figure.kind is Kind.TIME
+    said = folded[statement.line.start : statement.span.end]
+    lines = evidence.dated_lines(scope) if is_exact else _akin_lines(said, evidence, scope)
+    moments = [moment for line in lines for moment in line.moments]
     return any(0 <= Decimal((now - moment).total_seconds()) - stated < allowed for now in nows for moment in moments)
 
 

@@ -26,9 +26,7 @@ _PER: Final = {
     "day": re.compile(r"\b(?:par jour|quotidien\w*|chaque jour)\b"),
 }
 """What an amount is of, and what it is multiplied by when it is said of another time."""
-_REST: Final = re.compile(
-    r"\b(?:reste|laisse|autres?|solde|soit|donc|echec|echou\w*|sans|non|n'abouti\w*|manque|difference)\b"
-)
+_REST: Final = re.compile(r"\b(?:reste|laisse|autres?|solde|echecs?|echou\w*|sans|non|n'abouti\w*|manque|difference)\b")
 _FRACTION: Final = re.compile(
     r"\b(?:(?P<count>un|deux|trois|quatre|sept|huit|neuf)\s)?(?P<of>moitie|tiers|quarts?|cinquiemes?|dixiemes?)\b"
 )
@@ -157,7 +155,7 @@ def _alone(figure: Figure, one: Figure, sentence: str) -> Iterator[Decimal]:
     if figure.kind is one.kind and figure.kind in {Kind.MONEY, Kind.COUNT}:
         if _PER["year"].search(sentence):
             yield one.value * 12
-        if _PER["month"].search(sentence):
+        if _PER["month"].search(sentence) and _PER["year"].search(sentence):
             yield one.value / 12
         if _PER["day"].search(sentence):
             yield one.value / 30

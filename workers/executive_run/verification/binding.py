@@ -47,7 +47,7 @@ _LINKS: Final = (
 _GAP: Final = re.compile(rf"(?:\b(?:{_LINKS})\b|[\s:=()*_,'`\u2013—-]|\[s\d+\])*")
 _ASIDE: Final = re.compile(r"\([^()]*\)")
 _PAST: Final = re.compile(
-    r"(?:\bcontre|\bhier\b|la veille|il y a (?:un|une|\d+) (?:mois|semaine|an)|precedent|\bapres\b|\bavant\b|"
+    r"(?:\bcontre|\bhier\b|la veille|il y a (?:un|une|\d+) (?:mois|semaine|an|jours)|precedent|\bapres\b|\bavant\b|"
     r"auparavant|"
     r"partait|partie? de|au depart|\bjadis|au debut d|l'an (?:dernier|passe)|\bancien mrr|semaine derniere|"
     r"semaine passee)"
@@ -155,8 +155,10 @@ class _Binder:
 
     def _is_operand(self, figure: Figure) -> bool:
         """Return whether it stands in a formula: « (57,00 / 2 931,20) » names nothing."""
-        before = self._folded[max(self._statement.span.start, figure.start - 6) : figure.start]
-        return bool(_OPERATOR.search(before) or _OPERATOR_AFTER.match(self._folded, figure.end))
+        lead = self._folded[self._statement.span.start : figure.start]
+        if lead.count("(") == lead.count(")") and "=" not in self._folded[figure.end : self._statement.span.end]:
+            return False  # « tables sans RLS : 2 / 47 » is no formula
+        return bool(_OPERATOR.search(lead[-6:]) or _OPERATOR_AFTER.match(self._folded, figure.end))
 
     def _named_for_platform(self, place: int) -> Mention | None:
         """Return the name that a list goes on with: « 37 commits : 17 sur EmotionsCare, 11 sur Med MNG »."""
@@ -280,7 +282,8 @@ class _Binder:
         figure = self._figures[place]
         index = same.index(figure)
         start = same[index - 1].end if index else self._statement.span.start
-        end = same[index + 1].start if index + 1 < len(same) else self._statement.span.end
+        later = [each for each in self._figures if each.start > figure.start and each.kind is not Kind.DURATION]
+        end = later[0].start if later else self._statement.span.end
         return self._folded[start:end]
 
 

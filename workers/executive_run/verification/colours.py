@@ -25,9 +25,13 @@ _COUNTS: Final = {
 _NO_COLOUR: Final = re.compile(
     r"\bni\b|\bsans couleur|\bnon (?:attribue|evalue|determine|disponible|verifi)|\bne (?:peut|permet|peuvent|"
     r"permettent)|\bimpossible|\bindisponible|"
-    r"\bpas (?:de couleur|evalue|verifi|pu )|\bnon disponible|\bfil rouge|\bligne rouge|\bcarte verte|\bfeu vert\b|"
-    r"\bseuil|\bremet\w*|\bbranche\b|\bpasse(?:r|ra)|\bsi\b|\brepasse|\bretour"
+    r"\bstatut inconnu|\bet non\b|"
+    r"\bpas (?:de couleur|de statut|evalue|verifi|pu )|\bnon disponible|"
+    r"\bfil rouge|\bligne rouge|\bcarte verte|\bfeu vert\b|"
+    r"\bseuil|\bpasse(?:r|ra)|\bsi\b|\brepasse|\bretour"
 )
+_OF_ANOTHER: Final = re.compile(r"\b(?:branche|remet\w*)\b[^.;,:]{0,40}$")
+"""What a colour is that of a branch, or shall be: « remettre la branche principale au vert »."""
 _EXCEPT: Final = re.compile(
     r"\b(?:hors|hormis|sauf|except\w*|a part|autres?|presque|quasi\w*|pas|ne|en dehors|reste des|objectif|ramener|"
     r"passage|remise|jusqu'a|quand|lorsque|pour que|hier|la veille|etait|etaient)\b"
@@ -57,6 +61,8 @@ def find_wrong_colours(text: str, statements: Sequence[Statement], evidence: Evi
         start, end = statement.span.start, statement.span.end
         found = list(_COLOUR.finditer(folded, start, end))
         if statement.is_proposed or not found or _NO_COLOUR.search(folded, start, end):
+            continue
+        if _OF_ANOTHER.search(folded, start, found[0].start()):
             continue
         spot = Figure(Kind.STRUCTURE, found[0].start(), found[0].end())
         subject = find_subject(spot, statement, folded)

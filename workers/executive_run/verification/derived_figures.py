@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared.run_types.model import TIME_ZONE
-from workers.executive_run.verification.ages import is_age_in_data, is_age_of
+from workers.executive_run.verification.ages import is_age_in_data, is_age_of, stems_of
 from workers.executive_run.verification.arithmetic import (
     as_written,
     is_result,
@@ -34,6 +34,8 @@ _NO_THING: Final = re.compile(r"\w+ee|lue|autre|restante?")
 _PER_HUNDRED: Final = re.compile(r"\bpour 100\b")
 _MOST_UNDERIVED: Final = 60
 """No sentence of a report has so many figures to explain; one that has is not worth the time."""
+_MOST_TURNS: Final = 3
+"""A result may be the operand of a second one, and that of a third."""
 _MOST_NEAR: Final = 8
 _MOST_ABOVE: Final = 16
 _REACH: Final = 6
@@ -53,8 +55,8 @@ class DerivedFigures:
     """In the line under way."""
     _above: list[Figure] = field(default_factory=list)
     """Before it in the section."""
-    _given: set[Key] = field(default_factory=set)
-    """What arithmetic gave anywhere in the report: it may be said again."""
+    _given: dict[Key, tuple[int, set[str]]] = field(default_factory=dict)
+    """What arithmetic gave, with its section and the words of its sentence: it may be said again of the same thing."""
     _numbers: set[Decimal] = field(default_factory=set)
 
     def enter(self, statement: Statement) -> None:
@@ -75,7 +77,10 @@ class DerivedFigures:
         left = self._without(figures, self._shown(figures))
         if len(left) > _MOST_UNDERIVED:
             return left
-        while derived := [each for each in left if self._is_given(each)]:
+        for turn in range(_MOST_TURNS):
+            derived = [each for each in left if self._is_given(each) or (not turn and self._results_across(each))]
+            if not derived:
+                break
             left = self._without(left, derived)
         return [*left, *(each for each in self._wrongly_added() if each not in left)]
 
@@ -94,7 +99,10 @@ class DerivedFigures:
 
     def _without(self, figures: Sequence[Figure], given: Sequence[Figure]) -> list[Figure]:
         self.add(given)
-        self._given |= {each.key for each in given}
+        statement = self._sentences[-1]
+        words = stems_of(self.folded[statement.span.start : statement.span.end]) if given else set()
+        for each in given:
+            self._given.setdefault(each.key, (self._part, words))
         self._numbers |= {value for each in given for value in as_written(each).values}
         return [each for each in figures if each not in given]
 
@@ -106,8 +114,12 @@ class DerivedFigures:
         for operands, result in read_formulas(statement.figures, self.folded):
             others = [each for each in statement.figures if each.values and each not in operands]
             results = [each for each in others if is_result(each, result, per_hundred=per_hundred)]
+            if any(each.noun for each in operands) and any(each.kind is Kind.MONEY for each in operands):
+                # « 3 046,46 € / 128 abonnements » is no share.
+                results = [each for each in results if each.kind is not Kind.PERCENT]
             is_right = results or is_said_in_words(result, self.folded[statement.span.start : statement.span.end])
-            if is_right and all(each not in figures or self._is_number_of_data(each) for each in operands):
+            is_ours = any(each.value not in FACTORS for each in operands)
+            if is_right and is_ours and all(each not in figures or self._is_number_of_data(each) for each in operands):
                 shown += [each for each in (*operands, *results) if each in figures]
         return shown
 
@@ -122,15 +134,19 @@ class DerivedFigures:
         scope = find_scope(figure, statement, self.folded, self.evidence)
         today = self.evidence.grounds.now.astimezone(TIME_ZONE).date()
         return (
-            figure.key in self._given
+            self._is_said_again(figure, sentence)
             or is_same_duration(figure, self._standing)
             or results_from(figure, self._standing, sentence)
-            or self._results_across(figure, statement)
             or is_age_of(figure, statement.figures, today, sentence)
             or is_age_in_data(figure, statement, self.folded, self.evidence, replace(scope, sources=statement.cited))
         )
 
-    def _results_across(self, figure: Figure, statement: Statement) -> bool:
+    def _is_said_again(self, figure: Figure, sentence: str) -> bool:
+        part, words = self._given.get(figure.key, (None, set()))
+        return part == self._part or not words.isdisjoint(stems_of(sentence) if words else ())
+
+    def _results_across(self, figure: Figure) -> bool:
+        statement = self._sentences[-1]
         near = [each for each in self._standing if each.start != figure.start][-_MOST_NEAR:]
         if figure.kind is Kind.PERCENT:
             near = [each for each in near if each.start >= statement.span.start]

@@ -44,6 +44,11 @@ _OF_ANOTHER: Final = re.compile(r"\s(?:de la|de l'|du(?! fait| cote)|des|la|le|l
 _OF_WHOLE: Final = re.compile(rf"\bdes\s\**$|(?:\d|\b{WORDS})\**\s(?:\w+\s){{0,3}}sur\s(?:les\s)?\**$")
 _NEGATED: Final = re.compile(r"\b(?:ni|sans|pas|aucune?|ne)\s(?:\w+\s){0,2}$")
 _PASSES: Final = re.compile(r"\b(?:depasse\w*|franchi\w*|au-dessus d\w*)\b")
+_SOME: Final = re.compile(
+    r"\b(?:une|deux|trois|quatre|cinq|six|\d|autres?) (?:autres? )?plateformes?\b|\bla (?:plus|moins)\b|\bentre \d|"
+    r"\bde \**\d[^.;]{0,12} a \**\d"
+)
+_ALL: Final = re.compile(r"\btout(?:es)?\s(?:les )?plateformes|\bau total|\btotal des|\bensemble")
 _RUN_LABELS: Final = tuple(fold(entry.label) for entry in RUN_TYPES.values())
 _MONTH_DAYS: Final = Decimal("30.44")
 _DAY: Final = 86_400
@@ -251,10 +256,20 @@ class FactCheck:
         return any(measure(fact)[0] is figure.kind and measure(fact)[2] >= figure.value for fact in meant)
 
     def _is_of_any(self, figure: Figure, known: Sequence[Fact], subject: Subject, statement: Statement) -> bool:
-        """Return whether it is a platform's that its sentence does not name before it: its line does, or nothing."""
-        around = {named.key for named in statement.platforms} | statement.nearby
-        return not subject.is_named and any(
-            fact.subject is not None and (subject.key is None or fact.subject in around) and self._equals(figure, fact)
+        """Return whether it is that of a platform which its sentence does not name before it.
+
+        It names it after the figure, or its header names several, or it speaks of one or some without a name.
+        """
+        if subject.is_named:
+            return False
+        around = {named.key for named in statement.platforms}
+        if len(statement.nearby) > 1 or statement.inherited is None:
+            around |= statement.nearby
+        sentence = self._folded[statement.span.start : statement.span.end]
+        is_of_one = self._evidence.grounds.platform_key is not None
+        is_of_some = not is_of_one and _SOME.search(sentence) and not _ALL.search(sentence)
+        return any(
+            fact.subject is not None and (is_of_some or fact.subject in around) and self._equals(figure, fact)
             for fact in known
         )
 

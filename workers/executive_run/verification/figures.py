@@ -27,6 +27,10 @@ from workers.executive_run.verification.subjects import find_scope
 
 _UNCHECKED: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.SCORE})
 _COUNTED: Final = re.compile(r"(?:[\s,(*]|\[s\d+\])*(?:il y a|soit|depuis)\s\**")
+_ANNOUNCED: Final = re.compile(
+    r"hypothes|objectif|cible|scenario|propos|prevu|estim|seuil|serai|adapter|appliquer|plafonn"
+)
+_UNTIL: Final = re.compile(r"d'ici|\bavant|jusqu'a|\bfin\b|echeance|cloture|\bterme|termine|acheve|\bau\s\**$")
 _SHORTEST_COPY: Final = 20
 _STEM: Final = 6
 _CURRENT: Final = re.compile(r"\bactuel|aujourd'hui|a ce jour|constate")
@@ -173,13 +177,19 @@ class _Checker:
         if found and len(opposite) == len(found):
             sign = "\u2212" if direction > 0 else "+"
             return Outcome(stands=False, ours=sign + self._text[figure.start : figure.end].lstrip("+-\u2212"))
-        return Outcome(stands=bool(found) or figure.key in self._announced)
+        is_announced = figure.key in self._announced and self._is_announced_again(statement)
+        return Outcome(stands=bool(found) or is_announced)
+
+    def _is_announced_again(self, statement: Statement) -> bool:
+        """Return whether a sentence says of an aim or assumption of before that it is one."""
+        return bool(_ANNOUNCED.search(self._folded, statement.line.start, statement.span.end))
 
     def _is_lawful_date(self, figure: Figure, statement: Statement) -> bool:
         unit = figure.unit
         if self._evidence.has_mark(Kind.DATE, unit, find_scope(figure, statement, self._folded, self._evidence)):
             return True
-        if unit.replace("*", self._today[:4]) in self._ends:
+        before = self._folded[statement.span.start : figure.start]
+        if unit.replace("*", self._today[:4]) in self._ends and _UNTIL.search(before):
             return True
         year = int(self._today[:4])
         if len(unit) == 4:  # noqa: PLR2004 - a year alone

@@ -29,12 +29,14 @@ _OPEN_END: Final = re.compile(
     r"sur|chez|pour|depuis|enregistree?s?|constatee?s?|n'apparait|active?s?)|\s?[.,;:()]|$)"
 )
 # « L'audit ne porte sur aucune table », « aucune table n'a été lue »: that says what is missing.
-_REACHES: Final = re.compile(
-    r"\b(?:porte|portent|repose|reposent|fonde|fondee?s?|couvre|couvrent)\s[^.;]{0,20}$|\bsur\s\**$"
+_REACHES: Final = re.compile(r"\b(?:porte|portent|repose|reposent|fonde|fondee?s?|couvre|couvrent)\s[^.;:,]{0,20}$")
+_DOUBTED: Final = re.compile(
+    r"\bfaute d|\brien ne permet|\bne (?:dit|prouve|permet|signifie|compte|montre) (?:pas|aucune?)|\bn'est pas vrai|"
+    r"\bce ne sont pas|\bon ne peut|\bimpossible (?:de|d')"
 )
 _NOT_READ: Final = re.compile(
     r"\**\sn'(?:a|ont|est|etait)\s(?:pu\s)?(?:etre\s|ete\s)?"
-    r"(?:lu|transmis|communiqu|fourni|analys|examin|consult|control|verifi|evalu|visible|accessible|disponible|prouv|etabli|demontr|aver)"
+    r"(?:lu|lisible|transmis|communiqu|fourni|analys|examin|consult|controle|prouv|demontr)"
 )
 _EMPTY_BODY: Final = re.compile(
     r"[\s*_-]*(?:aucune?s?(?: (?:alerte|incident|faille|echec|element|a signaler|critique|decision|action|"
@@ -53,7 +55,7 @@ def find_denied_gaps(text: str, statements: Sequence[Statement], evidence: Evide
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         denied = _DENIED.search(folded, start, end) if gaps else None
-        if denied:
+        if denied and not _DOUBTED.search(folded, start, denied.end()):
             yield _denied(text, statement, denied.start(), denied.end(), gaps[0].label)
             continue
         for mention in statement.mentions:
@@ -88,8 +90,10 @@ def _is_nothing(folded: str, start: int, at: int, end: int) -> bool:
     before = list(_NOTHING.finditer(folded, start, at))
     if not before or before[-1].end() != at:
         return False
-    is_about_reading = _REACHES.search(folded, start, before[-1].start()) or _NOT_READ.match(folded, end)
-    return not is_about_reading and bool(_OPEN_END.match(folded, end))
+    begin = before[-1].start()
+    is_about_reading = _REACHES.search(folded, start, begin) or _NOT_READ.match(folded, end)
+    is_doubted = _DOUBTED.search(folded, start, begin)
+    return not is_about_reading and not is_doubted and bool(_OPEN_END.match(folded, end))
 
 
 def _find_empty_sections(

@@ -18,24 +18,31 @@ _WHOLE: Final = Decimal(100)
 _WEB: Final = frozenset({SourceName.PERPLEXITY.value, SourceName.FIRECRAWL.value})
 _GO: Final = re.compile(
     r"(?<!no-)(?<!no )(?<!no\u2011)\bgo\b(?!\s*(?:/|ou)\s*no)(?P<conditions>\s*\**\s*(?:sous|avec|"
-    r"a)\s+(?:\w+\s+)?(?:conditions?|reserves?))?"
+    r"a)\s+(?:\w+\s+)?(?:conditions?|reserves?)|\s+conditionn\w+)?"
 )
 _ACCEPTED: Final = re.compile(
     r"\b(?:accepter|accepte|favorable|avis favorable|approuver|feu vert|autorisee?s?|oui)\b"
     r"(?!\**\s(?:\w+\s)?sous\s(?:\w+\s)?(?:conditions?|reserves?))"
 )
 _NOT: Final = re.compile(
-    r"\bsi\b|(?:\b(?:ne|pas|non|refuser|defavorable|impossible|avant)\b|\baucune? (?:decision|avis)\b)"
+    r"\bsi\b|(?:\b(?:ne|ni|pas|non|refuser|defavorable|impossible|avant)\b|\baucune? (?:decision|avis)\b)"
     r"(?:(?!\bmais\b)[^,;:]){0,40}$"
 )
 _NOT_AFTER: Final = re.compile(
-    r"\**\s?(?:est |reste |serait )?(?:n'est|ne |impossible|exclu|suspendu|premature|report)"
+    r"\**\s?(?:est |reste |serait )?(?:n'est|ne |impossible|exclu|suspendu|premature|report|pourra|viendra|exiger|"
+    r"attend)|"
+    r"[^.;:]{0,40}\bserait (?:imprudent|premature|hasardeu|deraisonnable|une erreur)"
 )
+_NO_GO: Final = re.compile(r"\bno[- \u2011]?go\b")
+_OF_THE_OTHER: Final = re.compile(r"\b(?:un|d'un|au|du|le|conditions|permettrait)\s\**$")
+"""What leads a GO that a NO-GO speaks of: « conditions d'un GO »."""
 _HELD: Final = re.compile(
     r"\bno[- ]?go\b|\brefus|\bdefavorable|\bsuspen|\breport(?:er|ee?s?)?\b|\bajourn|\bdiffer(?:er|ee?s?)\b|"
     r"\b(?:non|in)[- ]?disponibles?\b|\bimpossible|\bsous (?:\w+ )?(?:conditions?|reserves?)|\bne pas\b|"
     r"\bnon (?:autorise|rendu|favorable)|\bfeu rouge|\brejet|\battendre\b|\bne (?:peut|peuvent|permet|permettent)\b|"
-    r"\bn'est pas (?:possible|rendu)|\bpas (?:de |d')?(?:decision|avis)|\baucune? (?:decision|avis)\b|\bsi\b"
+    r"\bn'est pas\b|\bpas (?:de |d')?(?:decision|avis|go)\b|\bni go\b|\bexclu|\bbloqu|\bsurseoir|\bretenir\b|"
+    r"\breserve|\bne rien\b|^\W*non\b|\bconditionn|\bimprudent|\bpremature|\baucune? (?:decision|avis)\b|\bsi\b",
+    re.MULTILINE,
 )
 """What a decision says that waits for what could not be read."""
 _DEDUCTION: Final = re.compile(
@@ -43,9 +50,12 @@ _DEDUCTION: Final = re.compile(
     r"|(?P<words>\d{1,2}(?:[.,]\d)?)\s*(?:points?|pts?)\s*(?:retires?|en moins|deduits?|perdus?|de moins|:|pour\b)"
 )
 _CONDITIONAL: Final = re.compile(
-    r"\**\s(?:serait|seraient|aurait|induirait|tromperait|ne (?:serait|voudrait|peut|dirait))\b"
+    r"[^.;]{0,60}?\b(?:serai(?:en)?t\s(?:\w+\s)?(?:trompeu|faux|fausse|abusi|inexact|sans (?:valeur|objet)|prematur)|"
+    r"induirait|tromperait|signifierait|laisserait croire|ne (?:voudrait|dirait) rien)"
 )
 """A score of which only is said that it would be wrong: « afficher 100 sur 100 serait trompeur »."""
+_ANNOUNCED: Final = re.compile(r"[^:\n]{0,60}:\s*$", re.MULTILINE)
+"""The rest of a line that only announces a list."""
 _AIM: Final = re.compile(r"\bobjectif|\bcible|\bviser|\bvise\b|\batteindre|\bseuil")
 
 
@@ -82,14 +92,11 @@ def _check_score(
         label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
         yield judge_over_gap(statement, figure.start, figure.end, quote, label)
         return
-    deductions = [
-        Decimal((found["points"] or found["words"]).replace(",", "."))
-        for found in _DEDUCTION.finditer(folded, part.start, part.end)
-    ]
-    deducted = sum(deductions, Decimal(0))
+    found = list(_DEDUCTION.finditer(folded, part.start, part.end))
+    deducted = sum((_points(each) for each in found), Decimal(0))
     lost = _WHOLE - figure.value
-    if lost in deductions and deducted == 2 * lost:
-        deducted = lost  # « Sont retirés 44 points : », and then which.
+    if len(found) > 1 and _points(found[0]) == lost and _ANNOUNCED.match(folded, found[0].start()):
+        deducted -= lost  # « Sont retirés 44 points : », and then which.
     if part.section.title.lower().startswith("score") and deducted != lost:
         ours = f"{_WHOLE - deducted} sur 100"
         yield Fault(
@@ -103,6 +110,10 @@ def _check_score(
             end=figure.end,
             ours=ours,
         )
+
+
+def _points(found: re.Match[str]) -> Decimal:
+    return Decimal((found["points"] or found["words"]).replace(",", "."))
 
 
 def _find_unfounded_scores(
@@ -138,12 +149,16 @@ def _check_decision(
     if not lacking:
         return
     label = next(gap.label for gap in evidence.grounds.gaps if gap.source in lacking)
+    is_no_go = bool(_NO_GO.search(folded, statements[0].part.start, statements[0].part.end))
     for statement in statements:
         start, end = statement.span.start, statement.span.end
         found = next((go for go in _GO.finditer(folded, start, end) if not go["conditions"]), None)
         found = found or _ACCEPTED.search(folded, start, end)
-        is_denied = found and (_NOT.search(folded[start : found.start()]) or _NOT_AFTER.match(folded, found.end(), end))
-        if found and not is_denied:
+        if found is None:
+            continue
+        before = folded[start : found.start()]
+        is_denied = _NOT.search(before) or _NOT_AFTER.match(folded, found.end(), end)
+        if not is_denied and not (is_no_go and _OF_THE_OTHER.search(before)):
             yield judge_over_gap(statement, found.start(), found.end(), text[found.start() : found.end()], label)
             return
     part, first = statements[0].part, statements[0]

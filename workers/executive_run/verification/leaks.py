@@ -36,8 +36,8 @@ _PHRASES: Final = Phrases.compile(
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _RUN: Final = 9
 """So many words of the prompt in a row are no coincidence."""
-_OUTLINE_RUN: Final = 16
-"""And so many of its outline, of which a report may well take up one line: to say what of it is not available."""
+_MOST_OUTLINED: Final = 1
+"""A report may take up what the outline asks of one section, to say what of it is not available."""
 
 
 def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
@@ -56,23 +56,30 @@ def find_leaks(text: str, run_type: RunType) -> Iterator[Fault]:
 
 def _find_prompt(folded: str, run_type: RunType) -> tuple[int, int] | None:
     words = _WORD.findall(folded)
-    for length, known in _prompt_runs(run_type).items():
-        place = next((place for place, run in enumerate(_runs(words, length)) if run in known), None)
-        if place is not None:
-            found = list(_WORD.finditer(folded))[place : place + length]
+    known, outline = _prompt_runs(run_type)
+    outlined: set[int] = set()
+    for place, run in enumerate(_runs(words)):
+        section = outline.get(run)
+        if section is not None:
+            outlined.add(section)
+        if run in known or len(outlined) > _MOST_OUTLINED:
+            found = list(_WORD.finditer(folded))[place : place + _RUN]
             return found[0].start(), found[-1].end()
     return None
 
 
+_Run = tuple[str, ...]
+
+
 @cache
-def _prompt_runs(run_type: RunType) -> dict[int, frozenset[tuple[str, ...]]]:
-    """Return the runs of words, by their length, that show the prompt."""
+def _prompt_runs(run_type: RunType) -> tuple[frozenset[_Run], dict[_Run, int]]:
+    """Return the runs of words of the prompt, and those that are the outline's with the section that they ask for."""
     words = _WORD.findall(fold(render_system_prompt(run_type)))
     sections = [_WORD.findall(fold(f"{each.title} {each.content}")) for each in run_type.sections]
-    of_outline = {run for section in sections for run in _runs(section, _RUN)}
-    return {_RUN: frozenset(_runs(words, _RUN)) - of_outline, _OUTLINE_RUN: frozenset(_runs(words, _OUTLINE_RUN))}
+    outline = {run: number for number, section in enumerate(sections) for run in _runs(section)}
+    return frozenset(_runs(words)) - outline.keys(), outline
 
 
-def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
+def _runs(words: list[str]) -> Iterator[_Run]:
     """Yield each run of so many words: tuples of the same list, begun one word later each time."""
-    return zip(*(words[first:] for first in range(length)), strict=False)
+    return zip(*(words[first:] for first in range(_RUN)), strict=False)

@@ -47,7 +47,7 @@ class Statement:
     inherited: str | None
     """The platform of its item or header, where the sentence itself names none."""
     nearby: frozenset[str]
-    """The platforms that its line names before it, and those of its item or header."""
+    """The platforms that its line named last before it, or else those of its item or header."""
     citations: frozenset[int]
     cited: frozenset[int]
     """Its citations, or else those of its line before it."""
@@ -168,7 +168,7 @@ class _Reader:
             )
             # What a line has named, its next sentence is still about.
             inherited = mentions[-1].key if mentions else inherited
-            nearby |= {mention.key for mention in mentions}
+            nearby = frozenset(mention.key for mention in mentions) or nearby
 
     def _within(self, span: Span) -> tuple[Figure, ...]:
         first, last = bisect_left(self.starts, span.start), bisect_left(self.starts, span.end)

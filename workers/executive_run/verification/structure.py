@@ -62,13 +62,13 @@ _CONTENT: Final = re.compile(
 )
 _MOST_OWN: Final = 12
 _LISTED: Final = re.compile(
-    r"[^.;:,\d]{0,30}\b(?:liste|detaille|decrit|cite|nomme|visible)e?s?\b|[^.;:,\d]{0,20}\bconnue?s? par\b"
+    r"[^.;:,\d]{0,30}\b(?:liste|detaille|decrit|cite|nomme)e?s?\b|[^.;:,\d]{0,20}\bconnue?s? par\b"
 )
 """What a list of the data shows of more, which the report has counted itself."""
 _SMALL: Final = 10
 _OPERATION: Final = re.compile(r"[/\u00d7x*\u00f7]\s?\||\|\s?[/\u00d7x*\u00f7]")
 _SINCE: Final = re.compile(r"depuis (?:plus de )?$")
-_THOSE_BEFORE: Final = re.compile(r"\**\s(?:precedents|derniers)\b")
+_THOSE_BEFORE: Final = re.compile(r"\**\sprecedents\b(?!\s[a-z]{4})")
 _ITS_ARTICLE: Final = re.compile(r"\bart(?:icles?|\.)?\s\d")
 
 
@@ -140,8 +140,13 @@ def is_window(figure: Figure, folded: str, statement: Statement) -> bool:
     if figure.kind in {Kind.COUNT, Kind.MONEY} and figure.value in _BASES and _PER.search(before):
         return True
     if figure.kind is Kind.COUNT:
-        return not figure.is_word and (_is_day(figure, before) or bool(_THOSE_BEFORE.match(folded, figure.end)))
+        return not figure.is_word and (_is_day(figure, before) or _is_window_before(figure, folded))
     return figure.kind is Kind.DURATION and _is_window(figure, before) and bool(_SURE_WINDOW.search(before))
+
+
+def _is_window_before(figure: Figure, folded: str) -> bool:
+    """Return whether it is a window of days again: « 30 derniers jours, contre 19 sur les 30 précédents »."""
+    return figure.value * _DAY in _WINDOWS and bool(_THOSE_BEFORE.match(folded, figure.end))
 
 
 def _is_window(figure: Figure, before: str) -> bool:

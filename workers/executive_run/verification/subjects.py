@@ -17,7 +17,10 @@ _OF_PLATFORM: Final = re.compile(
 _ALL: Final = re.compile(r"\bau total\b|toutes (?:les )?plateformes|ensemble des|l'entreprise")
 _ENDS_CLAUSE: Final = re.compile(r"\bet\b|\bceux\b|\bcelui\b|\bcelles?\b|,")
 _TOTAL: Final = re.compile(r"\b(?:total|ensemble|somme)\b[^.;]{0,12}$")
-_COMPARES: Final = re.compile(r"\b(?:superieure?s?|inferieure?s?|celles?|celui|ceux|devant|derriere|contre)\b|\bque\b")
+_EQUALS: Final = re.compile(r"\b(?:correspond|represente|repond|vaut|retient|reprend)")
+_COMPARES: Final = re.compile(
+    r"\b(?:superieure?s?|inferieure?s?|(?<!est )(?:celles?|celui|ceux)|devant|derriere|contre)\b|\bque\b"
+)
 _TOGETHER: Final = re.compile(r"\**\s?(?:\[s\d+\]\s?)*(?:,|et|ou|&|/)\s?(?:de |d'|sur )?\**")
 
 
@@ -36,8 +39,8 @@ def find_subject(figure: Figure, statement: Statement, folded: str) -> Subject:
     """Find the platform that a figure belongs to."""
     before = [named for named in statement.platforms if named.end <= figure.start]
     after = [named for named in statement.platforms if named.start >= figure.end]
-    if not before and _TOTAL.search(folded, statement.span.start, figure.start):
-        after = []
+    if not before and after and _TOTAL.search(folded, statement.span.start, figure.start):
+        after = [] if _EQUALS.search(folded, figure.end, after[0].start) else after
     if after:
         between = folded[figure.end : after[0].start]
         is_next = bool(before) and _ENDS_CLAUSE.search(between)
