@@ -46,6 +46,7 @@ def check(grounds: Grounds, section: str, words: str) -> tuple[Fault, ...]:
         ("SECURITY_AUDIT_RLS", "december", "", "L'analyse repose sur nos tables : aucune table sans RLS."),
         ("SECURITY_AUDIT_RLS", "gaps", "Score", "Le score de 95 sur 100 ne peut être contesté."),
         ("SECURITY_AUDIT_RLS", "gaps", "Score", "92 sur 100 serait notre note, sans réserve."),
+        ("RELEASE_GATE_CHECK", "gaps", "Décision", "Le NO-GO est levé : le GO est accordé."),
         ("QUALITY_AUDIT", "gaps", "Score", "La qualité de 97 sur 100 ne peut que satisfaire la direction."),
         (
             "SECURITY_AUDIT_RLS",
@@ -115,6 +116,7 @@ def test_what_is_false_is_found(run_type: str, data: str, section: str, words: s
             "NO-GO : aucune source n'a répondu. Un GO exigerait au moins les pipelines et les alertes.",
         ),
         ("RELEASE_GATE_CHECK", "december", "Décision", "**NO-GO**\n\nConditions d'un GO : lire les alertes."),
+        ("RELEASE_GATE_CHECK", "gaps", "Décision", "NO-GO. Ce qui permettrait un GO : lire les alertes."),
         ("RELEASE_GATE_CHECK", "gaps", "Décision", "Pas de GO : les alertes manquent."),
         ("RELEASE_GATE_CHECK", "gaps", "Décision", "Ni GO ni NO-GO : les contrôles manquent."),
         ("RELEASE_GATE_CHECK", "gaps", "Décision", "Un GO est exclu tant que les alertes ne sont pas lues."),

@@ -34,7 +34,7 @@ _NOT_AFTER: Final = re.compile(
     r"[^.;:]{0,40}\bserait (?:imprudent|premature|hasardeu|deraisonnable|une erreur)"
 )
 _NO_GO: Final = re.compile(r"\bno[- \u2011]?go\b")
-_OF_THE_OTHER: Final = re.compile(r"\b(?:un|d'un|au|du|le|conditions|permettrait)\s\**$")
+_OF_THE_OTHER: Final = re.compile(r"\b(?:d'un|conditions (?:de|du)|permettrait (?:un|le))\s\**$")
 """What leads a GO that a NO-GO speaks of: « conditions d'un GO »."""
 _HELD: Final = re.compile(
     r"\bno[- ]?go\b|\brefus|\bdefavorable|\bsuspen|\breport(?:er|ee?s?)?\b|\bajourn|\bdiffer(?:er|ee?s?)\b|"
