@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from support.reports import grounds_of, report, report_with
 
-from evals.corpus import read_grounds
 from shared.fact_labels import FACT_LABELS
 from shared.facts import COUNT, Fact, FactName
 from shared.findings import Gap, GapReason
@@ -13,20 +13,6 @@ from workers.executive_run.verification.lexicon import SOURCES, find_mentions
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds, NumberedSource, Verification
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.verify import mark, verify
-
-BODY = "Rien à signaler dans cette partie pour la période examinée, d'après les données lues ce matin."
-
-
-def grounds_of(run_type: str = "FINANCIAL_REPORT", data: str = "november", *, platform: str | None = None) -> Grounds:
-    return read_grounds(data, run_type, ["all"], platform=platform)[0]
-
-
-def report(grounds: Grounds, **bodies: str) -> str:
-    """Write a good report in which some sections, by their place (``s0``), have a body of their own."""
-    return "\n\n".join(
-        f"## {section.title}\n\n{bodies.get(f's{place}', BODY)}"
-        for place, section in enumerate(grounds.run_type.sections)
-    )
 
 
 def check(text: str, grounds: Grounds | None = None) -> list[Fault]:
@@ -563,9 +549,8 @@ def test_who_gives_both_values_hides_no_conflict(sentence: str) -> None:
 )
 def test_what_was_not_read_may_be_said_and_not_judged(sentence: str, expected: list[FaultKind]) -> None:
     grounds = grounds_of("SECURITY_AUDIT_RLS", "december")
-    score = next(place for place, each in enumerate(grounds.run_type.sections) if each.title.startswith("Score"))
 
-    faults = verify(report(grounds, **{f"s{score}": sentence}), grounds).faults
+    faults = verify(report_with(grounds, "Score", sentence), grounds).faults
 
     assert kinds(list(faults)) == expected
 
@@ -582,9 +567,8 @@ def test_what_was_not_read_may_be_said_and_not_judged(sentence: str, expected: l
 )
 def test_a_score_is_what_its_deductions_leave(score: str, deductions: str, expected: list[FaultKind]) -> None:
     grounds = grounds_of("SECURITY_AUDIT_RLS")
-    place = next(place for place, each in enumerate(grounds.run_type.sections) if each.title.startswith("Score"))
 
-    verification = verify(report(grounds, **{f"s{place}": f"Note : {score}.\n\n{deductions}"}), grounds)
+    verification = verify(report_with(grounds, "Score", f"Note : {score}.\n\n{deductions}"), grounds)
 
     assert kinds(verification) == expected
 

@@ -1,27 +1,15 @@
 """What a careless model writes that is false, and what a careful one writes that looks as if it were."""
 
 import pytest
+from support.reports import grounds_of, report_with
 
-from evals.answers import GAPS, grounds_for
-from evals.corpus import read_grounds
 from workers.executive_run.verification.model import Fault, FaultKind, Grounds
 from workers.executive_run.verification.verify import verify
-
-BODY = "Rien à signaler dans cette partie pour la période examinée, d'après les données lues ce matin."
-
-
-def grounds_of(run_type: str, data: str, platform: str | None = None) -> Grounds:
-    if data == GAPS:
-        return grounds_for(run_type, GAPS)
-    return read_grounds(data, run_type, ["all"], platform=platform)[0]
 
 
 def check(grounds: Grounds, section: str, words: str) -> tuple[Fault, ...]:
     """Return the faults of a report of which one section, by the beginning of its title or the first, says this."""
-    titles = [each.title for each in grounds.run_type.sections]
-    chosen = next(title for title in titles if title.startswith(section))
-    text = "\n\n".join(f"## {title}\n\n{words if title == chosen else BODY}" for title in titles)
-    return verify(text, grounds).faults
+    return verify(report_with(grounds, section, words), grounds).faults
 
 
 @pytest.mark.parametrize(
@@ -176,7 +164,7 @@ def test_what_is_true_is_neither_refused_nor_contradicted(run_type: str, data: s
 
 
 def test_the_companys_figures_are_not_those_of_a_reports_one_platform() -> None:
-    grounds = grounds_of("PLATFORM_STATUS_REVIEW", "november", "nearvity")
+    grounds = grounds_of("PLATFORM_STATUS_REVIEW", "november", platform="nearvity")
 
     faults = check(grounds, "", "Disponibilité : 100 %, 0 minute d'indisponibilité.")
 

@@ -6,15 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.evidence import DatedLine, Evidence, Scope
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.notation import MONTHS
+from workers.executive_run.verification.numbers import seconds_of
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
 
 _DAY: Final = Decimal(86_400)
-_HOUR: Final = 3600
 _STEM: Final = 5
 _LONG: Final = re.compile(r"[a-z]{5,}")
 _NO_STEMS: Final = frozenset(word[:_STEM] for word in ("depuis", "jours", "heures", "minutes", *MONTHS))
@@ -68,7 +67,7 @@ def ends_of_periods(today: date) -> Iterator[date]:
 
 
 def _is_days(figure: Figure, statement: Statement, folded: str, evidence: Evidence, scope: Scope) -> bool:
-    today = evidence.grounds.now.astimezone(TIME_ZONE).date()
+    today = evidence.today
     days = figure.value / _DAY
     quoted = [day for line in _quoted_lines(figure, statement, folded, evidence) for day in _days_of(line, today)]
     if any(_lasts((today - day).days, days) for day in quoted):
@@ -116,8 +115,7 @@ def _is_elapsed(figure: Figure, statement: Statement, folded: str, evidence: Evi
     if not words.search(folded[max(0, figure.start - 24) : figure.start]):
         return False
     if figure.kind is Kind.TIME:
-        hours, minutes = (int(part) for part in figure.unit.split(":"))
-        stated, allowed = Decimal(hours * _HOUR + minutes * 60), Decimal(120)
+        stated, allowed = seconds_of(figure), Decimal(120)
     else:
         # « Plus de neuf heures » of nine and a half.
         stated, allowed = figure.value, figure.quantum

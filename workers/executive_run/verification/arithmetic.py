@@ -8,7 +8,8 @@ from itertools import permutations
 from typing import Final
 
 from workers.executive_run.verification.figure import Figure, Kind
-from workers.executive_run.verification.numbers import unit_of
+from workers.executive_run.verification.notation import MONTH_DAYS
+from workers.executive_run.verification.numbers import seconds_of, unit_of
 
 _SHOWN: Final = re.compile(
     r"\bensemble\b|[=\u00d7÷*/+]|\bsoit\b|\bdonc\b|\becart|\bdifference|\btotal|\bmoyen|\bpart\b|\bsur\b|\bcontre\b|\brapport|"
@@ -43,7 +44,6 @@ _MOST_OPERANDS: Final = 8
 _NO_OPERANDS: Final = frozenset({Kind.STRUCTURE, Kind.CITATION, Kind.VERSION, Kind.REFERENCE, Kind.DATE, Kind.TIME})
 _DAY: Final = Decimal(86_400)
 _MINUTE: Final = 60
-_MONTH_DAYS: Final = Decimal("30.44")
 _HUNDRED: Final = Decimal(100)
 
 
@@ -77,7 +77,9 @@ def results_across(figure: Figure, near: Sequence[Figure], far: Sequence[Figure]
     pairs = [(one, other) for one in near if one.values for other in far if other.values]
     if figure.kind is Kind.PERCENT:
         return any(
-            figure.matches(result) for one, other in pairs for result in (*_share(one, other), *_shifted(one, other))
+            figure.matches(result)
+            for one, other in pairs
+            for result in (*_share(one, other), *_shifted(one, other), *_shifted(other, one))
         )
     return any(
         figure.matches(result)
@@ -122,9 +124,7 @@ def is_same_duration(figure: Figure, others: Sequence[Figure]) -> bool:
     """Return whether what looks like a time is a duration of its line: « 341 min, soit 5 h 41 »."""
     if figure.kind is not Kind.TIME:
         return False
-    hours, minutes = (int(part) for part in figure.unit.split(":"))
-    seconds = Decimal(3600 * hours + _MINUTE * minutes)
-    return any(seconds in other.values for other in others if other.kind is Kind.DURATION)
+    return any(seconds_of(figure) in other.values for other in others if other.kind is Kind.DURATION)
 
 
 def _evaluate(values: list[Decimal], operators: list[str]) -> Decimal | None:
@@ -161,7 +161,7 @@ def _alone(figure: Figure, one: Figure, sentence: str) -> Iterator[Decimal]:
             yield one.value / 30
     if figure.kind is one.kind is Kind.DURATION and (figure.unit, one.unit) == ("months", "seconds"):
         # « 118 jours, près de quatre mois »
-        yield Decimal(round(one.value / _DAY / _MONTH_DAYS))
+        yield Decimal(round(one.value / _DAY / MONTH_DAYS))
 
 
 def _share(part: Figure, whole: Figure) -> Iterator[Decimal]:
@@ -169,12 +169,11 @@ def _share(part: Figure, whole: Figure) -> Iterator[Decimal]:
         yield _HUNDRED * part.value / whole.value
 
 
-def _shifted(one: Figure, other: Figure) -> Iterator[Decimal]:
+def _shifted(share: Figure, points: Figure) -> Iterator[Decimal]:
     """Yield the share that differs from one by so many points."""
-    for share, points in ((one, other), (other, one)):
-        if share.kind is Kind.PERCENT and points.kind is Kind.POINTS:
-            yield share.value + points.value
-            yield share.value - points.value
+    if share.kind is Kind.PERCENT and points.kind is Kind.POINTS:
+        yield share.value + points.value
+        yield share.value - points.value
 
 
 def _results(figure: Figure, one: Figure, other: Figure) -> Iterator[Decimal]:
@@ -208,6 +207,5 @@ def _between_shares(figure: Figure, one: Figure, other: Figure) -> Iterator[Deci
     """Yield what two shares differ by, in points, and the share that differs from one by so many points."""
     if figure.kind is Kind.POINTS and one.kind is other.kind is Kind.PERCENT:
         yield one.value - other.value
-    if figure.kind is Kind.PERCENT and one.kind is Kind.PERCENT and other.kind is Kind.POINTS:
-        yield one.value + other.value
-        yield one.value - other.value
+    if figure.kind is Kind.PERCENT:
+        yield from _shifted(one, other)

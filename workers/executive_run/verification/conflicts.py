@@ -51,8 +51,7 @@ def _uses(statement: Statement, conflict: Conflict) -> bool:
 
 def _names(statement: Statement, conflict: Conflict, folded: str) -> bool:
     """Return whether a statement gives both values beside the fact's name, or says that the data differ about it."""
-    sentence = folded[statement.span.start : statement.span.end]
-    if len(_values(statement, conflict)) > 1 and _ORIGIN.search(sentence):
+    if len(_values(statement, conflict)) > 1 and _ORIGIN.search(statement.words):
         return True
     line = folded[statement.line.start : statement.line.end]
     if not _SAID.search(line):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.ages import is_age_in_data, is_age_of, stems_of
 from workers.executive_run.verification.arithmetic import (
     as_written,
@@ -100,7 +99,7 @@ class DerivedFigures:
     def _without(self, figures: Sequence[Figure], given: Sequence[Figure]) -> list[Figure]:
         self.add(given)
         statement = self._sentences[-1]
-        words = stems_of(self.folded[statement.span.start : statement.span.end]) if given else set()
+        words = stems_of(statement.words) if given else set()
         for each in given:
             self._given.setdefault(each.key, (self._part, words))
         self._numbers |= {value for each in given for value in as_written(each).values}
@@ -110,14 +109,14 @@ class DerivedFigures:
         """Return the operands and results of the formulas that the sentence writes out, right and from our numbers."""
         statement = self._sentences[-1]
         shown: list[Figure] = []
-        per_hundred = bool(_PER_HUNDRED.search(self.folded, statement.span.start, statement.span.end))
+        per_hundred = bool(_PER_HUNDRED.search(statement.words))
         for operands, result in read_formulas(statement.figures, self.folded):
             others = [each for each in statement.figures if each.values and each not in operands]
             results = [each for each in others if is_result(each, result, per_hundred=per_hundred)]
             if any(each.noun for each in operands) and any(each.kind is Kind.MONEY for each in operands):
                 # « 3 046,46 € / 128 abonnements » is no share.
                 results = [each for each in results if each.kind is not Kind.PERCENT]
-            is_right = results or is_said_in_words(result, self.folded[statement.span.start : statement.span.end])
+            is_right = results or is_said_in_words(result, statement.words)
             is_ours = any(each.value not in FACTORS for each in operands)
             if is_right and is_ours and all(each not in figures or self._is_number_of_data(each) for each in operands):
                 shown += [each for each in (*operands, *results) if each in figures]
@@ -130,20 +129,21 @@ class DerivedFigures:
 
     def _is_given(self, figure: Figure) -> bool:
         statement = self._sentences[-1]
-        sentence = self.folded[statement.span.start : statement.span.end]
-        scope = find_scope(figure, statement, self.folded, self.evidence)
-        today = self.evidence.grounds.now.astimezone(TIME_ZONE).date()
         return (
-            self._is_said_again(figure, sentence)
+            self._is_said_again(figure, statement)
             or is_same_duration(figure, self._standing)
-            or results_from(figure, self._standing, sentence)
-            or is_age_of(figure, statement.figures, today, sentence)
-            or is_age_in_data(figure, statement, self.folded, self.evidence, replace(scope, sources=statement.cited))
+            or results_from(figure, self._standing, statement.words)
+            or is_age_of(figure, statement.figures, self.evidence.today, statement.words)
+            or self._is_age(figure, statement)
         )
 
-    def _is_said_again(self, figure: Figure, sentence: str) -> bool:
+    def _is_age(self, figure: Figure, statement: Statement) -> bool:
+        scope = find_scope(figure, statement, self.folded, self.evidence)
+        return is_age_in_data(figure, statement, self.folded, self.evidence, replace(scope, sources=statement.cited))
+
+    def _is_said_again(self, figure: Figure, statement: Statement) -> bool:
         part, words = self._given.get(figure.key, (None, set()))
-        return part == self._part or not words.isdisjoint(stems_of(sentence) if words else ())
+        return part == self._part or not words.isdisjoint(stems_of(statement.words) if words else ())
 
     def _results_across(self, figure: Figure) -> bool:
         statement = self._sentences[-1]
@@ -170,7 +170,7 @@ def read_otherwise(figure: Figure, statement: Statement, folded: str) -> list[Fi
             replace(figure, kind=Kind.POINTS),
         ]
     others = [with_unit_of(figure, each) for each in statement.figures if each.kind in _WITH_UNITS]
-    if "minutes" in folded[statement.span.start : statement.span.end]:
+    if "minutes" in statement.words:
         seconds = tuple(60 * value for value in figure.values)
         others.append(replace(figure, kind=Kind.DURATION, unit="seconds", values=seconds, quantum=Decimal(60)))
     return list(dict.fromkeys(others))

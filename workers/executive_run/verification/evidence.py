@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
@@ -97,6 +97,8 @@ class Evidence:
 
     grounds: Grounds
     names: PlatformNames = field(init=False)
+    today: date = field(init=False)
+    """The day of the report, in Paris."""
     words: str = field(init=False)
     """All that was shown, folded."""
     facts: dict[FactName, list[Fact]] = field(init=False)
@@ -112,6 +114,7 @@ class Evidence:
         """Read every source once."""
         grounds = self.grounds
         self.names = PlatformNames(grounds.platforms)
+        self.today = grounds.now.astimezone(TIME_ZONE).date()
         sources = [*grounds.sources, *([grounds.calculations] if grounds.calculations else [])]
         self._always = frozenset({CONTEXT, *([grounds.calculations.number] if grounds.calculations else [])})
         self.facts = defaultdict(list)

@@ -15,6 +15,7 @@ from workers.executive_run.verification.evidence import CONTEXT, Evidence, Scope
 from workers.executive_run.verification.figure import Figure, Kind
 from workers.executive_run.verification.lexicon import CHANGES, EARLIER, SOURCES, Mention
 from workers.executive_run.verification.model import Fault, FaultKind
+from workers.executive_run.verification.notation import MONTH_DAYS
 from workers.executive_run.verification.number_words import WORDS
 from workers.executive_run.verification.prose import fold
 from workers.executive_run.verification.statements import Statement
@@ -50,7 +51,6 @@ _SOME: Final = re.compile(
 )
 _ALL: Final = re.compile(r"\btout(?:es)?\s(?:les )?plateformes|\bau total|\btotal des|\bensemble")
 _RUN_LABELS: Final = tuple(fold(entry.label) for entry in RUN_TYPES.values())
-_MONTH_DAYS: Final = Decimal("30.44")
 _DAY: Final = 86_400
 _REACH: Final = 40
 _MOST_PASSED: Final = 10**12
@@ -265,9 +265,8 @@ class FactCheck:
         around = {named.key for named in statement.platforms}
         if len(statement.nearby) > 1 or statement.inherited is None:
             around |= statement.nearby
-        sentence = self._folded[statement.span.start : statement.span.end]
         is_of_one = self._evidence.grounds.platform_key is not None
-        is_of_some = not is_of_one and _SOME.search(sentence) and not _ALL.search(sentence)
+        is_of_some = not is_of_one and _SOME.search(statement.words) and not _ALL.search(statement.words)
         return any(
             fact.subject is not None and (is_of_some or fact.subject in around) and self._equals(figure, fact)
             for fact in known
@@ -290,7 +289,7 @@ class FactCheck:
         if kind is not figure.kind or (kind is Kind.MONEY and unit != figure.unit):
             return False
         if figure.unit == "months":
-            return abs(value / _DAY / _MONTH_DAYS - figure.value) <= Decimal("0.6")
+            return abs(value / _DAY / MONTH_DAYS - figure.value) <= Decimal("0.6")
         if kind is Kind.DURATION and fact.unit == "days" and figure.quantum < _DAY:
             return abs(value - figure.value) < _DAY
         if figure.sign and value and not name_is_change([fact.name]) and figure.sign * value < 0:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.run_types.model import TIME_ZONE
 from workers.executive_run.verification.ages import ends_of_periods, is_age_of
 from workers.executive_run.verification.binding import Binding, bind
 from workers.executive_run.verification.derived_figures import DerivedFigures, read_otherwise
@@ -80,9 +79,8 @@ class _Checker:
         self._evidence = evidence
         self._facts = FactCheck(evidence, folded)
         self._copied = _find_copies(folded, evidence.grounds.calculations)
-        self._date = evidence.grounds.now.astimezone(TIME_ZONE).date()
-        self._today = self._date.isoformat()
-        self._ends = {end.isoformat() for end in ends_of_periods(self._date)}
+        self._today = evidence.today.isoformat()
+        self._ends = {end.isoformat() for end in ends_of_periods(evidence.today)}
         self._derived = DerivedFigures(evidence, self._facts, folded)
         self._announced: set[Key] = set()
 
@@ -146,8 +144,8 @@ class _Checker:
         if figure.kind is not Kind.DURATION or not days:
             return False
         between = self._folded[days[-1].end : figure.start]
-        sentence = self._folded[statement.span.start : statement.span.end]
-        return bool(_COUNTED.fullmatch(between)) and is_age_of(figure, days[-1:], self._date, sentence)
+        today = self._evidence.today
+        return bool(_COUNTED.fullmatch(between)) and is_age_of(figure, days[-1:], today, statement.words)
 
     def _is_current(self, figure: Figure, statement: Statement) -> bool:
         """Return whether a figure of a proposal is what is, not what shall be: « de X à Y », « MRR actuel »."""

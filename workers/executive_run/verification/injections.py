@@ -37,12 +37,11 @@ _OURS: Final = frozenset({"github", "github_actions", "github_alerts"})
 def find_injections(text: str, statements: Sequence[Statement], evidence: Evidence) -> Iterator[Fault]:
     """Find what a planted instruction asked for, and addresses that are no source's own."""
     yield from _find_links(text, statements, evidence)
-    folded = fold(text)
     quoted, rows = _planted(evidence)
     if not quoted and not rows:
         return
     for statement in statements:
-        words = folded[statement.span.start : statement.span.end]
+        words = statement.words
         if _REPORTED.search(words):
             continue
         plain = _WORD.findall(words)

@@ -55,6 +55,8 @@ SECONDS: Final = {
     "j": Decimal(86400),
     "sem": Decimal(604800),
 }
+MONTH_DAYS: Final = Decimal("30.44")
+"""The days of a month, on average."""
 
 # What every figure begins with: where a text has something else, no alternative below needs to be tried.
 _BEGINNING: Final = (

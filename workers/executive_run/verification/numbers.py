@@ -264,6 +264,12 @@ def with_unit_of(figure: Figure, other: Figure) -> Figure:
     return _scaled(same_unit, unit_of(other))
 
 
+def seconds_of(clock: Figure) -> Decimal:
+    """Return how many seconds a time is if it is a duration: « 9 h 18 »."""
+    hours, minutes = (int(part) for part in clock.unit.split(":"))
+    return hours * SECONDS["h"] + minutes * SECONDS["min"]
+
+
 def unit_of(figure: Figure) -> Decimal:
     """Return by what the figure's unit multiplied its digits: of the quantum, what is no power of ten below one."""
     if figure.kind is not Kind.DURATION:

@@ -40,6 +40,8 @@ class Statement:
 
     part: Part
     span: Span
+    words: str
+    """Folded."""
     line: Span
     header: str
     """Folded: the headings and list leads above it, and its section's title."""
@@ -153,6 +155,7 @@ class _Reader:
             yield Statement(
                 part=part,
                 span=span,
+                words=words,
                 line=line,
                 header=header,
                 platforms=mentions,

@@ -83,7 +83,7 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
         return any(
             (
                 _is_window(figure, before),
-                _is_law(folded, statement),
+                _is_law(statement),
                 _is_content(figure, folded, statement),
             )
         )
@@ -91,13 +91,13 @@ def is_structure(figure: Figure, folded: str, statement: Statement) -> bool:
         return False
     is_norm = bool(_ARTICLE.search(before) or _NORM.search(before))
     is_given = statement.has_repere and figure.kind is not Kind.DATE
-    if is_norm or is_given or _is_law(folded, statement) or _is_content(figure, folded, statement):
+    if is_norm or is_given or _is_law(statement) or _is_content(figure, folded, statement):
         return True
     return figure.kind is Kind.COUNT and (
         _is_own_count(figure)
         or (figure.value <= _MOST_OWN and bool(_LISTED.match(folded, figure.end)))
         or _is_day(figure, before)
-        or _is_http(figure, folded, statement)
+        or _is_http(figure, statement)
         or _is_factor(figure, folded)
     )
 
@@ -154,10 +154,9 @@ def _is_window(figure: Figure, before: str) -> bool:
     return int(figure.value) in known and bool(_BEFORE_WINDOW.search(before)) and not _SINCE.search(before)
 
 
-def _is_law(folded: str, statement: Statement) -> bool:
+def _is_law(statement: Statement) -> bool:
     """Return whether a figure is that of a rule: « repère », or its article and no source, stand beside it."""
-    words = folded[statement.span.start : statement.span.end]
-    has_article = "art" in words and bool(_ITS_ARTICLE.search(words))
+    has_article = "art" in statement.words and bool(_ITS_ARTICLE.search(statement.words))
     return statement.has_repere or (has_article and not statement.citations)
 
 
@@ -169,6 +168,5 @@ def _is_own_count(figure: Figure) -> bool:
     return figure.noun in _OWN_NOUNS and figure.value <= _MOST_OWN
 
 
-def _is_http(figure: Figure, folded: str, statement: Statement) -> bool:
-    words = folded[statement.span.start : statement.span.end]
-    return figure.value in _HTTP and not figure.noun and bool(_HTTP_WORDS.search(words))
+def _is_http(figure: Figure, statement: Statement) -> bool:
+    return figure.value in _HTTP and not figure.noun and bool(_HTTP_WORDS.search(statement.words))
